@@ -1,0 +1,1 @@
+//! The age file: header, stanzas, payload, identities. No network and no clock.

@@ -1,0 +1,1 @@
+//! The library to embed: encrypt with a spare key, recover, rewrap.

@@ -1,0 +1,1 @@
+//! Clock and randomness for tests, and suites that every authority must pass.
