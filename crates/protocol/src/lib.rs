@@ -1,2 +1,13 @@
-//! What owners, officers and a backup authority say to each other. No I/O, no clock, no randomness of its own.
+//! What owners, officers and a backup authority say to each other: statements, session keys and their wraps,
+//! receipts, recovery requests, the policy and its decision, the log and its proofs, and [`Authority`].
+//! No I/O, no clock, no randomness of its own; `spec/` says in prose what the code does.
+
+mod encoding;
+pub mod id;
+pub mod keys;
+pub mod label;
 pub mod log;
+pub mod session_key;
+pub mod wrap;
+
+pub use encoding::Malformed;

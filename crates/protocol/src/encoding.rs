@@ -1,0 +1,157 @@
+//! The one deterministic encoding: CBOR, RFC 8949 §4.2.1, of arrays, unsigned integers, byte strings and
+//! texts alone. Not a general CBOR codec: maps, floats, tags and indefinite lengths are refused.
+
+use minicbor::decode::Decoder;
+use minicbor::encode::Encoder;
+
+/// Peers' bytes that are not the one encoding of what they should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("malformed {what} near byte {position}")]
+pub struct Malformed {
+    what: &'static str,
+    position: usize,
+}
+
+impl Malformed {
+    /// Says that `what` could not be read at byte `position`.
+    #[must_use]
+    pub fn new(what: &'static str, position: usize) -> Self {
+        Self { what, position }
+    }
+}
+
+/// A value with exactly one encoding.
+pub(crate) trait Canonical: Sized {
+    fn write(&self, writer: &mut Writer);
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed>;
+}
+
+/// Returns the one encoding of `value`.
+pub(crate) fn encode(value: &impl Canonical) -> Vec<u8> {
+    let mut writer = Writer::new();
+    value.write(&mut writer);
+    writer.into_bytes()
+}
+
+/// Reads a value from the whole of `bytes`.
+///
+/// What is read is encoded again and compared: whatever else CBOR allows (longer integers, trailing
+/// bytes, indefinite lengths) is refused without a rule for each.
+pub(crate) fn decode<T: Canonical>(bytes: &[u8]) -> Result<T, Malformed> {
+    let mut reader = Reader::new(bytes);
+    let value = T::read(&mut reader)?;
+    if encode(&value) != bytes {
+        return Err(Malformed::new(
+            "encoding (not deterministic)",
+            reader.position(),
+        ));
+    }
+    Ok(value)
+}
+
+/// Writes items one after another into memory; cannot fail.
+pub(crate) struct Writer(Encoder<Vec<u8>>);
+
+impl Writer {
+    pub(crate) fn new() -> Self {
+        Self(Encoder::new(Vec::new()))
+    }
+
+    pub(crate) fn array(&mut self, items: usize) -> &mut Self {
+        self.put(|encoder| encoder.array(items as u64).is_ok())
+    }
+
+    pub(crate) fn uint(&mut self, value: u64) -> &mut Self {
+        self.put(|encoder| encoder.u64(value).is_ok())
+    }
+
+    pub(crate) fn bytes(&mut self, value: &[u8]) -> &mut Self {
+        self.put(|encoder| encoder.bytes(value).is_ok())
+    }
+
+    pub(crate) fn text(&mut self, value: &str) -> &mut Self {
+        self.put(|encoder| encoder.str(value).is_ok())
+    }
+
+    pub(crate) fn item(&mut self, value: &impl Canonical) -> &mut Self {
+        value.write(self);
+        self
+    }
+
+    pub(crate) fn items<T: Canonical>(&mut self, values: &[T]) -> &mut Self {
+        self.array(values.len());
+        for value in values {
+            value.write(self);
+        }
+        self
+    }
+
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.0.into_writer()
+    }
+
+    fn put(&mut self, write: impl FnOnce(&mut Encoder<Vec<u8>>) -> bool) -> &mut Self {
+        let written = write(&mut self.0);
+        debug_assert!(written, "writing into a vector does not fail");
+        self
+    }
+}
+
+/// Reads items one after another.
+pub(crate) struct Reader<'b>(Decoder<'b>);
+
+impl<'b> Reader<'b> {
+    pub(crate) fn new(bytes: &'b [u8]) -> Self {
+        Self(Decoder::new(bytes))
+    }
+
+    pub(crate) fn position(&self) -> usize {
+        self.0.position()
+    }
+
+    /// Reads the head of an array of exactly `items` items.
+    pub(crate) fn array(&mut self, items: u64, what: &'static str) -> Result<(), Malformed> {
+        if self.0.array().ok().flatten() == Some(items) {
+            Ok(())
+        } else {
+            Err(self.malformed(what))
+        }
+    }
+
+    pub(crate) fn uint(&mut self, what: &'static str) -> Result<u64, Malformed> {
+        self.0.u64().map_err(|_| self.malformed(what))
+    }
+
+    pub(crate) fn bytes(&mut self, what: &'static str) -> Result<&'b [u8], Malformed> {
+        self.0.bytes().map_err(|_| self.malformed(what))
+    }
+
+    pub(crate) fn byte_array<const N: usize>(
+        &mut self,
+        what: &'static str,
+    ) -> Result<[u8; N], Malformed> {
+        self.bytes(what)?
+            .try_into()
+            .map_err(|_| self.malformed(what))
+    }
+
+    pub(crate) fn text(&mut self, what: &'static str) -> Result<&'b str, Malformed> {
+        self.0.str().map_err(|_| self.malformed(what))
+    }
+
+    /// Reads an array of at most `most` items. Memory grows with the items read, never with the number claimed.
+    pub(crate) fn items<T: Canonical>(
+        &mut self,
+        most: u64,
+        what: &'static str,
+    ) -> Result<Vec<T>, Malformed> {
+        let Some(count) = self.0.array().ok().flatten().filter(|count| *count <= most) else {
+            return Err(self.malformed(what));
+        };
+        (0..count).map(|_| T::read(self)).collect()
+    }
+
+    pub(crate) fn malformed(&self, what: &'static str) -> Malformed {
+        Malformed::new(what, self.0.position())
+    }
+}

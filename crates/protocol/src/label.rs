@@ -1,0 +1,94 @@
+//! The one table of labels: what each signature, seal, key and hash is for, so that none passes for another.
+//! The same table, in prose, is `spec/labels.md`; a test compares them.
+
+/// A label: ASCII, without a NUL, none the beginning of another followed by a NUL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Label(&'static str);
+
+impl Label {
+    /// Signs the statement that founds an authority.
+    pub const FOUND: Self = Self("strongroom/found/v1");
+    /// Signs an owner's enrolment.
+    pub const ENROLL: Self = Self("strongroom/enroll/v1");
+    /// Signs deposits.
+    pub const DEPOSIT: Self = Self("strongroom/deposit/v1");
+    /// Signs a recovery request.
+    pub const REQUEST: Self = Self("strongroom/request/v1");
+    /// Signs evidence for a recovery request.
+    pub const EVIDENCE: Self = Self("strongroom/evidence/v1");
+    /// Signs an owner's veto of a recovery request.
+    pub const VETO: Self = Self("strongroom/veto/v1");
+    /// Signs the authority's decision on a recovery request.
+    pub const DECISION: Self = Self("strongroom/decision/v1");
+    /// Signs the authority's record of released wraps.
+    pub const RELEASE: Self = Self("strongroom/release/v1");
+    /// Signs what became of deposits: the receipt's attestation.
+    pub const DEPOSITED: Self = Self("strongroom/deposited/v1");
+    /// Signs that any other statement was recorded: the receipt's attestation.
+    pub const RECORDED: Self = Self("strongroom/recorded/v1");
+    /// Derives the commitment to a session key.
+    pub const COMMITMENT: Self = Self("strongroom/commitment/v1");
+    /// Sets up the HPKE context of deposits.
+    pub const DEPOSIT_SEAL: Self = Self("strongroom/deposit-seal/v1");
+    /// Exports one deposit's key.
+    pub const DEPOSIT_KEY: Self = Self("strongroom/deposit-key/v1");
+    /// Sets up the HPKE context of a release.
+    pub const RELEASE_SEAL: Self = Self("strongroom/release-seal/v1");
+    /// Exports one released wrap's key.
+    pub const RELEASE_KEY: Self = Self("strongroom/release-key/v1");
+    /// Derives the recovery code's signing key.
+    pub const CODE_KEY: Self = Self("strongroom/code-key/v1");
+    /// Begins a leaf of the log.
+    pub const LEAF: Self = Self("strongroom/leaf/v1");
+    /// Begins the salted hash in a leaf.
+    pub const LEAF_SALT: Self = Self("strongroom/leaf-salt/v1");
+    /// Hashes a wrapping key to its id.
+    pub const WRAP_KEY: Self = Self("strongroom/wrap-key/v1");
+    /// Hashes a policy to its digest.
+    pub const POLICY: Self = Self("strongroom/policy/v1");
+    /// Hashes the sorted serials of a request for everything.
+    pub const SERIALS: Self = Self("strongroom/serials/v1");
+
+    /// Every label there is.
+    pub const ALL: &'static [Self] = &[
+        Self::FOUND,
+        Self::ENROLL,
+        Self::DEPOSIT,
+        Self::REQUEST,
+        Self::EVIDENCE,
+        Self::VETO,
+        Self::DECISION,
+        Self::RELEASE,
+        Self::DEPOSITED,
+        Self::RECORDED,
+        Self::COMMITMENT,
+        Self::DEPOSIT_SEAL,
+        Self::DEPOSIT_KEY,
+        Self::RELEASE_SEAL,
+        Self::RELEASE_KEY,
+        Self::CODE_KEY,
+        Self::LEAF,
+        Self::LEAF_SALT,
+        Self::WRAP_KEY,
+        Self::POLICY,
+        Self::SERIALS,
+    ];
+
+    /// Returns the label's text.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        self.0
+    }
+
+    /// Returns the label's bytes.
+    #[must_use]
+    pub const fn as_bytes(self) -> &'static [u8] {
+        self.0.as_bytes()
+    }
+
+    /// Returns `label ‖ 00 ‖ bytes`, which is what is signed.
+    #[must_use]
+    pub fn prefix(self, bytes: &[u8]) -> Vec<u8> {
+        [self.as_bytes(), &[0], bytes].concat()
+    }
+}
