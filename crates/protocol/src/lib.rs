@@ -2,6 +2,7 @@
 //! receipts, recovery requests, the policy and its decision, the log and its proofs, and [`Authority`].
 //! No I/O, no clock, no randomness of its own; `spec/` says in prose what the code does.
 
+pub mod code;
 mod encoding;
 pub mod id;
 pub mod keys;
