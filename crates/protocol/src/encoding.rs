@@ -26,6 +26,26 @@ pub(crate) trait Canonical: Sized {
     fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed>;
 }
 
+/// Implements [`Canonical`] for a struct as an array of its fields, in the order given.
+macro_rules! canonical_struct {
+    ($name:ident { $($field:ident),+ $(,)? }) => {
+        impl $crate::encoding::Canonical for $name {
+            fn write(&self, writer: &mut $crate::encoding::Writer) {
+                writer.array([$(stringify!($field)),+].len());
+                $(writer.item(&self.$field);)+
+            }
+
+            fn read(
+                reader: &mut $crate::encoding::Reader<'_>,
+            ) -> Result<Self, $crate::encoding::Malformed> {
+                reader.array([$(stringify!($field)),+].len() as u64, stringify!($name))?;
+                Ok(Self { $($field: reader.item()?),+ })
+            }
+        }
+    };
+}
+pub(crate) use canonical_struct;
+
 /// Returns the one encoding of `value`.
 pub(crate) fn encode(value: &impl Canonical) -> Vec<u8> {
     let mut writer = Writer::new();
@@ -139,6 +159,23 @@ impl<'b> Reader<'b> {
         self.0.str().map_err(|_| self.malformed(what))
     }
 
+    pub(crate) fn item<T: Canonical>(&mut self) -> Result<T, Malformed> {
+        T::read(self)
+    }
+
+    /// Reads a text of at most `most` bytes.
+    pub(crate) fn short_text(
+        &mut self,
+        most: usize,
+        what: &'static str,
+    ) -> Result<String, Malformed> {
+        let text = self.text(what)?;
+        if text.len() > most {
+            return Err(self.malformed(what));
+        }
+        Ok(text.to_owned())
+    }
+
     /// Reads an array of at most `most` items. Memory grows with the items read, never with the number claimed.
     pub(crate) fn items<T: Canonical>(
         &mut self,
@@ -151,7 +188,76 @@ impl<'b> Reader<'b> {
         (0..count).map(|_| T::read(self)).collect()
     }
 
+    /// Reads the number of items of an array of at least one.
+    pub(crate) fn count(&mut self, what: &'static str) -> Result<u64, Malformed> {
+        let count = self.0.array().ok().flatten();
+        count
+            .filter(|count| *count > 0)
+            .ok_or_else(|| self.malformed(what))
+    }
+
     pub(crate) fn malformed(&self, what: &'static str) -> Malformed {
         Malformed::new(what, self.0.position())
+    }
+}
+
+impl Canonical for u64 {
+    fn write(&self, writer: &mut Writer) {
+        writer.uint(*self);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        reader.uint("number")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    struct Pair {
+        first: u64,
+        second: Vec<u8>,
+    }
+
+    impl Canonical for Pair {
+        fn write(&self, writer: &mut Writer) {
+            writer.array(2).uint(self.first).bytes(&self.second);
+        }
+
+        fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+            reader.array(2, "pair")?;
+            Ok(Self {
+                first: reader.uint("first")?,
+                second: reader.bytes("second")?.to_vec(),
+            })
+        }
+    }
+
+    #[test]
+    fn other_encodings_of_the_same_value_are_refused() {
+        assert!(decode::<Pair>(&[0x82, 0x01, 0x41, 0xaa]).is_ok());
+        for other in [
+            &[0x82, 0x18, 0x01, 0x41, 0xaa][..],   // a longer integer
+            &[0x82, 0x01, 0x58, 0x01, 0xaa],       // a longer length
+            &[0x9f, 0x01, 0x41, 0xaa, 0xff],       // an array without a length
+            &[0x82, 0x01, 0x5f, 0x41, 0xaa, 0xff], // bytes in pieces
+            &[0x82, 0x01, 0x41, 0xaa, 0x00],       // something behind
+            &[0x82, 0x01, 0x41],                   // cut
+            &[0xc1, 0x82, 0x01, 0x41, 0xaa],       // a tag
+        ] {
+            assert!(decode::<Pair>(other).is_err(), "{other:02x?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_decodes_encodes_to_the_same_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+            if let Ok(pair) = decode::<Pair>(&bytes) {
+                prop_assert_eq!(encode(&pair), bytes);
+            }
+        }
     }
 }

@@ -117,14 +117,25 @@ impl Digest {
     /// Hashes the concatenation of `parts`. Callers see to it that no two inputs share a concatenation.
     #[must_use]
     pub fn of(parts: &[&[u8]]) -> Self {
-        let mut context = digest::Context::new(&digest::SHA256);
-        for part in parts {
-            context.update(part);
-        }
-        let mut bytes = [0; Self::BYTES];
-        bytes.copy_from_slice(context.finish().as_ref());
-        Self(bytes)
+        Self(sha256(parts))
     }
+}
+
+impl StatementId {
+    /// Hashes what was signed and its signature, which has a fixed length.
+    pub(crate) fn of(parts: &[&[u8]]) -> Self {
+        Self(sha256(parts))
+    }
+}
+
+fn sha256(parts: &[&[u8]]) -> [u8; 32] {
+    let mut context = digest::Context::new(&digest::SHA256);
+    for part in parts {
+        context.update(part);
+    }
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(context.finish().as_ref());
+    bytes
 }
 
 /// A text or bytes that are no identifier.
@@ -178,6 +189,32 @@ impl Time {
     }
 }
 
+impl fmt::Display for Time {
+    /// Shows the time as RFC 3339 does, in UTC, to the second.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const DAY_SECONDS: u64 = 24 * 60 * 60;
+        let seconds = self.0 / 1000;
+        let (days, second) = (seconds / DAY_SECONDS, seconds % DAY_SECONDS);
+        // Days since 0000-03-01 of the Gregorian calendar, in eras of 400 years: a leap day then ends its year.
+        let days = days + 719_468;
+        let (era, day) = (days / 146_097, days % 146_097);
+        let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+        let day = day - (365 * year + year / 4 - year / 100);
+        let month = (5 * day + 2) / 153;
+        let day = day - (153 * month + 2) / 5 + 1;
+        let month = if month < 10 { month + 3 } else { month - 9 };
+        let year = era * 400 + year + u64::from(month <= 2);
+        write!(f, "{year:04}-{month:02}-{day:02}T")?;
+        write!(
+            f,
+            "{:02}:{:02}:{:02}Z",
+            second / 3600,
+            second / 60 % 60,
+            second % 60
+        )
+    }
+}
+
 impl Canonical for Time {
     fn write(&self, writer: &mut Writer) {
         writer.uint(self.0);
@@ -192,4 +229,37 @@ impl Canonical for Time {
 pub trait Clock: Send + Sync {
     /// Returns the time now.
     fn now(&self) -> Time;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_show_as_rfc_3339_does() {
+        for (millis, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_399_999, "2000-02-28T23:59:59Z"),
+            (951_782_400_000, "2000-02-29T00:00:00Z"),
+            (1_709_251_199_000, "2024-02-29T23:59:59Z"),
+            (1_735_689_599_000, "2024-12-31T23:59:59Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00Z"),
+        ] {
+            assert_eq!(Time::from_millis(millis).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn an_identifier_has_one_text() {
+        let text = "00112233445566778899aabbccddeeff";
+        assert_eq!(text.parse::<Serial>().unwrap().to_string(), text);
+        for other in [
+            text.trim_start_matches('0'),
+            &text.to_uppercase(),
+            &format!("{text}00"),
+            &text.replace('0', "g"),
+        ] {
+            assert!(other.parse::<Serial>().is_err(), "{other}");
+        }
+    }
 }

@@ -29,6 +29,7 @@ impl SigningKey {
 
     /// Derives the key of a seed.
     #[must_use]
+    #[expect(clippy::missing_panics_doc, reason = "any seed makes a key")]
     pub fn from_seed(seed: &[u8; Self::SEED_BYTES]) -> Self {
         let pair = Ed25519KeyPair::from_seed_unchecked(seed).expect("any 32 bytes are a seed");
         Self {

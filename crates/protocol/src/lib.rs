@@ -2,13 +2,18 @@
 //! receipts, recovery requests, the policy and its decision, the log and its proofs, and [`Authority`].
 //! No I/O, no clock, no randomness of its own; `spec/` says in prose what the code does.
 
+mod authority;
 pub mod code;
 mod encoding;
 pub mod id;
 pub mod keys;
 pub mod label;
 pub mod log;
+pub mod policy;
+pub mod receipt;
 pub mod session_key;
+pub mod statement;
 pub mod wrap;
 
+pub use authority::*;
 pub use encoding::Malformed;

@@ -69,6 +69,7 @@ impl SessionKey {
 
     /// Returns the length in bits.
     #[must_use]
+    #[expect(clippy::missing_panics_doc, reason = "no session key is so long")]
     pub fn bits(&self) -> u16 {
         u16::try_from(self.bytes.len() * 8).expect("at most 64 bytes")
     }
@@ -143,6 +144,7 @@ impl BlindedKey {
     /// Derives the commitment (spec/deposit.md#commitment): HKDF-SHA256 of the key, salted with `serial ‖ blinding`,
     /// info `strongroom/commitment/v1 ‖ algorithm[4] ‖ bits[2]`, both big-endian.
     #[must_use]
+    #[expect(clippy::missing_panics_doc, reason = "the length is a constant")]
     pub fn commitment(&self, serial: Serial) -> Commitment {
         let salt = Zeroizing::new([&serial.as_bytes()[..], self.blinding.as_ref()].concat());
         let info = [
@@ -157,6 +159,18 @@ impl BlindedKey {
             .and_then(|okm| okm.fill(&mut bytes))
             .expect("32 bytes are within what HKDF-SHA256 gives");
         Commitment(bytes)
+    }
+
+    /// Returns the session key's algorithm.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        self.key.algorithm()
+    }
+
+    /// Returns the session key's length in bits.
+    #[must_use]
+    pub fn bits(&self) -> u16 {
+        self.key.bits()
     }
 
     /// Returns the session key.

@@ -248,6 +248,7 @@ impl Sealing {
     ///
     /// Takes the serial by value and is called once for each: the nonce is fixed.
     #[must_use]
+    #[expect(clippy::missing_panics_doc, reason = "the lengths are constants")]
     pub fn seal(&self, serial: Serial, label: Digest, plaintext: &[u8]) -> Vec<u8> {
         let mut key = Zeroizing::new([0; 32]);
         self.context

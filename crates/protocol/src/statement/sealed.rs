@@ -1,0 +1,340 @@
+//! A session key as it is sealed, for a deposit or a release: its label, what was said of it, its ciphertext.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::encoding::{Canonical, Malformed, Reader, Writer, encode};
+use crate::id::{AuthorityId, Digest, OwnerId, Serial};
+use crate::session_key::{Algorithm, BlindedKey, Commitment};
+use crate::wrap::{Encapsulation, NotOpened, Opening};
+
+/// What a wrap is bound to (PROTOCOL's L, spec/deposit.md#label): whose key it is, which, of what kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DepositLabel {
+    /// With whom it is deposited.
+    pub authority: AuthorityId,
+    /// Whose it is.
+    pub owner: OwnerId,
+    /// Which of the owner's.
+    pub serial: Serial,
+    /// What the session key is for.
+    pub algorithm: Algorithm,
+    /// Its length in bits.
+    pub bits: u16,
+    /// What shows that a wrap holds this key and no other.
+    pub commitment: Commitment,
+    /// Digest of the description, labels and attachment.
+    pub particulars: Digest,
+}
+
+// What is wrapped is a session key itself and has no padding; CryptoAPI's SIMPLEBLOBs get other numbers.
+const KIND_SESSION_KEY: u64 = 1;
+const PADDING_NONE: u64 = 0;
+
+impl DepositLabel {
+    /// Returns SHA-256 of `E(authority, owner, serial, kind, algorithm, bits, padding, commitment, particulars)`.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        let mut writer = Writer::new();
+        writer.array(9).item(&self.authority).item(&self.owner);
+        self.write_own(&mut writer);
+        Digest::of(&[&writer.into_bytes()])
+    }
+
+    /// Writes the seven fields that differ between the keys of one statement.
+    fn write_own(&self, writer: &mut Writer) {
+        writer
+            .item(&self.serial)
+            .uint(KIND_SESSION_KEY)
+            .item(&self.algorithm)
+            .uint(self.bits.into())
+            .uint(PADDING_NONE)
+            .item(&self.commitment)
+            .item(&self.particulars);
+    }
+
+    fn read_own(
+        reader: &mut Reader<'_>,
+        authority: AuthorityId,
+        owner: OwnerId,
+    ) -> Result<Self, Malformed> {
+        let serial = reader.item()?;
+        if reader.uint("kind of deposit")? != KIND_SESSION_KEY {
+            return Err(reader.malformed("kind of deposit"));
+        }
+        let algorithm = reader.item()?;
+        let bits = reader.uint("length of the session key")?;
+        let bits =
+            u16::try_from(bits).map_err(|_| reader.malformed("length of the session key"))?;
+        if reader.uint("padding")? != PADDING_NONE {
+            return Err(reader.malformed("padding"));
+        }
+        Ok(Self {
+            authority,
+            owner,
+            serial,
+            algorithm,
+            bits,
+            commitment: reader.item()?,
+            particulars: reader.item()?,
+        })
+    }
+}
+
+/// What an owner says of a session key, for people to find it by. The authority reads it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Particulars {
+    description: String,
+    labels: BTreeMap<String, String>,
+    attachment: Vec<u8>,
+}
+
+impl Particulars {
+    /// The length in bytes of the longest description.
+    pub const DESCRIPTION_BYTES_MAX: usize = 4096;
+    /// The most labels a deposit has.
+    pub const LABELS_MAX: usize = 64;
+    /// The length in bytes of the longest name or value of a label.
+    pub const LABEL_BYTES_MAX: usize = 1024;
+
+    /// Takes a description and labels.
+    ///
+    /// # Errors
+    ///
+    /// Says which is too long, or that there are too many.
+    pub fn new(
+        description: String,
+        labels: BTreeMap<String, String>,
+    ) -> Result<Self, ParticularsError> {
+        if description.len() > Self::DESCRIPTION_BYTES_MAX {
+            return Err(ParticularsError::Description);
+        }
+        if labels.len() > Self::LABELS_MAX {
+            return Err(ParticularsError::Labels);
+        }
+        let fits = |text: &String| text.len() <= Self::LABEL_BYTES_MAX;
+        if !labels
+            .iter()
+            .all(|(name, value)| !name.is_empty() && fits(name) && fits(value))
+        {
+            return Err(ParticularsError::Label);
+        }
+        Ok(Self {
+            description,
+            labels,
+            attachment: Vec::new(),
+        })
+    }
+
+    /// Returns the description.
+    #[must_use]
+    pub fn description(&self) -> &str {
+        &self.description
+    }
+
+    /// Returns the labels, by name.
+    #[must_use]
+    pub fn labels(&self) -> &BTreeMap<String, String> {
+        &self.labels
+    }
+
+    /// Returns SHA-256 of `E(description, (name, value).., attachment)`.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest::of(&[&encode(self)])
+    }
+}
+
+impl Canonical for Particulars {
+    fn write(&self, writer: &mut Writer) {
+        writer
+            .array(3)
+            .text(&self.description)
+            .array(self.labels.len());
+        for (name, value) in &self.labels {
+            writer.array(2).text(name).text(value);
+        }
+        writer.bytes(&self.attachment);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        reader.array(3, "particulars")?;
+        let description = reader.short_text(Self::DESCRIPTION_BYTES_MAX, "description")?;
+        let labels: Vec<NameAndValue> = reader.items(Self::LABELS_MAX as u64, "labels")?;
+        // Names out of order or said twice are found when what was read is encoded again.
+        let labels = labels.into_iter().map(|label| (label.0, label.1)).collect();
+        let attachment = reader.bytes("attachment")?;
+        if !attachment.is_empty() {
+            return Err(reader.malformed("attachment"));
+        }
+        Self::new(description, labels).map_err(|_| reader.malformed("labels"))
+    }
+}
+
+struct NameAndValue(String, String);
+
+impl Canonical for NameAndValue {
+    fn write(&self, writer: &mut Writer) {
+        writer.array(2).text(&self.0).text(&self.1);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        reader.array(2, "label")?;
+        Ok(Self(
+            reader.short_text(Particulars::LABEL_BYTES_MAX, "label")?,
+            reader.short_text(Particulars::LABEL_BYTES_MAX, "label")?,
+        ))
+    }
+}
+
+/// A description or a label that no deposit takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParticularsError {
+    /// Too long a description.
+    #[error(
+        "the description is longer than {} bytes",
+        Particulars::DESCRIPTION_BYTES_MAX
+    )]
+    Description,
+    /// Too long a label, or one without a name.
+    #[error(
+        "a label has no name, or is longer than {} bytes",
+        Particulars::LABEL_BYTES_MAX
+    )]
+    Label,
+    /// Too many labels.
+    #[error("there are more than {} labels", Particulars::LABELS_MAX)]
+    Labels,
+}
+
+/// A session key as one statement seals it.
+#[derive(Clone, Debug)]
+pub struct SealedKey {
+    /// What it is bound to.
+    pub label: DepositLabel,
+    /// What the owner said of it.
+    pub particulars: Particulars,
+    /// `blinding[32] ‖ key`, sealed: 48 bytes longer than the key.
+    pub sealed: Vec<u8>,
+}
+
+impl SealedKey {
+    /// Opens the key and checks it against its commitment.
+    ///
+    /// # Errors
+    ///
+    /// Says so when it does not open, or opens to something else than what it is labelled as; never which.
+    pub fn open(&self, opening: &Opening) -> Result<BlindedKey, NotOpened> {
+        let label = &self.label;
+        let plaintext = opening.open(label.serial, label.digest(), &self.sealed)?;
+        let key = BlindedKey::from_plaintext(label.algorithm, label.bits, &plaintext)
+            .map_err(|_| NotOpened)?;
+        if key.commitment(label.serial) == label.commitment {
+            Ok(key)
+        } else {
+            Err(NotOpened)
+        }
+    }
+}
+
+/// The keys sealed under one encapsulation: signed by their labels and digests, carried as they are.
+#[derive(Clone)]
+pub(crate) struct Batch {
+    pub(crate) authority: AuthorityId,
+    pub(crate) owner: OwnerId,
+    pub(crate) encapsulation: Encapsulation,
+    pub(crate) keys: Vec<SealedKey>,
+}
+
+impl Batch {
+    /// The most keys under one encapsulation, and so in one statement.
+    pub(crate) const KEYS_MAX: usize = 256;
+
+    /// Writes what is signed: `H(enc), [(serial, kind, algorithm, bits, padding, commitment, particulars, H(sealed))..]`.
+    pub(crate) fn write_signed(&self, writer: &mut Writer) {
+        writer
+            .item(&self.encapsulation.digest())
+            .array(self.keys.len());
+        for key in &self.keys {
+            writer.array(8);
+            key.label.write_own(writer);
+            writer.item(&Digest::of(&[&key.sealed]));
+        }
+    }
+
+    /// Writes what is carried: `E(enc, [(particulars, sealed)..])`.
+    pub(crate) fn carried(&self) -> Vec<u8> {
+        let mut writer = Writer::new();
+        writer
+            .array(2)
+            .item(&self.encapsulation)
+            .array(self.keys.len());
+        for key in &self.keys {
+            writer.array(2).item(&key.particulars).bytes(&key.sealed);
+        }
+        writer.into_bytes()
+    }
+
+    /// Reads what is signed from `reader` and checks that `carried` is what it speaks of.
+    pub(crate) fn read(
+        reader: &mut Reader<'_>,
+        carried: &[u8],
+        authority: AuthorityId,
+        owner: OwnerId,
+    ) -> Result<Self, Malformed> {
+        let encapsulation_digest: Digest = reader.item()?;
+        let count = reader.count("keys")?;
+        let mut carried = Reader::new(carried);
+        carried.array(2, "carried")?;
+        let encapsulation: Encapsulation = carried.item()?;
+        if encapsulation.digest() != encapsulation_digest {
+            return Err(carried.malformed("encapsulation"));
+        }
+        if count > Self::KEYS_MAX as u64 || carried.count("carried keys")? != count {
+            return Err(carried.malformed("carried keys"));
+        }
+        let mut keys = Vec::new();
+        for _ in 0..count {
+            reader.array(8, "key")?;
+            let label = DepositLabel::read_own(reader, authority, owner)?;
+            let sealed_digest: Digest = reader.item()?;
+            carried.array(2, "carried key")?;
+            let particulars: Particulars = carried.item()?;
+            let sealed = carried.bytes("sealed key")?.to_vec();
+            let matches = particulars.digest() == label.particulars
+                && Digest::of(&[&sealed]) == sealed_digest;
+            if !matches {
+                return Err(carried.malformed("carried key"));
+            }
+            keys.push(SealedKey {
+                label,
+                particulars,
+                sealed,
+            });
+        }
+        let batch = Self {
+            authority,
+            owner,
+            encapsulation,
+            keys,
+        };
+        if !batch.serials_differ() {
+            return Err(reader.malformed("keys (one serial twice)"));
+        }
+        Ok(batch)
+    }
+
+    fn serials_differ(&self) -> bool {
+        let serials: std::collections::BTreeSet<_> =
+            self.keys.iter().map(|key| key.label.serial).collect();
+        serials.len() == self.keys.len()
+    }
+}
+
+impl fmt::Debug for Batch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let owner = self.owner;
+        write!(f, "Batch({} keys of owner {owner})", self.keys.len())
+    }
+}
