@@ -24,6 +24,18 @@ fn a_code_is_eight_groups_of_four_and_reads_back() {
 }
 
 #[test]
+fn the_checksum_is_bech32m_under_a_prefix_that_is_not_written() {
+    let prefix = bech32::Hrp::parse("strongroom-code").unwrap();
+    for seed in 0..100 {
+        let entropy = random_bytes(&mut Counting(seed));
+        let expected = bech32::encode::<bech32::Bech32m>(prefix, &entropy).unwrap();
+        let code = RecoveryCode::generate(&mut Fixed(entropy)).to_text();
+        let written = code.replace('-', "").to_lowercase();
+        assert_eq!(format!("strongroom-code1{written}"), expected);
+    }
+}
+
+#[test]
 fn case_spaces_dashes_and_look_alikes_do_not_matter() {
     for seed in 0..100 {
         let text = text_of(seed);

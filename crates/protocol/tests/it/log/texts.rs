@@ -237,6 +237,20 @@ fn vectors_of_proofs() {
     }
 }
 
+#[test]
+fn the_examples_in_the_specification_are_vectors() {
+    let page = include_str!("../../../../../spec/log.md");
+    for (file, case) in [
+        ("log/checkpoint-accept.txt", "four entries"),
+        ("log/proof-accept.txt", "with extra"),
+    ] {
+        let vectors = vectors::read(file);
+        let vector = vectors.iter().find(|vector| vector.one("case") == case);
+        let example = format!("```\n{}```\n", vector.unwrap().text());
+        assert!(page.contains(&example), "{file} `{case}`");
+    }
+}
+
 fn parse_checkpoint(vector: &Vector) -> Result<SignedCheckpoint, CheckpointError> {
     SignedCheckpoint::parse(&vector.text(), authority_of(vector), &key_of(vector))
 }
