@@ -67,7 +67,7 @@ impl RecoveryCode {
         for symbol in symbols.iter().copied() {
             checksum.input_fe(fe(symbol));
         }
-        // No other text of a code has these two bits: they would be free to vary under a right checksum.
+        // The last two bits of data are zero, so that a code has one text.
         let unused = symbols
             .get(DATA_CHARACTERS - 1)
             .is_none_or(|last| last & 0b11 != 0);

@@ -11,7 +11,7 @@ use crate::keys::{Signature, SigningKey, VerifyingKey};
 /// ```text
 /// strongroom/authority/0505050505050505050505050505050505050505050505050505050505050505
 /// 4
-/// 0gd4CxtPf9jUWGXtVbPdg4P3ReegWH/Eg9gPV7jSTfI=
+/// l5nzB1F+9RfCIF35tndivzR1ayAJn7ffzOdrzr0nOy4=
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Checkpoint {

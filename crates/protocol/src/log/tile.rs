@@ -121,7 +121,7 @@ pub trait ReadTiles {
     /// Those of the store.
     fn tile(&self, id: TileId) -> Result<Tile, Self::Error>;
 
-    /// Returns the leaf hashes of a range of entries, at most 256, none of them before the last full tile.
+    /// Returns the leaf hashes of a range of entries, at most 256, none of them in a tile that was stored.
     ///
     /// # Errors
     ///
@@ -130,14 +130,15 @@ pub trait ReadTiles {
 
     /// Returns the roots of a range of full tiles of one level, at most 256.
     ///
-    /// It reads the tiles. A store that keeps each tile's root beside it can answer with less.
+    /// It reads the tiles, up to 255 of them for one proof. A store that keeps each tile's root beside it can
+    /// answer with less.
     ///
     /// # Errors
     ///
     /// Those of the store.
     fn tile_roots(&self, level: u8, tiles: Range<u64>) -> Result<Vec<NodeHash>, Self::Error> {
         tiles
-            .map(|index| Ok(self.tile(TileId { level, index })?.root()))
+            .map(|index| Ok(read_tile(self, TileId { level, index })?.root()))
             .collect()
     }
 }
@@ -151,7 +152,9 @@ pub struct TiledLog<'s, S> {
 }
 
 impl<'s, S: ReadTiles> TiledLog<'s, S> {
-    /// Reads a log of `size` entries, all of whose full tiles and newer leaves the store has.
+    /// Reads a log of `size` entries, which are all that the store has, with the tiles that they fill.
+    ///
+    /// Roots and proofs of smaller sizes are made from it too.
     ///
     /// # Errors
     ///
@@ -194,12 +197,9 @@ impl<'s, S: ReadTiles> TiledLog<'s, S> {
         }
         let tile = match tiles.entry(id) {
             Entry::Occupied(tile) => tile.into_mut(),
-            Entry::Vacant(place) => place.insert(self.store.tile(id)?),
+            Entry::Vacant(place) => place.insert(read_tile(self.store, id)?),
         };
-        if tile.id != id {
-            return Err(TreeError::WrongTile.into());
-        }
-        let first = usize::try_from(hashes.start).unwrap_or(usize::MAX) % WIDTH;
+        let first = usize::try_from(hashes.start % WIDTH as u64).expect("less than 256");
         let row = tile.hashes.get(first..first + (1 << height));
         Ok(root_of(row.ok_or(TreeError::WrongTile)?))
     }
@@ -229,6 +229,14 @@ impl<S: ReadTiles> ReadHashes for TiledLog<'_, S> {
             .map(|node| self.node(*node, &mut tiles))
             .collect()
     }
+}
+
+fn read_tile<S: ReadTiles + ?Sized>(store: &S, id: TileId) -> Result<Tile, S::Error> {
+    let tile = store.tile(id)?;
+    if tile.id != id {
+        return Err(TreeError::WrongTile.into());
+    }
+    Ok(tile)
 }
 
 /// Returns the root above a row of hashes, whose number is a power of two.

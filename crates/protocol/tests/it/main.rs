@@ -1,0 +1,6 @@
+#![cfg(test)]
+//! What the protocol promises, tested from outside.
+
+mod code;
+mod log;
+mod vectors;
