@@ -1,6 +1,8 @@
-//! Files on the owner's disk: how one appears whole ([`output`]). What is in a file is not known here.
+//! Files on the owner's disk: how one appears whole ([`output`]), how a header is replaced where it lies
+//! ([`rewrite`]). What is in a file is not known here: a header is bytes.
 
 pub mod output;
+pub mod rewrite;
 mod small;
 
 use std::fs::Metadata;

@@ -1,6 +1,7 @@
 //! The file layer.
 
 mod output;
+mod rewrite;
 
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
