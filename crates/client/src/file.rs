@@ -1,6 +1,7 @@
 //! Files on the owner's disk: how one appears whole ([`output`]), how a header is replaced where it lies
-//! ([`rewrite`]). What is in a file is not known here: a header is bytes.
+//! ([`rewrite`]) or by a copy ([`copy`]). What is in a file is not known here: a header is bytes.
 
+pub mod copy;
 pub mod output;
 pub mod rewrite;
 mod small;

@@ -1,5 +1,6 @@
 //! The file layer.
 
+mod copy;
 mod output;
 mod rewrite;
 
