@@ -1,7 +1,10 @@
 //! Files on the owner's disk: how one appears whole ([`output`]), how a header is replaced where it lies
-//! ([`rewrite`]) or by a copy ([`copy`]). What is in a file is not known here: a header is bytes.
+//! ([`rewrite`]) or by a copy ([`copy`]), where a file lies ([`same_disk`]), and one command at a time
+//! ([`lock`]). What is in a file is not known here: a header is bytes.
 
 pub mod copy;
+mod disk;
+pub mod lock;
 pub mod output;
 pub mod rewrite;
 mod small;
@@ -9,6 +12,7 @@ mod small;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 
+pub use disk::same_disk;
 pub use small::{WriteError, replace, write_new};
 
 /// What tells a file from every other one on this machine while it is running.

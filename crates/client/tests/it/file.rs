@@ -1,8 +1,10 @@
 //! The file layer.
 
 mod copy;
+mod lock;
 mod output;
 mod rewrite;
+mod same_disk;
 
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
