@@ -18,7 +18,6 @@ use rustix::io::Errno;
 
 pub use self::errors::{CommitError, CreateError, WriteFailed};
 pub use self::hidden::remove_leftovers;
-use super::FileId;
 
 /// What becomes of a file that has the name already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -287,9 +286,9 @@ fn nameless(folder: &File, mode: Mode) -> Result<Option<File>, Errno> {
         }
         Err(error) => return Err(error),
     };
-    let named = Path::new(&descriptor(&file)).metadata();
-    let ours = file.metadata().map(|ours| FileId::of(&ours));
-    if !matches!((named, ours), (Ok(named), Ok(ours)) if FileId::of(&named) == ours) {
+    let named = rustix::fs::stat(descriptor(&file));
+    let ours = rustix::fs::fstat(&file)?;
+    if !named.is_ok_and(|named| (named.st_dev, named.st_ino) == (ours.st_dev, ours.st_ino)) {
         return Ok(None);
     }
     hidden::hold(&file);
