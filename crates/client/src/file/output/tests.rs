@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::sync::Barrier;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use super::*;
@@ -105,21 +104,19 @@ fn leftovers_go_and_what_is_being_written_or_not_ours_stays() {
 #[test]
 fn clearing_away_never_takes_a_file_that_is_just_being_made() {
     let folder = tempfile::tempdir().unwrap();
-    let done = AtomicBool::new(false);
     thread::scope(|scope| {
-        scope.spawn(|| {
-            while !done.load(Ordering::Relaxed) {
-                remove_leftovers(folder.path()).unwrap();
+        let writer = scope.spawn(|| {
+            for seed in 0..200 {
+                let path = folder.path().join(seed.to_string());
+                let mut output = named(&path, Overwrite::Force, seed << 8);
+                output.write_all(b"new").unwrap();
+                output.appear_over().unwrap();
+                assert_eq!(fs::read(&path).unwrap(), b"new");
             }
         });
-        for seed in 0..200 {
-            let path = folder.path().join(seed.to_string());
-            let mut output = named(&path, Overwrite::Force, seed << 8);
-            output.write_all(b"new").unwrap();
-            output.appear_over().unwrap();
-            assert_eq!(fs::read(&path).unwrap(), b"new");
+        while !writer.is_finished() {
+            remove_leftovers(folder.path()).unwrap();
         }
-        done.store(true, Ordering::Relaxed);
     });
 }
 
