@@ -1,0 +1,38 @@
+//! Files on the owner's disk: how one appears whole ([`output`]), how a header is replaced where it lies
+//! ([`rewrite`]) or by a copy ([`copy`]), where a file lies ([`same_disk`]), and one command at a time
+//! ([`lock`]). What is in a file is not known here: a header is bytes.
+
+pub mod copy;
+mod disk;
+pub mod lock;
+pub mod output;
+pub mod rewrite;
+mod small;
+
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+
+pub use disk::same_disk;
+pub use small::{WriteError, replace, write_new};
+
+/// What tells a file from every other one on this machine while it is running.
+///
+/// Not for ever: device numbers are given when a disk is found or mounted, and FAT has no inode numbers to keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileId {
+    /// The number of the file system's device (`st_dev`).
+    pub device: u64,
+    /// The file's number on it (`st_ino`).
+    pub inode: u64,
+}
+
+impl FileId {
+    /// Returns the id of the file that `metadata` is of.
+    #[must_use]
+    pub fn of(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Replacing a header by one of another length: a new file with the new header and the old payload. It costs the
+//! payload's length in time and on the disk, and is what remains where [`rewrite`](super::rewrite) refuses.
+
+use std::fs::{File, Metadata};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use super::FileId;
+use super::output::{CommitError, Output};
+
+/// How much is copied between two calls of `progress`.
+const STEP_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Writes into `output` the header `new` and what follows the header `old` in the file at `path`, and commits it.
+///
+/// To replace the file, `output` is made with [`Overwrite::Force`](super::output::Overwrite::Force) for the same path,
+/// which keeps its permissions. `progress` is told how many bytes of the payload are copied, and of how many. The
+/// kernel copies where it can (`copy_file_range`).
+///
+/// # Errors
+///
+/// Says why there is no copy; the file at `path` is then as it was. A file that changed meanwhile is an error too, as
+/// far as its id, length and times tell; a change in the instant before the new one appears is not seen.
+pub fn with_header(
+    path: &Path,
+    old: &[u8],
+    new: &[u8],
+    mut output: Output,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<(), CopyError> {
+    let read = |source| CopyError::Read {
+        path: path.to_path_buf(),
+        source,
+    };
+    let changed = || CopyError::Changed {
+        path: path.to_path_buf(),
+    };
+    let source = File::open(path).map_err(read)?;
+    let before = source.metadata().map_err(read)?;
+    let payload_bytes = check_header(path, &source, &before, old)?;
+    output.write_all(new).map_err(CopyError::Write)?;
+    let mut copied = 0;
+    progress(copied, payload_bytes);
+    while copied < payload_bytes {
+        let step = STEP_BYTES.min(payload_bytes - copied);
+        let done = io::copy(&mut (&source).take(step), output.file_mut()).map_err(|source| {
+            CopyError::Copy {
+                path: path.to_path_buf(),
+                source,
+            }
+        })?;
+        if done == 0 {
+            return Err(changed());
+        }
+        copied += done;
+        progress(copied, payload_bytes);
+    }
+    // The file that was read is unchanged, and it is still the one at the path.
+    let after = source.metadata().map_err(read)?;
+    let named = path.metadata().map_err(read)?;
+    if stamp(&after) != stamp(&before) || stamp(&named) != stamp(&before) {
+        return Err(changed());
+    }
+    Ok(output.commit()?)
+}
+
+/// Checks that the file begins with `old`, leaves it to be read from behind that, and returns how much is there.
+fn check_header(
+    path: &Path,
+    source: &File,
+    metadata: &Metadata,
+    old: &[u8],
+) -> Result<u64, CopyError> {
+    let read = |source| CopyError::Read {
+        path: path.to_path_buf(),
+        source,
+    };
+    let other = || CopyError::Header {
+        path: path.to_path_buf(),
+    };
+    if !metadata.is_file() {
+        return Err(CopyError::NotAFile {
+            path: path.to_path_buf(),
+        });
+    }
+    let header_bytes = old.len() as u64;
+    let payload_bytes = metadata.len().checked_sub(header_bytes).ok_or_else(other)?;
+    let mut header = vec![0; old.len()];
+    source.read_exact_at(&mut header, 0).map_err(read)?;
+    if header != old {
+        return Err(other());
+    }
+    io::Seek::seek(&mut &*source, io::SeekFrom::Start(header_bytes)).map_err(read)?;
+    Ok(payload_bytes)
+}
+
+/// What changes when a file does: id, length, and the times of its bytes and of its attributes.
+fn stamp(metadata: &Metadata) -> (FileId, u64, [i64; 4]) {
+    let times = [
+        metadata.mtime(),
+        metadata.mtime_nsec(),
+        metadata.ctime(),
+        metadata.ctime_nsec(),
+    ];
+    (FileId::of(metadata), metadata.len(), times)
+}
+
+/// Why there is no copy with another header.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CopyError {
+    /// The file changed, or was replaced, while it was copied.
+    #[error("`{path}` changed while it was copied")]
+    Changed {
+        /// The file that was copied.
+        path: PathBuf,
+    },
+    /// The copy did not appear.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// Reading or writing failed; the kernel does not say which.
+    #[error("cannot copy `{path}`")]
+    Copy {
+        /// The file that was copied.
+        path: PathBuf,
+        /// What the system answered.
+        source: io::Error,
+    },
+    /// The file does not begin with the old header.
+    #[error("the header of `{path}` is another one")]
+    Header {
+        /// The file that was to be copied.
+        path: PathBuf,
+    },
+    /// It is a folder, a device, a pipe or a socket.
+    #[error("`{path}` is not a file")]
+    NotAFile {
+        /// What was to be copied.
+        path: PathBuf,
+    },
+    /// The file cannot be read.
+    #[error("cannot read `{path}`")]
+    Read {
+        /// The file that was to be copied.
+        path: PathBuf,
+        /// What the system answered.
+        source: io::Error,
+    },
+    /// The new header cannot be written.
+    #[error(transparent)]
+    Write(io::Error),
+}

@@ -1,0 +1,333 @@
+//! A file that appears whole under its name, or not at all. What is written to it is not known here.
+
+mod errors;
+mod hidden;
+#[cfg(test)]
+mod tests;
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, Metadata, Permissions};
+use std::io::{self, IoSlice, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+use std::path::{Path, PathBuf};
+
+use rand_core::CryptoRng;
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, RawMode};
+use rustix::io::Errno;
+
+pub use self::errors::{CommitError, CreateError, WriteFailed};
+pub use self::hidden::remove_leftovers;
+
+/// What becomes of a file that has the name already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overwrite {
+    /// It is replaced in one step, whether it was there at [`Output::create`] or came later.
+    Force,
+    /// It stays, whenever it came, and the new file does not appear.
+    Refuse,
+}
+
+/// A file being written, which nobody sees under its name before [`Output::commit`].
+///
+/// It has no name where the file system can do that (`O_TMPFILE`), otherwise a hidden one beside its place,
+/// `.strongroom-` and 16 hex digits and `.tmp`, which goes when this is dropped. A process that is killed
+/// leaves the hidden one behind: see [`remove_leftovers`].
+#[derive(Debug)]
+pub struct Output {
+    file: File,
+    place: Place,
+    overwrite: Overwrite,
+    /// Names what hides the file, and what is tried first when it needs such a name later.
+    seed: u64,
+    // Invariant: some exactly while `file` has this name in `place.folder`, and a lock says it is in use.
+    hidden: Option<OsString>,
+}
+
+/// Where the file is to appear. The folder is held open, so that it may be moved meanwhile.
+#[derive(Debug)]
+struct Place {
+    path: PathBuf,
+    folder: File,
+    name: OsString,
+}
+
+impl Output {
+    /// Starts the file that is to appear at `path`, with the permissions `mode` less the process's umask.
+    ///
+    /// One that is replaced passes on its permissions instead, and its owner and group as far as this user may
+    /// give them; not its access lists and extended attributes. A symbolic link at `path` is always refused:
+    /// through it, a file would change that nobody named, and in its place, the one it points to would not.
+    ///
+    /// # Errors
+    ///
+    /// Says what is in the way at `path`, or why its folder does not take a file.
+    pub fn create(
+        path: &Path,
+        overwrite: Overwrite,
+        mode: u32,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Self, CreateError> {
+        let seed = rng.next_u64();
+        Self::create_in(Place::open(path)?, overwrite, mode, seed, nameless)
+    }
+
+    /// `unnamed` makes a file without a name, or says that this cannot be had here.
+    fn create_in(
+        place: Place,
+        overwrite: Overwrite,
+        mode: u32,
+        seed: u64,
+        unnamed: fn(&File, Mode) -> Result<Option<File>, Errno>,
+    ) -> Result<Self, CreateError> {
+        let replaced = place.look(overwrite)?;
+        // What is replaced says who may read, and until its permissions are taken over nobody else may.
+        let mode = if replaced.is_some() { 0o600 } else { mode };
+        let mode = Mode::from_bits_truncate(mode as RawMode);
+        let (file, hidden) = match unnamed(&place.folder, mode) {
+            Ok(Some(file)) => (file, None),
+            Ok(None) => hidden::create(&place.folder, seed, mode)
+                .map(|(file, name)| (file, Some(name)))
+                .map_err(|error| place.not_created(error))?,
+            Err(error) => return Err(place.not_created(error)),
+        };
+        let output = Self {
+            file,
+            place,
+            overwrite,
+            seed,
+            hidden,
+        };
+        if let Some(replaced) = replaced {
+            keep_permissions(&output.file, &replaced).map_err(|source| CreateError::Io {
+                path: output.place.path.clone(),
+                source,
+            })?;
+        }
+        Ok(output)
+    }
+
+    /// Returns the file, to be written otherwise than through [`Write`].
+    pub fn file_mut(&mut self) -> &mut File {
+        &mut self.file
+    }
+
+    /// Lets the file appear under its name; when this returns, a power cut does not take it back.
+    ///
+    /// The folder must itself be on the disk: whoever made it a moment ago has synced the one above.
+    ///
+    /// # Errors
+    ///
+    /// Says why the file did not appear, and then nothing of it is left. [`CommitError::FolderNotSynced`] alone
+    /// tells of a file that did appear, whole, and might be gone after a power cut.
+    pub fn commit(mut self) -> Result<(), CommitError> {
+        // A crash until here leaves what was before: no name points to the new bytes, save a hidden one.
+        self.file
+            .sync_all()
+            .map_err(|source| CommitError::NotSynced {
+                path: self.place.path.clone(),
+                source,
+            })?;
+        // A crash from here on leaves what was before or the whole new file, whose bytes are on the disk.
+        match self.overwrite {
+            Overwrite::Force => self.appear_over(),
+            Overwrite::Refuse => self.appear_beside(),
+        }
+        .map_err(|error| self.place.not_named(error))?;
+        // After a crash from here on the new file is there, or the disk lied.
+        sync_folder(&self.place.folder).map_err(|source| CommitError::FolderNotSynced {
+            path: self.place.path.clone(),
+            source,
+        })
+    }
+
+    /// Gives the file its name, unless something has it: the file system decides, in one step.
+    fn appear_beside(&mut self) -> Result<(), Errno> {
+        let Place { folder, name, .. } = &self.place;
+        match &self.hidden {
+            None => link(&self.file, folder, name),
+            Some(hidden) => hidden::rename_no_replace(folder, hidden, name),
+        }?;
+        self.hidden = None;
+        Ok(())
+    }
+
+    /// Gives the file its name, taking it from whatever has it.
+    ///
+    /// A link never replaces, so a file without a name first takes a hidden one. A crash between the two leaves
+    /// the old file under the name and the new one, whole, under the hidden name, as a leftover.
+    fn appear_over(&mut self) -> Result<(), Errno> {
+        let Place { folder, name, .. } = &self.place;
+        let hidden = match self.hidden.take() {
+            Some(hidden) => hidden,
+            None => hidden::name_with(self.seed, |hidden| link(&self.file, folder, hidden))?.1,
+        };
+        // A symbolic link that came after `create` is replaced, not followed; a folder is not replaced.
+        let renamed = rustix::fs::renameat(folder, &hidden, folder, name);
+        if renamed.is_err() {
+            self.hidden = Some(hidden);
+        }
+        renamed
+    }
+
+    /// Puts the path into what a write answers, and keeps its kind.
+    fn failed(&self, source: io::Error) -> io::Error {
+        if source.kind() == io::ErrorKind::Interrupted {
+            return source;
+        }
+        let path = self.place.path.clone();
+        io::Error::new(source.kind(), WriteFailed { path, source })
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes).map_err(|error| self.failed(error))
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.file
+            .write_vectored(slices)
+            .map_err(|error| self.failed(error))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        if let Some(hidden) = &self.hidden {
+            // The lock is held until `file` closes, so that nobody else takes the name away and gives it anew.
+            let _ = rustix::fs::unlinkat(&self.place.folder, hidden, AtFlags::empty());
+        }
+    }
+}
+
+impl Place {
+    fn open(path: &Path) -> Result<Self, CreateError> {
+        let path = path.to_path_buf();
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(CreateError::NoName { path });
+        };
+        let here = Path::new(".");
+        let folder = if folder == Path::new("") {
+            here
+        } else {
+            folder
+        };
+        let name = name.to_os_string();
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        match rustix::fs::open(folder, flags, Mode::empty()) {
+            Ok(folder) => Ok(Self {
+                folder: folder.into(),
+                name,
+                path,
+            }),
+            Err(Errno::NOENT) => Err(CreateError::FolderMissing {
+                folder: folder.into(),
+            }),
+            Err(Errno::NOTDIR) => Err(CreateError::NotAFolder {
+                folder: folder.into(),
+            }),
+            Err(error) => Err(CreateError::Io {
+                path,
+                source: error.into(),
+            }),
+        }
+    }
+
+    /// Returns the file that is to be replaced, if there is one; an answer for the user's sake, as it may be
+    /// another one by the time of the commit.
+    fn look(&self, overwrite: Overwrite) -> Result<Option<Metadata>, CreateError> {
+        let path = self.path.clone();
+        match (self.path.symlink_metadata(), overwrite) {
+            (Err(error), _) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            (Err(source), _) => Err(CreateError::Io { path, source }),
+            (Ok(_), Overwrite::Refuse) => Err(CreateError::Exists { path }),
+            (Ok(found), _) if found.is_symlink() => Err(CreateError::SymbolicLink { path }),
+            (Ok(found), _) if !found.is_file() => Err(CreateError::NotAFile { path }),
+            (Ok(found), Overwrite::Force) => Ok(Some(found)),
+        }
+    }
+
+    fn not_created(&self, error: Errno) -> CreateError {
+        let path = self.path.clone();
+        let source = error.into();
+        match error {
+            Errno::ACCESS | Errno::PERM | Errno::ROFS => CreateError::NotWritable { path, source },
+            _ => CreateError::Io { path, source },
+        }
+    }
+
+    fn not_named(&self, error: Errno) -> CommitError {
+        let path = self.path.clone();
+        match error {
+            Errno::EXIST => CommitError::Exists { path },
+            _ => CommitError::NotNamed {
+                path,
+                source: error.into(),
+            },
+        }
+    }
+}
+
+/// Makes a file without a name in `folder`; none where the file system has no such thing, or where `/proc`, which
+/// is needed to give it a name later, is not there.
+#[cfg(any(target_os = "android", target_os = "linux"))]
+fn nameless(folder: &File, mode: Mode) -> Result<Option<File>, Errno> {
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    let file = match rustix::fs::openat(folder, ".", flags, mode) {
+        Ok(file) => File::from(file),
+        // Kernels and file systems that do not know the flag take it for a folder to be opened.
+        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOENT | Errno::NOSYS) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    let named = rustix::fs::stat(descriptor(&file));
+    let ours = rustix::fs::fstat(&file)?;
+    if !named.is_ok_and(|named| (named.st_dev, named.st_ino) == (ours.st_dev, ours.st_ino)) {
+        return Ok(None);
+    }
+    hidden::hold(&file);
+    Ok(Some(file))
+}
+
+#[cfg(not(any(target_os = "android", target_os = "linux")))]
+fn nameless(_: &File, _: Mode) -> Result<Option<File>, Errno> {
+    Ok(None)
+}
+
+fn descriptor(file: &File) -> String {
+    format!("/proc/self/fd/{}", file.as_raw_fd())
+}
+
+/// Gives a file that has no name one that is free.
+fn link(file: &File, folder: &File, name: &OsStr) -> Result<(), Errno> {
+    rustix::fs::linkat(CWD, descriptor(file), folder, name, AtFlags::SYMLINK_FOLLOW)
+}
+
+/// Gives the new file the permissions of the one it replaces, and its owner and group where this user may.
+fn keep_permissions(file: &File, replaced: &Metadata) -> io::Result<()> {
+    let new = file.metadata()?;
+    let mut mode = replaced.mode() & 0o777;
+    if (new.uid(), new.gid()) != (replaced.uid(), replaced.gid())
+        && fchown(file, Some(replaced.uid()), Some(replaced.gid())).is_err()
+        && fchown(file, None, Some(replaced.gid())).is_err()
+    {
+        // What its group might do was not said of this one.
+        mode &= !0o070;
+    }
+    file.set_permissions(Permissions::from_mode(mode))
+}
+
+/// Puts the names in a folder on the disk. Some network and FUSE file systems have no such call, and keep names their own way.
+fn sync_folder(folder: &File) -> io::Result<()> {
+    match folder.sync_all() {
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(()),
+        done => done,
+    }
+}

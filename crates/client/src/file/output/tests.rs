@@ -1,0 +1,174 @@
+//! What needs a file system without O_TMPFILE, or looks like one.
+
+use std::fs;
+use std::sync::Barrier;
+use std::thread;
+
+use super::*;
+
+/// As where no file can be without a name.
+fn named(path: &Path, overwrite: Overwrite, seed: u64) -> Output {
+    let place = Place::open(path).unwrap();
+    Output::create_in(place, overwrite, 0o600, seed, |_, _| Ok(None)).unwrap()
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = folder.read_dir().unwrap();
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_file_with_a_hidden_name_appears_at_the_commit_and_the_hidden_name_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    for overwrite in [Overwrite::Refuse, Overwrite::Force] {
+        let path = folder.path().join(format!("{overwrite:?}"));
+        let before = names(folder.path());
+        let mut output = named(&path, overwrite, 7);
+        output.write_all(b"new").unwrap();
+        assert_eq!(
+            names(folder.path()),
+            [vec![".strongroom-0000000000000007.tmp".to_owned()], before].concat()
+        );
+        output.commit().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+    }
+    assert_eq!(names(folder.path()), ["Force", "Refuse"]);
+}
+
+#[test]
+fn a_hidden_file_goes_when_it_is_given_up() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(named(&folder.path().join("out"), Overwrite::Refuse, 7));
+    assert_eq!(names(folder.path()), [""; 0]);
+}
+
+#[test]
+fn a_hidden_file_does_not_replace_one_that_came_meanwhile() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out");
+    let output = named(&path, Overwrite::Refuse, 7);
+    fs::write(&path, b"other").unwrap();
+    let error = output.commit().unwrap_err();
+    assert!(matches!(error, CommitError::Exists { .. }), "{error}");
+    assert_eq!(fs::read(&path).unwrap(), b"other");
+    assert_eq!(names(folder.path()), ["out"]);
+}
+
+#[test]
+fn a_hidden_name_that_is_taken_is_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = folder.path().join(".strongroom-0000000000000007.tmp");
+    fs::write(&taken, b"other").unwrap();
+    for overwrite in [Overwrite::Refuse, Overwrite::Force] {
+        let path = folder.path().join("out");
+        named(&path, overwrite, 7).commit().unwrap();
+        fs::remove_file(&path).unwrap();
+        // Without a name until the last moment, then in need of a hidden one.
+        let place = Place::open(&path).unwrap();
+        let output = Output::create_in(place, overwrite, 0o600, 7, nameless).unwrap();
+        output.commit().unwrap();
+        fs::remove_file(&path).unwrap();
+    }
+    assert_eq!(fs::read(&taken).unwrap(), b"other");
+}
+
+#[test]
+fn leftovers_go_and_what_is_being_written_or_not_ours_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let output = named(&path.join("out"), Overwrite::Refuse, 1);
+    fs::write(path.join(".strongroom-00000000000000ab.tmp"), b"killed").unwrap();
+    fs::write(path.join(".strongroom-ab.tmp"), b"not ours").unwrap();
+    fs::write(path.join(".strongroom-00000000000000AB.tmp"), b"not ours").unwrap();
+    fs::create_dir(path.join(".strongroom-00000000000000ac.tmp")).unwrap();
+    std::os::unix::fs::symlink("/dev/null", path.join(".strongroom-00000000000000ad.tmp")).unwrap();
+    assert_eq!(remove_leftovers(path).unwrap(), 1);
+    assert_eq!(
+        names(path),
+        [
+            ".strongroom-0000000000000001.tmp",
+            ".strongroom-00000000000000AB.tmp",
+            ".strongroom-00000000000000ac.tmp",
+            ".strongroom-00000000000000ad.tmp",
+            ".strongroom-ab.tmp",
+        ]
+    );
+    output.commit().unwrap();
+    assert!(path.join("out").exists());
+}
+
+#[test]
+fn clearing_away_never_takes_a_file_that_is_just_being_made() {
+    let folder = tempfile::tempdir().unwrap();
+    thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for seed in 0..200 {
+                let path = folder.path().join(seed.to_string());
+                let mut output = named(&path, Overwrite::Force, seed << 8);
+                output.write_all(b"new").unwrap();
+                output.appear_over().unwrap();
+                assert_eq!(fs::read(&path).unwrap(), b"new");
+            }
+        });
+        while !writer.is_finished() {
+            remove_leftovers(folder.path()).unwrap();
+        }
+    });
+}
+
+#[test]
+fn of_many_that_want_one_name_one_gets_it_with_and_without_hidden_names() {
+    for unnamed in [nameless, |_: &File, _: Mode| Ok(None)] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out");
+        let ready = Barrier::new(8);
+        let won: Vec<u8> = thread::scope(|scope| {
+            let writers: Vec<_> = (0..8_u8)
+                .map(|writer| {
+                    let (path, ready) = (&path, &ready);
+                    scope.spawn(move || {
+                        let place = Place::open(path).unwrap();
+                        let seed = u64::from(writer) << 8;
+                        let mut output =
+                            Output::create_in(place, Overwrite::Refuse, 0o600, seed, unnamed)
+                                .unwrap();
+                        output.write_all(&[writer; 100]).unwrap();
+                        ready.wait();
+                        match output.commit() {
+                            Ok(()) => Some(writer),
+                            Err(CommitError::Exists { .. }) => None,
+                            Err(error) => panic!("{error}"),
+                        }
+                    })
+                })
+                .collect();
+            writers
+                .into_iter()
+                .filter_map(|writer| writer.join().unwrap())
+                .collect()
+        });
+        assert_eq!(won.len(), 1);
+        assert_eq!(fs::read(&path).unwrap(), [won[0]; 100]);
+        assert_eq!(names(folder.path()), ["out"]);
+    }
+}
+
+#[test]
+fn without_rename_that_does_not_replace_a_link_does_not_either() {
+    let folder = tempfile::tempdir().unwrap();
+    let held = File::open(folder.path()).unwrap();
+    fs::write(folder.path().join("hidden"), b"new").unwrap();
+    fs::write(folder.path().join("out"), b"other").unwrap();
+    let (hidden, out) = (OsStr::new("hidden"), OsStr::new("out"));
+    assert_eq!(
+        hidden::link_no_replace(&held, hidden, out),
+        Err(Errno::EXIST)
+    );
+    fs::remove_file(folder.path().join("out")).unwrap();
+    hidden::link_no_replace(&held, hidden, out).unwrap();
+    assert_eq!(names(folder.path()), ["out"]);
+}

@@ -1,0 +1,5 @@
+//! What the client promises, on real files.
+
+#![cfg(test)]
+
+mod file;
