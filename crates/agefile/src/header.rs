@@ -183,7 +183,7 @@ pub enum InvalidHeader {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadHeaderError {
-    /// The source failed. Damaged armor is among these: see `ArmorError`.
+    /// The source failed. Damaged armor is among these: see [`ArmorError::of`](crate::armor::ArmorError::of).
     #[error("cannot read the header")]
     Read(#[source] io::Error),
     /// It does not begin as age files do.

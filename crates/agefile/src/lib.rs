@@ -3,6 +3,7 @@
 //!
 //! Streams and bytes only: no file, no network, no clock, no randomness of its own.
 
+pub mod armor;
 mod encoding;
 pub mod file_key;
 pub mod header;
