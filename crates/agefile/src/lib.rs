@@ -10,6 +10,7 @@ pub mod header;
 mod hybrid;
 pub mod identity;
 pub mod passphrase;
+pub mod payload;
 pub mod recipient;
 pub mod stanza;
 mod unwrap;
