@@ -9,6 +9,7 @@ pub mod file_key;
 pub mod header;
 mod hybrid;
 pub mod identity;
+pub mod identity_file;
 pub mod passphrase;
 pub mod payload;
 pub mod recipient;
