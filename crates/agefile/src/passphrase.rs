@@ -1,0 +1,159 @@
+//! The scrypt recipient and identity of age: a passphrase, alone in its header (spec/age.md#scrypt).
+
+use rand_core::CryptoRng;
+use zeroize::Zeroizing;
+
+use crate::encoding::{base64_array, base64_encode};
+use crate::file_key::FileKey;
+use crate::stanza::Stanza;
+use crate::unwrap::{Unwrap, UnwrapStanzaError};
+
+/// The tag of a passphrase's stanza, which no other may stand beside.
+pub(crate) const SCRYPT: &str = "scrypt";
+
+const SALT_LABEL: &[u8] = b"age-encryption.org/v1/scrypt";
+const SALT_BYTES: usize = 16;
+
+/// A passphrase.
+pub struct Passphrase(Zeroizing<String>);
+
+impl Passphrase {
+    /// Takes a passphrase as it was typed.
+    ///
+    /// # Errors
+    ///
+    /// Says so when it is empty.
+    pub fn new(text: Zeroizing<String>) -> Result<Self, EmptyPassphrase> {
+        if text.is_empty() {
+            return Err(EmptyPassphrase);
+        }
+        Ok(Self(text))
+    }
+
+    /// Wraps `file_key`. The stanza stands alone in its header.
+    pub fn wrap(
+        &self,
+        file_key: &FileKey,
+        work_factor: WorkFactor,
+        rng: &mut impl CryptoRng,
+    ) -> Stanza {
+        let mut salt = [0; SALT_BYTES];
+        rng.fill_bytes(&mut salt);
+        let body = file_key.seal(&self.wrap_key(&salt, work_factor));
+        let args = [base64_encode(&salt), work_factor.log_n().to_string()];
+        Stanza::wrapping(SCRYPT, args, body)
+    }
+
+    fn wrap_key(&self, salt: &[u8; SALT_BYTES], work_factor: WorkFactor) -> Zeroizing<[u8; 32]> {
+        let salt = [SALT_LABEL, salt].concat();
+        let params = scrypt::Params::new(work_factor.log_n(), 8, 1)
+            .expect("a work factor is within what scrypt takes");
+        let mut key = Zeroizing::new([0; 32]);
+        scrypt::scrypt(self.0.as_bytes(), &salt, &params, key.as_mut())
+            .expect("scrypt gives 32 bytes");
+        key
+    }
+}
+
+/// A passphrase that is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the passphrase is empty")]
+pub struct EmptyPassphrase;
+
+/// How much work a guess of the passphrase costs: the base-two logarithm of scrypt's N. It takes 2^N KiB of memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WorkFactor(u8);
+
+impl WorkFactor {
+    /// What age takes: about a second, 256 MiB.
+    pub const DEFAULT: Self = Self(18);
+
+    /// The most that is done unless the reader allows more, as in age: about 15 seconds, 4 GiB.
+    pub const READ_MAX: Self = Self(22);
+
+    /// Takes a base-two logarithm from 1 to 30; `None` for another.
+    #[must_use]
+    pub const fn from_log_n(log_n: u8) -> Option<Self> {
+        match log_n {
+            1..=30 => Some(Self(log_n)),
+            _ => None,
+        }
+    }
+
+    /// Returns the base-two logarithm.
+    #[must_use]
+    pub const fn log_n(self) -> u8 {
+        self.0
+    }
+}
+
+impl Default for WorkFactor {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// A passphrase that opens stanzas, up to a work factor: whoever wrote the file says how much work it takes.
+pub struct PassphraseIdentity {
+    passphrase: Passphrase,
+    work_factor_max: WorkFactor,
+}
+
+impl PassphraseIdentity {
+    /// Opens with `passphrase`, up to [`WorkFactor::READ_MAX`].
+    #[must_use]
+    pub fn new(passphrase: Passphrase) -> Self {
+        Self {
+            passphrase,
+            work_factor_max: WorkFactor::READ_MAX,
+        }
+    }
+
+    /// Opens up to another work factor.
+    #[must_use]
+    pub fn with_work_factor_max(mut self, work_factor_max: WorkFactor) -> Self {
+        self.work_factor_max = work_factor_max;
+        self
+    }
+
+    /// Unwraps the file key from `stanza`, or says `None` when it is not wrapped with this passphrase.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the stanza is a passphrase's, but malformed or of too high a work factor.
+    pub fn unwrap(&self, stanza: &Stanza) -> Result<Option<FileKey>, UnwrapStanzaError> {
+        if stanza.tag() != SCRYPT {
+            return Ok(None);
+        }
+        let [salt, log_n] = stanza.args() else {
+            return Err(UnwrapStanzaError::Arguments);
+        };
+        let salt = base64_array(salt).ok_or(UnwrapStanzaError::Arguments)?;
+        let log_n = parse_log_n(log_n).ok_or(UnwrapStanzaError::Arguments)?;
+        let body = stanza
+            .body()
+            .try_into()
+            .map_err(|_| UnwrapStanzaError::BodyLength)?;
+        // Before the work is done.
+        let work_factor = WorkFactor::from_log_n(log_n)
+            .filter(|work_factor| *work_factor <= self.work_factor_max)
+            .ok_or(UnwrapStanzaError::WorkFactor {
+                log_n,
+                log_n_max: self.work_factor_max.log_n(),
+            })?;
+        let wrap_key = self.passphrase.wrap_key(&salt, work_factor);
+        Ok(FileKey::open(&wrap_key, body))
+    }
+}
+
+impl Unwrap for PassphraseIdentity {
+    fn unwrap(&self, stanza: &Stanza) -> Result<Option<FileKey>, UnwrapStanzaError> {
+        self.unwrap(stanza)
+    }
+}
+
+/// Digits without a sign or a leading zero, which `parse` alone would take.
+fn parse_log_n(text: &str) -> Option<u8> {
+    let canonical = !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit());
+    canonical.then(|| text.parse().ok()).flatten()
+}
