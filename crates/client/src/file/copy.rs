@@ -56,10 +56,8 @@ pub fn with_header(
         copied += done;
         progress(copied, payload_bytes);
     }
-    // The file that was read is unchanged, and it is still the one at the path.
-    let after = source.metadata().map_err(read)?;
-    let named = path.metadata().map_err(read)?;
-    if stamp(&after) != stamp(&before) || stamp(&named) != stamp(&before) {
+    // What is at the path is still the file that was read, and unchanged.
+    if stamp(&path.metadata().map_err(read)?) != stamp(&before) {
         return Err(changed());
     }
     Ok(output.commit()?)
