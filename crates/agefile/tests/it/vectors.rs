@@ -235,7 +235,7 @@ fn whole(error: &OpenError) -> u64 {
         | OpenError::Truncated { whole }
         | OpenError::Extended { whole }
         | OpenError::EmptyLastChunk { whole } => *whole,
-        other => panic!("{other}"),
+        OpenError::Read(_) | OpenError::Write(_) | OpenError::NoNonce | _ => panic!("{error}"),
     }
 }
 
