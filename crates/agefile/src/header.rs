@@ -112,6 +112,12 @@ impl Header {
         &self.bytes
     }
 
+    /// Returns the MAC as it stands in the header, whatever key it is of.
+    #[must_use]
+    pub fn mac(&self) -> &[u8; 32] {
+        &self.mac
+    }
+
     /// Tells, in constant time, whether the MAC is that of `file_key` over this header.
     #[must_use]
     pub fn is_authentic(&self, file_key: &FileKey) -> bool {

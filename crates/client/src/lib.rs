@@ -1,3 +1,23 @@
-//! The library to embed: encrypt with a spare key, recover, rewrap.
+//! The library to embed: encrypt with a spare key at a backup authority, recover, rewrap.
+//!
+//! A [`home`] is a folder with everything of one owner. A [`Client`] is an owner at work with their authority, which is
+//! a [`strongroom_protocol::Authority`] of any kind. `examples/whole_loop.rs` goes once around.
 
+mod client;
+pub mod connection;
+pub mod decrypt;
+pub mod encrypt;
+pub mod enroll;
 pub mod file;
+pub mod home;
+pub mod log;
+mod pointer;
+pub mod recover;
+pub mod released;
+pub mod rewrap;
+pub mod sheet;
+pub mod spare;
+pub mod status;
+
+pub use client::{Client, ConnectError};
+pub use pointer::Pointer;

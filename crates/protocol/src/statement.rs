@@ -316,6 +316,12 @@ impl Kind {
         self as u64
     }
 
+    /// Returns the kind of a number, if there is one.
+    #[must_use]
+    pub fn from_code(code: u64) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.code() == code)
+    }
+
     /// Returns the word for it, in lower case.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -352,8 +358,7 @@ impl Canonical for Kind {
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
         let code = reader.uint("statement kind")?;
-        let known = Self::ALL.into_iter().find(|kind| kind.code() == code);
-        known.ok_or_else(|| reader.malformed("statement kind"))
+        Self::from_code(code).ok_or_else(|| reader.malformed("statement kind"))
     }
 }
 

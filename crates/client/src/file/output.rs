@@ -72,6 +72,15 @@ impl Output {
         Self::create_in(Place::open(path)?, overwrite, mode, seed, nameless)
     }
 
+    /// Tells whether [`Self::create`] would refuse what is at `path` now, and makes nothing.
+    ///
+    /// # Errors
+    ///
+    /// Says what is in the way.
+    pub fn check(path: &Path, overwrite: Overwrite) -> Result<(), CreateError> {
+        Place::open(path)?.look(overwrite).map(|_| ())
+    }
+
     /// `unnamed` makes a file without a name, or says that this cannot be had here.
     fn create_in(
         place: Place,

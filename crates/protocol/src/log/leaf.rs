@@ -5,7 +5,7 @@ use std::fmt;
 use rand_core::CryptoRng;
 
 use super::NodeHash;
-use crate::encoding::{Canonical, Malformed, Reader, Writer};
+use crate::encoding::{Canonical, Malformed, Reader, Writer, decode, encode};
 use crate::id::{Digest, Time};
 use crate::keys::Signature;
 use crate::label::Label;
@@ -42,23 +42,60 @@ impl Leaf {
         }
     }
 
+    /// Reads a leaf from the bytes that the log hashes.
+    ///
+    /// # Errors
+    ///
+    /// Says so when these are the bytes of no leaf.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
+        decode(bytes)
+    }
+
+    /// Returns the number of the kind of statement.
+    #[must_use]
+    pub fn kind(&self) -> u64 {
+        self.kind
+    }
+
+    /// Returns when the statement was recorded, by the authority's clock.
+    #[must_use]
+    pub fn time(&self) -> Time {
+        self.time
+    }
+
     /// Returns the bytes that the log hashes.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut writer = Writer::new();
-        writer
-            .array(4)
-            .text(Label::LEAF.as_str())
-            .uint(self.kind)
-            .item(&self.time)
-            .item(&self.attestation);
-        writer.into_bytes()
+        encode(self)
     }
 
     /// Returns the leaf's hash in the tree.
     #[must_use]
     pub fn hash(&self) -> NodeHash {
         NodeHash::of_leaf(&self.to_bytes())
+    }
+}
+
+impl Canonical for Leaf {
+    fn write(&self, writer: &mut Writer) {
+        writer
+            .array(4)
+            .text(Label::LEAF.as_str())
+            .uint(self.kind)
+            .item(&self.time)
+            .item(&self.attestation);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        reader.array(4, "leaf")?;
+        if reader.text("leaf")? != Label::LEAF.as_str() {
+            return Err(reader.malformed("leaf"));
+        }
+        Ok(Self {
+            kind: reader.item()?,
+            time: reader.item()?,
+            attestation: reader.item()?,
+        })
     }
 }
 

@@ -1,0 +1,91 @@
+//! An owner at work with their authority: a home, a verified connection, a clock and a source of randomness.
+
+use rand_core::CryptoRng;
+use strongroom_protocol::Authority;
+use strongroom_protocol::id::{Clock, Serial};
+
+use crate::connection::{Connection, ExchangeError};
+use crate::home::{Home, HomeError, Membership};
+
+/// What an owner does that takes the authority.
+///
+/// What takes only the home or only a file is there without one: [`Home::repair`](crate::home::Home::repair),
+/// [`rewrap`](crate::rewrap), [`decrypt`](crate::decrypt).
+pub struct Client<'a> {
+    pub(crate) home: &'a mut Home,
+    pub(crate) membership: Membership,
+    pub(crate) connection: Connection<'a>,
+    pub(crate) clock: &'a dyn Clock,
+    pub(crate) rng: &'a mut dyn CryptoRng,
+}
+
+impl<'a> Client<'a> {
+    /// Connects to the authority that the home is with.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the home is with none, or the authority does not prove to be the one.
+    pub fn connect(
+        home: &'a mut Home,
+        authority: &'a dyn Authority,
+        clock: &'a dyn Clock,
+        rng: &'a mut dyn CryptoRng,
+    ) -> Result<Self, ConnectError> {
+        let membership = home.membership()?.ok_or(ConnectError::NoAuthority)?;
+        let connection = Connection::open(authority, &membership.about, home)?;
+        Ok(Self {
+            home,
+            membership,
+            connection,
+            clock,
+            rng,
+        })
+    }
+
+    /// Returns the home.
+    #[must_use]
+    pub fn home(&self) -> &Home {
+        self.home
+    }
+
+    /// Returns the home, to be used without the authority.
+    pub fn home_mut(&mut self) -> &mut Home {
+        self.home
+    }
+
+    /// Returns the authority, as verified.
+    #[must_use]
+    pub fn connection(&self) -> &Connection<'a> {
+        &self.connection
+    }
+
+    /// Returns which authority this is with, and as whom.
+    #[must_use]
+    pub fn membership(&self) -> &Membership {
+        &self.membership
+    }
+
+    /// Tells whether the owner must be enrolled still.
+    pub(crate) fn is_enrolled(&self) -> bool {
+        self.membership.enrolled
+    }
+
+    pub(crate) fn generate_serial(&mut self) -> Serial {
+        Serial::generate(&mut self.rng)
+    }
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// What the authority says does not hold.
+    #[error(transparent)]
+    Exchange(#[from] ExchangeError),
+    /// The home can't be used.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// The home is with no authority yet.
+    #[error("this home is with no authority yet")]
+    NoAuthority,
+}

@@ -1,0 +1,257 @@
+//! Encrypting files: the spare keys first, then each file, which appears whole or not at all.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use rand_core::CryptoRng;
+use strongroom_agefile::Recipient;
+use strongroom_agefile::armor::ArmoredWriter;
+use strongroom_agefile::payload::{self, SealError};
+use strongroom_protocol::id::{AuthorityId, Serial};
+use strongroom_protocol::receipt::DepositState;
+use strongroom_protocol::statement::Particulars;
+
+use crate::client::Client;
+use crate::file::output::{CommitError, CreateError, Output, Overwrite};
+use crate::spare::{DepositError, Spare};
+
+/// One thing to encrypt.
+pub struct Job {
+    /// From where.
+    pub source: Source,
+    /// Where to.
+    pub target: Target,
+    /// What the authority is told of it.
+    pub particulars: Particulars,
+}
+
+/// What is encrypted. It is read, and never changed.
+pub enum Source {
+    /// A file.
+    File(PathBuf),
+    /// Whatever comes, to its end.
+    Stream(Box<dyn Read + Send>),
+}
+
+/// Where the encrypted file goes.
+pub enum Target {
+    /// To a file that appears when it is whole.
+    File(PathBuf, Overwrite),
+    /// Into a pipe: not a byte before the receipt.
+    Stream(Box<dyn Write + Send>),
+}
+
+/// How files are encrypted.
+pub struct EncryptOptions<'o> {
+    /// The owner's recipient, always among those who can open the file.
+    pub owner: &'o Recipient,
+    /// The others.
+    pub others: &'o [Recipient],
+    /// Whether the files are text.
+    pub armor: bool,
+    /// How many threads encrypt.
+    pub threads: NonZeroUsize,
+}
+
+/// A file that was encrypted, whose spare key was with the authority before.
+#[derive(Clone, Debug)]
+pub struct Encrypted {
+    /// The file, if it is not a stream.
+    pub path: Option<PathBuf>,
+    /// The authority that keeps the spare.
+    pub authority: AuthorityId,
+    /// Its serial number there.
+    pub serial: Serial,
+    /// What the authority said of it.
+    pub state: DepositState,
+    /// The length in bytes of what was encrypted.
+    pub bytes: u64,
+}
+
+/// What is told of the work while it goes on.
+pub trait Watch: Send {
+    /// So many bytes of job `job` are done.
+    fn progress(&mut self, job: usize, bytes: u64);
+    /// Job `job` ended.
+    fn done(&mut self, job: usize, result: Result<Encrypted, EncryptError>);
+}
+
+impl Client<'_> {
+    /// Encrypts each job, in groups whose spare keys are deposited together.
+    ///
+    /// A job that fails does not stop the others; `watch` is told of each.
+    ///
+    /// # Errors
+    ///
+    /// Says why a group's spare keys were not deposited; then neither that group nor what is behind it was touched.
+    pub fn encrypt(
+        &mut self,
+        jobs: Vec<Job>,
+        options: &EncryptOptions<'_>,
+        watch: &mut dyn Watch,
+    ) -> Result<(), DepositError> {
+        let mut jobs = jobs.into_iter().enumerate().peekable();
+        while jobs.peek().is_some() {
+            let mut group = Vec::new();
+            // What can be seen to fail now fails without a deposit.
+            for (number, job) in jobs.by_ref() {
+                match check(&job) {
+                    Ok(()) => group.push((number, job)),
+                    Err(error) => watch.done(number, Err(error)),
+                }
+                if group.len() == Self::SPARES_MAX {
+                    break;
+                }
+            }
+            if group.is_empty() {
+                break;
+            }
+            let particulars = group.iter().map(|(_, job)| job.particulars.clone());
+            let spares = self.deposit(options.owner, options.others, particulars.collect())?;
+            for ((number, job), spare) in group.into_iter().zip(spares) {
+                let mut progress = |bytes| watch.progress(number, bytes);
+                let result = spare.encrypt(
+                    job.source,
+                    job.target,
+                    options,
+                    &mut progress,
+                    &mut self.rng,
+                );
+                watch.done(number, result);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check(job: &Job) -> Result<(), EncryptError> {
+    if let Source::File(path) = &job.source {
+        open(path)?;
+    }
+    if let Target::File(path, overwrite) = &job.target {
+        if let Source::File(source) = &job.source
+            && same_file(source, path)
+        {
+            return Err(EncryptError::OntoItself { path: path.clone() });
+        }
+        Output::check(path, *overwrite)?;
+    }
+    Ok(())
+}
+
+/// Opens a file to be read; a folder or a device is none.
+fn open(path: &Path) -> Result<File, EncryptError> {
+    let failed = |source| EncryptError::Open {
+        path: path.to_path_buf(),
+        source,
+    };
+    let file = File::open(path).map_err(failed)?;
+    if file.metadata().map_err(failed)?.is_dir() {
+        return Err(failed(io::ErrorKind::IsADirectory.into()));
+    }
+    Ok(file)
+}
+
+fn same_file(a: &Path, b: &Path) -> bool {
+    match (a.canonicalize(), b.canonicalize()) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => false,
+    }
+}
+
+impl Spare {
+    /// Encrypts a file with this session key, which is thereby used up.
+    ///
+    /// # Errors
+    ///
+    /// Says what can't be read or written; no file appears then.
+    pub fn encrypt(
+        self,
+        source: Source,
+        target: Target,
+        options: &EncryptOptions<'_>,
+        progress: &mut (dyn FnMut(u64) + Send),
+        rng: &mut impl CryptoRng,
+    ) -> Result<Encrypted, EncryptError> {
+        let source: Box<dyn Read + Send> = match source {
+            Source::File(path) => Box::new(open(&path)?),
+            Source::Stream(stream) => stream,
+        };
+        let mut encrypted = Encrypted {
+            path: None,
+            authority: self.authority(),
+            serial: self.serial(),
+            state: self.state(),
+            bytes: 0,
+        };
+        match target {
+            Target::File(path, overwrite) => {
+                let mut output = Output::create(&path, overwrite, 0o666, rng)?;
+                encrypted.bytes = self.write(source, output.file_mut(), options, progress, rng)?;
+                output.commit()?;
+                encrypted.path = Some(path);
+            }
+            Target::Stream(mut stream) => {
+                encrypted.bytes = self.write(source, &mut stream, options, progress, rng)?;
+                stream.flush().map_err(SealError::Write)?;
+            }
+        }
+        Ok(encrypted)
+    }
+
+    /// Writes the header, then the payload.
+    fn write(
+        self,
+        source: impl Read + Send,
+        mut sink: impl Write + Send,
+        options: &EncryptOptions<'_>,
+        progress: &mut (dyn FnMut(u64) + Send),
+        rng: &mut impl CryptoRng,
+    ) -> Result<u64, SealError> {
+        let mut nonce = [0; payload::NONCE_BYTES];
+        rng.fill_bytes(&mut nonce);
+        let header = self.header.as_bytes();
+        let key = &self.file_key;
+        if options.armor {
+            let mut armored = ArmoredWriter::new(sink);
+            armored.write_all(header).map_err(SealError::Write)?;
+            let bytes = payload::seal(key, nonce, source, &mut armored, options.threads, progress)?;
+            armored.finish().map_err(SealError::Write)?;
+            Ok(bytes)
+        } else {
+            sink.write_all(header).map_err(SealError::Write)?;
+            payload::seal(key, nonce, source, sink, options.threads, progress)
+        }
+    }
+}
+
+/// Why a file was not encrypted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EncryptError {
+    /// The encrypted file could not appear.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// The encrypted file can't be started.
+    #[error(transparent)]
+    Create(#[from] CreateError),
+    /// It would take the place of what is encrypted.
+    #[error("`{path}` would be encrypted onto itself")]
+    OntoItself {
+        /// The file.
+        path: PathBuf,
+    },
+    /// What is to be encrypted can't be opened.
+    #[error("cannot open `{path}`")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What the system answered.
+        source: io::Error,
+    },
+    /// Reading or writing failed on the way.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+}

@@ -1,0 +1,160 @@
+//! Enrolment: how a home gets its keys, its owner and its recovery code (spec/home.md#enrolment).
+//!
+//! In this order, each durable before the next: the home with the authority and the owner's id; `identity.txt` and
+//! `device.key`; the code, wherever the caller keeps it; the enrolment statement; its receipt. A crash between two of
+//! them leaves a home that [`Enrolling::resume`] finishes: nobody is enrolled under a code that was never written down.
+
+use std::path::Path;
+
+use rand_core::CryptoRng;
+use strongroom_agefile::KeyType;
+use strongroom_protocol::code::RecoveryCode;
+use strongroom_protocol::id::{Clock, OwnerId};
+use strongroom_protocol::statement::{Enroll, SignedStatement};
+use strongroom_protocol::{About, Authority, QueryError};
+
+use crate::connection::{Connection, ExchangeError};
+use crate::home::{Home, HomeError, KeysError, Membership};
+
+/// A home whose owner is not enrolled yet.
+pub struct Enrolling {
+    membership: Membership,
+}
+
+impl Enrolling {
+    /// Begins: pins the authority that answers at `address`, and makes the owner's id and keys.
+    ///
+    /// # Errors
+    ///
+    /// Says what can't be made; a later [`Self::resume`] takes up what was.
+    pub fn begin(
+        home: &mut Home,
+        address: &Path,
+        authority: &dyn Authority,
+        key_type: KeyType,
+        clock: &dyn Clock,
+        mut rng: &mut dyn CryptoRng,
+    ) -> Result<Self, EnrollError> {
+        let about = authority.about()?;
+        home.join(address, &about, OwnerId::generate(&mut rng))?;
+        home.ensure_identity(key_type, clock.now(), &mut rng)?;
+        Self::resume(home)?.ok_or(EnrollError::Enrolled)
+    }
+
+    /// Takes up an enrolment that was begun; there is none to take up in a home that is enrolled.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the home can't be read.
+    pub fn resume(home: &Home) -> Result<Option<Self>, EnrollError> {
+        let membership = home.membership()?;
+        Ok(membership
+            .filter(|membership| !membership.enrolled)
+            .map(|membership| Self { membership }))
+    }
+
+    /// Returns with whom and as whom.
+    #[must_use]
+    pub fn membership(&self) -> &Membership {
+        &self.membership
+    }
+
+    /// Tells whether the code is settled: its public key is in a statement that may have been sent. The code was
+    /// written down before that.
+    #[must_use]
+    pub fn has_code(&self) -> bool {
+        self.membership.enrolment.is_some()
+    }
+
+    /// Settles on a recovery code, which the caller has written down where its owner will find it.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the home can't be written.
+    pub fn settle_code(
+        &mut self,
+        home: &mut Home,
+        code: &RecoveryCode,
+        clock: &dyn Clock,
+        mut rng: &mut dyn CryptoRng,
+    ) -> Result<(), EnrollError> {
+        let authority = self.membership.about.authority();
+        let device = home.ensure_device_key(&mut rng)?;
+        let code_key = code.signing_key(authority).verifying_key();
+        let enrolment = SignedStatement::sign(
+            Enroll {
+                authority,
+                owner: self.membership.owner,
+                device_key: device.verifying_key(),
+                code_key,
+                created: clock.now(),
+            },
+            &device,
+        );
+        home.record_enrolment(&enrolment, &code_key)?;
+        self.membership.enrolment = Some(enrolment);
+        Ok(())
+    }
+
+    /// Submits the enrolment, and verifies its receipt.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the code is not settled, or what the authority says does not hold.
+    pub fn finish(self, home: &mut Home, authority: &dyn Authority) -> Result<(), EnrollError> {
+        let enrolment = self.membership.enrolment.ok_or(EnrollError::NoCode)?;
+        let connection = Connection::open(authority, &self.membership.about, home)?;
+        let (_, acknowledgement) = connection.submit(home, &enrolment)?;
+        home.record_seen(acknowledgement.checkpoint())?;
+        home.record_enrolled(None)?;
+        Ok(())
+    }
+}
+
+/// Makes a home for an owner who lost theirs, from what the recovery sheet says. A recovery then adds this device.
+///
+/// # Errors
+///
+/// Says so when another authority answers, or the home can't be made.
+pub fn rejoin(
+    home: &mut Home,
+    address: &Path,
+    authority: &dyn Authority,
+    owner: OwnerId,
+    expected: strongroom_protocol::id::AuthorityId,
+) -> Result<(), EnrollError> {
+    let about: About = authority.about()?;
+    if about.authority() != expected {
+        return Err(ExchangeError::OtherAuthority {
+            expected,
+            found: about.authority(),
+        }
+        .into());
+    }
+    home.join(address, &about, owner)?;
+    Ok(home.record_enrolled(None)?)
+}
+
+/// Why an owner is not enrolled.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EnrollError {
+    /// The authority can't be asked who it is.
+    #[error(transparent)]
+    About(#[from] QueryError),
+    /// The home's owner is enrolled already.
+    #[error("this home is enrolled already")]
+    Enrolled,
+    /// What the authority says does not hold.
+    #[error(transparent)]
+    Exchange(#[from] ExchangeError),
+    /// The home can't be used.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// A key can't be made or read.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// There is no recovery code yet.
+    #[error("the recovery code is not settled")]
+    NoCode,
+}

@@ -1,0 +1,341 @@
+//! The home: the one folder with everything of one owner (spec/home.md). What is secret in it are `identity.txt` and
+//! `device.key`, and in `home.db` the keys that pending recoveries are released to.
+
+mod database;
+mod deposits;
+mod journal;
+mod keys;
+mod requests;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection as Database;
+
+use strongroom_protocol::About;
+use strongroom_protocol::id::OwnerId;
+use strongroom_protocol::keys::VerifyingKey;
+use strongroom_protocol::log::SignedCheckpoint;
+use strongroom_protocol::statement::SignedStatement;
+
+pub use deposits::{DepositRecord, Matched};
+pub(crate) use journal::Record;
+pub use keys::{AskPassphrase, Identities, KeysError};
+pub use requests::{PendingRequest, ReleasedKey};
+
+use crate::file::lock::{HomeLock, LockError};
+
+/// An open home, locked against other commands.
+pub struct Home {
+    root: PathBuf,
+    database: Database,
+    _lock: HomeLock,
+}
+
+impl Home {
+    /// Tells whether there is a home at `root`: a folder that holds anything at all.
+    ///
+    /// A home whose identity or database is missing is damaged, and never a first use.
+    ///
+    /// # Errors
+    ///
+    /// Says why the folder can't be looked at.
+    pub fn exists(root: &Path) -> Result<bool, HomeError> {
+        match std::fs::read_dir(root) {
+            Ok(mut entries) => Ok(entries.any(|entry| {
+                // Left by a command that was killed before it made anything.
+                entry.map_or(true, |entry| entry.file_name() != LOCK)
+            })),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(source) => Err(HomeError::Folder {
+                path: root.to_path_buf(),
+                source,
+            }),
+        }
+    }
+
+    /// Makes a home at `root`, which must not hold one.
+    ///
+    /// # Errors
+    ///
+    /// Says why there can't be one.
+    pub fn create(root: &Path) -> Result<Self, HomeError> {
+        let folder = |source| HomeError::Folder {
+            path: root.to_path_buf(),
+            source,
+        };
+        make_private_folder(root).map_err(folder)?;
+        let lock = HomeLock::acquire(&root.join(LOCK))?;
+        let database = database::create(&root.join(DATABASE))?;
+        Ok(Self {
+            root: root.to_path_buf(),
+            database,
+            _lock: lock,
+        })
+    }
+
+    /// Opens the home at `root`, waiting for a command that is at work in it.
+    ///
+    /// # Errors
+    ///
+    /// Says what is missing or damaged, or of another version.
+    pub fn open(root: &Path) -> Result<Self, HomeError> {
+        if !Self::exists(root)? {
+            return Err(HomeError::NotFound {
+                path: root.to_path_buf(),
+            });
+        }
+        let lock = HomeLock::acquire(&root.join(LOCK))?;
+        let path = root.join(DATABASE);
+        if !path.try_exists().is_ok_and(|exists| exists) {
+            return Err(HomeError::HalfDeleted { path });
+        }
+        Ok(Self {
+            root: root.to_path_buf(),
+            database: database::open(&path)?,
+            _lock: lock,
+        })
+    }
+
+    /// Returns the folder.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Returns the path of the identity file.
+    #[must_use]
+    pub fn identity_path(&self) -> PathBuf {
+        self.root.join(IDENTITY)
+    }
+
+    /// Returns which authority this home is with, and as whom.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the home can't be read.
+    pub fn membership(&self) -> Result<Option<Membership>, HomeError> {
+        let row = self.database.query_row(
+            "SELECT address, founding, owner, code_key, enrolment, enrolled FROM authority",
+            (),
+            |row| {
+                Ok((
+                    row.get::<_, String>(0)?,
+                    row.get::<_, Vec<u8>>(1)?,
+                    row.get::<_, [u8; 32]>(2)?,
+                    row.get::<_, Option<[u8; 32]>>(3)?,
+                    row.get::<_, Option<Vec<u8>>>(4)?,
+                    row.get::<_, bool>(5)?,
+                ))
+            },
+        );
+        let (address, founding, owner, code_key, enrolment, enrolled) = match row {
+            Ok(row) => row,
+            Err(rusqlite::Error::QueryReturnedNoRows) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let about = parse_statement(&founding)?;
+        let about = About::new(about).ok_or(HomeError::Damaged {
+            what: "founding statement",
+        })?;
+        Ok(Some(Membership {
+            address: self.root.join(address),
+            about,
+            owner: OwnerId::from_bytes(owner),
+            code_key: code_key.map(VerifyingKey::from_bytes),
+            enrolment: enrolment.as_deref().map(parse_statement).transpose()?,
+            enrolled,
+        }))
+    }
+
+    /// Records with which authority this home is, and as whom: before anything is said to it.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the home is with one already, or can't be written.
+    pub fn join(&mut self, address: &Path, about: &About, owner: OwnerId) -> Result<(), HomeError> {
+        // Kept relative where it can be, so that a home that is moved takes its authority along.
+        let address = address.strip_prefix(&self.root).unwrap_or(address);
+        let address = address.to_str().ok_or(HomeError::NotText {
+            path: address.to_path_buf(),
+        })?;
+        self.database.execute(
+            "INSERT INTO authority (one, address, founding, owner, enrolled) VALUES (1, ?1, ?2, ?3, 0)",
+            (address, about.founding().as_bytes(), owner.as_bytes()),
+        )?;
+        Ok(())
+    }
+
+    /// Records the enrolment before it is submitted, so that the same bytes can be sent again.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the home can't be written.
+    pub fn record_enrolment(
+        &mut self,
+        enrolment: &SignedStatement,
+        code_key: &VerifyingKey,
+    ) -> Result<(), HomeError> {
+        self.database.execute(
+            "UPDATE authority SET enrolment = ?1, code_key = ?2",
+            (enrolment.as_bytes(), code_key.as_bytes()),
+        )?;
+        Ok(())
+    }
+
+    /// Records that this home's owner is enrolled, or got in by a recovery code of this public key.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the home can't be written.
+    pub fn record_enrolled(&mut self, code_key: Option<&VerifyingKey>) -> Result<(), HomeError> {
+        self.database.execute(
+            "UPDATE authority SET enrolled = 1, code_key = coalesce(?1, code_key)",
+            (code_key.map(VerifyingKey::as_bytes),),
+        )?;
+        Ok(())
+    }
+
+    /// Returns the latest checkpoint of the authority's log that was seen.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the home can't be read.
+    pub fn seen(&self) -> Result<Option<SignedCheckpoint>, HomeError> {
+        let Some(membership) = self.membership()? else {
+            return Ok(None);
+        };
+        let text: Option<String> =
+            self.database
+                .query_row("SELECT seen FROM authority", (), |row| row.get(0))?;
+        let about = &membership.about;
+        text.map(|text| {
+            SignedCheckpoint::parse(&text, about.authority(), &about.found().log_key)
+                .map_err(|_| HomeError::Damaged { what: "checkpoint" })
+        })
+        .transpose()
+    }
+
+    /// Keeps a checkpoint that extends the one seen, as the one seen; an earlier one changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the home can't be written.
+    pub fn record_seen(&mut self, checkpoint: &SignedCheckpoint) -> Result<(), HomeError> {
+        let size = |seen: &SignedCheckpoint| seen.checkpoint().size;
+        if self
+            .seen()?
+            .is_some_and(|seen| size(&seen) >= size(checkpoint))
+        {
+            return Ok(());
+        }
+        self.database
+            .execute("UPDATE authority SET seen = ?1", (checkpoint.as_text(),))?;
+        Ok(())
+    }
+}
+
+/// Which authority a home is with, and as whom.
+#[derive(Clone, Debug)]
+pub struct Membership {
+    /// Where the authority is: its folder.
+    pub address: PathBuf,
+    /// Who it is: what is pinned.
+    pub about: About,
+    /// The owner's id there.
+    pub owner: OwnerId,
+    /// The public key of the recovery code, where it is known.
+    pub code_key: Option<VerifyingKey>,
+    /// The enrolment, from before it was submitted on.
+    pub enrolment: Option<SignedStatement>,
+    /// Whether the authority has acknowledged this owner.
+    pub enrolled: bool,
+}
+
+/// Why a home can't be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HomeError {
+    /// Something in `home.db` is not what was put there.
+    #[error("the home's database is damaged: a {what} in it can't be read")]
+    Damaged {
+        /// What can't be read.
+        what: &'static str,
+    },
+    /// The database can't be read or written.
+    #[error("cannot use the home's database")]
+    Database(#[from] rusqlite::Error),
+    /// The folder can't be made or read.
+    #[error("cannot use the folder `{path}`")]
+    Folder {
+        /// The home.
+        path: PathBuf,
+        /// What the system answered.
+        source: io::Error,
+    },
+    /// The folder is there, and the database is not.
+    #[error("the home is incomplete: `{path}` is missing")]
+    HalfDeleted {
+        /// What is missing.
+        path: PathBuf,
+    },
+    /// Another process holds the lock in a way that can't be waited for.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// A newer version has been here.
+    #[error(
+        "the home was made by a newer version of Strongroom (format {found}; this one reads up to {known})"
+    )]
+    NewerVersion {
+        /// The version found.
+        found: i64,
+        /// The newest one known.
+        known: i64,
+    },
+    /// There is no home.
+    #[error("there is no Strongroom home at `{path}`")]
+    NotFound {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// Some other database is in the place of ours.
+    #[error("`{path}` is not a Strongroom home's database")]
+    NotOurs {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A path that is no text can't be kept.
+    #[error("the path `{path}` is not valid text")]
+    NotText {
+        /// The path.
+        path: PathBuf,
+    },
+}
+
+const DATABASE: &str = "home.db";
+const DEVICE_KEY: &str = "device.key";
+const IDENTITY: &str = "identity.txt";
+const LOCK: &str = "lock";
+
+fn parse_statement(bytes: &[u8]) -> Result<SignedStatement, HomeError> {
+    SignedStatement::parse(bytes).map_err(|_| HomeError::Damaged { what: "statement" })
+}
+
+/// Makes a folder that only its owner enters, with those above it where they are missing, each on the disk.
+fn make_private_folder(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+
+    if path.is_dir() {
+        return Ok(());
+    }
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty());
+    if let Some(above) = above {
+        make_private_folder(above)?;
+    }
+    match std::fs::DirBuilder::new().mode(0o700).create(path) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error),
+    }
+    std::fs::File::open(above.unwrap_or(Path::new(".")))?.sync_all()
+}

@@ -1,0 +1,148 @@
+//! The tables of `home.db`. SQLite, one writer at a time under the home's lock, every commit on the disk.
+
+use std::path::Path;
+
+use rusqlite::Connection as Database;
+
+use super::HomeError;
+
+/// `stro`: tells our databases from others'.
+const APPLICATION_ID: i64 = 0x7374_726f;
+const VERSION: i64 = 1;
+
+const SCHEMA: &str = "
+-- The authority this home is with; one row.
+CREATE TABLE authority (
+    one       INTEGER PRIMARY KEY CHECK (one = 1),
+    address   TEXT NOT NULL,     -- its folder, relative to the home where it lies within
+    founding  BLOB NOT NULL,     -- its founding statement, whose id is pinned
+    owner     BLOB NOT NULL,     -- our owner id there
+    code_key  BLOB,              -- public key of the recovery code
+    enrolment BLOB,              -- our enrolment statement, from before it is submitted
+    enrolled  INTEGER NOT NULL,  -- 1 once its receipt is verified
+    seen      TEXT               -- the latest checkpoint seen
+) STRICT;
+
+-- Deposit statements with their receipts, kept so that an authority restored from a backup can be made whole.
+CREATE TABLE statement (
+    id      BLOB PRIMARY KEY,
+    bytes   BLOB NOT NULL,
+    receipt TEXT NOT NULL        -- verified before it was put here
+) STRICT, WITHOUT ROWID;
+
+-- What is deposited, one row a session key.
+CREATE TABLE deposit (
+    serial    BLOB PRIMARY KEY,
+    statement BLOB NOT NULL REFERENCES statement,
+    state     TEXT NOT NULL,     -- deposited or verified, as the receipt says
+    time      INTEGER NOT NULL   -- when, by the authority's clock, in milliseconds
+) STRICT, WITHOUT ROWID;
+
+-- Headers of which we saw, holding the session key, that file, deposit and commitment agree.
+CREATE TABLE matched (
+    header BLOB PRIMARY KEY,     -- SHA-256 of the header
+    serial BLOB NOT NULL,        -- the deposit of its session key
+    own    BLOB NOT NULL         -- SHA-256 of the owner's own stanza in it
+) STRICT, WITHOUT ROWID;
+CREATE INDEX matched_by_own ON matched (own);
+
+-- Recovery requests, kept from before they are submitted.
+CREATE TABLE request (
+    id       BLOB PRIMARY KEY,
+    bytes    BLOB NOT NULL,
+    seed     BLOB NOT NULL,      -- secret: seed of the key that keys are released to
+    made     INTEGER NOT NULL,   -- order of making
+    decision BLOB,               -- the authority's decision, once keys came
+    pages    INTEGER             -- how many pages there are, once all of them came
+) STRICT, WITHOUT ROWID;
+
+-- Pages of released keys, sealed to the request's key.
+CREATE TABLE release (
+    request BLOB NOT NULL REFERENCES request,
+    page    INTEGER NOT NULL,
+    bytes   BLOB NOT NULL,
+    PRIMARY KEY (request, page)
+) STRICT, WITHOUT ROWID;
+
+-- Which page holds which key.
+CREATE TABLE released (
+    serial  BLOB PRIMARY KEY,
+    request BLOB NOT NULL,
+    page    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The journal of headers being replaced in place.
+CREATE TABLE rewrite (
+    path   BLOB PRIMARY KEY,     -- absolute
+    device INTEGER NOT NULL,     -- as the system numbers it, as a signed integer
+    inode  INTEGER NOT NULL,
+    length INTEGER NOT NULL,     -- of the whole file
+    old    BLOB NOT NULL,        -- header
+    new    BLOB NOT NULL,        -- header
+    serial BLOB                  -- the deposit of its session key, if file and deposit are known to agree
+) STRICT, WITHOUT ROWID;
+";
+
+pub(super) fn create(path: &Path) -> Result<Database, HomeError> {
+    let mut database = Database::open(path)?;
+    restrict(path)?;
+    configure(&database)?;
+    let transaction =
+        database.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    transaction.execute_batch(SCHEMA)?;
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()?;
+    Ok(database)
+}
+
+pub(super) fn open(path: &Path) -> Result<Database, HomeError> {
+    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE;
+    let database = Database::open_with_flags(path, flags)?;
+    configure(&database)?;
+    let pragma = |name| database.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let version = pragma("user_version")?;
+    if pragma("application_id")? == 0 && version == 0 && is_empty(&database)? {
+        // A command was killed between making the file and the tables.
+        drop(database);
+        return create(path);
+    }
+    if pragma("application_id")? != APPLICATION_ID {
+        return Err(HomeError::NotOurs {
+            path: path.to_path_buf(),
+        });
+    }
+    if version > VERSION {
+        return Err(HomeError::NewerVersion {
+            found: version,
+            known: VERSION,
+        });
+    }
+    Ok(database)
+}
+
+fn is_empty(database: &Database) -> rusqlite::Result<bool> {
+    let tables: i64 =
+        database.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get(0))?;
+    Ok(tables == 0)
+}
+
+fn configure(database: &Database) -> rusqlite::Result<()> {
+    // The home's lock lets one command in at a time, so that a rollback journal serves; it leaves one file.
+    database.pragma_update(None, "journal_mode", "DELETE")?;
+    database.pragma_update(None, "synchronous", "EXTRA")?;
+    database.pragma_update(None, "foreign_keys", true)?;
+    database.pragma_update(None, "secure_delete", true)
+}
+
+/// Lets nobody else read the file, whatever the umask: it holds secrets later.
+fn restrict(path: &Path) -> Result<(), HomeError> {
+    use std::os::unix::fs::PermissionsExt;
+
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(|source| {
+        HomeError::Folder {
+            path: path.to_path_buf(),
+            source,
+        }
+    })
+}

@@ -1,0 +1,258 @@
+//! What the home knows of its deposits: the statements with their receipts, and the headers that match.
+
+use rusqlite::{OptionalExtension, Transaction};
+use strongroom_agefile::Header;
+use strongroom_protocol::id::{Digest, Serial, StatementId, Time};
+use strongroom_protocol::log::SignedCheckpoint;
+use strongroom_protocol::receipt::{Acknowledgement, DepositState, Receipt};
+use strongroom_protocol::statement::SignedStatement;
+
+use super::{Home, HomeError, parse_statement};
+
+/// A deposit as the home keeps it.
+#[derive(Clone, Debug)]
+pub struct DepositRecord {
+    /// Its serial number.
+    pub serial: Serial,
+    /// The statement it came in.
+    pub statement: StatementId,
+    /// What the authority said of it.
+    pub state: DepositState,
+    /// When, by the authority's clock.
+    pub time: Time,
+}
+
+/// What the home saw of a file when it held the session key: that file, deposit and commitment agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Matched {
+    /// SHA-256 of the file's header.
+    pub header: Digest,
+    /// The deposit.
+    pub serial: Serial,
+    /// SHA-256 of the owner's own stanza in the header.
+    pub own: Digest,
+}
+
+impl Matched {
+    /// Describes a header whose `own`-th stanza is the owner's, or none where that can't be told.
+    #[must_use]
+    pub fn new(header: &Header, serial: Serial, own: Option<usize>) -> Self {
+        let own = own.and_then(|place| header.stanzas().get(place));
+        Self {
+            header: Digest::of(&[header.as_bytes()]),
+            serial,
+            own: own.map_or(Digest::from_bytes([0; 32]), stanza_digest),
+        }
+    }
+}
+
+/// Hashes a stanza by its kind and body, which holds a fresh ciphertext.
+fn stanza_digest(stanza: &strongroom_agefile::Stanza) -> Digest {
+    Digest::of(&[stanza.tag().as_bytes(), &[0], stanza.body()])
+}
+
+impl Home {
+    /// Records a deposit statement with its verified receipt, and the headers its keys belong to, in one step.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the home can't be written; then nothing of it is there.
+    pub fn record_deposit(
+        &mut self,
+        statement: &SignedStatement,
+        receipt: &Receipt,
+        acknowledgement: &Acknowledgement,
+        kept: &[(Serial, DepositState)],
+        matched: &[Matched],
+    ) -> Result<(), HomeError> {
+        let seen = self.later_seen(acknowledgement.checkpoint())?;
+        let transaction = self.database.transaction()?;
+        transaction.execute(
+            "INSERT OR REPLACE INTO statement (id, bytes, receipt) VALUES (?1, ?2, ?3)",
+            (
+                statement.id().as_bytes(),
+                statement.as_bytes(),
+                receipt.to_text(),
+            ),
+        )?;
+        for (serial, state) in kept {
+            transaction.execute(
+                "INSERT OR REPLACE INTO deposit (serial, statement, state, time) VALUES (?1, ?2, ?3, ?4)",
+                (
+                    serial.as_bytes(),
+                    statement.id().as_bytes(),
+                    state.as_str(),
+                    acknowledgement.time().as_millis().cast_signed(),
+                ),
+            )?;
+        }
+        for matched in matched {
+            insert_matched(&transaction, matched)?;
+        }
+        if let Some(seen) = seen {
+            transaction.execute("UPDATE authority SET seen = ?1", (seen.as_text(),))?;
+        }
+        Ok(transaction.commit()?)
+    }
+
+    /// Records that a file was seen to match its deposit.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the home can't be written.
+    pub fn record_matched(&mut self, matched: &Matched) -> Result<(), HomeError> {
+        let transaction = self.database.transaction()?;
+        insert_matched(&transaction, matched)?;
+        Ok(transaction.commit()?)
+    }
+
+    /// Finds what was seen of a file with this header.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the home can't be read.
+    pub fn matched(&self, header: &Header) -> Result<Option<Matched>, HomeError> {
+        let digest = Digest::of(&[header.as_bytes()]);
+        let row = self
+            .database
+            .query_row(
+                "SELECT serial, own FROM matched WHERE header = ?1",
+                (digest.as_bytes(),),
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+            .optional()?;
+        Ok(row.map(|(serial, own)| Matched {
+            header: digest,
+            serial: Serial::from_bytes(serial),
+            own: Digest::from_bytes(own),
+        }))
+    }
+
+    /// Finds which stanza of a header is the owner's own, if any file's was seen with it.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the home can't be read.
+    pub fn own_stanza(&self, header: &Header) -> Result<Option<usize>, HomeError> {
+        let mut known = self
+            .database
+            .prepare_cached("SELECT 1 FROM matched WHERE own = ?1")?;
+        for (place, stanza) in header.stanzas().iter().enumerate() {
+            if known.exists((stanza_digest(stanza).as_bytes(),))? {
+                return Ok(Some(place));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Finds the deposit of a header's session key by the owner's own stanza in it, whatever else was changed.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the home can't be read.
+    pub fn serial_by_own_stanza(&self, header: &Header) -> Result<Option<Serial>, HomeError> {
+        let mut serials = self
+            .database
+            .prepare_cached("SELECT serial FROM matched WHERE own = ?1")?;
+        for stanza in header.stanzas() {
+            let serial = serials
+                .query_row((stanza_digest(stanza).as_bytes(),), |row| row.get(0))
+                .optional()?;
+            if serial.is_some() {
+                return Ok(serial.map(Serial::from_bytes));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Finds a deposit.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the home can't be read.
+    pub fn deposit(&self, serial: Serial) -> Result<Option<DepositRecord>, HomeError> {
+        let row = self
+            .database
+            .query_row(
+                "SELECT statement, state, time FROM deposit WHERE serial = ?1",
+                (serial.as_bytes(),),
+                |row| {
+                    Ok((
+                        row.get::<_, [u8; 32]>(0)?,
+                        row.get::<_, String>(1)?,
+                        row.get::<_, i64>(2)?,
+                    ))
+                },
+            )
+            .optional()?;
+        let Some((statement, state, time)) = row else {
+            return Ok(None);
+        };
+        let state = [DepositState::Deposited, DepositState::Verified]
+            .into_iter()
+            .find(|known| known.as_str() == state)
+            .ok_or(HomeError::Damaged {
+                what: "deposit's state",
+            })?;
+        Ok(Some(DepositRecord {
+            serial,
+            statement: StatementId::from_bytes(statement),
+            state,
+            time: Time::from_millis(time.cast_unsigned()),
+        }))
+    }
+
+    /// Returns a deposit statement and its receipt.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the home can't be read, or holds none such.
+    pub fn statement(&self, id: StatementId) -> Result<(SignedStatement, Receipt), HomeError> {
+        let (bytes, receipt): (Vec<u8>, String) = self.database.query_row(
+            "SELECT bytes, receipt FROM statement WHERE id = ?1",
+            (id.as_bytes(),),
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        let receipt =
+            Receipt::parse(&receipt).map_err(|_| HomeError::Damaged { what: "receipt" })?;
+        Ok((parse_statement(&bytes)?, receipt))
+    }
+
+    /// Counts the deposits.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the home can't be read.
+    pub fn deposits_count(&self) -> Result<u64, HomeError> {
+        let count: i64 = self
+            .database
+            .query_row("SELECT count(*) FROM deposit", (), |row| row.get(0))?;
+        Ok(count.cast_unsigned())
+    }
+
+    fn later_seen(
+        &self,
+        checkpoint: &SignedCheckpoint,
+    ) -> Result<Option<SignedCheckpoint>, HomeError> {
+        let size = |seen: &SignedCheckpoint| seen.checkpoint().size;
+        let earlier = self
+            .seen()?
+            .is_none_or(|seen| size(&seen) < size(checkpoint));
+        Ok(earlier.then(|| checkpoint.clone()))
+    }
+}
+
+pub(super) fn insert_matched(
+    transaction: &Transaction<'_>,
+    matched: &Matched,
+) -> rusqlite::Result<()> {
+    transaction.execute(
+        "INSERT OR REPLACE INTO matched (header, serial, own) VALUES (?1, ?2, ?3)",
+        (
+            matched.header.as_bytes(),
+            matched.serial.as_bytes(),
+            matched.own.as_bytes(),
+        ),
+    )?;
+    Ok(())
+}

@@ -1,0 +1,262 @@
+//! The owner's keys in the home: `identity.txt`, in age's own format, and `device.key`, which signs.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use rand_core::CryptoRng;
+use strongroom_agefile::identity_file::{
+    self, IdentityFile, OpenIdentitiesError, ReadIdentitiesError,
+};
+use strongroom_agefile::{Identity, KeyType, Passphrase, PassphraseIdentity, Recipient, Unwrap};
+use strongroom_protocol::id::Time;
+use strongroom_protocol::keys::SigningKey;
+use zeroize::Zeroizing;
+
+use super::{DEVICE_KEY, Home};
+use crate::file::{self, WriteError};
+
+/// Identities from a file, the one in use first.
+pub struct Identities(Vec<Identity>);
+
+/// Asks for the passphrase of a sealed file.
+pub type AskPassphrase<'a> = dyn FnMut(&Path) -> io::Result<Passphrase> + 'a;
+
+impl Identities {
+    /// Reads an identity file in age's format, sealed or not.
+    ///
+    /// # Errors
+    ///
+    /// Tells a missing file from one that can't be read, and from a wrong passphrase.
+    pub fn read(path: &Path, ask: &mut AskPassphrase<'_>) -> Result<Self, KeysError> {
+        let path_buf = || path.to_path_buf();
+        let file = File::open(path).map_err(|source| {
+            let path = path_buf();
+            if source.kind() == io::ErrorKind::NotFound {
+                KeysError::IdentityMissing { path }
+            } else {
+                KeysError::Read { path, source }
+            }
+        })?;
+        let file = IdentityFile::read(file).map_err(|source| KeysError::Identity {
+            path: path_buf(),
+            source,
+        })?;
+        Ok(Self(match file {
+            IdentityFile::Plain(identities) => identities,
+            IdentityFile::Sealed(sealed) => {
+                let passphrase = ask(path).map_err(|source| KeysError::Passphrase { source })?;
+                sealed
+                    .open(&PassphraseIdentity::new(passphrase))
+                    .map_err(|source| KeysError::Sealed {
+                        path: path_buf(),
+                        source,
+                    })?
+            }
+        }))
+    }
+
+    /// Returns the recipient of the identity in use.
+    ///
+    /// # Errors
+    ///
+    /// Says so when there is no identity.
+    pub fn recipient(&self) -> Result<Recipient, KeysError> {
+        let first = self.0.first().ok_or(KeysError::NoIdentity)?;
+        Ok(first.recipient())
+    }
+
+    /// Returns them as what opens stanzas.
+    #[must_use]
+    pub fn as_unwraps(&self) -> Vec<&dyn Unwrap> {
+        self.0
+            .iter()
+            .map(|identity| identity as &dyn Unwrap)
+            .collect()
+    }
+}
+
+impl Home {
+    /// Reads `identity.txt`.
+    ///
+    /// # Errors
+    ///
+    /// Tells a missing one from one that can't be read.
+    pub fn identities(&self, ask: &mut AskPassphrase<'_>) -> Result<Identities, KeysError> {
+        Identities::read(&self.identity_path(), ask)
+    }
+
+    /// Tells whether `identity.txt` is there.
+    ///
+    /// # Errors
+    ///
+    /// Says why that can't be told.
+    pub fn has_identity(&self) -> Result<bool, KeysError> {
+        let path = self.identity_path();
+        path.try_exists()
+            .map_err(|source| KeysError::Read { path, source })
+    }
+
+    /// Makes `identity.txt` with a new identity, or leaves the one that is there.
+    ///
+    /// # Errors
+    ///
+    /// Says why it can't be made. One that is there is never replaced.
+    pub fn ensure_identity(
+        &self,
+        key_type: KeyType,
+        now: Time,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), KeysError> {
+        if self.has_identity()? {
+            return Ok(());
+        }
+        let identity = Identity::generate(key_type, rng);
+        let text = identity_file::identity_text(&identity, &now.to_string());
+        file::write_new(&self.identity_path(), text.as_bytes(), 0o600, rng)?;
+        Ok(())
+    }
+
+    /// Reads `device.key`, or makes a new one where it is missing.
+    ///
+    /// # Errors
+    ///
+    /// Says why it can't be read or made.
+    pub fn ensure_device_key(&self, rng: &mut impl CryptoRng) -> Result<SigningKey, KeysError> {
+        let path = self.root().join(DEVICE_KEY);
+        if let Some(text) = read_secret(&path)? {
+            return parse_device_key(&text).ok_or(KeysError::Device { path });
+        }
+        let key = SigningKey::generate(rng);
+        file::write_new(&path, device_key_text(&key).as_bytes(), 0o600, rng)?;
+        Ok(key)
+    }
+
+    /// Reads `device.key`.
+    ///
+    /// # Errors
+    ///
+    /// Tells a missing one from one that can't be read.
+    pub fn device_key(&self) -> Result<SigningKey, KeysError> {
+        let path = self.root().join(DEVICE_KEY);
+        let Some(text) = read_secret(&path)? else {
+            return Err(KeysError::DeviceMissing { path });
+        };
+        parse_device_key(&text).ok_or(KeysError::Device { path })
+    }
+}
+
+const DEVICE_KEY_COMMENT: &str = "# The key with which this device signs its deposits. It opens nothing; keep it all the same.\n";
+const DEVICE_KEY_PREFIX: &str = "STRONGROOM-DEVICE-KEY-1 ";
+
+fn device_key_text(key: &SigningKey) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::with_capacity(256));
+    text.push_str(DEVICE_KEY_COMMENT);
+    text.push_str(DEVICE_KEY_PREFIX);
+    for byte in key.expose_seed() {
+        text.push(hex_digit(byte >> 4));
+        text.push(hex_digit(byte & 0x0f));
+    }
+    text.push('\n');
+    text
+}
+
+fn hex_digit(value: u8) -> char {
+    char::from_digit(value.into(), 16).expect("the value is below 16")
+}
+
+fn parse_device_key(text: &str) -> Option<SigningKey> {
+    let mut lines = text.lines().filter(|line| !line.starts_with('#'));
+    let digits = lines.next()?.strip_prefix(DEVICE_KEY_PREFIX)?.as_bytes();
+    let (pairs, []) = digits.as_chunks::<2>() else {
+        return None;
+    };
+    let mut seed = Zeroizing::new([0; SigningKey::SEED_BYTES]);
+    if pairs.len() != seed.len() || lines.next().is_some() {
+        return None;
+    }
+    for (byte, [high, low]) in seed.iter_mut().zip(pairs) {
+        let digit = |digit: &u8| char::from(*digit).to_digit(16);
+        *byte = u8::try_from(digit(high)? << 4 | digit(low)?).ok()?;
+    }
+    Some(SigningKey::from_seed(&seed))
+}
+
+/// Reads a small secret file; `None` when there is none.
+fn read_secret(path: &Path) -> Result<Option<Zeroizing<String>>, KeysError> {
+    const BYTES_MAX: u64 = 1 << 20;
+    let failed = |source| KeysError::Read {
+        path: path.to_path_buf(),
+        source,
+    };
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    };
+    let mut text = Zeroizing::new(String::new());
+    file.take(BYTES_MAX)
+        .read_to_string(&mut text)
+        .map_err(failed)?;
+    Ok(Some(text))
+}
+
+/// Why a key can't be had from the home.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeysError {
+    /// `device.key` is not what we write.
+    #[error("`{path}` is not a device key")]
+    Device {
+        /// The file.
+        path: PathBuf,
+    },
+    /// `device.key` is not there.
+    #[error("the device key `{path}` is missing")]
+    DeviceMissing {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// `identity.txt` is no identity file.
+    #[error("cannot read the identity file `{path}`")]
+    Identity {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: ReadIdentitiesError,
+    },
+    /// `identity.txt` is not there.
+    #[error("the identity file `{path}` is missing")]
+    IdentityMissing {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// `identity.txt` holds no identity.
+    #[error("the identity file holds no identity")]
+    NoIdentity,
+    /// No passphrase was given.
+    #[error("no passphrase")]
+    Passphrase {
+        /// Why.
+        source: io::Error,
+    },
+    /// A file can't be read.
+    #[error("cannot read `{path}`")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system answered.
+        source: io::Error,
+    },
+    /// A sealed identity file does not open.
+    #[error("cannot open the identity file `{path}`")]
+    Sealed {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: OpenIdentitiesError,
+    },
+    /// A file can't be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}

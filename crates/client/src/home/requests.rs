@@ -1,0 +1,224 @@
+//! Recovery requests and what was released on them, kept until it is used, and after.
+
+use rusqlite::OptionalExtension;
+use strongroom_protocol::ReleasePage;
+use strongroom_protocol::id::Serial;
+use strongroom_protocol::session_key::BlindedKey;
+use strongroom_protocol::statement::{DepositLabel, Request, SignedStatement, Statement};
+use strongroom_protocol::wrap::SecretKey;
+use zeroize::Zeroizing;
+
+use super::{Home, HomeError, parse_statement};
+
+/// A recovery request that this home made.
+pub struct PendingRequest {
+    statement: SignedStatement,
+    request: Request,
+    release_key: SecretKey,
+    complete: bool,
+}
+
+impl PendingRequest {
+    /// Takes a request and the secret half of the key it names.
+    #[must_use]
+    pub fn new(statement: SignedStatement, release_key: SecretKey) -> Option<Self> {
+        let Statement::Request(request) = statement.statement() else {
+            return None;
+        };
+        let request = (**request).clone();
+        Some(Self {
+            statement,
+            request,
+            release_key,
+            complete: false,
+        })
+    }
+
+    /// Returns the request as signed.
+    #[must_use]
+    pub fn statement(&self) -> &SignedStatement {
+        &self.statement
+    }
+
+    /// Returns what it asks.
+    #[must_use]
+    pub fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// Returns the key that keys are released to.
+    #[must_use]
+    pub fn release_key(&self) -> &SecretKey {
+        &self.release_key
+    }
+
+    /// Tells whether everything it was approved for is in the home.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.complete
+    }
+}
+
+/// A session key that came back.
+pub struct ReleasedKey {
+    /// What it was deposited as.
+    pub label: DepositLabel,
+    /// The key, which matched its commitment.
+    pub key: BlindedKey,
+}
+
+impl Home {
+    /// Keeps a request, before it is submitted.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the home can't be written.
+    pub fn record_request(&mut self, request: &PendingRequest) -> Result<(), HomeError> {
+        self.database.execute(
+            "INSERT INTO request (id, bytes, seed, made)
+             VALUES (?1, ?2, ?3, (SELECT count(*) FROM request))",
+            (
+                request.statement.id().as_bytes(),
+                request.statement.as_bytes(),
+                &request.release_key.expose_seed()[..],
+            ),
+        )?;
+        Ok(())
+    }
+
+    /// Returns the requests of this home, the newest first.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the home can't be read.
+    pub fn requests(&self) -> Result<Vec<PendingRequest>, HomeError> {
+        let mut rows = self
+            .database
+            .prepare("SELECT bytes, seed, pages IS NOT NULL FROM request ORDER BY made DESC")?;
+        let rows = rows.query_map((), |row| {
+            let seed: Zeroizing<[u8; SecretKey::SEED_BYTES]> = Zeroizing::new(row.get(1)?);
+            Ok((row.get::<_, Vec<u8>>(0)?, seed, row.get::<_, bool>(2)?))
+        })?;
+        rows.map(|row| {
+            let (bytes, seed, complete) = row?;
+            let mut request =
+                PendingRequest::new(parse_statement(&bytes)?, SecretKey::from_seed(&seed))
+                    .ok_or(HomeError::Damaged { what: "request" })?;
+            request.complete = complete;
+            Ok(request)
+        })
+        .collect()
+    }
+
+    /// Forgets a request on which nothing will come any more.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the home can't be written.
+    pub fn forget_request(&mut self, request: &PendingRequest) -> Result<(), HomeError> {
+        self.database.execute(
+            "DELETE FROM request WHERE id = ?1 AND decision IS NULL",
+            (request.statement.id().as_bytes(),),
+        )?;
+        Ok(())
+    }
+
+    /// Returns how many pages of a request's release are in the home.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the home can't be read.
+    pub fn release_pages(&self, request: &PendingRequest) -> Result<u64, HomeError> {
+        let pages: i64 = self.database.query_row(
+            "SELECT count(*) FROM release WHERE request = ?1",
+            (request.statement.id().as_bytes(),),
+            |row| row.get(0),
+        )?;
+        Ok(pages.cast_unsigned())
+    }
+
+    /// Keeps a page of released keys, which the caller has verified.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the home can't be written; then nothing of it is there.
+    pub fn record_release(
+        &mut self,
+        request: &PendingRequest,
+        page: u64,
+        released: &ReleasePage,
+        serials: &[Serial],
+    ) -> Result<(), HomeError> {
+        let id = request.statement.id();
+        let transaction = self.database.transaction()?;
+        transaction.execute(
+            "INSERT OR REPLACE INTO release (request, page, bytes) VALUES (?1, ?2, ?3)",
+            (
+                id.as_bytes(),
+                page.cast_signed(),
+                released.release.as_bytes(),
+            ),
+        )?;
+        for serial in serials {
+            transaction.execute(
+                "INSERT OR REPLACE INTO released (serial, request, page) VALUES (?1, ?2, ?3)",
+                (serial.as_bytes(), id.as_bytes(), page.cast_signed()),
+            )?;
+        }
+        transaction.execute(
+            "UPDATE request SET decision = ?2 WHERE id = ?1",
+            (id.as_bytes(), released.decision.as_bytes()),
+        )?;
+        if !released.more {
+            transaction.execute(
+                "UPDATE request SET pages = ?2 WHERE id = ?1",
+                (id.as_bytes(), page.cast_signed() + 1),
+            )?;
+        }
+        Ok(transaction.commit()?)
+    }
+
+    /// Returns the serials of all keys that were released to this home.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the home can't be read.
+    pub fn released_serials(&self) -> Result<Vec<Serial>, HomeError> {
+        let mut rows = self
+            .database
+            .prepare("SELECT serial FROM released ORDER BY request, page")?;
+        let rows = rows.query_map((), |row| row.get(0).map(Serial::from_bytes))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Finds the page that a released key is on, if it was released.
+    pub(crate) fn released_on(&self, serial: Serial) -> Result<Option<([u8; 32], u64)>, HomeError> {
+        let place = self
+            .database
+            .query_row(
+                "SELECT request, page FROM released WHERE serial = ?1",
+                (serial.as_bytes(),),
+                |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned())),
+            )
+            .optional()?;
+        Ok(place)
+    }
+
+    /// Returns a page of released keys with the secret key that opens it.
+    pub(crate) fn release_page(
+        &self,
+        request: &[u8; 32],
+        page: u64,
+    ) -> Result<(SignedStatement, SecretKey), HomeError> {
+        let (bytes, seed) = self.database.query_row(
+            "SELECT release.bytes, request.seed FROM release JOIN request ON request.id = release.request
+             WHERE release.request = ?1 AND release.page = ?2",
+            (request, page.cast_signed()),
+            |row| {
+                let seed: Zeroizing<[u8; SecretKey::SEED_BYTES]> = Zeroizing::new(row.get(1)?);
+                Ok((row.get::<_, Vec<u8>>(0)?, seed))
+            },
+        )?;
+        Ok((parse_statement(&bytes)?, SecretKey::from_seed(&seed)))
+    }
+}

@@ -1,0 +1,107 @@
+//! Keys that came back: how they are looked up in the home and opened. They stay there, sealed to the key of the
+//! request they answer, for files that turn up later.
+
+use strongroom_protocol::About;
+use strongroom_protocol::id::Serial;
+use strongroom_protocol::statement::{Release, SignedStatement, Statement};
+use strongroom_protocol::wrap::{NotOpened, Opening, SecretKey};
+
+use crate::home::{Home, HomeError, ReleasedKey};
+
+/// The keys released to a home, opened one at a time.
+pub struct ReleasedKeys<'h> {
+    home: &'h Home,
+    /// The page last looked at: files of one folder tend to lie on one page.
+    last: Option<((RequestId, u64), SignedStatement, Opening)>,
+}
+
+type RequestId = [u8; 32];
+
+impl<'h> ReleasedKeys<'h> {
+    /// Looks at the keys of a home.
+    #[must_use]
+    pub fn of(home: &'h Home) -> Self {
+        Self { home, last: None }
+    }
+
+    /// Returns the serials of all of them.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the home can't be read.
+    pub fn serials(&self) -> Result<Vec<Serial>, ReleasedError> {
+        Ok(self.home.released_serials()?)
+    }
+
+    /// Opens the key of a serial, if it was released.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the home can't be read, or the key does not open to what it is labelled as.
+    pub fn key(&mut self, serial: Serial) -> Result<Option<ReleasedKey>, ReleasedError> {
+        let Some((request, page)) = self.home.released_on(serial)? else {
+            return Ok(None);
+        };
+        if self
+            .last
+            .as_ref()
+            .is_none_or(|last| last.0 != (request, page))
+        {
+            let (statement, secret) = self.home.release_page(&request, page)?;
+            let opening = open_page(release_of(&statement)?, &secret)?;
+            self.last = Some(((request, page), statement, opening));
+        }
+        let Some((_, statement, opening)) = &self.last else {
+            return Ok(None);
+        };
+        let release = release_of(statement)?;
+        let sealed = release.keys().iter().find(|key| key.label.serial == serial);
+        let Some(sealed) = sealed else {
+            return Ok(None);
+        };
+        Ok(Some(ReleasedKey {
+            label: sealed.label,
+            key: sealed.open(opening)?,
+        }))
+    }
+}
+
+/// Opens what a release page is sealed under.
+pub(crate) fn open_page(release: &Release, secret: &SecretKey) -> Result<Opening, NotOpened> {
+    let encapsulation = release.encapsulation().ok_or(NotOpened)?;
+    secret.open_release(
+        release.authority(),
+        release.request(),
+        release.decision(),
+        encapsulation,
+    )
+}
+
+fn release_of(statement: &SignedStatement) -> Result<&Release, HomeError> {
+    if let Statement::Release(release) = statement.statement() {
+        Ok(release)
+    } else {
+        Err(HomeError::Damaged { what: "release" })
+    }
+}
+
+/// Tells whether a statement is a release that this authority signed.
+pub(crate) fn release_by<'s>(about: &About, statement: &'s SignedStatement) -> Option<&'s Release> {
+    let Statement::Release(release) = statement.statement() else {
+        return None;
+    };
+    let signed = statement.author() == &about.found().log_key;
+    (signed && release.authority() == about.authority()).then_some(release)
+}
+
+/// Why a released key can't be had.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReleasedError {
+    /// The home can't be read.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// What was kept does not open any more.
+    #[error("a released key that this home keeps does not open")]
+    NotOpened(#[from] NotOpened),
+}

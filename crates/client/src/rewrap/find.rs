@@ -1,0 +1,177 @@
+//! Finds a file's session key, and how much of its header holds under it (spec/recovery.md#header, row by row).
+
+use strongroom_agefile::payload::open_first_chunk;
+use strongroom_agefile::{FileKey, Header, Stanza, Unwrap};
+use strongroom_protocol::id::Serial;
+
+use super::{RewrapError, RewrapOptions};
+use crate::home::{Home, HomeError};
+use crate::pointer::Pointer;
+use crate::released::ReleasedKeys;
+
+/// A session key, and what shows that it is this file's.
+pub(super) struct Found {
+    pub(super) file_key: FileKey,
+    /// The deposit it has, if any.
+    pub(super) serial: Option<Serial>,
+    /// The stanza known to be the owner's.
+    pub(super) own: Option<usize>,
+    pub(super) evidence: Evidence,
+    /// Whether the identity in use opened it.
+    pub(super) is_current: bool,
+    /// Whether file, deposit and commitment are known to agree.
+    pub(super) matches: bool,
+}
+
+/// What shows that a session key is a file's.
+pub(super) enum Evidence {
+    /// The header's MAC.
+    Mac,
+    /// The MAC, once the pointer is put back that somebody removed or changed: these stanzas.
+    MacRestored(Vec<Stanza>),
+    /// Not the MAC, but the first chunk of the payload: the header was altered.
+    FirstChunk,
+}
+
+pub(super) struct Finder<'f> {
+    home: &'f Home,
+    options: &'f RewrapOptions<'f>,
+}
+
+impl<'f> Finder<'f> {
+    pub(super) fn new(home: &'f Home, options: &'f RewrapOptions<'f>) -> Self {
+        Self { home, options }
+    }
+
+    /// Tries the identities, then the key that the pointer names, then every released key.
+    pub(super) fn find(&self, header: &Header, payload: &[u8]) -> Result<Found, RewrapError> {
+        if header
+            .stanzas()
+            .iter()
+            .any(|stanza| stanza.tag() == "scrypt")
+        {
+            return Err(RewrapError::Passphrase);
+        }
+        if let Some(found) = self.by_identity(header, payload)? {
+            return Ok(found);
+        }
+        self.by_released_key(header, payload)
+    }
+
+    fn by_identity(&self, header: &Header, payload: &[u8]) -> Result<Option<Found>, RewrapError> {
+        let mut unwraps: Vec<&dyn Unwrap> = self.options.identities.as_unwraps();
+        for others in self.options.others {
+            unwraps.extend(others.as_unwraps());
+        }
+        let opened = match header.unwrap_unauthenticated(&unwraps) {
+            Ok(opened) => opened,
+            // A stanza that somebody broke must not keep a released key from the file.
+            Err(_) => return Ok(None),
+        };
+        let named = self.serials_of(header)?;
+        let mac = header.is_authentic(&opened.file_key);
+        let restored = named
+            .iter()
+            .filter(|_| !mac)
+            .find_map(|serial| Some((*serial, self.restored(header, *serial, &opened.file_key)?)));
+        let (serial, evidence) = if mac {
+            (named.first().copied(), Evidence::Mac)
+        } else if let Some((serial, stanzas)) = restored {
+            (Some(serial), Evidence::MacRestored(stanzas))
+        } else if open_first_chunk(&opened.file_key, payload) {
+            (None, Evidence::FirstChunk)
+        } else {
+            return Ok(None);
+        };
+        Ok(Some(Found {
+            file_key: opened.file_key,
+            serial,
+            own: Some(opened.stanza),
+            matches: match evidence {
+                Evidence::Mac => self
+                    .home
+                    .matched(header)?
+                    .is_some_and(|matched| Some(matched.serial) == serial),
+                // The MAC is that of the header which this home saw with this owner's stanza.
+                Evidence::MacRestored(_) => true,
+                Evidence::FirstChunk => false,
+            },
+            evidence,
+            is_current: opened.identity == 0,
+        }))
+    }
+
+    fn by_released_key(&self, header: &Header, payload: &[u8]) -> Result<Found, RewrapError> {
+        let mut released = ReleasedKeys::of(self.home);
+        let named = self.serials_of(header)?;
+        let mut altered = None;
+        // The one that is named first: what follows is for headers that lost their pointer, or carry another's.
+        for serial in named.iter().copied().chain(released.serials()?) {
+            let Some(key) = released.key(serial)? else {
+                continue;
+            };
+            let key = key.key.into_key();
+            let Ok(bytes) = key.expose().try_into() else {
+                continue;
+            };
+            let file_key = FileKey::from_bytes(bytes);
+            let evidence = if header.is_authentic(&file_key) {
+                Evidence::Mac
+            } else if let Some(stanzas) = self.restored(header, serial, &file_key) {
+                Evidence::MacRestored(stanzas)
+            } else {
+                if altered.is_none() && open_first_chunk(&file_key, payload) {
+                    altered = Some((file_key, serial));
+                }
+                continue;
+            };
+            return Ok(released_found(file_key, serial, evidence));
+        }
+        match altered {
+            Some((file_key, serial)) => Ok(released_found(file_key, serial, Evidence::FirstChunk)),
+            None => Err(RewrapError::NoKey {
+                serial: named.first().copied(),
+            }),
+        }
+    }
+
+    /// Returns the deposit that a header points to, and the one that it had when this home saw its owner's stanza.
+    fn serials_of(&self, header: &Header) -> Result<Vec<Serial>, HomeError> {
+        let Some(membership) = self.home.membership()? else {
+            return Ok(Vec::new());
+        };
+        let pointer = Pointer::find(header, membership.about.authority());
+        let mut serials: Vec<Serial> = pointer.map(|pointer| pointer.serial).into_iter().collect();
+        serials.extend(self.home.serial_by_own_stanza(header)?);
+        serials.dedup();
+        Ok(serials)
+    }
+
+    /// Returns the header's stanzas with the right pointer put back, if the MAC is right then.
+    fn restored(&self, header: &Header, serial: Serial, file_key: &FileKey) -> Option<Vec<Stanza>> {
+        let authority = self.home.membership().ok()??.about.authority();
+        let pointer = Pointer { authority, serial }.to_stanza();
+        let mut stanzas = header.stanzas().to_vec();
+        let place = stanzas
+            .iter()
+            .position(|stanza| Pointer::from_stanza(stanza).is_some());
+        match place.and_then(|place| stanzas.get_mut(place)) {
+            Some(stanza) => *stanza = pointer,
+            None => stanzas.push(pointer),
+        }
+        let restored = Header::seal(stanzas.clone(), file_key).ok()?;
+        (restored.mac() == header.mac()).then_some(stanzas)
+    }
+}
+
+fn released_found(file_key: FileKey, serial: Serial, evidence: Evidence) -> Found {
+    Found {
+        file_key,
+        serial: Some(serial),
+        own: None,
+        // It matched its commitment when it was opened.
+        matches: !matches!(evidence, Evidence::FirstChunk),
+        evidence,
+        is_current: false,
+    }
+}

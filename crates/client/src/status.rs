@@ -1,0 +1,244 @@
+//! What can be said of a file's protection, and on what grounds (spec/deposit.md#states). Never more than was seen.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, BufReader};
+use std::path::{Path, PathBuf};
+
+use strongroom_agefile::Header;
+use strongroom_agefile::armor::Dearmored;
+use strongroom_agefile::header::ReadHeaderError;
+use strongroom_protocol::id::{StatementId, Time};
+use strongroom_protocol::receipt::DepositState;
+use strongroom_protocol::statement::Statement;
+
+use crate::connection::{Connection, ExchangeError};
+use crate::file::same_disk;
+use crate::home::{DepositRecord, Home, HomeError, Membership};
+use crate::pointer::Pointer;
+
+/// How far a file's spare key is known to be good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SpareState {
+    /// The authority has it, and has not opened it.
+    Deposited,
+    /// The authority opened it, and it matched its commitment. That says nothing of the file.
+    Verified,
+    /// And this home saw, holding the session key, that file, deposit and commitment agree.
+    Matched,
+}
+
+impl SpareState {
+    /// Returns the word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Deposited => "deposited",
+            Self::Verified => "verified",
+            Self::Matched => "matched",
+        }
+    }
+}
+
+/// What is known of a file.
+#[derive(Clone, Debug)]
+pub struct FileStatus {
+    /// Where its header says the spare is.
+    pub pointer: Option<Pointer>,
+    /// How far the spare is known to be good; none if there is no receipt for it here.
+    pub state: Option<SpareState>,
+    /// Since when the authority has it, by its clock.
+    pub since: Option<Time>,
+    /// Whether the authority is on the file's own disk, as far as can be seen.
+    pub same_disk: bool,
+    /// What keeps the file from being protected, the spare's disk aside.
+    pub doubt: Option<Doubt>,
+}
+
+impl FileStatus {
+    /// Tells whether the file opens again whatever happens to its disk and to its owner's key.
+    #[must_use]
+    pub fn is_protected(&self, same_disk_ok: bool) -> bool {
+        self.doubt.is_none() && (same_disk_ok || !self.same_disk)
+    }
+}
+
+/// What keeps a file from being protected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Doubt {
+    /// The header is not the one this home wrote: a pointer can be copied.
+    NotMatched,
+    /// The header names no deposit.
+    NoPointer,
+    /// The authority has not opened the deposit.
+    NotVerified,
+    /// The header names another authority's deposit.
+    OtherAuthority,
+    /// The authority could not be asked whether it still has it.
+    OutOfReach,
+    /// The authority was asked, and what it says does not hold.
+    Refuted(String),
+    /// This home knows no such deposit.
+    UnknownDeposit,
+}
+
+/// Looks at files, one after another, and asks the authority once for each deposit statement.
+pub struct Inspector<'i> {
+    home: &'i Home,
+    membership: Option<Membership>,
+    connection: Option<&'i Connection<'i>>,
+    confirmed: HashMap<StatementId, Option<Doubt>>,
+}
+
+impl<'i> Inspector<'i> {
+    /// Prepares to look at files; without a connection nothing is protected.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the home can't be read.
+    pub fn new(
+        home: &'i Home,
+        connection: Option<&'i Connection<'i>>,
+    ) -> Result<Self, StatusError> {
+        Ok(Self {
+            membership: home.membership()?,
+            home,
+            connection,
+            confirmed: HashMap::new(),
+        })
+    }
+
+    /// Looks at a file.
+    ///
+    /// # Errors
+    ///
+    /// Says so when it can't be read or is no age file.
+    pub fn inspect(&mut self, path: &Path) -> Result<FileStatus, StatusError> {
+        let header = read_header(path)?;
+        let mut status = FileStatus {
+            pointer: header.stanzas().iter().find_map(Pointer::from_stanza),
+            state: None,
+            since: None,
+            same_disk: self.is_on_disk_of(path),
+            doubt: None,
+        };
+        status.doubt = self.doubt(&header, &mut status)?;
+        Ok(status)
+    }
+
+    fn doubt(
+        &mut self,
+        header: &Header,
+        status: &mut FileStatus,
+    ) -> Result<Option<Doubt>, StatusError> {
+        let Some(pointer) = status.pointer else {
+            return Ok(Some(Doubt::NoPointer));
+        };
+        let known = self.membership.as_ref();
+        if known.is_none_or(|known| known.about.authority() != pointer.authority) {
+            return Ok(Some(Doubt::OtherAuthority));
+        }
+        let Some(record) = self.home.deposit(pointer.serial)? else {
+            return Ok(Some(Doubt::UnknownDeposit));
+        };
+        status.state = Some(SpareState::Deposited);
+        status.since = Some(record.time);
+        let unconfirmed = self.confirm(&record)?;
+        if record.state != DepositState::Verified {
+            return Ok(unconfirmed.or(Some(Doubt::NotVerified)));
+        }
+        status.state = Some(SpareState::Verified);
+        let matched = self.home.matched(header)?;
+        if matched.is_none_or(|matched| matched.serial != pointer.serial) {
+            return Ok(unconfirmed.or(Some(Doubt::NotMatched)));
+        }
+        status.state = Some(SpareState::Matched);
+        Ok(unconfirmed)
+    }
+
+    /// Asks the authority for the statement's receipt, in the log as it is now.
+    fn confirm(&mut self, record: &DepositRecord) -> Result<Option<Doubt>, StatusError> {
+        if let Some(known) = self.confirmed.get(&record.statement) {
+            return Ok(known.clone());
+        }
+        let doubt = match self.connection {
+            None => Some(Doubt::OutOfReach),
+            Some(connection) => self.ask(connection, record)?,
+        };
+        self.confirmed.insert(record.statement, doubt.clone());
+        Ok(doubt)
+    }
+
+    fn ask(
+        &self,
+        connection: &Connection<'_>,
+        record: &DepositRecord,
+    ) -> Result<Option<Doubt>, StatusError> {
+        let (statement, _) = self.home.statement(record.statement)?;
+        let answer = connection
+            .authority()
+            .receipt(record.statement)
+            .map_err(ExchangeError::from)
+            .and_then(|receipt| connection.verify(self.home, &statement, &receipt));
+        let acknowledgement = match answer {
+            Ok(acknowledgement) => acknowledgement,
+            Err(ExchangeError::Home(error)) => return Err(error.into()),
+            Err(error) => return Ok(Some(Doubt::Refuted(error.to_string()))),
+        };
+        let Statement::Deposit(deposit) = statement.statement() else {
+            return Ok(Some(Doubt::UnknownDeposit));
+        };
+        let kept = deposit
+            .keys()
+            .iter()
+            .zip(acknowledgement.states())
+            .any(|(key, state)| key.label.serial == record.serial && state.is_kept());
+        Ok((!kept).then_some(Doubt::UnknownDeposit))
+    }
+
+    fn is_on_disk_of(&self, path: &Path) -> bool {
+        // Where it can't be told, the worse is said.
+        self.membership
+            .as_ref()
+            .is_none_or(|known| same_disk(path, &known.address).unwrap_or(true))
+    }
+}
+
+/// Reads the header of a file, armored or not.
+///
+/// # Errors
+///
+/// Tells a file that can't be read from one that is no age file.
+pub fn read_header(path: &Path) -> Result<Header, StatusError> {
+    let failed = |source| StatusError::Read {
+        path: path.to_path_buf(),
+        source,
+    };
+    let file = File::open(path).map_err(failed)?;
+    if file.metadata().map_err(failed)?.is_dir() {
+        return Err(failed(io::ErrorKind::IsADirectory.into()));
+    }
+    let mut reader = Dearmored::new(BufReader::new(file)).map_err(failed)?;
+    Ok(Header::read(&mut reader)?)
+}
+
+/// Why nothing can be said of a file.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StatusError {
+    /// It is no age file, or its header is damaged.
+    #[error(transparent)]
+    Header(#[from] ReadHeaderError),
+    /// The home can't be used.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// The file can't be read.
+    #[error("cannot read `{path}`")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system answered.
+        source: io::Error,
+    },
+}
