@@ -64,7 +64,7 @@ pub fn rewrap(
 ) -> Result<Rewrapped, RewrapError> {
     let beginning = read(path)?;
     let header = &beginning.header;
-    let found = Finder::new(home, options).find(header, &beginning.first_chunk)?;
+    let found = Finder::new(home, options)?.find(header, &beginning.first_chunk)?;
     if matches!(found.evidence, Evidence::FirstChunk) && options.output.is_none() {
         return Err(RewrapError::Altered);
     }

@@ -2,7 +2,7 @@
 
 use strongroom_agefile::payload::open_first_chunk;
 use strongroom_agefile::{FileKey, Header, Stanza, Unwrap};
-use strongroom_protocol::id::Serial;
+use strongroom_protocol::id::{AuthorityId, Serial};
 
 use super::{RewrapError, RewrapOptions};
 use crate::home::{Home, HomeError};
@@ -35,12 +35,19 @@ pub(super) enum Evidence {
 
 pub(super) struct Finder<'f> {
     home: &'f Home,
+    /// The authority that this home is with, if it is with one.
+    authority: Option<AuthorityId>,
     options: &'f RewrapOptions<'f>,
 }
 
 impl<'f> Finder<'f> {
-    pub(super) fn new(home: &'f Home, options: &'f RewrapOptions<'f>) -> Self {
-        Self { home, options }
+    pub(super) fn new(home: &'f Home, options: &'f RewrapOptions<'f>) -> Result<Self, HomeError> {
+        let membership = home.membership()?;
+        Ok(Self {
+            home,
+            authority: membership.map(|membership| membership.about.authority()),
+            options,
+        })
     }
 
     /// Tries the identities, then the key that the pointer names, then every released key.
@@ -137,10 +144,9 @@ impl<'f> Finder<'f> {
 
     /// Returns the deposit that a header points to, and the one that it had when this home saw its owner's stanza.
     fn serials_of(&self, header: &Header) -> Result<Vec<Serial>, HomeError> {
-        let Some(membership) = self.home.membership()? else {
-            return Ok(Vec::new());
-        };
-        let pointer = Pointer::find(header, membership.about.authority());
+        let pointer = self
+            .authority
+            .and_then(|authority| Pointer::find(header, authority));
         let mut serials: Vec<Serial> = pointer.map(|pointer| pointer.serial).into_iter().collect();
         serials.extend(self.home.serial_by_own_stanza(header)?);
         serials.dedup();
@@ -149,7 +155,7 @@ impl<'f> Finder<'f> {
 
     /// Returns the header's stanzas with the right pointer put back, if the MAC is right then.
     fn restored(&self, header: &Header, serial: Serial, file_key: &FileKey) -> Option<Vec<Stanza>> {
-        let authority = self.home.membership().ok()??.about.authority();
+        let authority = self.authority?;
         let pointer = Pointer { authority, serial }.to_stanza();
         let mut stanzas = header.stanzas().to_vec();
         let place = stanzas
