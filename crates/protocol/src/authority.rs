@@ -36,11 +36,11 @@ pub trait Authority: Send + Sync {
     /// Says so when there is no such statement, or the authority can't be reached.
     fn receipt(&self, statement: StatementId) -> Result<Receipt, QueryError>;
 
-    /// Returns a statement that was recorded for an owner, so that a home that was lost can be filled again.
+    /// Returns a deposit statement of an owner's, so that a home that was lost can be filled again.
     ///
     /// # Errors
     ///
-    /// Says so when there is none that is the caller's to see, or the authority can't be reached.
+    /// Says so when there is none that the caller may see, or the authority can't be reached.
     fn statement(&self, statement: StatementId) -> Result<SignedStatement, QueryError>;
 
     /// Returns an owner's deposits, sorted by serial, beginning behind `after`.

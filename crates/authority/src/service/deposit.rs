@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use strongroom_protocol::id::{OwnerId, Serial};
+use strongroom_protocol::id::{OwnerId, Serial, StatementId};
 use strongroom_protocol::receipt::{DepositState, Outcome};
 use strongroom_protocol::statement::{Deposit, Scope, SignedStatement, Statement};
 use strongroom_protocol::{Deposited, Holdings, Page, QueryError, Refusal};
 
 use super::Service;
 use crate::Caller;
-use crate::log::Entry;
+use crate::log::{self, Entry};
 use crate::store::{Damage, DepositRow, Snapshot, StoreError, Writing};
 
 /// How many deposits a page of their listing has.
@@ -55,6 +55,24 @@ impl Service {
             }
         }
         Ok(Ok(Outcome::Deposited(states)))
+    }
+
+    pub(super) fn deposit_statement(
+        &self,
+        caller: Caller,
+        id: StatementId,
+    ) -> Result<SignedStatement, QueryError> {
+        self.store.read(|store| {
+            let index = log::find(store, id)?.ok_or(QueryError::NotFound)?;
+            let statement = self.log.entry(store, index)?.into_statement();
+            let Statement::Deposit(deposit) = statement.statement() else {
+                return Err(QueryError::NotFound);
+            };
+            if !caller.speaks_for(store, deposit.owner())? {
+                return Err(QueryError::NotFound);
+            }
+            Ok(statement)
+        })
     }
 
     pub(super) fn deposits(
