@@ -2,6 +2,42 @@
 //! keys. `spec/age.md` says what is read and written.
 //!
 //! Streams and bytes only: no file, no network, no clock, no randomness of its own.
+//!
+//! ```
+//! use std::error::Error;
+//! use std::io::{BufRead, Read, Write};
+//! use std::thread::available_parallelism;
+//!
+//! use rand_core::CryptoRng;
+//! use strongroom_agefile::armor::Dearmored;
+//! use strongroom_agefile::{FileKey, Header, Identity, Recipient, payload, wrap_to};
+//!
+//! fn encrypt(
+//!     plaintext: impl Read + Send,
+//!     mut file: impl Write + Send,
+//!     recipients: &[Recipient],
+//!     rng: &mut impl CryptoRng,
+//! ) -> Result<(), Box<dyn Error>> {
+//!     let file_key = FileKey::generate(rng);
+//!     let stanzas = wrap_to(recipients, &file_key, rng)?;
+//!     let mut nonce = [0; payload::NONCE_BYTES];
+//!     rng.fill_bytes(&mut nonce);
+//!     file.write_all(Header::seal(stanzas, &file_key)?.as_bytes())?;
+//!     payload::seal(&file_key, nonce, plaintext, file, available_parallelism()?, &mut |_| {})?;
+//!     Ok(())
+//! }
+//!
+//! fn decrypt(
+//!     file: impl BufRead + Send,
+//!     plaintext: impl Write + Send,
+//!     identity: &Identity,
+//! ) -> Result<(), Box<dyn Error>> {
+//!     let mut file = Dearmored::new(file)?;
+//!     let file_key = Header::read(&mut file)?.unwrap(&[identity])?;
+//!     payload::open(&file_key, file, plaintext, available_parallelism()?, &mut |_| {})?;
+//!     Ok(())
+//! }
+//! ```
 
 pub mod armor;
 mod encoding;

@@ -48,9 +48,9 @@ pub fn plaintext_len(sealed: u64) -> Option<u64> {
 
 /// Seals what `reader` gives, up to its end, and returns its length in bytes.
 ///
-/// The payload begins with `nonce`, which must be random and new for each file. Writes nothing before it knows that
-/// the source can be read. `progress` is told how many bytes of plaintext are written, from whichever thread wrote
-/// them. Takes at most 16 MiB of memory. With one thread, or less than a MiB to seal, no thread is started.
+/// The payload begins with `nonce`, which must be random and new for each file. `progress` is told how many bytes of
+/// plaintext are written, from whichever thread wrote them. Takes at most 16 MiB of memory. With one thread, or less
+/// than 256 KiB to seal, none is started.
 ///
 /// # Errors
 ///
@@ -79,7 +79,7 @@ pub fn seal(
 ///
 /// A chunk's plaintext is written once its tag was checked, and in order: whatever is wrong with the payload, what
 /// was written is a beginning of what was sealed. `progress` is told how many bytes that is, from whichever thread
-/// wrote them. Takes at most 16 MiB of memory. With one thread, or less than a MiB to open, no thread is started.
+/// wrote them. Takes at most 16 MiB of memory. With one thread, or less than 256 KiB to open, none is started.
 ///
 /// # Errors
 ///

@@ -2,7 +2,7 @@
 
 use crate::encoding::{base64_decode, base64_encode};
 
-/// One wrap of the file key, or anything else that a header carries under its MAC (spec/age.md#stanza).
+/// One wrap of the file key, or anything else that a header carries under its MAC (spec/age.md#stanzas).
 ///
 /// Its arguments and body are public: whoever has the file reads them.
 #[derive(Clone, Debug, PartialEq, Eq)]

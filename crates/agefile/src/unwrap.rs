@@ -28,7 +28,7 @@ pub struct Opened {
 #[non_exhaustive]
 pub enum UnwrapError {
     /// No stanza is for any of the identities.
-    #[error("the file is not encrypted to this key")]
+    #[error("the file is not encrypted to any of these keys")]
     NoMatch,
     /// A stanza is of an identity's kind, but malformed.
     #[error("stanza {} of the header is malformed", stanza + 1)]

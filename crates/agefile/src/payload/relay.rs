@@ -2,6 +2,7 @@
 //! do the same, and writes it when its turn comes; so order is kept, and nothing waits in a queue.
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::iter;
 use std::num::NonZeroUsize;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -14,8 +15,8 @@ const THREADS_MAX: usize = 64;
 /// The plaintext that all batches hold together. Opening takes twice that.
 const BATCHES_BYTES: usize = 8 << 20;
 
-/// Larger batches only leave the cache.
-const BATCH_CHUNKS_MAX: usize = 16;
+/// Enough for a thread's turn to cost little; more would only leave the processor's cache.
+const BATCH_CHUNKS_MAX: usize = 4;
 
 /// A thread's buffers, and what it does with the chunks in them.
 pub(super) trait Batch: Send {
@@ -68,7 +69,7 @@ pub(super) fn relay<B: Batch>(
             stopped: None,
             panicked: false,
         }),
-        next_turn: Condvar::new(),
+        turns: iter::repeat_with(Condvar::new).take(threads).collect(),
     };
     let mut batch = new_batch(chunks);
     // Most files are one batch, for which no thread is worth its start.
@@ -90,8 +91,8 @@ pub(super) fn relay<B: Batch>(
 struct Relay<'p, R, W, F> {
     source: Mutex<Source<R>>,
     sink: Mutex<Sink<'p, W, F>>,
-    /// Wakes those who wait for `Sink::turn`, or for its end.
-    next_turn: Condvar,
+    /// Wakes whoever waits for a turn, by the turn's remainder: of so many threads no two wait for the same.
+    turns: Vec<Condvar>,
 }
 
 /// Where batches are written in turn.
@@ -105,7 +106,7 @@ struct Sink<'p, W, F> {
     panicked: bool,
 }
 
-impl<R: Read, W: Write, F> Relay<'_, R, W, F> {
+impl<'p, R: Read, W: Write, F> Relay<'p, R, W, F> {
     fn run<B: Batch<Fault = F>>(&self, batch: &mut B) {
         while self.step(batch) {}
     }
@@ -140,13 +141,8 @@ impl<R: Read, W: Write, F> Relay<'_, R, W, F> {
 
     /// Writes a batch when its turn comes, and tells whether others may follow.
     fn give(&self, number: u64, done: io::Result<Done<'_, F>>) -> bool {
-        let mut sink = self
-            .next_turn
-            .wait_while(lock(&self.sink), |sink| {
-                sink.turn != number && sink.stopped.is_none() && !sink.panicked
-            })
-            .unwrap_or_else(PoisonError::into_inner);
-        if sink.stopped.is_some() || sink.panicked {
+        let mut sink = self.wait_for(number);
+        if sink.is_over() {
             return false;
         }
         sink.stopped = match done {
@@ -154,14 +150,35 @@ impl<R: Read, W: Write, F> Relay<'_, R, W, F> {
             Err(error) => Some(Stop::Read(error)),
         };
         sink.turn += 1;
-        let goes_on = sink.stopped.is_none();
+        let goes_on = !sink.is_over();
         drop(sink);
-        self.next_turn.notify_all();
-        if !goes_on {
-            // Whoever reads meanwhile finds its turn gone; nobody needs to read again.
-            lock(&self.source).finished = true;
+        if goes_on {
+            self.turn(number + 1).notify_one();
+        } else {
+            self.wake_all();
         }
         goes_on
+    }
+
+    fn wait_for(&self, number: u64) -> MutexGuard<'_, Sink<'p, W, F>> {
+        let sink = lock(&self.sink);
+        self.turn(number)
+            .wait_while(sink, |sink| sink.turn != number && !sink.is_over())
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn turn(&self, number: u64) -> &Condvar {
+        let place = number % self.turns.len() as u64;
+        let place = usize::try_from(place).expect("less than the number of threads");
+        self.turns
+            .get(place)
+            .expect("less than the number of threads")
+    }
+
+    /// Nobody reads on, and who waits finds that it is over.
+    fn wake_all(&self) {
+        self.turns.iter().for_each(Condvar::notify_all);
+        lock(&self.source).finished = true;
     }
 
     fn finish(self) -> Result<u64, Stop<F>> {
@@ -174,6 +191,12 @@ impl<R: Read, W: Write, F> Relay<'_, R, W, F> {
         }
         sink.writer.flush().map_err(Stop::Write)?;
         Ok(sink.plaintext)
+    }
+}
+
+impl<W, F> Sink<'_, W, F> {
+    fn is_over(&self) -> bool {
+        self.stopped.is_some() || self.panicked
     }
 }
 
@@ -250,8 +273,7 @@ impl<R: Read, W: Write, F> Drop for OnPanic<'_, '_, R, W, F> {
     fn drop(&mut self) {
         if thread::panicking() {
             lock(&self.0.sink).panicked = true;
-            self.0.next_turn.notify_all();
-            lock(&self.0.source).finished = true;
+            self.0.wake_all();
         }
     }
 }
