@@ -12,6 +12,7 @@ mod release;
 mod request;
 mod session;
 
+use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -166,6 +167,12 @@ impl Service {
     fn rng(&self) -> MutexGuard<'_, Box<dyn CryptoRng + Send>> {
         // A source of randomness that panicked half-way has only lost some.
         self.rng.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Service({})", self.authority())
     }
 }
 

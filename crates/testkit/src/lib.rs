@@ -1,1 +1,20 @@
-//! Clock and randomness for tests, and suites that every authority must pass.
+//! What tests share: time and randomness that they set, owners and their acts, the suite that every
+//! [`Authority`](strongroom_protocol::Authority) must pass, and an authority that lies. Not for programs.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that panics is a test that fails"
+)]
+
+mod clock;
+mod forge;
+mod owner;
+mod rng;
+pub mod suite;
+
+pub use clock::TestClock;
+pub use forge::{Forged, forge_deposit};
+pub use owner::{Asked, Owner, PageRelease, submit};
+pub use rng::TestRng;

@@ -1,0 +1,191 @@
+//! Many at once: threads in one process, and processes on one folder.
+
+use std::process::{Child, Command};
+use std::sync::Barrier;
+use std::thread;
+
+use strongroom_authority::{Caller, Service};
+use strongroom_protocol::Authority;
+use strongroom_protocol::receipt::DepositState;
+use strongroom_protocol::statement::SignedStatement;
+use strongroom_testkit::{Owner, TestClock, TestRng, submit};
+
+use crate::Embedded;
+
+#[test]
+fn threads_commit_together_and_every_receipt_verifies() {
+    const THREADS: u64 = 8;
+    const EACH: usize = 25;
+    let embedded = Embedded::found();
+    let commits = CommitCounter::watch(&embedded);
+    let session = embedded.service.session(Caller::Operator);
+    let mut owners: Vec<_> = (1..=THREADS)
+        .map(|seed| Owner::enrolled(&session, seed))
+        .collect();
+    let before = commits.count();
+    let start = Barrier::new(owners.len());
+    thread::scope(|scope| {
+        for owner in &mut owners {
+            let (session, start) = (&session, &start);
+            scope.spawn(move || {
+                let statements: Vec<_> = (0..EACH).map(|_| owner.deposit(1)).collect();
+                start.wait();
+                let mut last = *session.checkpoint().unwrap().checkpoint();
+                for statement in statements {
+                    let receipt = submit(session, &statement);
+                    assert_eq!(receipt.states(), [DepositState::Verified]);
+                    let head = *receipt.checkpoint().checkpoint();
+                    let proof = session.consistency(last.size, head.size).unwrap();
+                    proof
+                        .verify(last.size, last.root, head.size, head.root)
+                        .unwrap();
+                    last = head;
+                }
+            });
+        }
+    });
+    let statements = THREADS * EACH as u64;
+    let head = embedded.service.verify_log().unwrap();
+    assert_eq!(head.size, 1 + THREADS + statements);
+    let commits = commits.count() - before;
+    assert!(
+        commits <= statements / 2,
+        "{commits} checkpoints for {statements} statements"
+    );
+}
+
+#[test]
+fn the_same_statement_from_many_threads_has_one_entry() {
+    let embedded = Embedded::found();
+    let session = embedded.service.session(Caller::Operator);
+    let mut owner = Owner::enrolled(&session, 1);
+    let statement = owner.deposit(3);
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let receipt = submit(&session, &statement);
+                assert_eq!(receipt.index(), 2);
+                assert_eq!(receipt.states(), [DepositState::Verified; 3]);
+            });
+        }
+    });
+    assert_eq!(embedded.service.verify_log().unwrap().size, 3);
+}
+
+#[test]
+fn a_page_asked_for_at_once_is_released_once() {
+    let embedded = Embedded::found();
+    let other = embedded.open_again(7);
+    let session = embedded.service.session(Caller::Operator);
+    let mut owner = Owner::enrolled(&session, 1);
+    submit(&session, &owner.deposit(20));
+    let scope = owner.everything(&session);
+    let asked = owner.ask(scope, strongroom_protocol::id::Clock::now(&*embedded.clock));
+    submit(&session, &asked.statement);
+    submit(&session, &owner.evidence(&asked));
+    let pages: Vec<_> = thread::scope(|scope| {
+        let ask = |service: &'static str| {
+            let service = if service == "one" {
+                &embedded.service
+            } else {
+                &other
+            };
+            let session = service.session(Caller::Operator);
+            session.release(asked.statement.id(), 0).unwrap()
+        };
+        let threads: Vec<_> = ["one", "other", "one", "other"]
+            .into_iter()
+            .map(|service| scope.spawn(move || ask(service)))
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
+    });
+    for page in &pages {
+        assert_eq!(page.release.as_bytes(), pages[0].release.as_bytes());
+        assert_eq!(asked.open(embedded.service.about(), page), owner.keys);
+    }
+    // Founding, enrolment, deposit, request, evidence, decision, release.
+    assert_eq!(other.verify_log().unwrap().size, 7);
+}
+
+#[test]
+fn two_processes_on_one_folder_both_succeed() {
+    let embedded = Embedded::found();
+    let session = embedded.service.session(Caller::Operator);
+    let children: Vec<_> = (1..=2)
+        .map(|seed| spawn_depositor(&embedded, seed))
+        .collect();
+    // And this one, meanwhile.
+    let mut owner = Owner::enrolled(&session, 3);
+    for _ in 0..DEPOSITS {
+        submit(&session, &owner.deposit(1));
+    }
+    for mut child in children {
+        assert!(child.wait().unwrap().success());
+    }
+    assert_eq!(
+        embedded.service.verify_log().unwrap().size,
+        1 + 3 * (1 + DEPOSITS)
+    );
+}
+
+const DEPOSITS: u64 = 20;
+const FOLDER: &str = "STRONGROOM_TEST_FOLDER";
+const SEED: &str = "STRONGROOM_TEST_SEED";
+
+/// Runs this test binary once more, for the one test that deposits.
+fn spawn_depositor(embedded: &Embedded, seed: u64) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "concurrency::a_depositor_in_a_process_of_its_own",
+        ])
+        .env(FOLDER, embedded.folder())
+        .env(SEED, seed.to_string())
+        .spawn()
+        .unwrap()
+}
+
+#[test]
+fn a_depositor_in_a_process_of_its_own() {
+    // Without a folder it is a test among others, with nothing to do.
+    let Some(folder) = std::env::var_os(FOLDER) else {
+        return;
+    };
+    let seed = std::env::var(SEED).unwrap().parse().unwrap();
+    let clock = TestClock::new();
+    let service = Service::open(folder.as_ref(), clock, TestRng::new(100 + seed)).unwrap();
+    let session = service.session(Caller::Operator);
+    let mut owner = Owner::enrolled(&session, seed);
+    let statements: Vec<SignedStatement> = (0..DEPOSITS).map(|_| owner.deposit(1)).collect();
+    for statement in &statements {
+        let receipt = submit(&session, statement);
+        assert_eq!(receipt.states(), [DepositState::Verified]);
+    }
+}
+
+/// Counts how often the head was replaced, through a trigger in the store.
+struct CommitCounter(rusqlite::Connection);
+
+impl CommitCounter {
+    fn watch(embedded: &Embedded) -> Self {
+        let sql = embedded.sql();
+        sql.execute_batch(
+            "CREATE TABLE head_change (n INTEGER); \
+             CREATE TRIGGER counted AFTER INSERT ON head \
+             BEGIN INSERT INTO head_change VALUES (1); END;",
+        )
+        .unwrap();
+        Self(sql)
+    }
+
+    fn count(&self) -> u64 {
+        let count: i64 = self
+            .0
+            .query_row("SELECT count(*) FROM head_change", [], |row| row.get(0))
+            .unwrap();
+        u64::try_from(count).unwrap()
+    }
+}

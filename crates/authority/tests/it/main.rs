@@ -1,0 +1,62 @@
+#![cfg(test)]
+//! The embedded authority, from outside: through its library, and through the files of its folder.
+
+mod concurrency;
+mod damage;
+mod folder;
+mod replay;
+mod suite;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use strongroom_authority::Service;
+use strongroom_protocol::policy::Policy;
+use strongroom_testkit::{TestClock, TestRng};
+use tempfile::TempDir;
+
+/// An authority in a folder of its own, which goes when this goes.
+struct Embedded {
+    parent: TempDir,
+    clock: Arc<TestClock>,
+    service: Service,
+}
+
+impl Embedded {
+    fn found() -> Self {
+        let parent = tempfile::tempdir().unwrap();
+        let clock = TestClock::new();
+        let service = found(&parent.path().join("authority"), &clock).unwrap();
+        Self {
+            parent,
+            clock,
+            service,
+        }
+    }
+
+    fn folder(&self) -> std::path::PathBuf {
+        self.parent.path().join("authority")
+    }
+
+    /// Opens the folder once more, as another process would.
+    fn open_again(&self, seed: u64) -> Service {
+        Service::open(&self.folder(), self.clock.clone(), TestRng::new(seed)).unwrap()
+    }
+
+    /// Opens the store behind the authority's back.
+    fn sql(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.folder().join("store.db")).unwrap()
+    }
+}
+
+fn found(
+    folder: &Path,
+    clock: &Arc<TestClock>,
+) -> Result<Service, strongroom_authority::FoundError> {
+    Service::found(
+        folder,
+        Policy::code_alone(),
+        clock.clone(),
+        TestRng::new(42),
+    )
+}

@@ -1,0 +1,54 @@
+//! The suite that every authority must pass.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use strongroom_authority::{Caller, Service};
+use strongroom_protocol::policy::Policy;
+use strongroom_testkit::suite::{self, Speaker, Subject};
+use strongroom_testkit::{TestClock, TestRng};
+
+#[test]
+fn the_embedded_authority_records_statements() {
+    run(suite::statements);
+}
+
+#[test]
+fn the_embedded_authority_refuses_statements() {
+    run(suite::refusals);
+}
+
+#[test]
+fn the_embedded_authority_gives_keys_back() {
+    run(suite::recovery);
+}
+
+#[test]
+fn the_embedded_authority_keeps_a_log() {
+    run(suite::log);
+}
+
+fn run(cases: fn(&mut dyn FnMut(Policy) -> Subject)) {
+    let folders = tempfile::tempdir().unwrap();
+    let mut founded = 0;
+    cases(&mut |policy| {
+        founded += 1;
+        subject(&folders.path().join(founded.to_string()), policy, founded)
+    });
+}
+
+fn subject(folder: &Path, policy: Policy, seed: u64) -> Subject {
+    let clock = TestClock::new();
+    let service = Service::found(folder, policy, clock.clone(), TestRng::new(seed)).unwrap();
+    let service = Arc::new(service);
+    Subject {
+        clock,
+        session: Box::new(move |speaker| {
+            let caller = match speaker {
+                Speaker::Device(key) => Caller::Device(key),
+                Speaker::Operator => Caller::Operator,
+            };
+            Box::new(service.clone().into_session(caller))
+        }),
+    }
+}

@@ -1,0 +1,252 @@
+//! An owner as tests need one: with devices, a recovery code's key, and session keys to lose.
+
+use std::collections::BTreeMap;
+
+use strongroom_protocol::id::{OwnerId, RequestId, Serial, Time};
+use strongroom_protocol::keys::SigningKey;
+use strongroom_protocol::receipt::Acknowledgement;
+use strongroom_protocol::session_key::{BlindedKey, SessionKey};
+use strongroom_protocol::statement::{
+    Deposit, Draft, Enroll, Evidence, EvidenceKind, Grounds, Particulars, Release, Request, Scope,
+    SignedStatement, Statement, Veto,
+};
+use strongroom_protocol::wrap::SecretKey;
+use strongroom_protocol::{About, Authority, ReleasePage};
+
+use crate::TestRng;
+
+/// An owner, and what the owner deposited.
+pub struct Owner {
+    /// The owner's id.
+    pub id: OwnerId,
+    /// The key of the owner's device.
+    pub device: SigningKey,
+    /// The key that a recovery code would give, without the time it takes to derive it.
+    pub code: SigningKey,
+    /// Each session key that was made for a deposit, by its serial.
+    pub keys: BTreeMap<Serial, [u8; 16]>,
+    /// The randomness of all this.
+    pub rng: TestRng,
+    about: About,
+}
+
+/// A recovery request with the secrets of whoever asks.
+pub struct Asked {
+    /// The request, signed.
+    pub statement: SignedStatement,
+    /// The key it is to be released to.
+    pub release_key: SecretKey,
+    /// The key of the device that asks.
+    pub device: SigningKey,
+}
+
+impl Owner {
+    /// Makes an owner, whom the authority does not know yet.
+    #[must_use]
+    pub fn new(about: &About, seed: u64) -> Self {
+        let mut rng = TestRng::new(seed);
+        Self {
+            id: OwnerId::generate(&mut rng),
+            device: SigningKey::generate(&mut rng),
+            code: SigningKey::generate(&mut rng),
+            keys: BTreeMap::new(),
+            about: about.clone(),
+            rng,
+        }
+    }
+
+    /// Makes an owner and enrolls the owner.
+    #[must_use]
+    pub fn enrolled(authority: &dyn Authority, seed: u64) -> Self {
+        let owner = Self::new(&authority.about().unwrap(), seed);
+        submit(authority, &owner.enrolment());
+        owner
+    }
+
+    /// Returns the owner's enrolment.
+    #[must_use]
+    pub fn enrolment(&self) -> SignedStatement {
+        let enroll = Enroll {
+            authority: self.about.authority(),
+            owner: self.id,
+            device_key: self.device.verifying_key(),
+            code_key: self.code.verifying_key(),
+            created: Time::from_millis(1),
+        };
+        SignedStatement::sign(enroll, &self.device)
+    }
+
+    /// Makes a statement that deposits `count` new session keys, by the owner's device.
+    pub fn deposit(&mut self, count: usize) -> SignedStatement {
+        let drafts: Vec<Draft> = (0..count).map(|_| self.draft()).collect();
+        self.deposit_of(&drafts)
+    }
+
+    /// Makes a statement that deposits these session keys, by the owner's device.
+    pub fn deposit_of(&mut self, drafts: &[Draft]) -> SignedStatement {
+        let about = &self.about;
+        let wrap_key = &about.found().wrap_key;
+        let deposit =
+            Deposit::seal(about.authority(), wrap_key, self.id, drafts, &mut self.rng).unwrap();
+        SignedStatement::sign(deposit, &self.device)
+    }
+
+    /// Makes a session key under a new serial.
+    pub fn draft(&mut self) -> Draft {
+        let serial = Serial::generate(&mut self.rng);
+        let mut key = [0; 16];
+        rand_core::Rng::fill_bytes(&mut self.rng, &mut key);
+        self.keys.insert(serial, key);
+        self.draft_under(serial, &key)
+    }
+
+    /// Makes a draft of this key under this serial.
+    pub fn draft_under(&mut self, serial: Serial, key: &[u8; 16]) -> Draft {
+        Draft {
+            serial,
+            key: BlindedKey::new(SessionKey::age_file_key(key), &mut self.rng),
+            particulars: Particulars::new(format!("file {serial}"), BTreeMap::new()).unwrap(),
+        }
+    }
+
+    /// Returns the scope of all that the authority keeps of the owner's now.
+    #[must_use]
+    pub fn everything(&self, authority: &dyn Authority) -> Scope {
+        let held = authority.holdings(self.id).unwrap();
+        Scope::Everything {
+            tree_size: held.tree_size,
+            count: held.count,
+            serials: held.serials,
+        }
+    }
+
+    /// Asks for deposits from a new device.
+    pub fn ask(&mut self, scope: Scope, now: Time) -> Asked {
+        self.ask_with(scope, now, |_| {})
+    }
+
+    /// Asks for deposits from a new device, with the request changed before it is signed.
+    pub fn ask_with(
+        &mut self,
+        scope: Scope,
+        now: Time,
+        change: impl FnOnce(&mut Request),
+    ) -> Asked {
+        let device = SigningKey::generate(&mut self.rng);
+        let release_key = SecretKey::generate(&mut self.rng);
+        let policy = &self.about.found().policy;
+        let mut request = Request {
+            authority: self.about.authority(),
+            request: RequestId::generate(&mut self.rng),
+            owner: self.id,
+            scope,
+            release_key: release_key.public_key(),
+            device_key: device.verifying_key(),
+            grounds: Grounds::new("the laptop is gone".to_owned()).unwrap(),
+            policy: policy.digest(),
+            created: now,
+            expires: now.plus_millis(policy.lapse_millis),
+        };
+        change(&mut request);
+        Asked {
+            statement: SignedStatement::sign(request, &device),
+            release_key,
+            device,
+        }
+    }
+
+    /// Makes the evidence of the recovery code for a request.
+    #[must_use]
+    pub fn evidence(&self, asked: &Asked) -> SignedStatement {
+        self.evidence_by(asked, &self.code)
+    }
+
+    /// Makes what looks like evidence of the recovery code, signed by any key.
+    #[must_use]
+    pub fn evidence_by(&self, asked: &Asked, key: &SigningKey) -> SignedStatement {
+        let evidence = Evidence {
+            authority: self.about.authority(),
+            request: asked.request().digest(),
+            kind: EvidenceKind::RecoveryCode,
+        };
+        SignedStatement::sign(evidence, key)
+    }
+
+    /// Makes a veto of a request, signed by any key.
+    #[must_use]
+    pub fn veto_by(&self, asked: &Asked, key: &SigningKey) -> SignedStatement {
+        let veto = Veto {
+            authority: self.about.authority(),
+            request: asked.request().digest(),
+            grounds: Grounds::new("it was not me".to_owned()).unwrap(),
+            created: Time::from_millis(1),
+        };
+        SignedStatement::sign(veto, key)
+    }
+}
+
+impl Asked {
+    /// Returns the request.
+    #[must_use]
+    pub fn request(&self) -> &Request {
+        match self.statement.statement() {
+            Statement::Request(request) => request,
+            other => panic!("a request is no {other:?}"),
+        }
+    }
+
+    /// Opens a page of a release, as the one who asked; checks all that a client must.
+    #[must_use]
+    pub fn open(&self, about: &About, page: &ReleasePage) -> BTreeMap<Serial, [u8; 16]> {
+        let log_key = &about.found().log_key;
+        page.receipt.verify(&page.release, log_key).unwrap();
+        assert_eq!(page.release.author(), log_key);
+        assert_eq!(page.decision.author(), log_key);
+        let Statement::Decision(decision) = page.decision.statement() else {
+            panic!("no decision");
+        };
+        assert_eq!(decision.request, self.request().digest());
+        let release = page.release();
+        assert_eq!(release.request(), self.request().digest());
+        assert_eq!(release.decision(), decision.digest());
+        let Some(encapsulation) = release.encapsulation() else {
+            return BTreeMap::new();
+        };
+        let opening = self
+            .release_key
+            .open_release(
+                about.authority(),
+                release.request(),
+                release.decision(),
+                encapsulation,
+            )
+            .unwrap();
+        let open = |key: &strongroom_protocol::statement::SealedKey| {
+            let opened = key.open(&opening).unwrap().into_key();
+            (key.label.serial, opened.expose().try_into().unwrap())
+        };
+        release.keys().iter().map(open).collect()
+    }
+}
+
+/// What is in a page.
+pub trait PageRelease {
+    /// Returns the page's release.
+    fn release(&self) -> &Release;
+}
+
+impl PageRelease for ReleasePage {
+    fn release(&self) -> &Release {
+        match self.release.statement() {
+            Statement::Release(release) => release,
+            other => panic!("a release is no {other:?}"),
+        }
+    }
+}
+
+/// Submits a statement, verifies the receipt, and returns what it says.
+pub fn submit(authority: &dyn Authority, statement: &SignedStatement) -> Acknowledgement {
+    let log_key = authority.about().unwrap().found().log_key;
+    let receipt = authority.submit(statement).unwrap();
+    receipt.verify(statement, &log_key).unwrap()
+}
