@@ -53,6 +53,11 @@ impl<'a> Client<'a> {
         self.home
     }
 
+    /// Returns the source of randomness.
+    pub fn rng(&mut self) -> &mut impl CryptoRng {
+        &mut self.rng
+    }
+
     /// Returns the authority, as verified.
     #[must_use]
     pub fn connection(&self) -> &Connection<'a> {

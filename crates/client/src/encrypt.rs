@@ -55,6 +55,19 @@ pub struct EncryptOptions<'o> {
     pub threads: NonZeroUsize,
 }
 
+impl<'o> EncryptOptions<'o> {
+    /// For the owner alone, not as text, on one thread.
+    #[must_use]
+    pub fn new(owner: &'o Recipient) -> Self {
+        Self {
+            owner,
+            others: &[],
+            armor: false,
+            threads: NonZeroUsize::MIN,
+        }
+    }
+}
+
 /// A file that was encrypted, whose spare key was with the authority before.
 #[derive(Clone, Debug)]
 pub struct Encrypted {

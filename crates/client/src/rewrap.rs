@@ -35,6 +35,18 @@ pub struct RewrapOptions<'o> {
     pub output: Option<(PathBuf, Overwrite)>,
 }
 
+impl<'o> RewrapOptions<'o> {
+    /// In place, with the home's identities alone.
+    #[must_use]
+    pub fn new(identities: &'o Identities) -> Self {
+        Self {
+            identities,
+            others: &[],
+            output: None,
+        }
+    }
+}
+
 /// What became of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rewrapped {

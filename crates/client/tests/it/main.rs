@@ -2,4 +2,8 @@
 
 #![cfg(test)]
 
+mod example;
 mod file;
+mod fixture;
+mod recover;
+mod rewrap;
