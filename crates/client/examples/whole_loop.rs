@@ -25,6 +25,10 @@ use strongroom_protocol::policy::Policy;
 use strongroom_protocol::statement::{Grounds, Particulars};
 
 /// Encrypts `folder/letter.txt`, loses the key, recovers it, and returns what the file decrypts to.
+///
+/// # Errors
+///
+/// Whatever goes wrong.
 pub fn whole_loop(
     folder: &Path,
     clock: Arc<dyn Clock>,

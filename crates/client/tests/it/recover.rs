@@ -161,8 +161,8 @@ fn an_authority_restored_from_an_older_copy_is_refused() {
     let shrunk = matches!(
         refused,
         Some(ConnectError::Exchange(ExchangeError::LogShrunk {
-            seen: 3,
-            now: 2
+            seen: 4,
+            now: 3
         }))
     );
     assert!(shrunk, "{refused:?}");

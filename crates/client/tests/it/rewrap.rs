@@ -49,7 +49,7 @@ fn a_pointer_that_was_stripped_is_put_back() {
     let (mut world, file) = recovered("dear reader");
     let pointer = parts(&file).0.stanzas().last().cloned();
     tamper(&file, |stanzas| {
-        stanzas.retain(|stanza| !is_pointer(stanza))
+        stanzas.retain(|stanza| !is_pointer(stanza));
     });
     assert_eq!(world.rewrap(&file).unwrap(), Rewrapped::Copied);
     assert_eq!(world.decrypt(&file).unwrap(), "dear reader");
@@ -170,7 +170,7 @@ fn a_stripped_pointer_is_put_back_for_an_owner_who_lost_nothing() {
     let file = world.encrypt("letter", "dear reader");
     let header = read_header(&file).unwrap();
     tamper(&file, |stanzas| {
-        stanzas.retain(|stanza| !is_pointer(stanza))
+        stanzas.retain(|stanza| !is_pointer(stanza));
     });
     assert!(world.decrypt(&file).is_none());
     assert_eq!(world.rewrap(&file).unwrap(), Rewrapped::Copied);
