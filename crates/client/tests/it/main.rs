@@ -6,4 +6,5 @@ mod example;
 mod file;
 mod fixture;
 mod recover;
+mod repair;
 mod rewrap;

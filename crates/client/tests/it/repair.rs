@@ -1,0 +1,144 @@
+//! What is done about rewrites that were interrupted, and about journals that somebody planted.
+
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::path::PathBuf;
+
+use strongroom_agefile::{FileKey, Header, Identity, KeyType};
+use strongroom_client::file::rewrite::Foreign;
+use strongroom_client::recover::Wanted;
+use strongroom_client::rewrap::Repair;
+
+use crate::fixture::{World, parts};
+
+/// A file with its header before and after a rewrite.
+struct Rewritten {
+    world: World,
+    file: PathBuf,
+    old: Vec<u8>,
+    new: Vec<u8>,
+    payload: Vec<u8>,
+}
+
+impl Rewritten {
+    fn new() -> Self {
+        let mut world = World::new();
+        let file = world.encrypt("letter", "dear reader");
+        world.lose_identity();
+        world.recover(&Wanted::Everything).unwrap();
+        let (old, payload) = parts(&file);
+        world.rewrap(&file).unwrap();
+        let (new, _) = parts(&file);
+        Self {
+            world,
+            file,
+            old: old.as_bytes().to_vec(),
+            new: new.as_bytes().to_vec(),
+            payload,
+        }
+    }
+
+    /// Lets the disk hold this header, as a crash may leave it.
+    fn crash_with(&self, header: &[u8]) {
+        fs::write(&self.file, [header, &self.payload].concat()).unwrap();
+    }
+
+    /// Puts a record into the journal, as a command that was killed leaves it, or an attacker.
+    fn record(&self, new: &[u8]) {
+        let metadata = fs::symlink_metadata(&self.file).unwrap();
+        let database = rusqlite::Connection::open(self.world.path("home/home.db")).unwrap();
+        database
+            .execute(
+                "INSERT INTO rewrite (path, device, inode, length, old, new) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                (
+                    self.file.canonicalize().unwrap().as_os_str().as_bytes(),
+                    metadata.dev().cast_signed(),
+                    metadata.ino().cast_signed(),
+                    (self.old.len() + self.payload.len()) as i64,
+                    &self.old,
+                    new,
+                ),
+            )
+            .unwrap();
+    }
+
+    fn repair(&self) -> Vec<Repair> {
+        let mut home = self.world.home();
+        let identities = self.world.identities(&home);
+        let repaired = home.repair(&identities).unwrap();
+        assert!(home.interrupted().unwrap().is_empty());
+        repaired
+            .into_iter()
+            .map(|repaired| repaired.repair)
+            .collect()
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        fs::read(&self.file).unwrap()
+    }
+}
+
+#[test]
+fn a_rewrite_is_finished_whatever_part_of_it_reached_the_disk() {
+    let rewritten = Rewritten::new();
+    let half = rewritten.old.len() / 2;
+    let torn = [&rewritten.new[..half], &rewritten.old[half..]].concat();
+    let sectors = [&rewritten.old[..512], &rewritten.new[512..]].concat();
+    for header in [&rewritten.old, &rewritten.new, &torn, &sectors] {
+        rewritten.crash_with(header);
+        rewritten.record(&rewritten.new);
+        assert_eq!(rewritten.repair(), [Repair::Finished]);
+        let text = rewritten.world.decrypt(&rewritten.file);
+        assert_eq!(text.unwrap(), "dear reader");
+    }
+    assert_eq!(rewritten.repair(), []);
+}
+
+#[test]
+fn a_planted_record_that_would_give_the_file_to_another_key_does_nothing() {
+    let mut rewritten = Rewritten::new();
+    rewritten.crash_with(&rewritten.old);
+    let thief = Identity::generate(KeyType::Hybrid, &mut rewritten.world.rng).recipient();
+    let key = FileKey::generate(&mut rewritten.world.rng);
+    let pointer = parts(&rewritten.file).0.stanzas()[1].clone();
+    let stanzas = vec![thief.wrap(&key, &mut rewritten.world.rng), pointer];
+    let planted = Header::seal(stanzas, &key).unwrap();
+    assert_eq!(planted.as_bytes().len(), rewritten.old.len());
+    let before = rewritten.bytes();
+    rewritten.record(planted.as_bytes());
+    assert_eq!(rewritten.repair(), [Repair::NotOurs]);
+    assert_eq!(rewritten.bytes(), before);
+}
+
+#[test]
+fn a_planted_record_with_a_header_whose_mac_is_wrong_does_nothing() {
+    let rewritten = Rewritten::new();
+    rewritten.crash_with(&rewritten.old);
+    let mut planted = rewritten.new.clone();
+    let mac = planted.len() - 10;
+    planted[mac] = if planted[mac] == b'A' { b'B' } else { b'A' };
+    let before = rewritten.bytes();
+    rewritten.record(&planted);
+    assert_eq!(rewritten.repair(), [Repair::NotOurs]);
+    assert_eq!(rewritten.bytes(), before);
+}
+
+#[test]
+fn a_record_of_a_file_that_is_another_now_does_nothing() {
+    let rewritten = Rewritten::new();
+    let other = vec![b'x'; rewritten.old.len() + rewritten.payload.len()];
+    fs::write(&rewritten.file, &other).unwrap();
+    rewritten.record(&rewritten.new);
+    assert_eq!(rewritten.repair(), [Repair::Foreign(Foreign::Header)]);
+    assert_eq!(rewritten.bytes(), other);
+
+    rewritten.crash_with(&rewritten.old);
+    rewritten.record(&rewritten.new);
+    let moved = rewritten.world.path("moved.age");
+    fs::rename(&rewritten.file, &moved).unwrap();
+    symlink(&moved, &rewritten.file).unwrap();
+    let before = fs::read(&moved).unwrap();
+    assert_eq!(rewritten.repair(), [Repair::Foreign(Foreign::SymbolicLink)]);
+    assert_eq!(fs::read(&moved).unwrap(), before);
+}
