@@ -55,7 +55,7 @@ impl Rewritten {
                     self.file.canonicalize().unwrap().as_os_str().as_bytes(),
                     metadata.dev().cast_signed(),
                     metadata.ino().cast_signed(),
-                    (self.old.len() + self.payload.len()) as i64,
+                    i64::try_from(self.old.len() + self.payload.len()).unwrap(),
                     &self.old,
                     new,
                 ),
