@@ -34,11 +34,7 @@ impl Batch for SealBatch<'_> {
         self.length = 0;
         for slot in self.buffer.chunks_exact_mut(SEALED_CHUNK_BYTES) {
             let (chunk, _) = slot.split_at_mut(CHUNK_BYTES);
-            let length = source.fill(chunk)?;
-            self.length += length;
-            if length < CHUNK_BYTES {
-                break;
-            }
+            self.length += source.fill(chunk)?;
         }
         Ok(())
     }

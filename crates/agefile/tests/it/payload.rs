@@ -230,40 +230,42 @@ fn a_source_may_give_little_at_a_time() {
 
 #[test]
 fn a_panic_of_the_source_or_sink_hangs_nobody() {
-    struct Panics;
+    // Takes or gives so many bytes first, so that all threads are at work.
+    struct Panics(usize);
+    impl Panics {
+        fn pass(&mut self, bytes: usize) -> usize {
+            self.0 = self.0.checked_sub(bytes).expect("a test's panic");
+            bytes
+        }
+    }
     impl Write for Panics {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            assert!(bytes.len() < CHUNK_BYTES, "a test's panic");
-            Ok(bytes.len())
+            Ok(self.pass(bytes.len()))
         }
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
     }
     impl Read for Panics {
-        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-            panic!("a test's panic");
+        fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+            Ok(self.pass(bytes.len()))
         }
     }
     let plaintext = plaintext(LONG);
     let threads = NonZeroUsize::new(4).unwrap();
-    let sink = std::panic::catch_unwind(|| {
-        payload::seal(
-            &key(),
-            NONCE,
-            plaintext.as_slice(),
-            Panics,
-            threads,
-            &mut |_| {},
-        )
-        .is_ok()
-    });
-    assert!(sink.is_err());
-    let source = std::panic::catch_unwind(|| {
-        let start = plaintext[..LONG - 7].chain(Panics);
-        payload::seal(&key(), NONCE, start, io::sink(), threads, &mut |_| {}).is_ok()
-    });
-    assert!(source.is_err());
+    for chunks in [0, 1, 10, 30, 45] {
+        let bytes = chunks * CHUNK_BYTES;
+        let sink = std::panic::catch_unwind(|| {
+            let (source, sink) = (plaintext.as_slice(), Panics(bytes));
+            payload::seal(&key(), NONCE, source, sink, threads, &mut |_| {}).is_ok()
+        });
+        assert!(sink.is_err());
+        let source = std::panic::catch_unwind(|| {
+            let (source, sink) = (Panics(bytes), io::sink());
+            payload::seal(&key(), NONCE, source, sink, threads, &mut |_| {}).is_ok()
+        });
+        assert!(source.is_err());
+    }
 }
 
 #[test]
