@@ -7,14 +7,20 @@
     clippy::unwrap_used,
     reason = "a test that panics is a test that fails"
 )]
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a lie is about a few kinds, and lets the others pass"
+)]
 
 mod clock;
 mod forge;
+mod hostile;
 mod owner;
 mod rng;
 pub mod suite;
 
 pub use clock::TestClock;
 pub use forge::{Forged, forge_deposit};
+pub use hostile::{HostileAuthority, Trick};
 pub use owner::{Asked, Owner, PageRelease, submit};
 pub use rng::TestRng;

@@ -171,3 +171,144 @@ fn counter(refusal: Refusal) -> &'static str {
         _ => "refused",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use strongroom_protocol::id::Clock;
+    use strongroom_protocol::policy::Policy;
+    use strongroom_protocol::{Authority, SubmitError};
+    use strongroom_testkit::{Owner, TestClock, TestRng, submit};
+
+    use super::*;
+    use crate::Caller;
+
+    /// A clock that panics when told to: it is asked in the midst of a commit.
+    struct Trap {
+        clock: Arc<TestClock>,
+        set: AtomicBool,
+    }
+
+    impl Clock for Trap {
+        fn now(&self) -> Time {
+            assert!(!self.set.load(Ordering::SeqCst), "the trap was set");
+            self.clock.now()
+        }
+    }
+
+    fn found() -> (tempfile::TempDir, Arc<Trap>, Service) {
+        let folder = tempfile::tempdir().unwrap();
+        let trap = Arc::new(Trap {
+            clock: TestClock::new(),
+            set: AtomicBool::new(false),
+        });
+        let rng = TestRng::new(1);
+        let service =
+            Service::found(folder.path(), Policy::code_alone(), trap.clone(), rng).unwrap();
+        (folder, trap, service)
+    }
+
+    #[test]
+    fn a_commit_that_dies_half_way_leaves_nothing_and_the_next_goes_on() {
+        let (_folder, trap, service) = found();
+        let session = service.session(Caller::Operator);
+        let mut owner = Owner::enrolled(&session, 1);
+        let statement = owner.deposit(2);
+        trap.set.store(true, Ordering::SeqCst);
+        let died = catch_unwind(AssertUnwindSafe(|| session.submit(&statement)));
+        assert!(died.is_err());
+        trap.set.store(false, Ordering::SeqCst);
+        assert_eq!(service.verify_log().unwrap().size, 2);
+        assert_eq!(service.store.number("SELECT count(*) FROM deposit"), 0);
+        assert_eq!(submit(&session, &statement).index(), 2);
+    }
+
+    #[test]
+    fn a_full_disk_records_nothing_and_says_so() {
+        let (_folder, _, service) = found();
+        let session = service.session(Caller::Operator);
+        let mut owner = Owner::enrolled(&session, 1);
+        let statement = owner.deposit(256);
+        let pages = service.store.number("PRAGMA page_count");
+        service.store.set("max_page_count", pages);
+        let error = unavailable(session.submit(&statement));
+        assert!(error.message.contains("full"), "{error}");
+        assert!(error.retry && error.hint.is_some());
+        assert_eq!(service.verify_log().unwrap().size, 2);
+        service.store.set("max_page_count", 1 << 20);
+        assert_eq!(submit(&session, &statement).index(), 2);
+    }
+
+    #[test]
+    fn a_store_that_may_only_be_read_is_read_and_takes_nothing() {
+        let (_folder, _, service) = found();
+        let session = service.session(Caller::Operator);
+        let mut owner = Owner::enrolled(&session, 1);
+        submit(&session, &owner.deposit(1));
+        service.store.set("query_only", 1);
+        let error = unavailable(session.submit(&owner.deposit(1)));
+        assert!(error.message.contains("written"), "{error}");
+        assert!(!error.retry && error.hint.is_some());
+        assert_eq!(session.holdings(owner.id).unwrap().count, 1);
+    }
+
+    #[test]
+    fn refusals_are_counted_and_not_logged() {
+        let (_folder, _, service) = found();
+        let session = service.session(Caller::Operator);
+        let mut stranger = Owner::new(service.about(), 1);
+        for _ in 0..3 {
+            let refused = session.submit(&stranger.deposit(1));
+            assert!(matches!(
+                refused,
+                Err(SubmitError::Refused(Refusal::Author))
+            ));
+        }
+        let counted = "SELECT count FROM counter WHERE name = 'refused: author'";
+        assert_eq!(service.store.number(counted), 3);
+        assert_eq!(service.verify_log().unwrap().size, 1);
+    }
+
+    #[test]
+    fn one_act_of_a_group_that_fails_fails_alone() {
+        let (_folder, _, service) = found();
+        let session = service.session(Caller::Operator);
+        let mut owner = Owner::enrolled(&session, 1);
+        submit(&session, &owner.deposit(1));
+        let asked = owner.ask(owner.everything(&session), service.clock.now());
+        submit(&session, &asked.statement);
+        service
+            .store
+            .number("UPDATE entry SET attestation = x'00' WHERE kind = 4 RETURNING idx");
+        let act = |statement: SignedStatement| Act::Submit {
+            statement: Box::new(statement),
+            opened: None,
+        };
+        let answers = service.commit_group(vec![
+            act(owner.deposit(1)),
+            act(owner.evidence(&asked)),
+            act(owner.enrolment()),
+            act(Owner::new(service.about(), 2).deposit(1)),
+        ]);
+        assert!(matches!(
+            answers[..],
+            [
+                Answer::Recorded(4),
+                Answer::Failed(_),
+                Answer::Recorded(1),
+                Answer::Refused(Refusal::Author)
+            ]
+        ));
+    }
+
+    fn unavailable(
+        result: Result<strongroom_protocol::receipt::Receipt, SubmitError>,
+    ) -> Unavailable {
+        match result {
+            Err(SubmitError::Unavailable(error)) => error,
+            other => panic!("{other:?}"),
+        }
+    }
+}

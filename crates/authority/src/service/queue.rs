@@ -118,7 +118,7 @@ mod tests {
             jobs.iter().map(|job| job * 2).collect()
         };
         thread::scope(|scope| {
-            let first = scope.spawn(|| queue.run(1, &commit));
+            let first = scope.spawn(|| queue.run(1, commit));
             begins.recv().unwrap();
             let (queue, commit) = (&queue, &commit);
             let others: Vec<_> = (2..10)

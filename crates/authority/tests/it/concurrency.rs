@@ -15,7 +15,7 @@ use crate::Embedded;
 #[test]
 fn threads_commit_together_and_every_receipt_verifies() {
     const THREADS: u64 = 8;
-    const EACH: usize = 25;
+    const EACH: usize = 12;
     let embedded = Embedded::found();
     let commits = CommitCounter::watch(&embedded);
     let session = embedded.service.session(Caller::Operator);

@@ -228,7 +228,7 @@ fn no_value_in_any_column_panics() {
     let mut opened = 0;
     for (table, columns) in tables {
         for column in columns.split(' ') {
-            for value in ["-1", "9223372036854775807", "x'00'", "'text'"] {
+            for value in ["-1", "9223372036854775807", "x'00'"] {
                 fs::create_dir(&copy).unwrap();
                 for file in ["keys.txt", "store.db"] {
                     fs::copy(original.join(file), copy.join(file)).unwrap();
@@ -248,7 +248,7 @@ fn no_value_in_any_column_panics() {
             }
         }
     }
-    assert!(opened > 50, "{opened} were opened at all");
+    assert!(opened > 40, "{opened} were opened at all");
 }
 
 /// Asks all that can be asked, and only sees that nothing panics.

@@ -4,13 +4,14 @@
 mod concurrency;
 mod damage;
 mod folder;
+mod hostile;
 mod replay;
 mod suite;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use strongroom_authority::Service;
+use strongroom_authority::{FoundError, Service};
 use strongroom_protocol::policy::Policy;
 use strongroom_testkit::{TestClock, TestRng};
 use tempfile::TempDir;
@@ -24,9 +25,14 @@ struct Embedded {
 
 impl Embedded {
     fn found() -> Self {
+        Self::found_with(42)
+    }
+
+    /// Founds it with other keys.
+    fn found_with(seed: u64) -> Self {
         let parent = tempfile::tempdir().unwrap();
         let clock = TestClock::new();
-        let service = found(&parent.path().join("authority"), &clock).unwrap();
+        let service = found_with(&parent.path().join("authority"), &clock, seed).unwrap();
         Self {
             parent,
             clock,
@@ -49,14 +55,11 @@ impl Embedded {
     }
 }
 
-fn found(
-    folder: &Path,
-    clock: &Arc<TestClock>,
-) -> Result<Service, strongroom_authority::FoundError> {
-    Service::found(
-        folder,
-        Policy::code_alone(),
-        clock.clone(),
-        TestRng::new(42),
-    )
+fn found(folder: &Path, clock: &Arc<TestClock>) -> Result<Service, FoundError> {
+    found_with(folder, clock, 42)
+}
+
+fn found_with(folder: &Path, clock: &Arc<TestClock>, seed: u64) -> Result<Service, FoundError> {
+    let rng = TestRng::new(seed);
+    Service::found(folder, Policy::code_alone(), clock.clone(), rng)
 }

@@ -1,0 +1,300 @@
+//! An authority that lies in one chosen way, with its own log key to do it with. A client must not be taken in by any.
+
+mod forged_log;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+use strongroom_protocol::id::{Digest, OwnerId, Serial, StatementId};
+use strongroom_protocol::keys::SigningKey;
+use strongroom_protocol::log::{ConsistencyProof, SignedCheckpoint};
+use strongroom_protocol::receipt::{DepositState, Outcome, Receipt};
+use strongroom_protocol::session_key::{BlindedKey, SessionKey};
+use strongroom_protocol::statement::{
+    Release, ReleaseOrigin, SealedKey, SignedStatement, Statement,
+};
+use strongroom_protocol::wrap::{PublicKey, SecretKey};
+use strongroom_protocol::{
+    About, Authority, Deposited, Holdings, Page, QueryError, ReleaseError, ReleasePage,
+    RequestView, SubmitError, Unavailable,
+};
+
+use crate::TestRng;
+use crate::owner::PageRelease;
+use forged_log::ForgedLog;
+
+/// How an authority lies. What it does not lie about it leaves to the authority that it stands before.
+#[derive(Clone)]
+pub enum Trick {
+    /// It says of every deposited key that it was verified.
+    FalseVerified,
+    /// Its checkpoints, in receipts too, are those of another authority.
+    ForeignCheckpoint(Arc<dyn Authority>),
+    /// Its receipts are for another statement: the founding.
+    ForeignReceipt,
+    /// Its receipts are signed by another key, checkpoint and all.
+    ForgedReceipt,
+    /// From now on it answers from another history under the same keys.
+    Forked(Arc<dyn Authority>),
+    /// The inclusion proofs in its receipts are wrong in one bit.
+    GarbledInclusion,
+    /// It releases for another request than the one asked about.
+    ReleaseForOtherRequest,
+    /// It releases to another key than the request's.
+    ReleaseToOtherKey,
+    /// It releases other session keys, with labels that are true of those: all opens, and no file.
+    ReleaseWrongCommitment,
+    /// It releases other session keys under the labels of those deposited.
+    ReleaseWrongKey,
+    /// Its checkpoints are the one it had when it began to lie.
+    Shrunk,
+    /// It can't be reached so many times, and is honest afterwards.
+    Unreachable(u32),
+    /// It says of every deposit that it did not open.
+    Withheld,
+}
+
+/// An authority that stands before another and lies.
+pub struct HostileAuthority {
+    inner: Arc<dyn Authority>,
+    trick: Trick,
+    log_key: SigningKey,
+    begun: SignedCheckpoint,
+    forged: Mutex<Option<ForgedLog>>,
+    unreached: AtomicU32,
+    rng: Mutex<TestRng>,
+}
+
+impl HostileAuthority {
+    /// Stands before `inner`, whose log key it has.
+    #[must_use]
+    pub fn new(inner: Arc<dyn Authority>, trick: Trick, log_key: &SigningKey) -> Self {
+        let unreached = match trick {
+            Trick::Unreachable(times) => times,
+            _ => 0,
+        };
+        Self {
+            begun: inner.checkpoint().unwrap(),
+            log_key: SigningKey::from_seed(log_key.expose_seed()),
+            forged: Mutex::new(None),
+            unreached: AtomicU32::new(unreached),
+            rng: Mutex::new(TestRng::new(666)),
+            inner,
+            trick,
+        }
+    }
+
+    /// Takes the log key out of an embedded authority's folder, as a thief would.
+    #[must_use]
+    pub fn steal_log_key(folder: &Path) -> SigningKey {
+        let keys = std::fs::read_to_string(folder.join("keys.txt")).unwrap();
+        let seed = keys.lines().find_map(|line| line.strip_prefix("log-key "));
+        let seed: Digest = seed.unwrap().parse().unwrap();
+        SigningKey::from_seed(seed.as_bytes())
+    }
+
+    /// Returns who answers: the authority it stands before, or the fork.
+    fn inner(&self) -> Result<&dyn Authority, Unavailable> {
+        let count = |left: u32| left.checked_sub(1);
+        let order = Ordering::SeqCst;
+        if self.unreached.fetch_update(order, order, count).is_ok() {
+            return Err(Unavailable {
+                message: "nobody answers".to_owned(),
+                hint: None,
+                retry: true,
+                source: None,
+            });
+        }
+        Ok(match &self.trick {
+            Trick::Forked(other) => &**other,
+            _ => &*self.inner,
+        })
+    }
+
+    /// Signs a receipt in a log that goes on from the real one.
+    fn forge_receipt(&self, statement: &SignedStatement, outcome: Outcome) -> Receipt {
+        let mut forged = self.forged.lock().unwrap();
+        let log = forged.get_or_insert_with(|| ForgedLog::from(&*self.inner));
+        log.append(statement, outcome, &self.log_key)
+    }
+
+    fn corrupt_receipt(&self, receipt: Receipt, statement: &SignedStatement) -> Receipt {
+        match &self.trick {
+            Trick::FalseVerified => match statement.statement() {
+                Statement::Deposit(deposit) => {
+                    let states = vec![DepositState::Verified; deposit.keys().len()];
+                    self.forge_receipt(statement, Outcome::Deposited(states))
+                }
+                _ => receipt,
+            },
+            Trick::ForeignCheckpoint(other) => {
+                let foreign = other.checkpoint().unwrap();
+                let text = receipt.to_text();
+                let (head, _) = text.split_once("\n\n").unwrap();
+                Receipt::parse(&format!("{head}\n\n{}", foreign.as_text())).unwrap()
+            }
+            Trick::ForeignReceipt => {
+                let founding = self.inner.about().unwrap().founding().id();
+                self.inner.receipt(founding).unwrap()
+            }
+            Trick::ForgedReceipt => {
+                let other = SigningKey::generate(&mut *self.rng.lock().unwrap());
+                let outcome = match statement.statement() {
+                    Statement::Deposit(deposit) => {
+                        Outcome::Deposited(vec![DepositState::Verified; deposit.keys().len()])
+                    }
+                    _ => Outcome::Recorded,
+                };
+                ForgedLog::from(&*self.inner).append(statement, outcome, &other)
+            }
+            Trick::GarbledInclusion => garble_inclusion(&receipt),
+            _ => receipt,
+        }
+    }
+
+    fn corrupt_page(&self, request: StatementId, page: ReleasePage) -> ReleasePage {
+        let view = self.inner.request(request).unwrap();
+        let Statement::Request(asked) = view.request.statement() else {
+            panic!("a request");
+        };
+        let genuine = page.release();
+        let mut origin = ReleaseOrigin {
+            authority: genuine.authority(),
+            owner: genuine.owner(),
+            request: genuine.request(),
+            decision: genuine.decision(),
+        };
+        let release = match &self.trick {
+            Trick::ReleaseForOtherRequest => {
+                origin.request = Digest::of(&[b"another request"]);
+                self.draw(origin, genuine, &asked.release_key, false)
+            }
+            Trick::ReleaseToOtherKey => {
+                let other = SecretKey::generate(&mut *self.rng.lock().unwrap());
+                self.draw(origin, genuine, &other.public_key(), false)
+            }
+            Trick::ReleaseWrongCommitment => self.draw(origin, genuine, &asked.release_key, true),
+            Trick::ReleaseWrongKey => self.draw(origin, genuine, &asked.release_key, false),
+            Trick::Withheld => {
+                let serials = genuine.keys().iter().map(|key| key.label.serial).collect();
+                Release::new(origin, genuine.page(), None, serials).unwrap()
+            }
+            _ => return page,
+        };
+        let release = SignedStatement::sign(release, &self.log_key);
+        ReleasePage {
+            receipt: self.forge_receipt(&release, Outcome::Recorded),
+            release,
+            ..page
+        }
+    }
+
+    /// Seals keys of its own in the place of those released.
+    fn draw(
+        &self,
+        origin: ReleaseOrigin,
+        genuine: &Release,
+        recipient: &PublicKey,
+        commit: bool,
+    ) -> Release {
+        let rng = &mut *self.rng.lock().unwrap();
+        let sealing =
+            recipient.seal_release(origin.authority, origin.request, origin.decision, rng);
+        let seal = |key: &SealedKey| {
+            let other = BlindedKey::new(SessionKey::age_file_key(&[0xee; 16]), rng);
+            let mut label = key.label;
+            if commit {
+                label.commitment = other.commitment(label.serial);
+            }
+            SealedKey {
+                label,
+                particulars: key.particulars.clone(),
+                sealed: sealing.seal(label.serial, label.digest(), &other.to_plaintext()),
+            }
+        };
+        let keys = genuine.keys().iter().map(seal).collect();
+        let sealed = Some((sealing.encapsulation().clone(), keys));
+        Release::new(origin, genuine.page(), sealed, genuine.withheld().to_vec()).unwrap()
+    }
+}
+
+impl Authority for HostileAuthority {
+    fn about(&self) -> Result<About, QueryError> {
+        self.inner()?.about()
+    }
+
+    fn submit(&self, statement: &SignedStatement) -> Result<Receipt, SubmitError> {
+        let receipt = self.inner()?.submit(statement)?;
+        Ok(self.corrupt_receipt(receipt, statement))
+    }
+
+    fn receipt(&self, statement: StatementId) -> Result<Receipt, QueryError> {
+        self.inner()?.receipt(statement)
+    }
+
+    fn deposits(
+        &self,
+        owner: OwnerId,
+        after: Option<Serial>,
+    ) -> Result<Page<Deposited>, QueryError> {
+        self.inner()?.deposits(owner, after)
+    }
+
+    fn holdings(&self, owner: OwnerId) -> Result<Holdings, QueryError> {
+        self.inner()?.holdings(owner)
+    }
+
+    fn request(&self, request: StatementId) -> Result<RequestView, QueryError> {
+        self.inner()?.request(request)
+    }
+
+    fn release(&self, request: StatementId, page: u64) -> Result<ReleasePage, ReleaseError> {
+        let page = self.inner()?.release(request, page)?;
+        Ok(self.corrupt_page(request, page))
+    }
+
+    fn checkpoint(&self) -> Result<SignedCheckpoint, QueryError> {
+        let inner = self.inner()?;
+        match &self.trick {
+            Trick::ForeignCheckpoint(other) => other.checkpoint(),
+            Trick::Shrunk => Ok(self.begun.clone()),
+            _ => match &*self.forged.lock().unwrap() {
+                Some(log) => Ok(log.checkpoint(&self.log_key)),
+                None => inner.checkpoint(),
+            },
+        }
+    }
+
+    fn consistency(&self, old: u64, new: u64) -> Result<ConsistencyProof, QueryError> {
+        let inner = self.inner()?;
+        match &*self.forged.lock().unwrap() {
+            Some(log) => log.consistency(old, new).ok_or(QueryError::NotFound),
+            None => inner.consistency(old, new),
+        }
+    }
+
+    fn leaves(&self, from: u64) -> Result<Page<Vec<u8>>, QueryError> {
+        self.inner()?.leaves(from)
+    }
+}
+
+/// Changes the first hash of a receipt's inclusion proof, or adds one where there is none.
+fn garble_inclusion(receipt: &Receipt) -> Receipt {
+    let text = receipt.to_text();
+    let (head, checkpoint) = text.split_once("\n\n").unwrap();
+    let mut lines: Vec<String> = head.split('\n').map(str::to_owned).collect();
+    let first = lines
+        .iter()
+        .position(|line| line.starts_with("index "))
+        .unwrap()
+        + 1;
+    match lines.get_mut(first) {
+        Some(line) => {
+            let changed = if line.starts_with('A') { "B" } else { "A" };
+            line.replace_range(..1, changed);
+        }
+        None => lines.push(format!("{}=", "A".repeat(43))),
+    }
+    Receipt::parse(&format!("{}\n\n{checkpoint}", lines.join("\n"))).unwrap()
+}
