@@ -1,0 +1,119 @@
+//! Custody of the key that opens deposits: they are checked, and re-wrapped for whom a logged approval names.
+//! Session keys are open here and nowhere else, and none is ever handed out.
+
+pub(crate) mod key_file;
+
+use rand_core::CryptoRng;
+use strongroom_protocol::id::{AuthorityId, Digest, Serial};
+use strongroom_protocol::policy::Approved;
+use strongroom_protocol::receipt::DepositState;
+use strongroom_protocol::statement::{Deposit, Scope, SealedKey};
+use strongroom_protocol::wrap::{Encapsulation, SecretKey};
+
+use crate::log::Logged;
+
+pub use key_file::KeyFileError;
+
+/// Who can use the authority's wrapping key. Here it lies in a key file, and in memory while the authority is open.
+pub(crate) struct Custodian {
+    authority: AuthorityId,
+    wrap_key: SecretKey,
+    wrap_key_id: Digest,
+}
+
+/// A deposited key, within the statement that deposited it.
+pub(crate) struct Kept<'d> {
+    pub(crate) deposit: &'d Deposit,
+    pub(crate) key: &'d SealedKey,
+}
+
+/// What a custodian made of deposits: keys wrapped anew, and the serials of those that did not open.
+pub(crate) struct Rewrapped {
+    pub(crate) sealed: Option<(Encapsulation, Vec<SealedKey>)>,
+    pub(crate) withheld: Vec<Serial>,
+}
+
+impl Custodian {
+    pub(crate) fn new(authority: AuthorityId, wrap_key: SecretKey) -> Self {
+        let wrap_key_id = wrap_key.public_key().id();
+        Self {
+            authority,
+            wrap_key,
+            wrap_key_id,
+        }
+    }
+
+    /// Returns the id of the public key that deposits are to be sealed to.
+    pub(crate) fn wrap_key_id(&self) -> Digest {
+        self.wrap_key_id
+    }
+
+    /// Opens each key of a deposit and checks it against its commitment.
+    pub(crate) fn check(&self, deposit: &Deposit) -> Vec<DepositState> {
+        let opening = self
+            .wrap_key
+            .open_deposits(self.authority, deposit.encapsulation());
+        let state = |key: &SealedKey| match &opening {
+            Ok(opening) if key.open(opening).is_ok() => DepositState::Verified,
+            _ => DepositState::Mismatch,
+        };
+        deposit.keys().iter().map(state).collect()
+    }
+
+    /// Opens what a logged approval is for, checks each key again, and wraps it for the key the request named.
+    ///
+    /// The recipient, the owner and the scope are read from the approval: what is of another owner, or was not asked
+    /// for, is withheld like what does not open.
+    pub(crate) fn rewrap(
+        &self,
+        logged: &Logged<Approved>,
+        kept: &[Kept<'_>],
+        rng: &mut impl CryptoRng,
+    ) -> Rewrapped {
+        let approved = logged.approved();
+        let sealing = approved.release_key().seal_release(
+            self.authority,
+            logged.request(),
+            logged.decision(),
+            rng,
+        );
+        let mut keys = Vec::with_capacity(kept.len());
+        let mut withheld = Vec::new();
+        // A statement's keys lie side by side when they were deposited in order: one opening serves them all.
+        let mut last = None;
+        for Kept { deposit, key } in kept {
+            let label = key.label;
+            let encapsulation = deposit.encapsulation();
+            if last.as_ref().is_none_or(|(of, _)| *of != encapsulation) {
+                let opening = self.wrap_key.open_deposits(self.authority, encapsulation);
+                last = Some((encapsulation, opening));
+            }
+            let opened = match &last {
+                Some((_, Ok(opening))) if is_asked_for(approved, self.authority, key) => {
+                    key.open(opening).ok()
+                }
+                _ => None,
+            };
+            match opened {
+                Some(opened) => keys.push(SealedKey {
+                    label,
+                    particulars: key.particulars.clone(),
+                    sealed: sealing.seal(label.serial, label.digest(), &opened.to_plaintext()),
+                }),
+                None => withheld.push(label.serial),
+            }
+        }
+        let sealed = (!keys.is_empty()).then(|| (sealing.encapsulation().clone(), keys));
+        Rewrapped { sealed, withheld }
+    }
+}
+
+fn is_asked_for(approved: &Approved, authority: AuthorityId, key: &SealedKey) -> bool {
+    let label = &key.label;
+    let asked = match approved.scope() {
+        // Which these are is frozen by the digest of their serials, which the service compares.
+        Scope::Everything { .. } => true,
+        Scope::Serials(serials) => serials.binary_search(&label.serial).is_ok(),
+    };
+    asked && label.owner == approved.owner() && label.authority == authority
+}

@@ -1,0 +1,177 @@
+//! The key file of an embedded authority: the seeds of its two keys, in clear. Whoever reads it can open every deposit.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use strongroom_protocol::id::AuthorityId;
+use strongroom_protocol::keys::SigningKey;
+use strongroom_protocol::wrap::SecretKey;
+use zeroize::Zeroizing;
+
+/// An authority's secret keys, with its name.
+///
+/// ```text
+/// strongroom-authority-keys v1
+/// # The secret keys of a Strongroom authority. Whoever reads this file can open every key deposited there.
+/// authority 0505050505050505050505050505050505050505050505050505050505050505
+/// log-key 0606060606060606060606060606060606060606060606060606060606060606
+/// wrap-key 0707070707070707070707070707070707070707070707070707070707070707
+/// ```
+pub(crate) struct KeyFile {
+    pub(crate) authority: AuthorityId,
+    pub(crate) log_key: SigningKey,
+    pub(crate) wrap_key: SecretKey,
+}
+
+const FIRST_LINE: &str = "strongroom-authority-keys v1";
+const FIRST_WORD: &str = "strongroom-authority-keys ";
+const COMMENT: &str = "# The secret keys of a Strongroom authority. \
+    Whoever reads this file can open every key deposited there.";
+const BYTES_MAX: u64 = 4096;
+
+impl KeyFile {
+    /// Writes the file, which must not exist, and sees it onto the disk. Only its owner may read it.
+    pub(crate) fn create(&self, path: &Path) -> io::Result<()> {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(path)?;
+        file.write_all(self.to_text().as_bytes())?;
+        file.sync_all()
+    }
+
+    /// Reads the file.
+    pub(crate) fn read(path: &Path) -> Result<Self, KeyFileError> {
+        let mut text = Zeroizing::new(String::new());
+        File::open(path)?
+            .take(BYTES_MAX)
+            .read_to_string(&mut text)?;
+        Self::parse(&text)
+    }
+
+    fn parse(text: &str) -> Result<Self, KeyFileError> {
+        let mut lines = text.lines().filter(|line| !line.starts_with('#'));
+        let first = lines.next().unwrap_or_default();
+        if first != FIRST_LINE {
+            return Err(if first.starts_with(FIRST_WORD) {
+                KeyFileError::Newer
+            } else {
+                KeyFileError::Malformed
+            });
+        }
+        let authority = lines
+            .next()
+            .and_then(|line| line.strip_prefix("authority "));
+        let authority = authority.and_then(|text| text.parse().ok());
+        let mut seed = |name: &str| {
+            let line = lines.next()?;
+            from_hex(line.strip_prefix(name)?.strip_prefix(' ')?)
+        };
+        let (log_key, wrap_key) = (seed("log-key"), seed("wrap-key"));
+        match (authority, log_key, wrap_key, lines.next()) {
+            (Some(authority), Some(log_key), Some(wrap_key), None) => Ok(Self {
+                authority,
+                log_key: SigningKey::from_seed(&log_key),
+                wrap_key: SecretKey::from_seed(&wrap_key),
+            }),
+            _ => Err(KeyFileError::Malformed),
+        }
+    }
+
+    fn to_text(&self) -> Zeroizing<String> {
+        // As long as it gets from the start: a text that grows leaves copies behind.
+        let mut text = Zeroizing::new(String::with_capacity(512));
+        text.push_str(FIRST_LINE);
+        text.push('\n');
+        text.push_str(COMMENT);
+        text.push_str("\nauthority ");
+        push_hex(&mut text, self.authority.as_bytes());
+        text.push_str("\nlog-key ");
+        push_hex(&mut text, self.log_key.expose_seed());
+        text.push_str("\nwrap-key ");
+        push_hex(&mut text, self.wrap_key.expose_seed());
+        text.push('\n');
+        text
+    }
+}
+
+/// A key file that can't be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyFileError {
+    /// Not there, or not readable.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// Not the text of a key file.
+    #[error("not a Strongroom authority's key file, or damaged")]
+    Malformed,
+    /// Of a version that is not known here.
+    #[error("made by a newer Strongroom")]
+    Newer,
+}
+
+fn push_hex(text: &mut String, bytes: &[u8]) {
+    for digit in bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]) {
+        text.extend(char::from_digit(digit.into(), 16));
+    }
+}
+
+fn from_hex(text: &str) -> Option<Zeroizing<[u8; 32]>> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    if text.len() != bytes.len() * 2 {
+        return None;
+    }
+    for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        for digit in digits {
+            let digit = char::from(*digit).to_digit(16)?;
+            *byte = *byte << 4 | u8::try_from(digit).ok()?;
+        }
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> KeyFile {
+        KeyFile {
+            authority: AuthorityId::from_bytes([5; 32]),
+            log_key: SigningKey::from_seed(&[6; 32]),
+            wrap_key: SecretKey::from_seed(&[0x7f; 32]),
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let text = sample().to_text();
+        let read = KeyFile::parse(&text).unwrap();
+        assert_eq!(read.authority, sample().authority);
+        assert_eq!(read.log_key.expose_seed(), &[6; 32]);
+        assert_eq!(read.wrap_key.expose_seed(), &[0x7f; 32]);
+        assert_eq!(*read.to_text(), *text);
+        assert!(text.len() <= 512, "it was copied while it grew");
+    }
+
+    #[test]
+    fn other_texts_are_refused() {
+        let text = sample().to_text();
+        let newer = text.replace(" v1", " v2");
+        assert!(matches!(KeyFile::parse(&newer), Err(KeyFileError::Newer)));
+        for wrong in [
+            String::new(),
+            text.replace("log-key", "log"),
+            text.replace("06", "0x"),
+            text.replace("wrap-key ", "wrap-key"),
+            format!("{}more\n", *text),
+            text.lines().take(4).collect::<Vec<_>>().join("\n"),
+        ] {
+            assert!(
+                matches!(KeyFile::parse(&wrong), Err(KeyFileError::Malformed)),
+                "{wrong}"
+            );
+        }
+    }
+}

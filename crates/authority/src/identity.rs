@@ -1,0 +1,85 @@
+//! Who may speak for an owner: the keys that the log says so of. Not how identity is established: that is the policy's.
+
+use strongroom_protocol::id::OwnerId;
+use strongroom_protocol::keys::VerifyingKey;
+use strongroom_protocol::policy::OwnerKeys;
+use strongroom_protocol::statement::{Statement, Verdict};
+
+use crate::log::Log;
+use crate::store::{Damage, DeviceRow, Snapshot, StoreError};
+
+/// Who calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Caller {
+    /// Somebody who has shown to hold this device key. Anybody can have one: it is the log that says whose it is.
+    Device(VerifyingKey),
+    /// Whoever runs the authority: on their own disk, the owner.
+    Operator,
+}
+
+impl Caller {
+    /// Tells whether the caller may see what is an owner's: the operator, and the owner's devices.
+    pub(crate) fn speaks_for(
+        self,
+        store: &Snapshot<'_>,
+        owner: OwnerId,
+    ) -> Result<bool, StoreError> {
+        match self {
+            Self::Device(key) => store.has_device(owner, &key),
+            Self::Operator => Ok(store.owner(owner)?.is_some()),
+        }
+    }
+}
+
+/// Reads an owner's keys from the log: the indexes say where, the entries say which.
+///
+/// None if there is no such owner.
+pub(crate) fn owner_keys(
+    log: &Log,
+    store: &Snapshot<'_>,
+    owner: OwnerId,
+) -> Result<Option<OwnerKeys>, StoreError> {
+    let Some(index) = store.owner(owner)? else {
+        return Ok(None);
+    };
+    let enrolment = log.entry(store, index)?;
+    let enroll = match enrolment.statement().statement() {
+        Statement::Enroll(enroll) if enroll.owner == owner => enroll,
+        _ => return Err(Damage::of_entry(index, "it is not this owner's enrolment").into()),
+    };
+    let mut devices = vec![enroll.device_key];
+    for row in store.devices(owner)? {
+        if row.entry != index {
+            devices.push(recovered_device(log, store, owner, &row)?);
+        }
+    }
+    Ok(Some(OwnerKeys {
+        code_key: enroll.code_key,
+        devices,
+    }))
+}
+
+/// Reads the device that a decision made the owner's.
+fn recovered_device(
+    log: &Log,
+    store: &Snapshot<'_>,
+    owner: OwnerId,
+    row: &DeviceRow,
+) -> Result<VerifyingKey, StoreError> {
+    let wrong = || Damage::of_entry(row.entry, "it makes no device this owner's");
+    let decision = log.entry(store, row.entry)?;
+    let Statement::Decision(decision) = decision.statement().statement() else {
+        return Err(wrong().into());
+    };
+    let request = store.request_decided_by(row.entry)?.ok_or_else(wrong)?;
+    let request = log.entry(store, request.entry)?;
+    let Statement::Request(request) = request.statement().statement() else {
+        return Err(wrong().into());
+    };
+    let so = decision.verdict == Verdict::Approved
+        && decision.request == request.digest()
+        && request.owner == owner
+        && request.device_key == row.key;
+    if so { Ok(row.key) } else { Err(wrong().into()) }
+}

@@ -1,0 +1,202 @@
+//! The authority's log over its store: entries are appended in groups under one checkpoint, and read back verified.
+//! Not what may be recorded: `service` decides that.
+
+mod entry;
+mod logged;
+
+use strongroom_protocol::id::{AuthorityId, StatementId, Time};
+use strongroom_protocol::keys::{SigningKey, VerifyingKey};
+use strongroom_protocol::log::{
+    Checkpoint, ConsistencyProof, Frontier, Leaf, LeafSalt, SignedCheckpoint, TileId, TiledLog,
+    prove_consistency, prove_inclusion,
+};
+use strongroom_protocol::receipt::{Attestation, Outcome, Receipt, SignedAttestation};
+use strongroom_protocol::statement::{SignedStatement, Statement};
+
+use crate::store::{Damage, EntryRow, Head, LeafRow, Snapshot, StoreError, Writing};
+
+pub(crate) use entry::Entry;
+pub(crate) use logged::Logged;
+
+/// Who writes the log: the authority's name and its log key.
+pub(crate) struct Log {
+    authority: AuthorityId,
+    key: SigningKey,
+}
+
+impl Log {
+    pub(crate) fn new(authority: AuthorityId, key: SigningKey) -> Self {
+        Self { authority, key }
+    }
+
+    pub(crate) fn authority(&self) -> AuthorityId {
+        self.authority
+    }
+
+    pub(crate) fn verifying_key(&self) -> VerifyingKey {
+        self.key.verifying_key()
+    }
+
+    /// Signs a statement of the authority's own.
+    pub(crate) fn sign(&self, statement: impl Into<Statement>) -> SignedStatement {
+        SignedStatement::sign(statement, &self.key)
+    }
+
+    /// Begins to append, under the store's lock.
+    pub(crate) fn grow<'g>(&'g self, store: &'g Writing<'g>) -> Result<Growth<'g>, StoreError> {
+        let frontier = match store.head()? {
+            Some(head) => head.frontier,
+            None => Frontier::empty(),
+        };
+        Ok(Growth {
+            log: self,
+            store,
+            old_size: frontier.size(),
+            frontier,
+        })
+    }
+
+    /// Reads an entry, and checks that it is what this authority recorded at this place.
+    pub(crate) fn entry(&self, store: &Snapshot<'_>, index: u64) -> Result<Entry, StoreError> {
+        let row = store.entry(index)?;
+        let row = row.ok_or(Damage::of_entry(index, "it is missing"))?;
+        Entry::check(row, self.authority, &self.key.verifying_key())
+    }
+
+    /// Returns the newest checkpoint.
+    pub(crate) fn checkpoint(&self, store: &Snapshot<'_>) -> Result<SignedCheckpoint, StoreError> {
+        let head = store.head()?.ok_or(Damage::of("the head is missing"))?;
+        let checkpoint =
+            SignedCheckpoint::parse(&head.checkpoint, self.authority, &self.verifying_key())
+                .map_err(|_| Damage::of("the checkpoint is not this authority's"))?;
+        if *checkpoint.checkpoint() != self.checkpoint_of(&head.frontier) {
+            return Err(Damage::of("the checkpoint is not of this log").into());
+        }
+        Ok(checkpoint)
+    }
+
+    /// Returns the receipt of an entry, proved in the newest checkpoint.
+    pub(crate) fn receipt(&self, store: &Snapshot<'_>, index: u64) -> Result<Receipt, StoreError> {
+        let checkpoint = self.checkpoint(store)?;
+        let size = checkpoint.checkpoint().size;
+        let entry = self.entry(store, index)?;
+        let inclusion = prove_inclusion(index, size, &TiledLog::new(size, store)?)?;
+        let attestation = entry.attestation();
+        Ok(Receipt::new(
+            *entry.salt(),
+            attestation,
+            index,
+            inclusion,
+            &checkpoint,
+        ))
+    }
+
+    /// Proves that the first `new` entries extend the first `old`; there must be so many.
+    pub(crate) fn consistency(
+        &self,
+        store: &Snapshot<'_>,
+        old: u64,
+        new: u64,
+    ) -> Result<ConsistencyProof, StoreError> {
+        let size = self.checkpoint(store)?.checkpoint().size;
+        prove_consistency(old, new, &TiledLog::new(size, store)?)
+    }
+
+    fn checkpoint_of(&self, frontier: &Frontier) -> Checkpoint {
+        Checkpoint {
+            authority: self.authority,
+            size: frontier.size(),
+            root: frontier.root(),
+        }
+    }
+}
+
+/// The log while it grows, in one transaction: entries one by one, then one checkpoint over all.
+///
+/// The checkpoint is signed inside the transaction that stores it, and read from the store after its commit; so a
+/// checkpoint that anybody saw is one that the disk has. The head is locked before anything is appended, so that
+/// there is one log of each size; and Ed25519 signs the same bytes the same way, so that there is one checkpoint.
+pub(crate) struct Growth<'g> {
+    log: &'g Log,
+    store: &'g Writing<'g>,
+    old_size: u64,
+    frontier: Frontier,
+}
+
+impl Growth<'_> {
+    /// Appends what became of a statement, and returns its index.
+    pub(crate) fn append(
+        &mut self,
+        statement: &SignedStatement,
+        outcome: Outcome,
+        time: Time,
+        salt: LeafSalt,
+    ) -> Result<Entry, StoreError> {
+        let attestation = Attestation {
+            authority: self.log.authority,
+            statement: statement.id(),
+            outcome,
+            time,
+        };
+        let attestation = SignedAttestation::sign(attestation, &self.log.key);
+        let leaf = attestation.leaf(statement.kind(), &salt).hash();
+        let index = self.frontier.size();
+        self.store.put_entry(&EntryRow {
+            index,
+            kind: statement.kind().code(),
+            time,
+            salt,
+            statement: statement.as_bytes().to_vec(),
+            attestation: attestation.as_bytes().to_vec(),
+            signature: *attestation.signature(),
+            id: statement.id(),
+            leaf,
+        })?;
+        self.frontier.append(leaf)?;
+        Ok(Entry::appended(index, statement.clone(), attestation, salt))
+    }
+
+    /// Stores the tiles that became full, and the checkpoint over all there is. With nothing new, does nothing.
+    pub(crate) fn seal(self) -> Result<(), StoreError> {
+        let size = self.frontier.size();
+        if size == self.old_size {
+            return Ok(());
+        }
+        let tiles = TiledLog::new(size, &**self.store)?;
+        for id in TileId::filled(self.old_size, size) {
+            self.store.put_tile(&tiles.fill(id)?)?;
+        }
+        let checkpoint = self.log.checkpoint_of(&self.frontier).sign(&self.log.key);
+        self.store.put_head(&Head {
+            frontier: self.frontier,
+            checkpoint: checkpoint.as_text().to_owned(),
+        })
+    }
+
+    /// Tells how many entries there are, those of this transaction too.
+    pub(crate) fn size(&self) -> u64 {
+        self.frontier.size()
+    }
+
+    /// Returns the store, with what this transaction has done.
+    pub(crate) fn store(&self) -> &Writing<'_> {
+        self.store
+    }
+}
+
+/// Finds where a statement is in the log.
+pub(crate) fn find(store: &Snapshot<'_>, id: StatementId) -> Result<Option<u64>, StoreError> {
+    store.entry_of(id)
+}
+
+/// Returns the bytes of an entry's leaf.
+pub(crate) fn leaf_bytes(row: &LeafRow) -> Vec<u8> {
+    Leaf::new(
+        row.kind,
+        row.time,
+        &row.salt,
+        &row.attestation,
+        &row.signature,
+    )
+    .to_bytes()
+}

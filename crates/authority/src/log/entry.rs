@@ -1,0 +1,123 @@
+//! An entry of the log, read back: what was recorded, with the authority's signature that it was.
+
+use strongroom_protocol::id::{AuthorityId, Time};
+use strongroom_protocol::keys::VerifyingKey;
+use strongroom_protocol::log::LeafSalt;
+use strongroom_protocol::receipt::{DepositState, Outcome, SignedAttestation};
+use strongroom_protocol::statement::{Deposit, SealedKey, SignedStatement, Statement};
+
+use crate::store::{Damage, EntryRow, StoreError};
+
+/// An entry that was appended here, or read back and checked.
+///
+/// Its statement verifies under its author's key and its attestation under the log key. So whoever can edit the
+/// store, but has not the log key, can take entries away and cannot make any.
+pub(crate) struct Entry {
+    index: u64,
+    statement: SignedStatement,
+    attestation: SignedAttestation,
+    salt: LeafSalt,
+}
+
+impl Entry {
+    pub(super) fn appended(
+        index: u64,
+        statement: SignedStatement,
+        attestation: SignedAttestation,
+        salt: LeafSalt,
+    ) -> Self {
+        Self {
+            index,
+            statement,
+            attestation,
+            salt,
+        }
+    }
+
+    pub(super) fn check(
+        row: EntryRow,
+        authority: AuthorityId,
+        log_key: &VerifyingKey,
+    ) -> Result<Self, StoreError> {
+        let damaged = |what| StoreError::from(Damage::of_entry(row.index, what));
+        let statement = SignedStatement::parse(&row.statement)
+            .map_err(|_| damaged("its statement does not verify"))?;
+        let attestation = SignedAttestation::parse(&row.attestation, row.signature, log_key)
+            .map_err(|_| damaged("its attestation does not verify"))?;
+        let attested = attestation.attestation();
+        let belongs = attested.authority == authority
+            && attested.statement == statement.id()
+            && attested.time == row.time
+            && statement.authority() == authority
+            && statement.id() == row.id
+            && statement.kind().code() == row.kind
+            && fits(&attested.outcome, statement.statement());
+        if !belongs {
+            return Err(damaged("its parts do not belong together"));
+        }
+        if attestation.leaf(statement.kind(), &row.salt).hash() != row.leaf {
+            return Err(damaged("its leaf is another's"));
+        }
+        Ok(Self {
+            index: row.index,
+            statement,
+            attestation,
+            salt: row.salt,
+        })
+    }
+
+    pub(crate) fn index(&self) -> u64 {
+        self.index
+    }
+
+    pub(crate) fn statement(&self) -> &SignedStatement {
+        &self.statement
+    }
+
+    pub(crate) fn into_statement(self) -> SignedStatement {
+        self.statement
+    }
+
+    pub(crate) fn attestation(&self) -> &SignedAttestation {
+        &self.attestation
+    }
+
+    pub(crate) fn salt(&self) -> &LeafSalt {
+        &self.salt
+    }
+
+    /// Returns when it was recorded.
+    pub(crate) fn time(&self) -> Time {
+        self.attestation.attestation().time
+    }
+
+    /// Finds the key at a place of a deposit, if it is kept.
+    pub(crate) fn key(&self, place: u64) -> Option<(&Deposit, &SealedKey)> {
+        let place = usize::try_from(place).ok()?;
+        match self.statement.statement() {
+            Statement::Deposit(deposit) if self.states().get(place)?.is_kept() => {
+                Some((deposit, deposit.keys().get(place)?))
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns what became of each key of a deposit; nothing for other statements.
+    pub(crate) fn states(&self) -> &[DepositState] {
+        match &self.attestation.attestation().outcome {
+            Outcome::Deposited(states) => states,
+            Outcome::Recorded => &[],
+        }
+    }
+}
+
+/// Tells whether this can become of such a statement.
+fn fits(outcome: &Outcome, statement: &Statement) -> bool {
+    match (outcome, statement) {
+        (Outcome::Deposited(states), Statement::Deposit(deposit)) => {
+            states.len() == deposit.keys().len()
+        }
+        (Outcome::Recorded, Statement::Deposit(_)) | (Outcome::Deposited(_), _) => false,
+        (Outcome::Recorded, _) => true,
+    }
+}

@@ -1,0 +1,184 @@
+//! The authority's service: every act checked, done and logged in one commit, on behalf of a caller.
+//! Not how the caller got here.
+
+mod audit;
+mod commit;
+mod decide;
+mod deposit;
+mod enrol;
+mod evidence;
+mod queue;
+mod release;
+mod request;
+mod session;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rand_core::CryptoRng;
+use strongroom_protocol::About;
+use strongroom_protocol::id::{AuthorityId, Clock};
+use strongroom_protocol::keys::SigningKey;
+use strongroom_protocol::log::LeafSalt;
+use strongroom_protocol::policy::Policy;
+use strongroom_protocol::receipt::Outcome;
+use strongroom_protocol::statement::{Found, SignedStatement, Statement};
+use strongroom_protocol::wrap::SecretKey;
+
+use crate::custody::Custodian;
+use crate::custody::key_file::KeyFile;
+use crate::folder;
+use crate::log::Log;
+use crate::store::{Damage, Store, StoreError};
+use crate::{Caller, FoundError, OpenError};
+
+use commit::{Act, Answer};
+use queue::Queue;
+
+pub use session::Session;
+
+/// An authority in a folder.
+///
+/// Any number of threads may use it, and any number of processes may have the same folder open.
+pub struct Service {
+    about: About,
+    clock: Arc<dyn Clock>,
+    custodian: Custodian,
+    log: Log,
+    queue: Queue<Act, Answer>,
+    rng: Mutex<Box<dyn CryptoRng + Send>>,
+    store: Store,
+}
+
+impl Service {
+    /// Founds an authority in `folder`, which does not exist or is empty: its keys, its store, its founding entry.
+    ///
+    /// All of it, or nothing. The folder it lies in must exist.
+    ///
+    /// # Errors
+    ///
+    /// Says so when something is there already, or the folder can't be made.
+    pub fn found(
+        folder: &Path,
+        policy: Policy,
+        clock: Arc<dyn Clock>,
+        mut rng: impl CryptoRng + Send + 'static,
+    ) -> Result<Self, FoundError> {
+        let log_key = SigningKey::generate(&mut rng);
+        let wrap_key = SecretKey::generate(&mut rng);
+        let now = clock.now();
+        let found = Found {
+            log_key: log_key.verifying_key(),
+            wrap_key: wrap_key.public_key(),
+            policy,
+            created: now,
+        };
+        let founding = SignedStatement::sign(found, &log_key);
+        let authority = founding.authority();
+        let log = Log::new(authority, SigningKey::from_seed(log_key.expose_seed()));
+        let keys = KeyFile {
+            authority,
+            log_key,
+            wrap_key,
+        };
+        let salt = LeafSalt::generate(&mut rng);
+        folder::found(folder, &keys, |path| {
+            Store::open(path)?.write(|store| {
+                let mut growth = log.grow(store)?;
+                growth.append(&founding, Outcome::Recorded, now, salt)?;
+                growth.seal()
+            })
+        })?;
+        Self::open(folder, clock, rng).map_err(|error| FoundError::Unopened {
+            folder: folder.to_owned(),
+            source: Box::new(error),
+        })
+    }
+
+    /// Opens the authority in `folder`.
+    ///
+    /// # Errors
+    ///
+    /// Says what is missing, damaged or too new.
+    pub fn open(
+        folder: &Path,
+        clock: Arc<dyn Clock>,
+        rng: impl CryptoRng + Send + 'static,
+    ) -> Result<Self, OpenError> {
+        let (store, keys) = folder::open(folder)?;
+        let store_error = |source| OpenError::Store {
+            path: folder.to_owned(),
+            source,
+        };
+        let about = store.read(read_founding).map_err(store_error)?;
+        let found = about.found();
+        let same = keys.authority == about.authority()
+            && keys.log_key.verifying_key() == found.log_key
+            && keys.wrap_key.public_key() == found.wrap_key;
+        if !same {
+            return Err(OpenError::OtherKeys {
+                folder: folder.to_owned(),
+            });
+        }
+        let log = Log::new(about.authority(), keys.log_key);
+        // A store whose head does not follow from its log is found here, before anything is added to it.
+        store
+            .read(|store| log.checkpoint(store))
+            .map_err(store_error)?;
+        Ok(Self {
+            clock,
+            custodian: Custodian::new(about.authority(), keys.wrap_key),
+            log,
+            queue: Queue::new(),
+            rng: Mutex::new(Box::new(rng)),
+            store,
+            about,
+        })
+    }
+
+    /// Returns the authority as `caller` meets it.
+    #[must_use]
+    pub fn session(&self, caller: Caller) -> Session<'_> {
+        Session::new(self, caller)
+    }
+
+    /// Returns the authority as `caller` meets it, for those who keep it.
+    #[must_use]
+    pub fn into_session(self: Arc<Self>, caller: Caller) -> Session<'static> {
+        Session::sharing(self, caller)
+    }
+
+    /// Returns who this is.
+    #[must_use]
+    pub fn about(&self) -> &About {
+        &self.about
+    }
+
+    fn authority(&self) -> AuthorityId {
+        self.about.authority()
+    }
+
+    /// The policy in force: the founding's, which nothing changes yet.
+    fn policy(&self) -> &Policy {
+        &self.about.found().policy
+    }
+
+    fn rng(&self) -> MutexGuard<'_, Box<dyn CryptoRng + Send>> {
+        // A source of randomness that panicked half-way has only lost some.
+        self.rng.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Reads the founding statement, from which all trust in the rest follows: the authority's id is its digest.
+fn read_founding(store: &crate::store::Snapshot<'_>) -> Result<About, StoreError> {
+    let damaged = |what| StoreError::from(Damage::of_entry(0, what));
+    let row = store.entry(0)?.ok_or_else(|| damaged("it is missing"))?;
+    let founding = SignedStatement::parse(&row.statement)
+        .map_err(|_| damaged("its statement does not verify"))?;
+    match founding.statement() {
+        Statement::Found(_) => {
+            About::new(founding).ok_or_else(|| damaged("it is no founding statement"))
+        }
+        _ => Err(damaged("it is no founding statement")),
+    }
+}

@@ -1,0 +1,167 @@
+//! The commit: acts are checked under the store's lock, and those that stand are logged and indexed, as one group.
+//!
+//! In this order, within one transaction: the head's lock; for each act its checks, its entry and its index rows; the
+//! tiles that became full; one checkpoint. A crash before the commit leaves none of it, and one after it leaves all:
+//! a client that got no receipt sends the same bytes again, and gets the receipt of what is there.
+
+use std::sync::Arc;
+
+use strongroom_protocol::id::{StatementId, Time};
+use strongroom_protocol::log::LeafSalt;
+use strongroom_protocol::receipt::{DepositState, Outcome};
+use strongroom_protocol::statement::{SignedStatement, Statement};
+use strongroom_protocol::{Refusal, Unavailable};
+
+use super::Service;
+use super::release::Drawn;
+use crate::index;
+use crate::log::{self, Growth};
+use crate::store::StoreError;
+
+/// What is to be committed.
+pub(super) enum Act {
+    /// Decide a request, if it can be decided now.
+    Decide(StatementId),
+    /// Log a release, before it is handed out.
+    Release(Drawn),
+    /// Record somebody's statement. A deposit was opened before the lock was taken.
+    Submit {
+        statement: SignedStatement,
+        opened: Option<Vec<DepositState>>,
+    },
+}
+
+/// What came of it.
+pub(super) enum Answer {
+    /// It went wrong.
+    Failed(Arc<StoreError>),
+    /// What it was checked against has changed since, or does not let it be done yet. Nothing was recorded.
+    NotNow,
+    /// It is in the log, at this index: since now, or since before.
+    Recorded(u64),
+    /// It is not to be recorded.
+    Refused(Refusal),
+}
+
+/// What the checks of an act come to.
+pub(super) enum Checked {
+    Known(u64),
+    New(SignedStatement, Outcome),
+    NotNow,
+    Refused(Refusal),
+}
+
+impl Service {
+    /// Commits an act, with whatever else is waiting.
+    pub(super) fn commit(&self, act: Act) -> Result<Answer, Unavailable> {
+        let answer = self.queue.run(act, |acts| self.commit_group(&acts));
+        match answer {
+            Some(Answer::Failed(error)) => Err(error.unavailable()),
+            Some(answer) => Ok(answer),
+            None => Err(Unavailable {
+                message: "another thread failed while it was committing this".to_owned(),
+                hint: None,
+                retry: true,
+                source: None,
+            }),
+        }
+    }
+
+    fn commit_group(&self, acts: &[Act]) -> Vec<Answer> {
+        let committed = self.store.write(|store| {
+            let mut growth = self.log.grow(store)?;
+            // The clock is asked under the lock, so that times grow with indexes.
+            let now = self.clock.now();
+            let answers = acts
+                .iter()
+                .map(|act| self.perform(&mut growth, act, now))
+                .collect::<Result<_, _>>()?;
+            growth.seal()?;
+            Ok(answers)
+        });
+        committed.unwrap_or_else(|error| {
+            let error = Arc::new(error);
+            acts.iter().map(|_| Answer::Failed(error.clone())).collect()
+        })
+    }
+
+    /// Checks an act and appends it. An error of the checks is the act's own; one of writing is the whole group's.
+    fn perform(&self, growth: &mut Growth<'_>, act: &Act, now: Time) -> Result<Answer, StoreError> {
+        let checked = match act {
+            Act::Decide(request) => self.check_decide(growth, *request, now),
+            Act::Release(drawn) => self.check_release(growth, drawn, now),
+            Act::Submit { statement, opened } => {
+                self.check_submit(growth, statement, opened.as_deref(), now)
+            }
+        };
+        Ok(match checked {
+            Ok(Checked::Known(index)) => Answer::Recorded(index),
+            Ok(Checked::New(statement, outcome)) => {
+                let salt = LeafSalt::generate(&mut *self.rng());
+                let entry = growth.append(&statement, outcome, now, salt)?;
+                index::add(growth.store(), &entry)?;
+                Answer::Recorded(entry.index())
+            }
+            Ok(Checked::NotNow) => Answer::NotNow,
+            Ok(Checked::Refused(refusal)) => {
+                growth.store().count(counter(refusal))?;
+                Answer::Refused(refusal)
+            }
+            Err(error) => Answer::Failed(Arc::new(error)),
+        })
+    }
+
+    fn check_submit(
+        &self,
+        growth: &Growth<'_>,
+        statement: &SignedStatement,
+        opened: Option<&[DepositState]>,
+        now: Time,
+    ) -> Result<Checked, StoreError> {
+        let store = growth.store();
+        let refused = |refusal| Ok(Checked::Refused(refusal));
+        match statement.statement() {
+            Statement::Found(_) | Statement::Decision(_) | Statement::Release(_) => {
+                return refused(Refusal::AuthoritysOwn);
+            }
+            _ if statement.authority() != self.authority() => {
+                return refused(Refusal::OtherAuthority);
+            }
+            _ => {}
+        }
+        // The same bytes again: nothing is checked twice, and what has ended since has not ended for them.
+        if let Some(index) = log::find(store, statement.id())? {
+            return Ok(Checked::Known(index));
+        }
+        let outcome = match statement.statement() {
+            Statement::Deposit(deposit) => self.check_deposit(store, statement, deposit, opened)?,
+            Statement::Enroll(enroll) => Self::check_enroll(store, enroll)?,
+            Statement::Evidence(evidence) => {
+                self.check_evidence(store, statement, evidence, now)?
+            }
+            Statement::Request(request) => self.check_request(growth, request, now)?,
+            Statement::Veto(veto) => self.check_veto(store, statement, veto, now)?,
+            _ => Err(Refusal::AuthoritysOwn),
+        };
+        match outcome {
+            Ok(outcome) => Ok(Checked::New(statement.clone(), outcome)),
+            Err(refusal) => refused(refusal),
+        }
+    }
+}
+
+/// The counter of a refusal: what anybody can cause without end is counted, not logged.
+fn counter(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::AuthoritysOwn => "refused: authority's own",
+        Refusal::Author => "refused: author",
+        Refusal::Ended => "refused: ended",
+        Refusal::Expiry => "refused: expiry",
+        Refusal::Holdings => "refused: holdings",
+        Refusal::OtherAuthority => "refused: other authority",
+        Refusal::OwnerExists => "refused: owner exists",
+        Refusal::Policy => "refused: policy",
+        Refusal::WrapKey => "refused: wrap key",
+        _ => "refused",
+    }
+}

@@ -1,0 +1,135 @@
+//! An owner's deposits (spec/deposit.md): who may make them, what becomes of each key, and their listing.
+
+use std::collections::BTreeMap;
+
+use strongroom_protocol::id::{OwnerId, Serial};
+use strongroom_protocol::receipt::{DepositState, Outcome};
+use strongroom_protocol::statement::{Deposit, Scope, SignedStatement, Statement};
+use strongroom_protocol::{Deposited, Holdings, Page, QueryError, Refusal};
+
+use super::Service;
+use crate::Caller;
+use crate::log::Entry;
+use crate::store::{Damage, DepositRow, Snapshot, StoreError, Writing};
+
+/// How many deposits a page of their listing has.
+const PAGE: u64 = 256;
+
+impl Service {
+    /// Opens the keys of a deposit, before any lock is taken; not for whoever may not deposit.
+    pub(super) fn open_deposit(
+        &self,
+        statement: &SignedStatement,
+    ) -> Result<Option<Vec<DepositState>>, StoreError> {
+        let Statement::Deposit(deposit) = statement.statement() else {
+            return Ok(None);
+        };
+        let may = self.store.read(|store| {
+            let known = store.entry_of(statement.id())?.is_some();
+            Ok::<_, StoreError>(!known && store.has_device(deposit.owner(), statement.author())?)
+        })?;
+        let ours = deposit.authority() == self.authority()
+            && deposit.wrap_key() == self.custodian.wrap_key_id();
+        Ok((may && ours).then(|| self.custodian.check(deposit)))
+    }
+
+    pub(super) fn check_deposit(
+        &self,
+        store: &Writing<'_>,
+        statement: &SignedStatement,
+        deposit: &Deposit,
+        opened: Option<&[DepositState]>,
+    ) -> Result<Result<Outcome, Refusal>, StoreError> {
+        if !store.has_device(deposit.owner(), statement.author())? {
+            return Ok(Err(Refusal::Author));
+        }
+        if deposit.wrap_key() != self.custodian.wrap_key_id() {
+            return Ok(Err(Refusal::WrapKey));
+        }
+        // Its author became the owner's after it was looked at: rare, so it may be opened under the lock.
+        let mut states = opened.map_or_else(|| self.custodian.check(deposit), <[_]>::to_vec);
+        for (key, state) in deposit.keys().iter().zip(&mut states) {
+            // Nothing is overwritten. That this may be the same key again is for its owner to see.
+            if store.deposit(deposit.owner(), key.label.serial)?.is_some() {
+                *state = DepositState::Conflict;
+            }
+        }
+        Ok(Ok(Outcome::Deposited(states)))
+    }
+
+    pub(super) fn deposits(
+        &self,
+        caller: Caller,
+        owner: OwnerId,
+        after: Option<Serial>,
+    ) -> Result<Page<Deposited>, QueryError> {
+        self.store.read(|store| {
+            if !caller.speaks_for(store, owner)? {
+                return Err(QueryError::NotFound);
+            }
+            Ok(self.listing(store, owner, after)?)
+        })
+    }
+
+    pub(super) fn holdings(&self, owner: OwnerId) -> Result<Holdings, StoreError> {
+        self.store.read(|store| {
+            let tree_size = self.log.checkpoint(store)?.checkpoint().size;
+            let serials = store.serials(owner, tree_size)?;
+            Ok(Holdings {
+                tree_size,
+                count: serials.len() as u64,
+                serials: Scope::serials_digest(&serials),
+            })
+        })
+    }
+
+    fn listing(
+        &self,
+        store: &Snapshot<'_>,
+        owner: OwnerId,
+        after: Option<Serial>,
+    ) -> Result<Page<Deposited>, StoreError> {
+        let mut rows = store.deposits(owner, after, PAGE + 1)?;
+        let more = rows.len() as u64 > PAGE;
+        rows.truncate(usize::try_from(PAGE).unwrap_or(usize::MAX));
+        let entries = self.deposit_entries(store, &rows)?;
+        let items = rows.iter().map(|row| {
+            let missing = || Damage::of_entry(row.entry, "it is not the deposit its index says");
+            let entry = entries.get(&row.entry).ok_or_else(missing)?;
+            deposited(entry, owner, row).ok_or_else(|| missing().into())
+        });
+        Ok(Page {
+            items: items.collect::<Result<_, StoreError>>()?,
+            more,
+        })
+    }
+
+    /// Reads the statements that some deposits came in, each once.
+    fn deposit_entries(
+        &self,
+        store: &Snapshot<'_>,
+        rows: &[DepositRow],
+    ) -> Result<BTreeMap<u64, Entry>, StoreError> {
+        let mut entries = BTreeMap::new();
+        for row in rows {
+            if !entries.contains_key(&row.entry) {
+                entries.insert(row.entry, self.log.entry(store, row.entry)?);
+            }
+        }
+        Ok(entries)
+    }
+}
+
+/// Finds the deposit that a row speaks of in its entry.
+fn deposited(entry: &Entry, owner: OwnerId, row: &DepositRow) -> Option<Deposited> {
+    let (_, key) = entry.key(row.place)?;
+    let state = *entry.states().get(usize::try_from(row.place).ok()?)?;
+    let same = key.label.owner == owner && key.label.serial == row.serial;
+    same.then(|| Deposited {
+        label: key.label,
+        particulars: key.particulars.clone(),
+        state,
+        time: entry.time(),
+        statement: entry.statement().id(),
+    })
+}

@@ -1,0 +1,266 @@
+//! Releases (spec/recovery.md#release). In this order: the request is in the log, the decision is in the log, the keys
+//! are re-wrapped, the release is in the log, and then it is handed out.
+//!
+//! A crash before the release is logged leaves nothing that anybody saw, and the page is made anew, with other wraps;
+//! one after it leaves the page that every repetition is answered with.
+
+use std::collections::BTreeMap;
+
+use strongroom_protocol::id::{Serial, StatementId, Time};
+use strongroom_protocol::policy::Approved;
+use strongroom_protocol::receipt::Outcome;
+use strongroom_protocol::statement::{
+    Deposit, Release, ReleaseOrigin, SealedKey, SignedStatement, Statement, Verdict,
+};
+use strongroom_protocol::{QueryError, ReleaseError, ReleasePage, Unavailable};
+
+use super::Service;
+use super::commit::{Act, Answer, Checked};
+use super::decide::{Case, page_count};
+use crate::Caller;
+use crate::custody::Kept;
+use crate::log::{Entry, Growth, Logged};
+use crate::store::{Damage, DepositRow, Snapshot, StoreError};
+
+/// A page of keys, re-wrapped and signed, and not yet in the log: nobody may see it.
+pub(super) struct Drawn {
+    statement: SignedStatement,
+    /// The entry of the request.
+    request: u64,
+    page: u64,
+    /// What it rests on: until when, and on how many statements.
+    not_after: Time,
+    statement_count: usize,
+}
+
+enum Page {
+    Drawn(Drawn),
+    Stored(Box<ReleasePage>),
+}
+
+impl Service {
+    /// Returns a page of a request's keys: the one that was released, or one that is released now.
+    pub(super) fn release(
+        &self,
+        caller: Caller,
+        request: StatementId,
+        page: u64,
+    ) -> Result<ReleasePage, ReleaseError> {
+        // Now and then somebody's veto or evidence comes between drawing a page and logging it.
+        const ATTEMPTS: usize = 4;
+        for _ in 0..ATTEMPTS {
+            self.decide(caller, request).map_err(not_released)?;
+            let now = self.clock.now();
+            let found = self
+                .store
+                .read(|store| self.find_or_draw(store, caller, request, page, now))?;
+            match found {
+                Page::Stored(page) => return Ok(*page),
+                Page::Drawn(drawn) => {
+                    let (index, page) = (drawn.request, drawn.page);
+                    if let Answer::Recorded(_) = self.commit(Act::Release(drawn))? {
+                        return self.read_page(index, page);
+                    }
+                }
+            }
+        }
+        Err(Unavailable {
+            message: "the request keeps changing".to_owned(),
+            hint: None,
+            retry: true,
+            source: None,
+        }
+        .into())
+    }
+
+    /// Under the lock: one release of a page, and only if nothing it rests on has changed.
+    pub(super) fn check_release(
+        &self,
+        growth: &Growth<'_>,
+        drawn: &Drawn,
+        now: Time,
+    ) -> Result<Checked, StoreError> {
+        let store = growth.store();
+        if let Some(index) = store.release_page(drawn.request, drawn.page)? {
+            return Ok(Checked::Known(index));
+        }
+        let statements = store.request_statements(drawn.request)?.len();
+        Ok(
+            if now >= drawn.not_after || statements != drawn.statement_count {
+                Checked::NotNow
+            } else {
+                Checked::New(drawn.statement.clone(), Outcome::Recorded)
+            },
+        )
+    }
+
+    fn find_or_draw(
+        &self,
+        store: &Snapshot<'_>,
+        caller: Caller,
+        request: StatementId,
+        page: u64,
+        now: Time,
+    ) -> Result<Page, ReleaseError> {
+        let case = self
+            .case_for(store, caller, request)
+            .map_err(not_released)?;
+        if page >= page_count(case.request()) {
+            return Err(ReleaseError::NotFound);
+        }
+        if let Some(index) = store.release_page(case.index(), page)? {
+            let stored = self.stored_page(store, &case, page, index)?;
+            return Ok(Page::Stored(Box::new(stored)));
+        }
+        let standing = self.standing(store, case, now)?;
+        match &standing.approval {
+            Some(approval) => {
+                let drawn = self.draw(store, &standing.case, approval, page)?;
+                Ok(Page::Drawn(drawn))
+            }
+            None => Err(ReleaseError::Not {
+                state: standing.state,
+                reasons: standing.reasons,
+            }),
+        }
+    }
+
+    /// Has custody re-wrap the keys of a page, and signs what came of it.
+    fn draw(
+        &self,
+        store: &Snapshot<'_>,
+        case: &Case,
+        approval: &Logged<Approved>,
+        page: u64,
+    ) -> Result<Drawn, StoreError> {
+        let serials = self.scope_serials(store, case)?;
+        let number = usize::try_from(page).unwrap_or(usize::MAX);
+        let serials = serials.chunks(Release::KEYS_MAX).nth(number);
+        let serials = serials.ok_or(Damage::of("a request has fewer deposits than it had"))?;
+        let (rows, mut withheld) = self.rows(store, case, serials)?;
+        let entries = self.readable_entries(store, &rows)?;
+        let mut kept = Vec::new();
+        for row in &rows {
+            match entries.get(&row.entry).and_then(|entry| key_at(entry, row)) {
+                Some(found) => kept.push(found),
+                None => withheld.push(row.serial),
+            }
+        }
+        let rewrapped = self.custodian.rewrap(approval, &kept, &mut *self.rng());
+        withheld.extend(rewrapped.withheld);
+        withheld.sort_unstable();
+        let origin = ReleaseOrigin {
+            authority: self.authority(),
+            owner: approval.approved().owner(),
+            request: approval.request(),
+            decision: approval.decision(),
+        };
+        let release = Release::new(origin, page, rewrapped.sealed, withheld)
+            .map_err(|error| StoreError::Failed(error.into()))?;
+        Ok(Drawn {
+            statement: self.log.sign(release),
+            request: case.index(),
+            page,
+            not_after: approval.approved().decision().not_after,
+            statement_count: case.statement_count(),
+        })
+    }
+
+    /// Finds where deposits lie, and which are not there any more.
+    fn rows(
+        &self,
+        store: &Snapshot<'_>,
+        case: &Case,
+        serials: &[Serial],
+    ) -> Result<(Vec<DepositRow>, Vec<Serial>), StoreError> {
+        let mut rows = Vec::new();
+        let mut missing = Vec::new();
+        for serial in serials {
+            match store.deposit(case.request().owner, *serial)? {
+                Some(row) => rows.push(row),
+                None => missing.push(*serial),
+            }
+        }
+        Ok((rows, missing))
+    }
+
+    /// Reads the statements that deposits came in. A damaged one costs the keys in it, and no others.
+    fn readable_entries(
+        &self,
+        store: &Snapshot<'_>,
+        rows: &[DepositRow],
+    ) -> Result<BTreeMap<u64, Entry>, StoreError> {
+        let mut entries = BTreeMap::new();
+        for row in rows {
+            if entries.contains_key(&row.entry) {
+                continue;
+            }
+            match self.log.entry(store, row.entry) {
+                Ok(entry) => {
+                    entries.insert(row.entry, entry);
+                }
+                Err(StoreError::Damaged(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(entries)
+    }
+
+    fn read_page(&self, request: u64, page: u64) -> Result<ReleasePage, ReleaseError> {
+        self.store.read(|store| {
+            let missing = || StoreError::from(Damage::of_entry(request, "its release is missing"));
+            let row = store.request(request)?.ok_or_else(missing)?;
+            let case = self.case(store, &row)?;
+            let index = store.release_page(request, page)?.ok_or_else(missing)?;
+            Ok(self.stored_page(store, &case, page, index)?)
+        })
+    }
+
+    /// Reads a page that was released: it left once, for this request, on this decision, and may again.
+    fn stored_page(
+        &self,
+        store: &Snapshot<'_>,
+        case: &Case,
+        page: u64,
+        index: u64,
+    ) -> Result<ReleasePage, StoreError> {
+        let entry = self.log.entry(store, index)?;
+        let wrong = || Damage::of_entry(index, "it is not the release that its index says");
+        let decision = case.decision().ok_or_else(wrong)?;
+        let rests = match (
+            entry.statement().statement(),
+            decision.statement().statement(),
+        ) {
+            (Statement::Release(release), Statement::Decision(decision)) => {
+                release.request() == case.request().digest()
+                    && release.page() == page
+                    && release.decision() == decision.digest()
+                    && decision.verdict == Verdict::Approved
+                    && decision.request == release.request()
+            }
+            _ => false,
+        };
+        if !rests {
+            return Err(wrong().into());
+        }
+        Ok(ReleasePage {
+            decision: decision.statement().clone(),
+            receipt: self.log.receipt(store, index)?,
+            release: entry.into_statement(),
+            more: page + 1 < page_count(case.request()),
+        })
+    }
+}
+
+/// Finds the key that a row speaks of in its entry, if it is kept there.
+fn key_at<'e>(entry: &'e Entry, row: &DepositRow) -> Option<Kept<'e>> {
+    let (deposit, key): (&Deposit, &SealedKey) = entry.key(row.place)?;
+    (key.label.serial == row.serial).then_some(Kept { deposit, key })
+}
+
+fn not_released(error: QueryError) -> ReleaseError {
+    match error {
+        QueryError::Unavailable(error) => ReleaseError::Unavailable(error),
+        _ => ReleaseError::NotFound,
+    }
+}

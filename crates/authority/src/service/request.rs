@@ -1,0 +1,72 @@
+//! Recovery requests (spec/recovery.md#request): what is recorded when somebody asks.
+
+use strongroom_protocol::Refusal;
+use strongroom_protocol::id::Time;
+use strongroom_protocol::receipt::Outcome;
+use strongroom_protocol::statement::{Request, Scope};
+
+use super::Service;
+use crate::log::Growth;
+use crate::store::StoreError;
+
+/// How far the asker's clock may be ahead of ours.
+const CLOCK_SLACK_MILLIS: u64 = 15 * 60 * 1000;
+
+impl Service {
+    /// Anybody may ask for what is there: it is the policy that decides.
+    ///
+    /// Whoever asks blindly learns nothing of owners: one who is not there and one without such deposits are answered
+    /// alike, and both after everything that does not depend on the owner.
+    pub(super) fn check_request(
+        &self,
+        growth: &Growth<'_>,
+        request: &Request,
+        now: Time,
+    ) -> Result<Result<Outcome, Refusal>, StoreError> {
+        if request.policy != self.policy().digest() {
+            return Ok(Err(Refusal::Policy));
+        }
+        let latest = now
+            .plus_millis(self.policy().lapse_millis)
+            .plus_millis(CLOCK_SLACK_MILLIS);
+        if request.expires <= now || request.expires > latest {
+            return Ok(Err(Refusal::Expiry));
+        }
+        if !scope_exists(growth, request)? {
+            return Ok(Err(Refusal::Holdings));
+        }
+        // The same words under another signature of the same key: evidence could not tell the two apart.
+        if growth.store().request_of(request.digest())?.is_some() {
+            return Ok(Err(Refusal::Author));
+        }
+        Ok(Ok(Outcome::Recorded))
+    }
+}
+
+/// Tells whether the log holds just what is asked for, and anything at all.
+fn scope_exists(growth: &Growth<'_>, request: &Request) -> Result<bool, StoreError> {
+    let store = growth.store();
+    match &request.scope {
+        Scope::Everything {
+            tree_size,
+            count,
+            serials,
+        } => {
+            if *tree_size > growth.size() {
+                return Ok(false);
+            }
+            let held = store.serials(request.owner, *tree_size)?;
+            Ok(!held.is_empty()
+                && held.len() as u64 == *count
+                && Scope::serials_digest(&held) == *serials)
+        }
+        Scope::Serials(serials) => {
+            for serial in serials {
+                if store.deposit(request.owner, *serial)?.is_none() {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        }
+    }
+}

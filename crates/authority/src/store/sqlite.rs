@@ -1,0 +1,200 @@
+//! The store in SQLite: connections, transactions, versions. The statements are in `read` and `write`; there is no
+//! SQL anywhere else.
+
+mod read;
+mod write;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use std::{fs, io};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+
+use super::{Damage, StoreError};
+
+pub(crate) use read::Snapshot;
+pub(crate) use write::Writing;
+
+/// Says in the file's header whose it is: `SrmA`.
+const APPLICATION_ID: i64 = 0x5372_6d41;
+/// The newest version of the schema that is known here.
+const VERSION: i64 = 1;
+const SCHEMA: &str = include_str!("schema.sql");
+const INDEXES: &str = include_str!("indexes.sql");
+/// How long one process waits for another's commit.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// An open store.
+///
+/// Every process that has the folder has its own; SQLite's locks on the file keep them apart.
+pub(crate) struct Store {
+    path: PathBuf,
+    file: FileIdentity,
+    /// The one connection that writes: held for the length of a transaction.
+    writer: Mutex<Connection>,
+    /// Connections that read and are not in use: each sees the last commit before it began.
+    readers: Mutex<Vec<Connection>>,
+}
+
+impl Store {
+    /// Creates a store, whose file must not exist, and closes it again.
+    pub(crate) fn create(path: &Path) -> Result<(), StoreError> {
+        let connection = connect(
+            path,
+            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+        )?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        let transaction = connection.unchecked_transaction()?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", VERSION)?;
+        transaction.execute_batch(SCHEMA)?;
+        transaction.execute_batch(INDEXES)?;
+        transaction.commit()?;
+        connection.close().map_err(|(_, error)| error.into())
+    }
+
+    /// Opens a store that exists.
+    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
+        let file = FileIdentity::of(path).map_err(|error| StoreError::Failed(error.into()))?;
+        let writer = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let application: i64 = writer.pragma_query_value(None, "application_id", |r| r.get(0))?;
+        if application != APPLICATION_ID {
+            return Err(StoreError::NotOurs);
+        }
+        let found: i64 = writer.pragma_query_value(None, "user_version", |r| r.get(0))?;
+        if found > VERSION {
+            return Err(StoreError::Newer {
+                found,
+                known: VERSION,
+            });
+        }
+        if found < VERSION {
+            return Err(Damage::of("its version is none that ever was").into());
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            writer: Mutex::new(writer),
+            readers: Mutex::new(Vec::new()),
+        })
+    }
+
+    /// Reads, all from one commit.
+    pub(crate) fn read<T, E: From<StoreError>>(
+        &self,
+        read: impl FnOnce(&Snapshot<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let idle = lock(&self.readers).pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => connect(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?,
+        };
+        let transaction = connection
+            .unchecked_transaction()
+            .map_err(StoreError::from)?;
+        let answer = read(&Snapshot::new(&transaction))?;
+        // Nothing was written: dropped, it ends.
+        drop(transaction);
+        lock(&self.readers).push(connection);
+        Ok(answer)
+    }
+
+    /// Writes, all or nothing: whatever `write` did is durable when this returns, or never was.
+    ///
+    /// The lock is taken before anything is read, so that what `write` checks still holds when it is committed.
+    pub(crate) fn write<T>(
+        &self,
+        write: impl FnOnce(&Writing<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut connection = lock(&self.writer);
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        // SQLite goes on writing to a file that was deleted or moved away, and nobody would find it again.
+        if FileIdentity::of(&self.path).ok() != Some(self.file) {
+            return Err(StoreError::Missing);
+        }
+        let answer = write(&Writing::new(&transaction))?;
+        transaction.commit()?;
+        Ok(answer)
+    }
+
+    /// Makes every write fail in one way, as a disk would.
+    #[cfg(test)]
+    pub(crate) fn break_writes(&self, pragma: &str, value: i64) {
+        let writer = lock(&self.writer);
+        writer
+            .pragma_update_and_check(None, pragma, value, |_| Ok(()))
+            .or_else(|_| writer.pragma_update(None, pragma, value))
+            .expect("a pragma that there is");
+    }
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    // FULL: a commit that returned survives the power going away.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", "OFF")?;
+    connection.pragma_update(None, "trusted_schema", "OFF")?;
+    Ok(connection)
+}
+
+/// What a connection guards is a transaction, which a panic rolls back: a poisoned lock says nothing of it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Which file a path leads to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct FileIdentity {
+    device: u64,
+    inode: u64,
+}
+
+impl FileIdentity {
+    #[cfg(unix)]
+    fn of(path: &Path) -> io::Result<Self> {
+        use std::os::unix::fs::MetadataExt;
+
+        let metadata = fs::metadata(path)?;
+        Ok(Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        })
+    }
+
+    /// Elsewhere a file that is open can't be moved away.
+    #[cfg(not(unix))]
+    fn of(path: &Path) -> io::Result<Self> {
+        fs::metadata(path)?;
+        Ok(Self {
+            device: 0,
+            inode: 0,
+        })
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        // Whatever column has the wrong type or a wrong number in it was not written by us.
+        if matches!(
+            error,
+            rusqlite::Error::FromSqlConversionFailure(..)
+                | rusqlite::Error::IntegralValueOutOfRange(..)
+                | rusqlite::Error::InvalidColumnType(..)
+                | rusqlite::Error::Utf8Error(..)
+        ) {
+            return Damage::of("a row has a value that was never written").into();
+        }
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
+            Some(ErrorCode::DatabaseCorrupt) => {
+                Damage::of("SQLite finds its file malformed").into()
+            }
+            Some(ErrorCode::DiskFull) => Self::Full,
+            Some(ErrorCode::NotADatabase) => Self::NotOurs,
+            Some(ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => Self::ReadOnly,
+            _ => Self::Failed(error.into()),
+        }
+    }
+}

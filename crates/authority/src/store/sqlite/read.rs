@@ -1,0 +1,304 @@
+//! What is asked of the store: one question, one statement.
+
+use std::ops::Range;
+
+use rusqlite::{Connection, OptionalExtension, Params, Row, params};
+use strongroom_protocol::id::{Digest, OwnerId, Serial, StatementId, Time};
+use strongroom_protocol::keys::{Signature, VerifyingKey};
+use strongroom_protocol::log::{Frontier, LeafSalt, NodeHash, ReadTiles, Tile, TileId};
+
+use crate::store::{
+    Damage, DepositRow, DeviceRow, EntryRow, Head, LeafRow, RequestRow, StoreError,
+};
+
+/// The store as of one commit.
+pub(crate) struct Snapshot<'c> {
+    pub(super) connection: &'c Connection,
+}
+
+impl<'c> Snapshot<'c> {
+    pub(super) fn new(connection: &'c Connection) -> Self {
+        Self { connection }
+    }
+
+    /// Returns the head of the log; there is none before the founding.
+    pub(crate) fn head(&self) -> Result<Option<Head>, StoreError> {
+        let row = self.first("SELECT size, frontier, checkpoint FROM head", [], |row| {
+            Ok((size(row, 0)?, row.get(1)?, row.get(2)?))
+        })?;
+        let Some((size, frontier, checkpoint)): Option<(u64, Vec<u8>, String)> = row else {
+            return Ok(None);
+        };
+        let (roots, rest) = frontier.as_chunks();
+        if !rest.is_empty() {
+            return Err(Damage::of("the head's frontier").into());
+        }
+        let roots = roots.iter().copied().map(NodeHash::from_bytes).collect();
+        Ok(Some(Head {
+            frontier: Frontier::from_roots(size, roots)?,
+            checkpoint,
+        }))
+    }
+
+    pub(crate) fn entry(&self, index: u64) -> Result<Option<EntryRow>, StoreError> {
+        self.first(
+            "SELECT idx, kind, time, salt, statement, attestation, signature, id, leaf \
+             FROM entry WHERE idx = ?1",
+            [integer(index)],
+            |row| {
+                Ok(EntryRow {
+                    index: size(row, 0)?,
+                    kind: size(row, 1)?,
+                    time: Time::from_millis(size(row, 2)?),
+                    salt: LeafSalt::from_bytes(row.get(3)?),
+                    statement: row.get(4)?,
+                    attestation: row.get(5)?,
+                    signature: Signature::from_bytes(row.get(6)?),
+                    id: StatementId::from_bytes(row.get(7)?),
+                    leaf: NodeHash::from_bytes(row.get(8)?),
+                })
+            },
+        )
+    }
+
+    pub(crate) fn entry_of(&self, id: StatementId) -> Result<Option<u64>, StoreError> {
+        self.first(
+            "SELECT idx FROM entry WHERE id = ?1",
+            [id.as_bytes()],
+            |row| size(row, 0),
+        )
+    }
+
+    /// Returns what the leaves from `from` on are made of, at most `limit`.
+    pub(crate) fn leaf_rows(&self, from: u64, limit: u64) -> Result<Vec<LeafRow>, StoreError> {
+        self.all(
+            "SELECT kind, time, salt, attestation, signature \
+             FROM entry WHERE idx >= ?1 ORDER BY idx LIMIT ?2",
+            [integer(from), integer(limit)],
+            |row| {
+                Ok(LeafRow {
+                    kind: size(row, 0)?,
+                    time: Time::from_millis(size(row, 1)?),
+                    salt: LeafSalt::from_bytes(row.get(2)?),
+                    attestation: row.get(3)?,
+                    signature: Signature::from_bytes(row.get(4)?),
+                })
+            },
+        )
+    }
+
+    /// Returns the entry of an owner's enrolment.
+    pub(crate) fn owner(&self, owner: OwnerId) -> Result<Option<u64>, StoreError> {
+        self.first(
+            "SELECT entry FROM owner WHERE id = ?1",
+            [owner.as_bytes()],
+            |row| size(row, 0),
+        )
+    }
+
+    /// Returns an owner's devices, in the order they became the owner's.
+    pub(crate) fn devices(&self, owner: OwnerId) -> Result<Vec<DeviceRow>, StoreError> {
+        self.all(
+            "SELECT key, entry FROM device WHERE owner = ?1 ORDER BY entry",
+            [owner.as_bytes()],
+            |row| {
+                Ok(DeviceRow {
+                    key: VerifyingKey::from_bytes(row.get(0)?),
+                    entry: size(row, 1)?,
+                })
+            },
+        )
+    }
+
+    pub(crate) fn has_device(
+        &self,
+        owner: OwnerId,
+        key: &VerifyingKey,
+    ) -> Result<bool, StoreError> {
+        let found = self.first(
+            "SELECT 1 FROM device WHERE owner = ?1 AND key = ?2",
+            [owner.as_bytes(), key.as_bytes()],
+            |_| Ok(()),
+        )?;
+        Ok(found.is_some())
+    }
+
+    pub(crate) fn deposit(
+        &self,
+        owner: OwnerId,
+        serial: Serial,
+    ) -> Result<Option<DepositRow>, StoreError> {
+        self.first(
+            "SELECT serial, entry, place FROM deposit WHERE owner = ?1 AND serial = ?2",
+            params![owner.as_bytes(), serial.as_bytes()],
+            deposit_row,
+        )
+    }
+
+    /// Returns an owner's deposits behind `after`, by serial, at most `limit`.
+    pub(crate) fn deposits(
+        &self,
+        owner: OwnerId,
+        after: Option<Serial>,
+        limit: u64,
+    ) -> Result<Vec<DepositRow>, StoreError> {
+        // A blob is greater than one that it begins with: every serial is behind the empty one.
+        let after = after.as_ref().map_or(&[][..], |serial| serial.as_bytes());
+        self.all(
+            "SELECT serial, entry, place FROM deposit \
+             WHERE owner = ?1 AND serial > ?2 ORDER BY serial LIMIT ?3",
+            params![owner.as_bytes(), after, integer(limit)],
+            deposit_row,
+        )
+    }
+
+    /// Returns the sorted serials of an owner's deposits in the log's first `before` entries.
+    pub(crate) fn serials(&self, owner: OwnerId, before: u64) -> Result<Vec<Serial>, StoreError> {
+        self.all(
+            "SELECT serial FROM deposit WHERE owner = ?1 AND entry < ?2 ORDER BY serial",
+            params![owner.as_bytes(), integer(before)],
+            |row| Ok(Serial::from_bytes(row.get(0)?)),
+        )
+    }
+
+    pub(crate) fn request(&self, entry: u64) -> Result<Option<RequestRow>, StoreError> {
+        self.first(
+            "SELECT entry, owner, device, decision FROM request WHERE entry = ?1",
+            [integer(entry)],
+            request_row,
+        )
+    }
+
+    pub(crate) fn request_of(&self, digest: Digest) -> Result<Option<RequestRow>, StoreError> {
+        self.first(
+            "SELECT entry, owner, device, decision FROM request WHERE digest = ?1",
+            [digest.as_bytes()],
+            request_row,
+        )
+    }
+
+    /// Returns the request that a decision is on.
+    pub(crate) fn request_decided_by(
+        &self,
+        decision: u64,
+    ) -> Result<Option<RequestRow>, StoreError> {
+        self.first(
+            "SELECT entry, owner, device, decision FROM request WHERE decision = ?1",
+            [integer(decision)],
+            request_row,
+        )
+    }
+
+    /// Returns the entries of the evidence for a request, and of the vetoes of it.
+    pub(crate) fn request_statements(&self, request: u64) -> Result<Vec<u64>, StoreError> {
+        self.all(
+            "SELECT entry FROM request_statement WHERE request = ?1 ORDER BY entry",
+            [integer(request)],
+            |row| size(row, 0),
+        )
+    }
+
+    /// Returns the entry of a page's release.
+    pub(crate) fn release_page(&self, request: u64, page: u64) -> Result<Option<u64>, StoreError> {
+        self.first(
+            "SELECT entry FROM release_page WHERE request = ?1 AND page = ?2",
+            [integer(request), integer(page)],
+            |row| size(row, 0),
+        )
+    }
+
+    /// Counts the pages of a request that were released.
+    pub(crate) fn release_pages(&self, request: u64) -> Result<u64, StoreError> {
+        let count = self.first(
+            "SELECT count(*) FROM release_page WHERE request = ?1",
+            [integer(request)],
+            |row| size(row, 0),
+        )?;
+        Ok(count.unwrap_or(0))
+    }
+
+    fn first<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, StoreError> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        Ok(statement.query_row(params, read).optional()?)
+    }
+
+    fn all<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows = statement.query_map(params, read)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}
+
+impl ReadTiles for Snapshot<'_> {
+    type Error = StoreError;
+
+    fn tile(&self, id: TileId) -> Result<Tile, StoreError> {
+        let hashes: Option<Vec<u8>> = self.first(
+            "SELECT hashes FROM tile WHERE level = ?1 AND idx = ?2",
+            [i64::from(id.level), integer(id.index)],
+            |row| row.get(0),
+        )?;
+        let hashes = hashes.ok_or(Damage::of("a tile is missing"))?;
+        Ok(Tile::from_bytes(id, &hashes)?)
+    }
+
+    fn leaves(&self, entries: Range<u64>) -> Result<Vec<NodeHash>, StoreError> {
+        self.all(
+            "SELECT leaf FROM entry WHERE idx >= ?1 AND idx < ?2 ORDER BY idx",
+            [integer(entries.start), integer(entries.end)],
+            |row| Ok(NodeHash::from_bytes(row.get(0)?)),
+        )
+    }
+
+    fn tile_roots(&self, level: u8, tiles: Range<u64>) -> Result<Vec<NodeHash>, StoreError> {
+        self.all(
+            "SELECT root FROM tile WHERE level = ?1 AND idx >= ?2 AND idx < ?3 ORDER BY idx",
+            [i64::from(level), integer(tiles.start), integer(tiles.end)],
+            |row| Ok(NodeHash::from_bytes(row.get(0)?)),
+        )
+    }
+}
+
+fn deposit_row(row: &Row<'_>) -> rusqlite::Result<DepositRow> {
+    Ok(DepositRow {
+        serial: Serial::from_bytes(row.get(0)?),
+        entry: size(row, 1)?,
+        place: size(row, 2)?,
+    })
+}
+
+fn request_row(row: &Row<'_>) -> rusqlite::Result<RequestRow> {
+    let decision: Option<i64> = row.get(3)?;
+    let decision = decision
+        .map(|index| {
+            u64::try_from(index).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(3, index))
+        })
+        .transpose()?;
+    Ok(RequestRow {
+        entry: size(row, 0)?,
+        owner: OwnerId::from_bytes(row.get(1)?),
+        device: VerifyingKey::from_bytes(row.get(2)?),
+        decision,
+    })
+}
+
+/// Reads a column that is never negative.
+fn size(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    let value: i64 = row.get(column)?;
+    u64::try_from(value).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, value))
+}
+
+/// SQLite's integers are signed. No log has so many entries, and nothing is beyond what a peer asks for there.
+pub(super) fn integer(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,164 @@
+//! What is written to the store, within one transaction.
+
+use std::ops::Deref;
+
+use rusqlite::{Connection, Params, params};
+use strongroom_protocol::id::{Digest, OwnerId};
+use strongroom_protocol::keys::VerifyingKey;
+use strongroom_protocol::log::Tile;
+
+use super::read::{Snapshot, integer};
+use crate::store::{DepositRow, EntryRow, Head, RequestRow, StoreError};
+
+/// The store under its lock, with what this transaction has done so far.
+pub(crate) struct Writing<'c>(Snapshot<'c>);
+
+impl<'c> Writing<'c> {
+    pub(super) fn new(connection: &'c Connection) -> Self {
+        Self(Snapshot::new(connection))
+    }
+
+    pub(crate) fn put_entry(&self, entry: &EntryRow) -> Result<(), StoreError> {
+        self.run(
+            "INSERT INTO entry (idx, kind, time, salt, statement, attestation, signature, id, leaf) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            params![
+                integer(entry.index),
+                integer(entry.kind),
+                integer(entry.time.as_millis()),
+                entry.salt.as_bytes(),
+                entry.statement,
+                entry.attestation,
+                entry.signature.as_bytes(),
+                entry.id.as_bytes(),
+                entry.leaf.as_bytes(),
+            ],
+        )
+    }
+
+    pub(crate) fn put_tile(&self, tile: &Tile) -> Result<(), StoreError> {
+        self.run(
+            "INSERT INTO tile (level, idx, hashes, root) VALUES (?1, ?2, ?3, ?4)",
+            params![
+                tile.id().level,
+                integer(tile.id().index),
+                tile.to_bytes(),
+                tile.root().as_bytes(),
+            ],
+        )
+    }
+
+    pub(crate) fn put_head(&self, head: &Head) -> Result<(), StoreError> {
+        let roots = head.frontier.roots().iter();
+        let roots: Vec<u8> = roots.flat_map(|root| *root.as_bytes()).collect();
+        self.run(
+            "INSERT OR REPLACE INTO head (one, size, frontier, checkpoint) VALUES (1, ?1, ?2, ?3)",
+            params![integer(head.frontier.size()), roots, head.checkpoint],
+        )
+    }
+
+    /// Counts something that is not logged.
+    pub(crate) fn count(&self, name: &str) -> Result<(), StoreError> {
+        self.run(
+            "INSERT INTO counter (name, count) VALUES (?1, 1) \
+             ON CONFLICT (name) DO UPDATE SET count = count + 1",
+            [name],
+        )
+    }
+
+    /// Makes every index anew, empty.
+    pub(crate) fn clear_indexes(&self) -> Result<(), StoreError> {
+        let connection = self.0.connection;
+        connection.execute_batch(
+            "DROP TABLE IF EXISTS owner; DROP TABLE IF EXISTS device; \
+             DROP TABLE IF EXISTS deposit; DROP TABLE IF EXISTS request; \
+             DROP TABLE IF EXISTS request_statement; DROP TABLE IF EXISTS release_page;",
+        )?;
+        Ok(connection.execute_batch(super::INDEXES)?)
+    }
+
+    pub(crate) fn put_owner(&self, owner: OwnerId, entry: u64) -> Result<(), StoreError> {
+        self.run(
+            "INSERT INTO owner (id, entry) VALUES (?1, ?2)",
+            params![owner.as_bytes(), integer(entry)],
+        )
+    }
+
+    /// A device that is the owner's already stays so, by what first made it so.
+    pub(crate) fn put_device(
+        &self,
+        owner: OwnerId,
+        key: &VerifyingKey,
+        entry: u64,
+    ) -> Result<(), StoreError> {
+        self.run(
+            "INSERT OR IGNORE INTO device (owner, key, entry) VALUES (?1, ?2, ?3)",
+            params![owner.as_bytes(), key.as_bytes(), integer(entry)],
+        )
+    }
+
+    pub(crate) fn put_deposit(&self, owner: OwnerId, row: DepositRow) -> Result<(), StoreError> {
+        self.run(
+            "INSERT INTO deposit (owner, serial, entry, place) VALUES (?1, ?2, ?3, ?4)",
+            params![
+                owner.as_bytes(),
+                row.serial.as_bytes(),
+                integer(row.entry),
+                integer(row.place),
+            ],
+        )
+    }
+
+    pub(crate) fn put_request(&self, row: &RequestRow, digest: Digest) -> Result<(), StoreError> {
+        self.run(
+            "INSERT INTO request (entry, digest, owner, device, decision) \
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![
+                integer(row.entry),
+                digest.as_bytes(),
+                row.owner.as_bytes(),
+                row.device.as_bytes(),
+                row.decision.map(integer),
+            ],
+        )
+    }
+
+    pub(crate) fn put_request_statement(&self, request: u64, entry: u64) -> Result<(), StoreError> {
+        self.run(
+            "INSERT INTO request_statement (request, entry) VALUES (?1, ?2)",
+            [integer(request), integer(entry)],
+        )
+    }
+
+    pub(crate) fn put_decision(&self, request: u64, entry: u64) -> Result<(), StoreError> {
+        self.run(
+            "UPDATE request SET decision = ?2 WHERE entry = ?1",
+            [integer(request), integer(entry)],
+        )
+    }
+
+    pub(crate) fn put_release_page(
+        &self,
+        request: u64,
+        page: u64,
+        entry: u64,
+    ) -> Result<(), StoreError> {
+        self.run(
+            "INSERT INTO release_page (request, page, entry) VALUES (?1, ?2, ?3)",
+            [integer(request), integer(page), integer(entry)],
+        )
+    }
+
+    fn run(&self, sql: &str, params: impl Params) -> Result<(), StoreError> {
+        self.0.connection.prepare_cached(sql)?.execute(params)?;
+        Ok(())
+    }
+}
+
+impl<'c> Deref for Writing<'c> {
+    type Target = Snapshot<'c>;
+
+    fn deref(&self) -> &Snapshot<'c> {
+        &self.0
+    }
+}
