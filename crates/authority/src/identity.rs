@@ -44,10 +44,13 @@ pub(crate) fn owner_keys(
         return Ok(None);
     };
     let enrolment = log.entry(store, index)?;
-    let enroll = match enrolment.statement().statement() {
-        Statement::Enroll(enroll) if enroll.owner == owner => enroll,
-        _ => return Err(Damage::of_entry(index, "it is not this owner's enrolment").into()),
+    let wrong = || Damage::of_entry(index, "it is not this owner's enrolment");
+    let Statement::Enroll(enroll) = enrolment.statement().statement() else {
+        return Err(wrong().into());
     };
+    if enroll.owner != owner {
+        return Err(wrong().into());
+    }
     let mut devices = vec![enroll.device_key];
     for row in store.devices(owner)? {
         if row.entry != index {

@@ -127,7 +127,7 @@ impl Growth<'_> {
     /// Appends what became of a statement, and returns its index.
     pub(crate) fn append(
         &mut self,
-        statement: &SignedStatement,
+        statement: SignedStatement,
         outcome: Outcome,
         time: Time,
         salt: LeafSalt,
@@ -153,7 +153,7 @@ impl Growth<'_> {
             leaf,
         })?;
         self.frontier.append(leaf)?;
-        Ok(Entry::appended(index, statement.clone(), attestation, salt))
+        Ok(Entry::appended(index, statement, attestation, salt))
     }
 
     /// Stores the tiles that became full, and the checkpoint over all there is. With nothing new, does nothing.

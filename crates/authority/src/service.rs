@@ -22,7 +22,7 @@ use strongroom_protocol::keys::SigningKey;
 use strongroom_protocol::log::LeafSalt;
 use strongroom_protocol::policy::Policy;
 use strongroom_protocol::receipt::Outcome;
-use strongroom_protocol::statement::{Found, SignedStatement, Statement};
+use strongroom_protocol::statement::{Found, SignedStatement};
 use strongroom_protocol::wrap::SecretKey;
 
 use crate::custody::Custodian;
@@ -85,7 +85,7 @@ impl Service {
         folder::found(folder, &keys, |path| {
             Store::open(path)?.write(|store| {
                 let mut growth = log.grow(store)?;
-                growth.append(&founding, Outcome::Recorded, now, salt)?;
+                growth.append(founding, Outcome::Recorded, now, salt)?;
                 growth.seal()
             })
         })?;
@@ -175,10 +175,5 @@ fn read_founding(store: &crate::store::Snapshot<'_>) -> Result<About, StoreError
     let row = store.entry(0)?.ok_or_else(|| damaged("it is missing"))?;
     let founding = SignedStatement::parse(&row.statement)
         .map_err(|_| damaged("its statement does not verify"))?;
-    match founding.statement() {
-        Statement::Found(_) => {
-            About::new(founding).ok_or_else(|| damaged("it is no founding statement"))
-        }
-        _ => Err(damaged("it is no founding statement")),
-    }
+    About::new(founding).ok_or_else(|| damaged("it is no founding statement"))
 }

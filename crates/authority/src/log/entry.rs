@@ -94,12 +94,12 @@ impl Entry {
     /// Finds the key at a place of a deposit, if it is kept.
     pub(crate) fn key(&self, place: u64) -> Option<(&Deposit, &SealedKey)> {
         let place = usize::try_from(place).ok()?;
-        match self.statement.statement() {
-            Statement::Deposit(deposit) if self.states().get(place)?.is_kept() => {
-                Some((deposit, deposit.keys().get(place)?))
-            }
-            _ => None,
-        }
+        let Statement::Deposit(deposit) = self.statement.statement() else {
+            return None;
+        };
+        let key = deposit.keys().get(place)?;
+        let state = self.states().get(place)?;
+        state.is_kept().then_some((deposit, key))
     }
 
     /// Returns what became of each key of a deposit; nothing for other statements.

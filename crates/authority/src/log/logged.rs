@@ -51,12 +51,9 @@ impl Logged<Approved> {
 
 fn approval<'e>(entry: &'e Entry, log_key: &VerifyingKey) -> Option<&'e Decision> {
     let signed = entry.statement();
-    match signed.statement() {
-        Statement::Decision(decision)
-            if decision.verdict == Verdict::Approved && signed.author() == log_key =>
-        {
-            Some(decision)
-        }
-        _ => None,
-    }
+    let Statement::Decision(decision) = signed.statement() else {
+        return None;
+    };
+    let approves = decision.verdict == Verdict::Approved && signed.author() == log_key;
+    approves.then_some(decision)
 }

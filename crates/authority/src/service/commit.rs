@@ -9,7 +9,7 @@ use std::sync::Arc;
 use strongroom_protocol::id::{StatementId, Time};
 use strongroom_protocol::log::LeafSalt;
 use strongroom_protocol::receipt::{DepositState, Outcome};
-use strongroom_protocol::statement::{SignedStatement, Statement};
+use strongroom_protocol::statement::{Kind, SignedStatement, Statement};
 use strongroom_protocol::{Refusal, Unavailable};
 
 use super::Service;
@@ -23,10 +23,10 @@ pub(super) enum Act {
     /// Decide a request, if it can be decided now.
     Decide(StatementId),
     /// Log a release, before it is handed out.
-    Release(Drawn),
+    Release(Box<Drawn>),
     /// Record somebody's statement. A deposit was opened before the lock was taken.
     Submit {
-        statement: SignedStatement,
+        statement: Box<SignedStatement>,
         opened: Option<Vec<DepositState>>,
     },
 }
@@ -46,7 +46,7 @@ pub(super) enum Answer {
 /// What the checks of an act come to.
 pub(super) enum Checked {
     Known(u64),
-    New(SignedStatement, Outcome),
+    New(Box<SignedStatement>, Outcome),
     NotNow,
     Refused(Refusal),
 }
@@ -54,7 +54,7 @@ pub(super) enum Checked {
 impl Service {
     /// Commits an act, with whatever else is waiting.
     pub(super) fn commit(&self, act: Act) -> Result<Answer, Unavailable> {
-        let answer = self.queue.run(act, |acts| self.commit_group(&acts));
+        let answer = self.queue.run(act, |acts| self.commit_group(acts));
         match answer {
             Some(Answer::Failed(error)) => Err(error.unavailable()),
             Some(answer) => Ok(answer),
@@ -67,13 +67,14 @@ impl Service {
         }
     }
 
-    fn commit_group(&self, acts: &[Act]) -> Vec<Answer> {
+    fn commit_group(&self, acts: Vec<Act>) -> Vec<Answer> {
+        let count = acts.len();
         let committed = self.store.write(|store| {
             let mut growth = self.log.grow(store)?;
             // The clock is asked under the lock, so that times grow with indexes.
             let now = self.clock.now();
             let answers = acts
-                .iter()
+                .into_iter()
                 .map(|act| self.perform(&mut growth, act, now))
                 .collect::<Result<_, _>>()?;
             growth.seal()?;
@@ -81,15 +82,15 @@ impl Service {
         });
         committed.unwrap_or_else(|error| {
             let error = Arc::new(error);
-            acts.iter().map(|_| Answer::Failed(error.clone())).collect()
+            (0..count).map(|_| Answer::Failed(error.clone())).collect()
         })
     }
 
     /// Checks an act and appends it. An error of the checks is the act's own; one of writing is the whole group's.
-    fn perform(&self, growth: &mut Growth<'_>, act: &Act, now: Time) -> Result<Answer, StoreError> {
+    fn perform(&self, growth: &mut Growth<'_>, act: Act, now: Time) -> Result<Answer, StoreError> {
         let checked = match act {
-            Act::Decide(request) => self.check_decide(growth, *request, now),
-            Act::Release(drawn) => self.check_release(growth, drawn, now),
+            Act::Decide(request) => self.check_decide(growth, request, now),
+            Act::Release(drawn) => self.check_release(growth, *drawn, now),
             Act::Submit { statement, opened } => {
                 self.check_submit(growth, statement, opened.as_deref(), now)
             }
@@ -98,7 +99,7 @@ impl Service {
             Ok(Checked::Known(index)) => Answer::Recorded(index),
             Ok(Checked::New(statement, outcome)) => {
                 let salt = LeafSalt::generate(&mut *self.rng());
-                let entry = growth.append(&statement, outcome, now, salt)?;
+                let entry = growth.append(*statement, outcome, now, salt)?;
                 index::add(growth.store(), &entry)?;
                 Answer::Recorded(entry.index())
             }
@@ -114,37 +115,42 @@ impl Service {
     fn check_submit(
         &self,
         growth: &Growth<'_>,
-        statement: &SignedStatement,
+        statement: Box<SignedStatement>,
         opened: Option<&[DepositState]>,
         now: Time,
     ) -> Result<Checked, StoreError> {
         let store = growth.store();
         let refused = |refusal| Ok(Checked::Refused(refusal));
-        match statement.statement() {
-            Statement::Found(_) | Statement::Decision(_) | Statement::Release(_) => {
-                return refused(Refusal::AuthoritysOwn);
-            }
-            _ if statement.authority() != self.authority() => {
-                return refused(Refusal::OtherAuthority);
-            }
-            _ => {}
+        let own = matches!(
+            statement.kind(),
+            Kind::Found | Kind::Decision | Kind::Release
+        );
+        if own {
+            return refused(Refusal::AuthoritysOwn);
+        }
+        if statement.authority() != self.authority() {
+            return refused(Refusal::OtherAuthority);
         }
         // The same bytes again: nothing is checked twice, and what has ended since has not ended for them.
         if let Some(index) = log::find(store, statement.id())? {
             return Ok(Checked::Known(index));
         }
         let outcome = match statement.statement() {
-            Statement::Deposit(deposit) => self.check_deposit(store, statement, deposit, opened)?,
+            Statement::Deposit(deposit) => {
+                self.check_deposit(store, &statement, deposit, opened)?
+            }
             Statement::Enroll(enroll) => Self::check_enroll(store, enroll)?,
             Statement::Evidence(evidence) => {
-                self.check_evidence(store, statement, evidence, now)?
+                self.check_evidence(store, &statement, evidence, now)?
             }
             Statement::Request(request) => self.check_request(growth, request, now)?,
-            Statement::Veto(veto) => self.check_veto(store, statement, veto, now)?,
-            _ => Err(Refusal::AuthoritysOwn),
+            Statement::Veto(veto) => self.check_veto(store, &statement, veto, now)?,
+            Statement::Decision(_) | Statement::Found(_) | Statement::Release(_) | _ => {
+                Err(Refusal::AuthoritysOwn)
+            }
         };
         match outcome {
-            Ok(outcome) => Ok(Checked::New(statement.clone(), outcome)),
+            Ok(outcome) => Ok(Checked::New(statement, outcome)),
             Err(refusal) => refused(refusal),
         }
     }

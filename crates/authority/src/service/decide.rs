@@ -99,7 +99,7 @@ impl Service {
             Ruling::Pending(_) => return Ok(Checked::NotNow),
         };
         let decision = self.log.sign(decision);
-        Ok(Checked::New(decision, Outcome::Recorded))
+        Ok(Checked::New(Box::new(decision), Outcome::Recorded))
     }
 
     /// Reads the case of a request that the caller may see: who asks, whose keys they are, and the operator.
@@ -124,10 +124,10 @@ impl Service {
     pub(super) fn case(&self, store: &Snapshot<'_>, row: &RequestRow) -> Result<Case, StoreError> {
         let wrong = |index, what| StoreError::from(Damage::of_entry(index, what));
         let entry = self.log.entry(store, row.entry)?;
-        let request = match entry.statement().statement() {
-            Statement::Request(request) => (**request).clone(),
-            _ => return Err(wrong(row.entry, "it is not a request")),
+        let Statement::Request(request) = entry.statement().statement() else {
+            return Err(wrong(row.entry, "it is not a request"));
         };
+        let request = (**request).clone();
         let owner = identity::owner_keys(&self.log, store, request.owner)?
             .ok_or_else(|| wrong(row.entry, "its owner is missing"))?;
         let statements = store.request_statements(row.entry)?;
@@ -291,10 +291,12 @@ fn request_row(
 
 /// Reads the verdict of a decision on this very request.
 fn verdict(entry: &Entry, request: &Request) -> Result<Verdict, StoreError> {
-    match entry.statement().statement() {
-        Statement::Decision(decision) if decision.request == request.digest() => {
-            Ok(decision.verdict)
-        }
-        _ => Err(Damage::of_entry(entry.index(), "it does not decide the request").into()),
+    let wrong = || Damage::of_entry(entry.index(), "it does not decide the request");
+    let Statement::Decision(decision) = entry.statement().statement() else {
+        return Err(wrong().into());
+    };
+    if decision.request != request.digest() {
+        return Err(wrong().into());
     }
+    Ok(decision.verdict)
 }

@@ -1,6 +1,7 @@
 //! An owner's deposits (spec/deposit.md): who may make them, what becomes of each key, and their listing.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry::Vacant;
 
 use strongroom_protocol::id::{OwnerId, Serial};
 use strongroom_protocol::receipt::{DepositState, Outcome};
@@ -112,8 +113,8 @@ impl Service {
     ) -> Result<BTreeMap<u64, Entry>, StoreError> {
         let mut entries = BTreeMap::new();
         for row in rows {
-            if !entries.contains_key(&row.entry) {
-                entries.insert(row.entry, self.log.entry(store, row.entry)?);
+            if let Vacant(place) = entries.entry(row.entry) {
+                place.insert(self.log.entry(store, row.entry)?);
             }
         }
         Ok(entries)

@@ -34,7 +34,7 @@ pub(super) struct Drawn {
 }
 
 enum Page {
-    Drawn(Drawn),
+    Drawn(Box<Drawn>),
     Stored(Box<ReleasePage>),
 }
 
@@ -77,7 +77,7 @@ impl Service {
     pub(super) fn check_release(
         &self,
         growth: &Growth<'_>,
-        drawn: &Drawn,
+        drawn: Drawn,
         now: Time,
     ) -> Result<Checked, StoreError> {
         let store = growth.store();
@@ -89,7 +89,7 @@ impl Service {
             if now >= drawn.not_after || statements != drawn.statement_count {
                 Checked::NotNow
             } else {
-                Checked::New(drawn.statement.clone(), Outcome::Recorded)
+                Checked::New(Box::new(drawn.statement), Outcome::Recorded)
             },
         )
     }
@@ -116,7 +116,7 @@ impl Service {
         match &standing.approval {
             Some(approval) => {
                 let drawn = self.draw(store, &standing.case, approval, page)?;
-                Ok(Page::Drawn(drawn))
+                Ok(Page::Drawn(Box::new(drawn)))
             }
             None => Err(ReleaseError::Not {
                 state: standing.state,
@@ -261,6 +261,6 @@ fn key_at<'e>(entry: &'e Entry, row: &DepositRow) -> Option<Kept<'e>> {
 fn not_released(error: QueryError) -> ReleaseError {
     match error {
         QueryError::Unavailable(error) => ReleaseError::Unavailable(error),
-        _ => ReleaseError::NotFound,
+        QueryError::NotFound | _ => ReleaseError::NotFound,
     }
 }

@@ -59,7 +59,7 @@ impl Authority for Session<'_> {
     fn submit(&self, statement: &SignedStatement) -> Result<Receipt, SubmitError> {
         let service = self.service();
         let opened = service.open_deposit(statement).map_err(Unavailable::from)?;
-        let statement = statement.clone();
+        let statement = Box::new(statement.clone());
         match service.commit(Act::Submit { statement, opened })? {
             Answer::Recorded(index) => {
                 let receipt = service
