@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry::Vacant;
 
-use strongroom_protocol::id::{OwnerId, Serial};
+use strongroom_protocol::id::{OwnerId, Serial, StatementId};
 use strongroom_protocol::receipt::{DepositState, Outcome};
 use strongroom_protocol::statement::{Deposit, Scope, SignedStatement, Statement};
 use strongroom_protocol::{Deposited, Holdings, Page, QueryError, Refusal};
 
 use super::Service;
 use crate::Caller;
-use crate::log::Entry;
+use crate::log::{self, Entry};
 use crate::store::{Damage, DepositRow, Snapshot, StoreError, Writing};
 
 /// How many deposits a page of their listing has.
@@ -69,6 +69,24 @@ impl Service {
                 return Err(QueryError::NotFound);
             }
             Ok(self.listing(store, owner, after)?)
+        })
+    }
+
+    /// Returns a deposit statement, for those who may see its owner's deposits.
+    pub(super) fn deposit_statement(
+        &self,
+        caller: Caller,
+        id: StatementId,
+    ) -> Result<SignedStatement, QueryError> {
+        self.store.read(|store| {
+            let index = log::find(store, id)?.ok_or(QueryError::NotFound)?;
+            let statement = self.log.entry(store, index)?.into_statement();
+            match statement.statement() {
+                Statement::Deposit(deposit) if caller.speaks_for(store, deposit.owner())? => {
+                    Ok(statement)
+                }
+                _ => Err(QueryError::NotFound),
+            }
         })
     }
 

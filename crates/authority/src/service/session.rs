@@ -86,6 +86,10 @@ impl Authority for Session<'_> {
         })
     }
 
+    fn statement(&self, statement: StatementId) -> Result<SignedStatement, QueryError> {
+        self.service().deposit_statement(self.caller, statement)
+    }
+
     fn deposits(
         &self,
         owner: OwnerId,
