@@ -90,6 +90,24 @@ impl Service {
         })
     }
 
+    /// Returns a deposit statement, for those who may see its owner's deposits.
+    pub(super) fn deposit_statement(
+        &self,
+        caller: Caller,
+        id: StatementId,
+    ) -> Result<SignedStatement, QueryError> {
+        self.store.read(|store| {
+            let index = log::find(store, id)?.ok_or(QueryError::NotFound)?;
+            let statement = self.log.entry(store, index)?.into_statement();
+            match statement.statement() {
+                Statement::Deposit(deposit) if caller.speaks_for(store, deposit.owner())? => {
+                    Ok(statement)
+                }
+                _ => Err(QueryError::NotFound),
+            }
+        })
+    }
+
     pub(super) fn holdings(&self, owner: OwnerId) -> Result<Holdings, StoreError> {
         self.store.read(|store| {
             let tree_size = self.log.checkpoint(store)?.checkpoint().size;

@@ -1,0 +1,103 @@
+//! An error with everything that caused it: also what the libraries' errors pass on as their own, which
+//! [`Error::source`] leaves out. What follows from that is in `hint` and `exit`.
+
+use std::error::Error;
+use std::io;
+
+use strongroom_agefile::header::ReadHeaderError;
+use strongroom_agefile::identity_file::{OpenIdentitiesError, ReadIdentitiesError};
+use strongroom_client::ConnectError;
+use strongroom_client::connection::ExchangeError;
+use strongroom_client::encrypt::EncryptError;
+use strongroom_client::enroll::EnrollError;
+use strongroom_client::file::WriteError;
+use strongroom_client::file::copy::CopyError;
+use strongroom_client::home::{HomeError, KeysError};
+use strongroom_client::log::ReadLogError;
+use strongroom_client::recover::RecoverError;
+use strongroom_client::released::ReleasedError;
+use strongroom_client::rewrap::{RepairError, RewrapError};
+use strongroom_client::sheet::SheetError;
+use strongroom_client::spare::DepositError;
+use strongroom_client::status::StatusError;
+use strongroom_protocol::{QueryError, ReleaseError, SubmitError, Unavailable};
+
+type Cause<'e> = &'e (dyn Error + 'static);
+
+/// Returns an error and its causes, the outermost first.
+pub(crate) fn causes<'e>(error: Cause<'e>) -> Vec<Cause<'e>> {
+    let mut causes = vec![error];
+    let mut last = error;
+    while let Some(next) = passed_on(last)
+        .or_else(|| within_io(last))
+        .or(last.source())
+    {
+        causes.push(next);
+        last = next;
+    }
+    causes
+}
+
+/// Finds the first error of a type among the causes.
+pub(crate) fn find<'e, E: Error + 'static>(error: Cause<'e>) -> Option<&'e E> {
+    causes(error)
+        .into_iter()
+        .find_map(<dyn Error>::downcast_ref)
+}
+
+/// Tells whether the reader of a pipe went away.
+pub(crate) fn is_closed_pipe(error: Cause<'_>) -> bool {
+    causes(error)
+        .into_iter()
+        .filter_map(<dyn Error>::downcast_ref::<io::Error>)
+        .any(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// Tells whether the authority can't be reached now.
+pub(crate) fn is_out_of_reach(error: Cause<'_>) -> bool {
+    find::<Unavailable>(error).is_some_and(|error| error.retry)
+}
+
+/// What an I/O error carries, which its own `source` leaves out.
+fn within_io(error: Cause<'_>) -> Option<Cause<'_>> {
+    let within = error.downcast_ref::<io::Error>()?.get_ref()?;
+    Some(within as Cause<'_>)
+}
+
+/// What an error is, where it is declared `#[error(transparent)]`.
+fn passed_on(error: Cause<'_>) -> Option<Cause<'_>> {
+    macro_rules! pass_on {
+        ($($type:ident: $($variant:ident)+;)+) => {
+            $(if let Some(error) = error.downcast_ref::<$type>() {
+                $(if let $type::$variant(within) = error {
+                    return Some(within);
+                })+
+            })+
+        };
+    }
+    pass_on! {
+        ConnectError: Exchange Home;
+        CopyError: Commit Write;
+        DepositError: Count Exchange Header Home Keys Mixed;
+        EncryptError: Commit Create Seal;
+        EnrollError: About Exchange Home Keys;
+        ExchangeError: Home Query Submit;
+        HomeError: Lock;
+        KeysError: Write;
+        OpenIdentitiesError: Parse;
+        QueryError: Unavailable;
+        ReadHeaderError: Invalid;
+        ReadIdentitiesError: Parse;
+        ReadLogError: Exchange Query Tree;
+        RecoverError: Exchange Home Keys Query Released Scope;
+        ReleasedError: Home;
+        ReleaseError: Unavailable;
+        RepairError: Apply Home State;
+        RewrapError: Apply Commit Copy Create Header Home Invalid Keys Plan Released;
+        SheetError: Code;
+        StatusError: Header Home;
+        SubmitError: Refused Unavailable;
+        WriteError: Commit Create Write;
+    }
+    None
+}

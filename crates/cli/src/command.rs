@@ -1,0 +1,32 @@
+//! The subcommands, a file each.
+
+pub(crate) mod decrypt;
+pub(crate) mod encrypt;
+pub(crate) mod init;
+pub(crate) mod keygen;
+pub(crate) mod list;
+pub(crate) mod log;
+pub(crate) mod recover;
+pub(crate) mod rewrap;
+pub(crate) mod sheet;
+pub(crate) mod status;
+
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::options::Command;
+
+/// Runs a subcommand.
+pub(crate) fn run(context: &Context, command: Command) -> anyhow::Result<Exit> {
+    match command {
+        Command::Encrypt(arguments) => encrypt::run(context, arguments),
+        Command::Decrypt(arguments) => decrypt::run(context, &arguments),
+        Command::Status(arguments) => status::run(context, &arguments),
+        Command::Recover(arguments) => recover::run(context, &arguments),
+        Command::Rewrap(arguments) => rewrap::run(context, &arguments),
+        Command::List(arguments) => list::run(context, &arguments),
+        Command::Init(arguments) => init::run(context, &arguments),
+        Command::Sheet(arguments) => sheet::run(context, &arguments),
+        Command::Log(arguments) => log::run(context, &arguments),
+        Command::Keygen(arguments) => keygen::run(context, &arguments),
+    }
+}

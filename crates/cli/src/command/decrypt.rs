@@ -1,0 +1,214 @@
+//! `strongroom decrypt`: opens files with the owner's key, with other keys, or with a passphrase. No authority, and no
+//! lock on the home, so that it works in a pipe with another command.
+
+use std::fs::File;
+use std::io::{BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, ensure};
+use clap::Args;
+use strongroom_agefile::header::ReadHeaderError;
+use strongroom_agefile::{PassphraseIdentity, Unwrap, UnwrapError};
+use strongroom_client::decrypt::{SealedFile, UnlockedFile};
+use strongroom_client::file::output::{Output, Overwrite};
+use strongroom_client::home::{Home, HomeError, Identities};
+
+use crate::context::Context;
+use crate::exit::{self, Exit, Usage};
+use crate::terminal::{Progress, shown};
+use crate::{causes, input, prompt, stream};
+
+/// Decrypt files.
+///
+/// FILE.age becomes FILE. It takes your key alone: no authority, no network.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Encrypted files; `-` is a pipe.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Open with the keys of this file, and not with yours.
+    #[arg(short, long = "identity", value_name = "IDENTITY")]
+    identities: Vec<PathBuf>,
+    /// Write to OUT; to a pipe if it is `-`.
+    #[arg(short, long, value_name = "OUT")]
+    output: Option<PathBuf>,
+    /// Replace what is there already.
+    #[arg(long)]
+    force: bool,
+}
+
+/// The passphrase does not open the file.
+#[derive(Debug, thiserror::Error)]
+#[error("the passphrase does not open this file")]
+pub(crate) struct WrongPassphrase;
+
+/// What the decrypted file is to be called cannot be told.
+#[derive(Debug, thiserror::Error)]
+#[error("the name does not end in `.age`, so that what it becomes cannot be told")]
+pub(crate) struct NoName;
+
+/// The file's header was being replaced when a command was killed.
+#[derive(Debug, thiserror::Error)]
+#[error("a command that was replacing the header of this file was interrupted")]
+pub(crate) struct Interrupted;
+
+pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
+    let pipes = arguments.files.iter().filter(|path| stream::is_pipe(path));
+    let alone = arguments.output.is_some() || pipes.count() > 0;
+    ensure!(
+        !alone || arguments.files.len() == 1,
+        Usage("`-o` and `-` are for one file alone")
+    );
+    let mut keys = Keys::new(context, arguments);
+    let mut exit = Exit::Done;
+    for path in &arguments.files {
+        let decrypted = decrypt(context, arguments, &mut keys, path)
+            .map_err(|error| explain(context, path, error));
+        if let Err(error) = decrypted {
+            if causes::is_closed_pipe(error.as_ref()) {
+                return Err(error);
+            }
+            exit = exit.and(exit::fail(&shown(path), &error));
+        }
+    }
+    Ok(exit)
+}
+
+fn decrypt(
+    context: &Context,
+    arguments: &Arguments,
+    keys: &mut Keys<'_>,
+    path: &Path,
+) -> anyhow::Result<()> {
+    let target = target(path, arguments)?;
+    let overwrite = if arguments.force {
+        Overwrite::Force
+    } else {
+        Overwrite::Refuse
+    };
+    if let Some(target) = &target {
+        Output::check(target, overwrite)?;
+        input::remove_leftovers([target.as_path()]);
+    }
+    let (file, length) = open(path)?;
+    let file = unlock(
+        SealedFile::read(BufReader::with_capacity(1 << 16, file))?,
+        keys,
+    )?;
+    let bar = Progress::bytes(context, length);
+    let mut progress = |bytes| bar.set(bytes);
+    match target {
+        Some(target) => {
+            let mut output = Output::create(&target, overwrite, 0o666, &mut context.rng())?;
+            file.decrypt(&mut output, context.threads, &mut progress)?;
+            output.commit()?;
+        }
+        None => {
+            let mut output = stream::output()?;
+            file.decrypt(&mut output, context.threads, &mut progress)?;
+            output.flush()?;
+        }
+    }
+    Ok(())
+}
+
+fn target(path: &Path, arguments: &Arguments) -> anyhow::Result<Option<PathBuf>> {
+    match &arguments.output {
+        Some(output) => Ok((!stream::is_pipe(output)).then(|| output.clone())),
+        None if stream::is_pipe(path) => Ok(None),
+        None if input::is_age_name(path) => Ok(Some(path.with_extension(""))),
+        None => Err(NoName.into()),
+    }
+}
+
+fn open(path: &Path) -> anyhow::Result<(File, u64)> {
+    if stream::is_pipe(path) {
+        return Ok((stream::input()?, 0));
+    }
+    let file = File::open(path).context("cannot open it")?;
+    let metadata = file.metadata().context("cannot open it")?;
+    ensure!(!metadata.is_dir(), "it is a folder");
+    Ok((file, metadata.len()))
+}
+
+fn unlock<R: std::io::BufRead + Read + Send>(
+    file: SealedFile<R>,
+    keys: &mut Keys<'_>,
+) -> anyhow::Result<UnlockedFile<R>> {
+    if !file.is_for_passphrase() {
+        let identities = keys.identities()?;
+        let unwraps: Vec<&dyn Unwrap> =
+            identities.iter().flat_map(Identities::as_unwraps).collect();
+        return Ok(file.unlock(&unwraps)?);
+    }
+    let passphrase = prompt::passphrase("the file").context("no passphrase")?;
+    match file.unlock(&[&PassphraseIdentity::new(passphrase)]) {
+        Err(UnwrapError::NoMatch) => Err(WrongPassphrase.into()),
+        unlocked => Ok(unlocked?),
+    }
+}
+
+/// The keys to open with, read when the first file needs them.
+struct Keys<'k> {
+    context: &'k Context,
+    named: &'k [PathBuf],
+    read: Option<Vec<Identities>>,
+}
+
+impl<'k> Keys<'k> {
+    fn new(context: &'k Context, arguments: &'k Arguments) -> Self {
+        Self {
+            context,
+            named: &arguments.identities,
+            read: None,
+        }
+    }
+
+    fn identities(&mut self) -> anyhow::Result<&[Identities]> {
+        if self.read.is_none() {
+            self.read = Some(self.read_all()?);
+        }
+        Ok(self.read.as_deref().unwrap_or_default())
+    }
+
+    fn read_all(&self) -> anyhow::Result<Vec<Identities>> {
+        if self.named.is_empty() {
+            let home = &self.context.home;
+            if !Home::exists(home)? {
+                return Err(HomeError::NotFound { path: home.clone() }.into());
+            }
+            let own =
+                Identities::read(&home.join("identity.txt"), &mut prompt::identity_passphrase)?;
+            return Ok(vec![own]);
+        }
+        read_identities(self.named)
+    }
+}
+
+/// Reads identity files; `-` is a pipe.
+pub(crate) fn read_identities(paths: &[PathBuf]) -> anyhow::Result<Vec<Identities>> {
+    let read = |path: &PathBuf| {
+        let path = if stream::is_pipe(path) {
+            Path::new("/dev/stdin")
+        } else {
+            path
+        };
+        Identities::read(path, &mut prompt::identity_passphrase)
+    };
+    Ok(paths.iter().map(read).collect::<Result<_, _>>()?)
+}
+
+/// Says of a header that is torn or altered whether a command was interrupted while it replaced it.
+fn explain(context: &Context, path: &Path, error: anyhow::Error) -> anyhow::Error {
+    let torn = causes::find::<ReadHeaderError>(error.as_ref()).is_some()
+        || causes::find::<UnwrapError>(error.as_ref()).is_some();
+    let path = path.canonicalize();
+    let interrupted = || {
+        let home = Home::open(&context.home).ok()?;
+        Some(home.interrupted().ok()?.contains(&path.ok()?))
+    };
+    if torn && interrupted() == Some(true) {
+        return error.context(Interrupted);
+    }
+    error
+}

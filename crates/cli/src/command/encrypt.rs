@@ -1,0 +1,299 @@
+//! `strongroom encrypt`: the spare first, then the file. The first use makes a home.
+
+mod report;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, ensure};
+use clap::Args;
+use strongroom_agefile::identity_file::{RECIPIENTS_BYTES_MAX, parse_recipients};
+use strongroom_agefile::{KeyType, Recipient};
+use strongroom_client::encrypt::{EncryptOptions, Job, Source, Target, Watch};
+use strongroom_client::file::output::{Output, Overwrite};
+use strongroom_client::home::{Home, KeysError};
+use strongroom_protocol::statement::Particulars;
+
+use self::report::{Named, Report};
+use crate::context::Context;
+use crate::exit::{Exit, Usage};
+use crate::founding::{self, Plan};
+use crate::input::{self, Input, Paths};
+use crate::options::KeyTypeName;
+use crate::{prompt, reach, stream};
+
+/// Encrypt files, each with a spare of its key at the authority.
+///
+/// PATH becomes PATH.age, and itself stays as it is. The first use makes your key, an authority and a recovery sheet,
+/// and says where they are.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  strongroom encrypt thesis.pdf              thesis.pdf.age, beside it
+  strongroom encrypt photos/ letters/        every file in them
+  strongroom encrypt -r age1... plan.txt     someone else can open it, too
+  tar c . | strongroom encrypt - > tree.age  a pipe")]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    paths: Paths,
+    /// Write to OUT; to a pipe if it is `-`.
+    #[arg(short, long, value_name = "OUT")]
+    output: Option<PathBuf>,
+    /// Who else can open the files: a public key of age.
+    #[arg(short, long = "recipient", value_name = "RECIPIENT")]
+    recipients: Vec<String>,
+    /// Who else can open the files: public keys, one a line.
+    #[arg(short = 'R', long, value_name = "FILE")]
+    recipients_file: Vec<PathBuf>,
+    /// Write text (PEM) instead of bytes.
+    #[arg(short, long)]
+    armor: bool,
+    /// What the authority is told of the files [default: the file's name].
+    #[arg(long, value_name = "TEXT")]
+    description: Option<String>,
+    /// A label for the authority.
+    #[arg(long = "label", value_name = "NAME=VALUE", value_parser = parse_label)]
+    labels: Vec<(String, String)>,
+    /// Replace what is there already.
+    #[arg(long)]
+    force: bool,
+    /// Print a line of JSON for each file.
+    #[arg(long)]
+    json: bool,
+    /// Count a spare on the file's own disk as protection.
+    #[arg(long)]
+    same_disk_ok: bool,
+    /// The kind of your key, where the first use makes one.
+    #[arg(long, value_enum, value_name = "TYPE")]
+    key_type: Option<KeyTypeName>,
+}
+
+/// The option says another kind of key than the home has.
+#[derive(Debug, thiserror::Error)]
+#[error("your key in this home is of another kind than `--key-type` says")]
+pub(crate) struct OtherKeyType;
+
+/// Bytes would go to a terminal.
+#[derive(Debug, thiserror::Error)]
+#[error("an encrypted file is no text for a terminal")]
+pub(crate) struct OntoTerminal;
+
+/// A public key that is none.
+#[derive(Debug, thiserror::Error)]
+#[error("recipient {number} is none")]
+pub(crate) struct NoRecipient {
+    number: usize,
+    source: strongroom_agefile::recipient::ParseRecipientError,
+}
+
+pub(crate) fn run(context: &Context, arguments: Arguments) -> anyhow::Result<Exit> {
+    // Everything that can be refused before a home is made or a key deposited.
+    let others = others(&arguments)?;
+    let inputs = inputs(&arguments)?;
+    let named: Vec<Named> = inputs
+        .iter()
+        .map(|input| name(input, &arguments))
+        .collect::<anyhow::Result<_>>()?;
+    let labels: BTreeMap<_, _> = arguments.labels.iter().cloned().collect();
+    let overwrite = if arguments.force {
+        Overwrite::Force
+    } else {
+        Overwrite::Refuse
+    };
+    let jobs = named
+        .iter()
+        .map(|named| job(named, &arguments, &labels, overwrite))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    if named.is_empty() {
+        context.say("there is no file to encrypt");
+        return Ok(Exit::Done);
+    }
+    input::remove_leftovers(named.iter().filter_map(|named| named.target.as_deref()));
+
+    let home = home(context, &arguments)?;
+    let owner = home
+        .identities(&mut prompt::identity_passphrase)?
+        .recipient()?;
+    let kind = arguments.key_type.map(KeyType::from);
+    ensure!(
+        kind.is_none_or(|kind| (kind == KeyType::Hybrid) == owner.is_post_quantum()),
+        OtherKeyType
+    );
+    let options = EncryptOptions {
+        owner: &owner,
+        others: &others,
+        armor: arguments.armor,
+        threads: context.threads,
+    };
+    let address = home.membership()?.map(|membership| membership.address);
+    let mut report = Report::new(context, &arguments, named, address.unwrap_or_default());
+    encrypt(context, home, jobs, &options, &mut report)?;
+    report.end(owner.is_post_quantum())
+}
+
+fn encrypt(
+    context: &Context,
+    mut home: Home,
+    mut jobs: Vec<Job>,
+    options: &EncryptOptions<'_>,
+    report: &mut Report<'_>,
+) -> anyhow::Result<()> {
+    let authority = reach::authority_of(context, &home)?;
+    let mut rng = context.rng();
+    let mut client = reach::connect(context, &mut home, &authority, &mut rng)?;
+    let piped = |job: &mut Job| {
+        matches!(job.source, Source::Stream(_)) || matches!(job.target, Target::Stream(_))
+    };
+    let Some(job) = jobs.pop_if(piped) else {
+        return Ok(client.encrypt(jobs, options, report)?);
+    };
+    // A pipe stands alone, and may last: the other end may even want this home. So the home is let go first.
+    if let Target::File(path, overwrite) = &job.target {
+        Output::check(path, *overwrite)?;
+    }
+    let spares = client.deposit(options.owner, options.others, vec![job.particulars])?;
+    drop(home);
+    let spare = spares.into_iter().next().context("the spare is missing")?;
+    let mut progress = |bytes| report.progress(0, bytes);
+    let encrypted = spare.encrypt(job.source, job.target, options, &mut progress, &mut rng);
+    report.done(0, encrypted);
+    Ok(())
+}
+
+/// Opens the home, or makes it: a first use is one where nothing is there.
+fn home(context: &Context, arguments: &Arguments) -> anyhow::Result<Home> {
+    let begun = if Home::exists(&context.home)? {
+        let home = Home::open(&context.home)?;
+        let enrolled = home.membership()?.is_some_and(|known| known.enrolled);
+        if enrolled {
+            if !home.has_identity()? {
+                let path = home.identity_path();
+                return Err(KeysError::IdentityMissing { path }.into());
+            }
+            return Ok(home);
+        }
+        true
+    } else {
+        false
+    };
+    let plan = Plan {
+        authority: if begun {
+            None
+        } else {
+            founding::ask_for_authority()?
+        },
+        key_type: arguments.key_type.unwrap_or_default().into(),
+        ..Plan::default()
+    };
+    match founding::found(context, &plan) {
+        // Another command finished it meanwhile.
+        Err(error) if error.is::<founding::Finished>() => Ok(Home::open(&context.home)?),
+        founded => founded,
+    }
+}
+
+fn others(arguments: &Arguments) -> anyhow::Result<Vec<Recipient>> {
+    let mut others = Vec::new();
+    for (number, text) in (1..).zip(&arguments.recipients) {
+        let recipient = text
+            .parse()
+            .map_err(|source| NoRecipient { number, source })?;
+        others.push(recipient);
+    }
+    for path in &arguments.recipients_file {
+        let failed = || format!("cannot read the recipients file `{}`", path.display());
+        let file = if stream::is_pipe(path) {
+            stream::input()
+        } else {
+            File::open(path)
+        };
+        let mut text = Vec::new();
+        file.with_context(failed)?
+            .take(RECIPIENTS_BYTES_MAX as u64 + 1)
+            .read_to_end(&mut text)
+            .with_context(failed)?;
+        others.extend(parse_recipients(&text).with_context(failed)?);
+    }
+    Ok(others)
+}
+
+fn inputs(arguments: &Arguments) -> anyhow::Result<Vec<Input>> {
+    ensure!(
+        !arguments.paths.is_empty(),
+        Usage("nothing to encrypt was named")
+    );
+    let mut inputs = arguments.paths.files()?;
+    inputs.retain(|input| input.named || !input::is_age_name(&input.path));
+    let pipes = inputs
+        .iter()
+        .filter(|input| stream::is_pipe(&input.path))
+        .count();
+    let alone = pipes > 0 || arguments.output.is_some();
+    ensure!(
+        !alone || inputs.len() == 1,
+        Usage("`-o` and `-` are for one file alone")
+    );
+    Ok(inputs)
+}
+
+/// Tells where a file goes.
+fn name(input: &Input, arguments: &Arguments) -> anyhow::Result<Named> {
+    let from_pipe = stream::is_pipe(&input.path);
+    let target = match &arguments.output {
+        Some(output) => (!stream::is_pipe(output)).then(|| output.clone()),
+        None => (!from_pipe).then(|| input::with_age(&input.path)),
+    };
+    if target.is_none() {
+        ensure!(
+            !arguments.json,
+            Usage("`--json` prints where the encrypted file would go: name a file with `-o`")
+        );
+        ensure!(arguments.armor || !stream::output_is_shown(), OntoTerminal);
+    }
+    Ok(Named {
+        source: (!from_pipe).then(|| input.path.clone()),
+        target,
+    })
+}
+
+fn job(
+    named: &Named,
+    arguments: &Arguments,
+    labels: &BTreeMap<String, String>,
+    overwrite: Overwrite,
+) -> anyhow::Result<Job> {
+    let description = match &arguments.description {
+        Some(text) => text.clone(),
+        None => described(named),
+    };
+    Ok(Job {
+        source: match &named.source {
+            Some(path) => Source::File(path.clone()),
+            None => Source::Stream(Box::new(stream::input()?)),
+        },
+        target: match &named.target {
+            Some(path) => Target::File(path.clone(), overwrite),
+            None => Target::Stream(Box::new(stream::output()?)),
+        },
+        particulars: Particulars::new(description, labels.clone())?,
+    })
+}
+
+fn described(named: &Named) -> String {
+    let path = named.source.as_deref().or(named.target.as_deref());
+    let name = path.and_then(Path::file_name);
+    name.map_or_else(
+        || "standard input".to_owned(),
+        |name| name.to_string_lossy().into_owned(),
+    )
+}
+
+pub(super) fn parse_label(text: &str) -> Result<(String, String), &'static str> {
+    let (name, value) = text.split_once('=').ok_or("a label is NAME=VALUE")?;
+    if name.is_empty() {
+        return Err("a label has a name");
+    }
+    Ok((name.to_owned(), value.to_owned()))
+}

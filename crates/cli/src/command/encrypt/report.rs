@@ -1,0 +1,171 @@
+//! What `strongroom encrypt` says of each file, when it is there.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use strongroom_client::encrypt::{EncryptError, Encrypted, Watch};
+use strongroom_client::file::same_disk;
+use strongroom_client::status::SpareState;
+use strongroom_protocol::receipt::DepositState;
+
+use super::Arguments;
+use crate::context::Context;
+use crate::exit::{self, Exit};
+use crate::terminal::{self, Progress, shown};
+
+/// Where a file comes from and goes to; pipes have no names.
+pub(super) struct Named {
+    pub(super) source: Option<PathBuf>,
+    pub(super) target: Option<PathBuf>,
+}
+
+/// Watches the work, and says what came of it.
+pub(super) struct Report<'c> {
+    context: &'c Context,
+    json: bool,
+    same_disk_ok: bool,
+    named: Vec<Named>,
+    /// Where the spares are.
+    address: PathBuf,
+    bar: Progress,
+    /// How many bytes the files that are done had.
+    done_bytes: u64,
+    done: u64,
+    near: u64,
+    exit: Exit,
+    /// Standard output failed.
+    broken: Option<io::Error>,
+}
+
+#[derive(Serialize)]
+struct Line {
+    file: String,
+    source: Option<String>,
+    serial: String,
+    authority: String,
+    state: &'static str,
+    protected: bool,
+    same_disk: bool,
+    bytes: u64,
+}
+
+impl<'c> Report<'c> {
+    pub(super) fn new(
+        context: &'c Context,
+        arguments: &Arguments,
+        named: Vec<Named>,
+        address: PathBuf,
+    ) -> Self {
+        let length = |named: &Named| {
+            let metadata = named
+                .source
+                .as_deref()
+                .and_then(|path| path.metadata().ok());
+            metadata.map_or(0, |metadata| metadata.len())
+        };
+        Self {
+            context,
+            json: arguments.json,
+            same_disk_ok: arguments.same_disk_ok,
+            bar: Progress::bytes(context, named.iter().map(length).sum()),
+            named,
+            address,
+            done_bytes: 0,
+            done: 0,
+            near: 0,
+            exit: Exit::Done,
+            broken: None,
+        }
+    }
+
+    /// Says what holds for all of them, and how the command ends.
+    pub(super) fn end(self, hybrid: bool) -> anyhow::Result<Exit> {
+        drop(self.bar);
+        if self.done > 0 && hybrid {
+            self.context.say("opens with age 1.3 and later");
+        }
+        if self.near > 0 && !self.same_disk_ok {
+            self.context.say(
+                "spare on the same disk: not protected against losing the disk (`strongroom status` says more)",
+            );
+        }
+        match self.broken {
+            Some(error) => Err(error.into()),
+            None => Ok(self.exit),
+        }
+    }
+
+    fn say(&mut self, named: usize, encrypted: &Encrypted) {
+        let Some(named) = self.named.get(named) else {
+            return;
+        };
+        // Beside a pipe that goes elsewhere nothing can be said of a disk but the worse.
+        let near = named
+            .target
+            .as_deref()
+            .is_none_or(|path| same_disk(path, &self.address).unwrap_or(true));
+        self.done += 1;
+        self.near += u64::from(near);
+        // We have just written the header with the key that was deposited.
+        let state = match encrypted.state {
+            DepositState::Verified => SpareState::Matched,
+            _ => SpareState::Deposited,
+        };
+        let text = |path: &Option<PathBuf>| {
+            path.as_deref()
+                .map(|path| path.to_string_lossy().into_owned())
+        };
+        if self.json {
+            let line = Line {
+                file: text(&named.target).unwrap_or_else(|| "-".to_owned()),
+                source: text(&named.source),
+                serial: encrypted.serial.to_string(),
+                authority: encrypted.authority.to_string(),
+                state: state.as_str(),
+                protected: state == SpareState::Matched && (!near || self.same_disk_ok),
+                same_disk: near,
+                bytes: encrypted.bytes,
+            };
+            if let Err(error) = self.bar.aside(|| terminal::print_json(&line)) {
+                self.broken.get_or_insert(error);
+            }
+            return;
+        }
+        let name = named.target.as_deref().map_or("-".to_owned(), shown);
+        self.bar.aside(|| {
+            self.context.say(format_args!(
+                "{name}  {}  serial {}",
+                encrypted.state.as_str(),
+                encrypted.serial
+            ));
+        });
+    }
+}
+
+impl Watch for Report<'_> {
+    fn progress(&mut self, _: usize, bytes: u64) {
+        self.bar.set(self.done_bytes + bytes);
+    }
+
+    fn done(&mut self, job: usize, result: Result<Encrypted, EncryptError>) {
+        match result {
+            Ok(encrypted) => {
+                self.done_bytes += encrypted.bytes;
+                self.say(job, &encrypted);
+            }
+            Err(error) => {
+                let named = self.named.get(job);
+                let source = named.and_then(|named| named.source.as_deref());
+                let name = source.map_or_else(|| "-".to_owned(), |path: &Path| shown(path));
+                let error = anyhow::Error::new(error);
+                if crate::causes::is_closed_pipe(error.as_ref()) {
+                    self.broken = Some(io::ErrorKind::BrokenPipe.into());
+                    return;
+                }
+                let exit = self.bar.aside(|| exit::fail(&name, &error));
+                self.exit = self.exit.and(exit);
+            }
+        }
+    }
+}

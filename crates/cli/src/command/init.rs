@@ -1,0 +1,38 @@
+//! `strongroom init`: does explicitly what the first use does.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::founding::{self, Plan};
+use crate::options::KeyTypeName;
+
+/// Make your key, an authority that keeps the spares, and the recovery sheet.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Where the authority is, or is to be: a folder, best on another disk [default: `authority` in the home].
+    #[arg(long, value_name = "DIR")]
+    authority: Option<PathBuf>,
+    /// Write the recovery code alone into PATH, too.
+    #[arg(long, value_name = "PATH")]
+    code_file: Option<PathBuf>,
+    /// Where the recovery sheet goes [default: `recovery-sheet.txt` in the home].
+    #[arg(long, value_name = "PATH")]
+    sheet: Option<PathBuf>,
+    /// The kind of your key.
+    #[arg(long, value_enum, default_value_t, value_name = "TYPE")]
+    key_type: KeyTypeName,
+}
+
+pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
+    let plan = Plan {
+        authority: arguments.authority.clone(),
+        code_file: arguments.code_file.clone(),
+        sheet: arguments.sheet.clone(),
+        key_type: arguments.key_type.into(),
+    };
+    founding::found(context, &plan)?;
+    Ok(Exit::Done)
+}

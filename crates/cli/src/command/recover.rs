@@ -1,0 +1,198 @@
+//! `strongroom recover`: gets session keys back, and rewraps files for the key in use. Stopped anywhere, the same
+//! command goes on (spec/recovery.md).
+
+mod ask;
+mod files;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{bail, ensure};
+use clap::Args;
+use strongroom_authority::Caller;
+use strongroom_client::home::{Home, KeysError};
+use strongroom_client::{enroll, recover::Wanted};
+use strongroom_protocol::id::Serial;
+use strongroom_protocol::statement::Grounds;
+
+use self::ask::Asked;
+use self::files::Files;
+use crate::context::Context;
+use crate::exit::{Exit, Usage};
+use crate::founding::Finished;
+use crate::input::Paths;
+use crate::options::KeyTypeName;
+use crate::terminal::count;
+use crate::{prompt, reach};
+
+/// How long `--wait` lets pass between two looks.
+const PAUSE: Duration = Duration::from_secs(10);
+
+/// Get the keys of files back, and make the files open with your key again.
+///
+/// Asks for the recovery code. Makes a new key where yours is gone. Only the files' headers are rewritten; a file that
+/// opens already costs nothing. Run again, it goes on where it stopped; while a request waits it exits with 3.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  strongroom recover thesis.pdf.age             one file
+  strongroom recover archive/                   every encrypted file in a folder
+  strongroom recover --all                      all keys; `rewrap` applies them to files later
+  strongroom recover --sheet sheet.txt archive/ when the Strongroom folder is lost, too")]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    paths: Paths,
+    /// Ask for all that you have deposited.
+    #[arg(long, conflicts_with = "serials")]
+    all: bool,
+    /// Ask for the deposit of this serial number.
+    #[arg(long = "serial", value_name = "N")]
+    serials: Vec<Serial>,
+    /// Wait until the request is decided.
+    #[arg(long)]
+    wait: bool,
+    /// Why you ask, for those who decide.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    reason: String,
+    /// Read the recovery code from PATH.
+    #[arg(long, value_name = "PATH")]
+    code_file: Option<PathBuf>,
+    /// Rebuild a lost home from a recovery sheet; from a pipe if it is `-`.
+    #[arg(long, value_name = "PATH", conflicts_with = "code_file")]
+    sheet: Option<PathBuf>,
+    /// Where the authority's folder is now, if it is not where the sheet says.
+    #[arg(long, value_name = "DIR", requires = "sheet")]
+    authority: Option<PathBuf>,
+    /// The kind of key, where a new one is made.
+    #[arg(long, value_enum, default_value_t, value_name = "TYPE")]
+    key_type: KeyTypeName,
+    /// Write the rewrapped file to OUT, and leave the file as it is.
+    #[arg(short, long, value_name = "OUT")]
+    output: Option<PathBuf>,
+    /// Get the keys, and rewrite no file.
+    #[arg(long)]
+    keys_only: bool,
+    /// Replace OUT if it is there already.
+    #[arg(long, requires = "output")]
+    force: bool,
+}
+
+pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
+    ensure!(
+        !arguments.paths.is_empty() || arguments.all || !arguments.serials.is_empty(),
+        Usage("name files, or `--all`, or `--serial`")
+    );
+    let mut files = Files::new(context, arguments)?;
+    let sheet = match &arguments.sheet {
+        Some(path) => Some(prompt::read_sheet(path)?),
+        None => None,
+    };
+    let code = match sheet {
+        Some(sheet) => {
+            rejoin(context, arguments, &sheet)?;
+            Some(sheet.code)
+        }
+        None => None,
+    };
+    loop {
+        let mut home = Home::open(&context.home)?;
+        match attempt(context, arguments, &mut home, &mut files, code.as_ref())? {
+            Exit::Waiting if arguments.wait => {}
+            exit => return Ok(exit),
+        }
+        // Others may use the home meanwhile.
+        drop(home);
+        std::thread::sleep(PAUSE);
+    }
+}
+
+/// Goes as far as it can be gone now.
+fn attempt(
+    context: &Context,
+    arguments: &Arguments,
+    home: &mut Home,
+    files: &mut Files<'_>,
+    code: Option<&strongroom_protocol::code::RecoveryCode>,
+) -> anyhow::Result<Exit> {
+    if home.has_identity()? {
+        files::repair(context, home)?;
+    } else {
+        // Made before anything is asked, and never over another. Two recoveries agree on one.
+        let now = context.clock.now();
+        home.ensure_identity(arguments.key_type.into(), now, &mut context.rng())?;
+        let path = home.identity_path();
+        ensure!(home.has_identity()?, KeysError::IdentityMissing { path });
+        context.say(format_args!(
+            "made a new key: {}",
+            crate::terminal::shown(&home.identity_path())
+        ));
+    }
+    // What opens with the keys at hand asks for nothing.
+    files.rewrap(home)?;
+    let Some(wanted) = wanted(arguments, files) else {
+        return Ok(files.end());
+    };
+    let grounds = Grounds::new(arguments.reason.clone())?;
+    match ask::ask(context, arguments, home, wanted, &grounds, code)? {
+        Asked::Waits => return Ok(Exit::Waiting),
+        Asked::Released { keys, withheld } => {
+            context.say(format_args!("{} released", count(keys, "key", "keys")));
+            files.withheld(&withheld);
+        }
+    }
+    files.rewrap(home)?;
+    Ok(files.end())
+}
+
+/// Returns what is to be asked for, if anything.
+fn wanted(arguments: &Arguments, files: &Files<'_>) -> Option<Wanted> {
+    if arguments.all {
+        return Some(Wanted::Everything);
+    }
+    let mut serials = arguments.serials.clone();
+    match files.missing() {
+        Some(missing) => serials.extend(missing),
+        // A file does not say under which serial its spare is.
+        None => return Some(Wanted::Everything),
+    }
+    (!serials.is_empty()).then_some(Wanted::Serials(serials))
+}
+
+/// Makes the home that was lost anew, for the owner and the authority that the sheet names.
+fn rejoin(
+    context: &Context,
+    arguments: &Arguments,
+    sheet: &strongroom_client::sheet::Sheet,
+) -> anyhow::Result<()> {
+    let address = arguments.authority.as_ref().unwrap_or(&sheet.address);
+    let address = std::path::absolute(address)?;
+    // Before a home is made that would be in the way.
+    let authority = reach::open(context, &address, Caller::Operator)?;
+    let known = if Home::exists(&context.home)? {
+        let home = Home::open(&context.home)?;
+        home.membership()?
+    } else {
+        drop(Home::create(&context.home)?);
+        None
+    };
+    match known {
+        None => {
+            let mut home = Home::open(&context.home)?;
+            let joined = enroll::rejoin(
+                &mut home,
+                &address,
+                &authority,
+                sheet.owner,
+                sheet.authority,
+            );
+            Ok(joined?)
+        }
+        // Left by a command that was stopped.
+        Some(known) if known.owner == sheet.owner && known.about.authority() == sheet.authority => {
+            Ok(())
+        }
+        Some(_) => bail!(Finished {
+            path: context.home.clone()
+        }),
+    }
+}

@@ -1,0 +1,149 @@
+//! The files of a recovery: rewrapped as soon as a key for them is at hand.
+
+use std::path::PathBuf;
+
+use anyhow::{Error, ensure};
+use strongroom_agefile::header::ReadHeaderError;
+use strongroom_client::Pointer;
+use strongroom_client::file::output::Overwrite;
+use strongroom_client::home::{Home, Identities};
+use strongroom_client::rewrap::{RewrapError, RewrapOptions};
+use strongroom_client::status::{StatusError, read_header};
+use strongroom_protocol::id::Serial;
+
+use super::Arguments;
+use crate::command::rewrap::{self, is_passed_over};
+use crate::context::Context;
+use crate::exit::{self, Exit, Usage};
+use crate::input::{self, Input};
+use crate::prompt;
+use crate::terminal::{shown, tell};
+
+pub(crate) use crate::command::rewrap::repair;
+
+pub(super) struct Files<'c> {
+    context: &'c Context,
+    keys_only: bool,
+    output: Option<(PathBuf, Overwrite)>,
+    /// Those that no key at hand has opened yet, with the serial that their header names and that may help.
+    open: Vec<(Input, Option<Serial>)>,
+    rewritten: u64,
+    exit: Exit,
+}
+
+impl<'c> Files<'c> {
+    pub(super) fn new(context: &'c Context, arguments: &Arguments) -> anyhow::Result<Self> {
+        let files = arguments.paths.files()?;
+        ensure!(
+            arguments.output.is_none() || files.len() == 1,
+            Usage("`-o` is for one file alone")
+        );
+        input::remove_leftovers(files.iter().map(|file| file.path.as_path()));
+        let overwrite = if arguments.force {
+            Overwrite::Force
+        } else {
+            Overwrite::Refuse
+        };
+        Ok(Self {
+            context,
+            keys_only: arguments.keys_only,
+            output: arguments.output.clone().map(|path| (path, overwrite)),
+            open: files.into_iter().map(|file| (file, None)).collect(),
+            rewritten: 0,
+            exit: Exit::Done,
+        })
+    }
+
+    /// Rewraps those that a key at hand opens.
+    pub(super) fn rewrap(&mut self, home: &mut Home) -> anyhow::Result<()> {
+        let identities = home.identities(&mut prompt::identity_passphrase)?;
+        let released = home.released_serials()?;
+        for (file, _) in std::mem::take(&mut self.open) {
+            if let Err(error) = self.rewrap_one(home, &identities, &file) {
+                match error.downcast_ref() {
+                    Some(RewrapError::NoKey { serial }) => {
+                        // A key that is here and does not open the file is another file's.
+                        let serial = serial.filter(|serial| !released.contains(serial));
+                        self.open.push((file, serial));
+                    }
+                    _ => self.fail(&file, &error),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn rewrap_one(
+        &mut self,
+        home: &mut Home,
+        identities: &Identities,
+        file: &Input,
+    ) -> anyhow::Result<()> {
+        if self.keys_only {
+            // Looked at, and left as it is.
+            return look(home, identities, file);
+        }
+        let options = RewrapOptions {
+            identities,
+            others: &[],
+            output: self.output.clone(),
+        };
+        match rewrap::rewrap_one(self.context, home, &file.path, &options) {
+            Ok(rewrapped) => {
+                self.rewritten += u64::from(rewrap::say(self.context, &file.path, &rewrapped));
+                Ok(())
+            }
+            Err(error) if is_passed_over(file, &error) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn fail(&mut self, file: &Input, error: &Error) {
+        self.exit = self.exit.and(exit::fail(&shown(&file.path), error));
+    }
+
+    /// Returns the serials that the files left over name; none if one of them names none, or one that did not help.
+    pub(super) fn missing(&self) -> Option<Vec<Serial>> {
+        self.open.iter().map(|(_, serial)| *serial).collect()
+    }
+
+    /// Says which keys the authority did not hand out.
+    pub(super) fn withheld(&mut self, serials: &[Serial]) {
+        for serial in serials {
+            tell(format_args!(
+                "error: the authority could not open the deposit of serial {serial}"
+            ));
+            self.exit = Exit::Failed;
+        }
+    }
+
+    /// Says what is left over, and how the command ends.
+    pub(super) fn end(&mut self) -> Exit {
+        for (file, serial) in std::mem::take(&mut self.open) {
+            self.fail(&file, &RewrapError::NoKey { serial }.into());
+        }
+        if self.rewritten > 0 {
+            rewrap::say_no_revocation(self.context);
+        }
+        self.exit
+    }
+}
+
+/// Looks whether a key for a file is at hand, and leaves the file as it is.
+fn look(home: &Home, identities: &Identities, file: &Input) -> anyhow::Result<()> {
+    let header = match read_header(&file.path) {
+        Err(StatusError::Header(ReadHeaderError::NotAge)) if !file.named => return Ok(()),
+        header => header?,
+    };
+    if header.unwrap(&identities.as_unwraps()).is_ok() {
+        return Ok(());
+    }
+    let membership = home.membership()?;
+    let authority = membership.map(|membership| membership.about.authority());
+    let pointer = authority.and_then(|authority| Pointer::find(&header, authority));
+    let serial = pointer.map(|pointer| pointer.serial);
+    match serial {
+        Some(serial) if home.released_serials()?.contains(&serial) => Ok(()),
+        serial => Err(RewrapError::NoKey { serial }.into()),
+    }
+}

@@ -1,0 +1,134 @@
+//! `strongroom sheet`: prints the recovery sheet, and tests one without spending anything.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail, ensure};
+use clap::{Args, Subcommand};
+use strongroom_client::ConnectError;
+use strongroom_client::home::{Home, Membership};
+use strongroom_client::sheet::Sheet;
+use strongroom_protocol::code::RecoveryCode;
+use zeroize::Zeroizing;
+
+use crate::context::Context;
+use crate::exit::{self, Exit};
+use crate::terminal::{self, shown};
+use crate::{prompt, reach};
+
+/// Print your recovery sheet, or test one.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Print the recovery sheet; with a blank for the code where the home does not keep it any more.
+    Print {
+        /// The sheet [default: `recovery-sheet.txt` in the home].
+        path: Option<PathBuf>,
+    },
+    /// Check that a sheet, or a code alone, gets your keys back. Spends nothing.
+    Test {
+        /// The sheet; without one, the code is asked for. `-` is a pipe.
+        path: Option<PathBuf>,
+        /// Read the recovery code from PATH.
+        #[arg(long, value_name = "PATH", conflicts_with = "path")]
+        code_file: Option<PathBuf>,
+    },
+}
+
+/// The code on the sheet is not the owner's.
+#[derive(Debug, thiserror::Error)]
+#[error("this is not the recovery code of this home's owner")]
+pub(crate) struct OtherCode;
+
+/// The sheet is another owner's, or for another authority.
+#[derive(Debug, thiserror::Error)]
+#[error("this sheet is for another {0} than this home is")]
+pub(crate) struct OtherSheet(&'static str);
+
+pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
+    match &arguments.command {
+        Command::Print { path } => print(context, path.as_deref()),
+        Command::Test { path, code_file } => test(context, path.as_deref(), code_file.as_deref()),
+    }
+}
+
+fn print(context: &Context, path: Option<&Path>) -> anyhow::Result<Exit> {
+    let kept = prompt::sheet_path(&context.home);
+    let path = path.unwrap_or(&kept);
+    if path == kept && !path.exists() {
+        terminal::print(without_code(context)?.trim_end())?;
+        return Ok(Exit::Done);
+    }
+    let failed = || format!("cannot read the recovery sheet `{}`", path.display());
+    let text = fs::read_to_string(path)
+        .map(Zeroizing::new)
+        .with_context(failed)?;
+    Sheet::parse(&text).with_context(failed)?;
+    terminal::print(text.trim_end())?;
+    Ok(Exit::Done)
+}
+
+/// Writes the sheet with a blank to be filled in by hand.
+fn without_code(context: &Context) -> anyhow::Result<String> {
+    let membership = membership(&Home::open(&context.home)?)?;
+    // A sheet has a code; this one is nobody's.
+    let sheet = Sheet {
+        address: membership.address,
+        authority: membership.about.authority(),
+        owner: membership.owner,
+        code: RecoveryCode::generate(&mut context.rng()),
+    };
+    let text = sheet.to_text(context.clock.now());
+    let blank = ["____"; 8].join(" ");
+    Ok(text.replace(&**sheet.code.to_text(), &blank))
+}
+
+fn test(context: &Context, path: Option<&Path>, code_file: Option<&Path>) -> anyhow::Result<Exit> {
+    let mut home = Home::open(&context.home)?;
+    let membership = membership(&home)?;
+    let authority = membership.about.authority();
+    let code = match path {
+        Some(path) => {
+            let sheet = prompt::read_sheet(path)?;
+            ensure!(sheet.authority == authority, OtherSheet("authority"));
+            ensure!(sheet.owner == membership.owner, OtherSheet("owner"));
+            if sheet.address != membership.address {
+                context.say(format_args!(
+                    "the sheet says that the authority is in {}; it is in {}",
+                    shown(&sheet.address),
+                    shown(&membership.address)
+                ));
+            }
+            sheet.code
+        }
+        None => prompt::recovery_code(code_file)?,
+    };
+    let Some(code_key) = membership.code_key else {
+        bail!("this home was rebuilt, and does not know its code yet: `recover` tells it");
+    };
+    ensure!(
+        code.signing_key(authority).verifying_key() == code_key,
+        OtherCode
+    );
+    terminal::print("the recovery code is this home's owner's")?;
+    let reached = reach::authority_of(context, &home).and_then(|authority| {
+        reach::connect(context, &mut home, &authority, &mut context.rng()).map(drop)
+    });
+    if let Err(error) = reached {
+        return Ok(exit::fail("", &error));
+    }
+    terminal::print(format_args!(
+        "the authority answers in {}",
+        shown(&membership.address)
+    ))?;
+    Ok(Exit::Done)
+}
+
+fn membership(home: &Home) -> anyhow::Result<Membership> {
+    Ok(home.membership()?.ok_or(ConnectError::NoAuthority)?)
+}

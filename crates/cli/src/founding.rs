@@ -1,0 +1,229 @@
+//! A home's beginning: the authority, the keys, the recovery code on its sheet, the enrolment. What a command that was
+//! killed left of it is taken up (spec/home.md#enrolment says in what order things reach the disk).
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use strongroom_agefile::KeyType;
+use strongroom_authority::{Caller, FoundError, OpenError, Service, Session};
+use strongroom_client::enroll::Enrolling;
+use strongroom_client::file::{same_disk, write_new};
+use strongroom_client::home::{Home, HomeError, Membership};
+use strongroom_client::sheet::Sheet;
+use strongroom_protocol::Unavailable;
+use strongroom_protocol::code::RecoveryCode;
+use strongroom_protocol::policy::Policy;
+use zeroize::Zeroizing;
+
+use crate::context::Context;
+use crate::prompt;
+use crate::terminal::{self, shown};
+
+/// How a home is to begin.
+#[derive(Default)]
+pub(crate) struct Plan {
+    /// The authority's folder; within the home if this says nothing.
+    pub(crate) authority: Option<PathBuf>,
+    /// A file for the code alone.
+    pub(crate) code_file: Option<PathBuf>,
+    /// Where the recovery sheet goes; within the home if this says nothing.
+    pub(crate) sheet: Option<PathBuf>,
+    pub(crate) key_type: KeyType,
+}
+
+/// The home is there, and nothing is to be begun.
+#[derive(Debug, thiserror::Error)]
+#[error("there is a finished home at `{}` already", path.display())]
+pub(crate) struct Finished {
+    pub(crate) path: PathBuf,
+}
+
+/// The home is with another authority than the one named.
+#[derive(Debug, thiserror::Error)]
+#[error("this home is with the authority in `{}` already", address.display())]
+pub(crate) struct OtherAddress {
+    pub(crate) address: PathBuf,
+}
+
+/// Begins a home, or finishes one that was begun, and says where everything is.
+pub(crate) fn found(context: &Context, plan: &Plan) -> anyhow::Result<Home> {
+    let mut home = make(context)?;
+    strongroom_client::file::output::remove_leftovers(&context.home).ok();
+    match home.membership()? {
+        Some(membership) if membership.enrolled => Err(Finished {
+            path: context.home.clone(),
+        }
+        .into()),
+        membership => {
+            enroll(context, &mut home, membership, plan)?;
+            Ok(home)
+        }
+    }
+}
+
+/// Asks where the spare shall live, if somebody is there to say. Otherwise it lives in the home.
+pub(crate) fn ask_for_authority() -> anyhow::Result<Option<PathBuf>> {
+    if !terminal::can_ask() {
+        return Ok(None);
+    }
+    let answer = prompt::question(
+        "This is the first use here. Where shall the spare of your keys live? Name a folder, best on another disk,\n\
+         or press Enter for this machine's Strongroom folder, for now: ",
+    )?;
+    if answer.is_empty() {
+        return Ok(None);
+    }
+    let folder = PathBuf::from(answer);
+    let is_taken = std::fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some());
+    // A disk is named as often as a folder on it.
+    let is_authority = folder.join("store.db").exists();
+    Ok(Some(if is_taken && !is_authority {
+        folder.join("strongroom-authority")
+    } else {
+        folder
+    }))
+}
+
+fn make(context: &Context) -> anyhow::Result<Home> {
+    let root = &context.home;
+    if !Home::exists(root)? {
+        match Home::create(root) {
+            // Another command was first.
+            Err(HomeError::Database(_)) => {}
+            made => return Ok(made?),
+        }
+    }
+    Ok(Home::open(root)?)
+}
+
+fn enroll(
+    context: &Context,
+    home: &mut Home,
+    begun: Option<Membership>,
+    plan: &Plan,
+) -> anyhow::Result<()> {
+    let mut rng = context.rng();
+    let clock = context.clock.as_ref();
+    let named = plan.authority.as_deref().map(std::path::absolute);
+    let named = named
+        .transpose()
+        .context("cannot use the authority's folder")?;
+    let address = match begun {
+        Some(membership) => {
+            if named.is_some_and(|named| named != membership.address) {
+                return Err(OtherAddress {
+                    address: membership.address,
+                }
+                .into());
+            }
+            membership.address
+        }
+        None => named.unwrap_or_else(|| context.home.join("authority")),
+    };
+    let authority = open_or_found(context, &address)?;
+    let mut enrolling = match Enrolling::resume(home)? {
+        Some(enrolling) => {
+            home.ensure_identity(plan.key_type, clock.now(), &mut rng)?;
+            enrolling
+        }
+        None => Enrolling::begin(home, &address, &authority, plan.key_type, clock, &mut rng)?,
+    };
+    let sheet = write_down(context, enrolling.membership(), enrolling.has_code(), plan)?;
+    if let Some(code) = sheet.filter(|_| !enrolling.has_code()) {
+        enrolling.settle_code(home, &code, clock, &mut rng)?;
+    }
+    enrolling.finish(home, &authority)?;
+    say_where(context, &address, plan);
+    Ok(())
+}
+
+/// Opens the authority in a folder, or founds one where there is none.
+fn open_or_found(context: &Context, folder: &Path) -> anyhow::Result<Session<'static>> {
+    let open = || Service::open(folder, Arc::clone(&context.clock), context.rng());
+    let reached = |service: Service| Arc::new(service).into_session(Caller::Operator);
+    let failed = || format!("cannot use the authority in `{}`", folder.display());
+    match open() {
+        Ok(service) => return Ok(reached(service)),
+        Err(OpenError::NotFound { .. }) => {}
+        Err(error) => return Err(Unavailable::from(error)).with_context(failed),
+    }
+    let clock = Arc::clone(&context.clock);
+    match Service::found(folder, Policy::code_alone(), clock, context.rng()) {
+        Ok(service) => Ok(reached(service)),
+        // Another command may have been first.
+        Err(FoundError::Taken { folder: taken }) => match open() {
+            Ok(service) => Ok(reached(service)),
+            Err(_) => Err(FoundError::Taken { folder: taken }.into()),
+        },
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Writes the code down where its owner finds it: on the sheet, then alone if that was asked for.
+///
+/// A sheet that a killed command wrote for this very home is taken as it is, and with it its code.
+fn write_down(
+    context: &Context,
+    membership: &Membership,
+    settled: bool,
+    plan: &Plan,
+) -> anyhow::Result<Option<RecoveryCode>> {
+    let mut rng = context.rng();
+    let path = sheet_path(context, plan);
+    let code = match sheet_of(&path, membership) {
+        Some(sheet) => sheet.code,
+        None if settled => return Ok(None),
+        None => {
+            let sheet = Sheet {
+                address: membership.address.clone(),
+                authority: membership.about.authority(),
+                owner: membership.owner,
+                code: RecoveryCode::generate(&mut rng),
+            };
+            let text = sheet.to_text(context.clock.now());
+            write_new(&path, text.as_bytes(), 0o600, &mut rng)
+                .context("cannot write the recovery sheet")?;
+            sheet.code
+        }
+    };
+    if let Some(path) = &plan.code_file {
+        let text = Zeroizing::new(format!("{}\n", *code.to_text()));
+        let found = std::fs::read(path).map(Zeroizing::new);
+        if !found.is_ok_and(|found| **found == *text.as_bytes()) {
+            write_new(path, text.as_bytes(), 0o600, &mut rng)
+                .context("cannot write the recovery code")?;
+        }
+    }
+    Ok(Some(code))
+}
+
+/// Reads the sheet that is there, if it is this home's.
+fn sheet_of(path: &Path, membership: &Membership) -> Option<Sheet> {
+    let sheet = prompt::read_sheet(path).ok()?;
+    let ours = sheet.authority == membership.about.authority() && sheet.owner == membership.owner;
+    ours.then_some(sheet)
+}
+
+fn sheet_path(context: &Context, plan: &Plan) -> PathBuf {
+    let home = || prompt::sheet_path(&context.home);
+    plan.sheet.clone().unwrap_or_else(home)
+}
+
+fn say_where(context: &Context, address: &Path, plan: &Plan) {
+    let near = same_disk(&context.home, address).unwrap_or(true);
+    context.say(format_args!("home:      {}", shown(&context.home)));
+    context.say(format_args!("authority: {}", shown(address)));
+    let sheet = sheet_path(context, plan);
+    context.say(format_args!("sheet:     {}", shown(&sheet)));
+    context.say(
+        "Print the recovery sheet, or move it to another place: with it you get your keys back, and so does whoever\n\
+         has it and the authority's folder. Whoever can read these folders can open every file, whatever the policy.",
+    );
+    if near {
+        context.say(
+            "The spare is on the same disk as your key: not protected against losing the disk. `strongroom init\n\
+             --authority DIR` puts it on another one, in a new home.",
+        );
+    }
+}

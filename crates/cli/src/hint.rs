@@ -1,0 +1,236 @@
+//! What may help after a failure: one sentence, found by what the error is and never by what it says.
+
+use std::error::Error;
+use std::io;
+
+use strongroom_agefile::identity::ParseIdentityError;
+use strongroom_agefile::recipient::{MixedRecipients, ParseRecipientError};
+use strongroom_agefile::{UnwrapError, UnwrapStanzaError};
+use strongroom_authority::FoundError;
+use strongroom_client::ConnectError;
+use strongroom_client::connection::ExchangeError;
+use strongroom_client::encrypt::EncryptError;
+use strongroom_client::file::output::{CommitError, CreateError};
+use strongroom_client::home::{HomeError, KeysError};
+use strongroom_client::recover::RecoverError;
+use strongroom_client::rewrap::RewrapError;
+use strongroom_client::sheet::SheetError;
+use strongroom_client::spare::DepositError;
+use strongroom_protocol::code::CodeError;
+use strongroom_protocol::{Refusal, Unavailable};
+
+use crate::causes::causes;
+use crate::command::decrypt::{Interrupted, NoName, WrongPassphrase};
+use crate::command::encrypt::{OntoTerminal, OtherKeyType};
+use crate::command::sheet::{OtherCode, OtherSheet};
+use crate::founding::{Finished, OtherAddress};
+use crate::prompt::NobodyToAsk;
+
+/// Finds what may help: the first of an error's causes that something is known of.
+pub(crate) fn of(error: &(dyn Error + 'static)) -> Option<String> {
+    let causes = causes(error);
+    let unavailable = causes
+        .iter()
+        .find_map(|cause| cause.downcast_ref::<Unavailable>());
+    unavailable
+        .and_then(|unavailable| unavailable.hint.clone())
+        .or_else(|| causes.into_iter().find_map(of_cause).map(str::to_owned))
+}
+
+fn of_cause(cause: &(dyn Error + 'static)) -> Option<&'static str> {
+    of_command(cause)
+        .or_else(|| of_home(cause))
+        .or_else(|| of_authority(cause))
+        .or_else(|| of_key(cause))
+        .or_else(|| of_file(cause))
+}
+
+/// The command's own refusals.
+fn of_command(cause: &(dyn Error + 'static)) -> Option<&'static str> {
+    macro_rules! hints {
+        ($($type:ty => $hint:literal,)+) => {
+            $(if cause.is::<$type>() {
+                return Some($hint);
+            })+
+        };
+    }
+    hints! {
+        Finished => "it needs no `init`; for a second home set STRONGROOM_HOME or `--home` to another folder",
+        Interrupted => "run `strongroom rewrap` on the file: it finishes what was interrupted",
+        NoName => "name it with `-o OUT`, or `-o -` for a pipe",
+        OntoTerminal => "name a file with `-o OUT`, or make it text with `-a`",
+        OtherAddress => "finish `init` without `--authority`, or begin another home with `--home`",
+        OtherCode => "test the newest sheet: an older one is of another home",
+        OtherKeyType => "leave out `--key-type`: it chooses the kind of key on the first use alone",
+        OtherSheet => "set STRONGROOM_HOME or `--home` to the home that the sheet was made for",
+        WrongPassphrase => "if STRONGROOM_PASSPHRASE is set, it was used",
+    }
+    match cause.downcast_ref()? {
+        NobodyToAsk::Code => {
+            Some("name a file with `--code-file`, or set STRONGROOM_RECOVERY_CODE")
+        }
+        NobodyToAsk::Passphrase => Some("set STRONGROOM_PASSPHRASE"),
+    }
+}
+
+fn of_home(cause: &(dyn Error + 'static)) -> Option<&'static str> {
+    if let Some(error) = cause.downcast_ref() {
+        return match error {
+            HomeError::NotFound { .. } => Some(
+                "name the folder with `--home` or STRONGROOM_HOME; `strongroom init` makes one, `recover --sheet` \
+                 rebuilds one that was lost, and `decrypt -i IDENTITY` needs none",
+            ),
+            HomeError::HalfDeleted { .. } => Some(
+                "put the folder back from a backup; or move it away and rebuild it with `recover --sheet`",
+            ),
+            HomeError::Damaged { .. } | HomeError::NotOurs { .. } => {
+                Some("put the folder back from a backup")
+            }
+            HomeError::NewerVersion { .. } => Some("use the newer Strongroom"),
+            _ => None,
+        };
+    }
+    if let Some(error) = cause.downcast_ref() {
+        return match error {
+            KeysError::IdentityMissing { .. } | KeysError::DeviceMissing { .. } => Some(
+                "put it back if you have it; otherwise `strongroom recover` makes a new key and gets your files back",
+            ),
+            KeysError::Sealed { .. } => Some("if STRONGROOM_PASSPHRASE is set, it was used"),
+            _ => None,
+        };
+    }
+    if let Some(ConnectError::NoAuthority) = cause.downcast_ref() {
+        return Some("`strongroom init` finishes what was begun here");
+    }
+    match cause.downcast_ref()? {
+        DepositError::NotEnrolled => Some("`strongroom init` finishes what was begun here"),
+        DepositError::NotKept { .. } => Some("nothing was encrypted; try again"),
+        _ => None,
+    }
+}
+
+fn of_authority(cause: &(dyn Error + 'static)) -> Option<&'static str> {
+    if let Some(error) = cause.downcast_ref() {
+        return match error {
+            ExchangeError::OtherAuthority { .. } => Some(
+                "see that the authority's folder is the one on your recovery sheet: nothing was sent to this one",
+            ),
+            ExchangeError::LogShrunk { .. } => Some(
+                "was the authority's folder put back from an old backup? Deposits made since are missing in it",
+            ),
+            ExchangeError::LogForked { .. } | ExchangeError::Checkpoint { .. } => {
+                Some("do not trust this authority's folder: put it back from a backup")
+            }
+            _ => None,
+        };
+    }
+    if let Some(error) = cause.downcast_ref() {
+        return match error {
+            RecoverError::WrongCode => Some(
+                "see that it is the newest sheet; `strongroom sheet test` checks one, as often as you like",
+            ),
+            RecoverError::Nothing => Some("see that the home and the authority are the right ones"),
+            _ => None,
+        };
+    }
+    if let Some(error) = cause.downcast_ref() {
+        return match error {
+            FoundError::NoParent { .. } => {
+                Some("if it is on another disk, see that the disk is there")
+            }
+            FoundError::Taken { .. } => Some("name a folder that is empty, or not there yet"),
+            _ => None,
+        };
+    }
+    match cause.downcast_ref()? {
+        Refusal::Holdings => Some(
+            "the authority has no such deposit of yours: `strongroom recover --all` asks for all it has",
+        ),
+        Refusal::Author => {
+            Some("this device is not one of the owner's: `strongroom recover --all` makes it one")
+        }
+        Refusal::Expiry => Some("see that this machine's clock is right"),
+        _ => None,
+    }
+}
+
+fn of_key(cause: &(dyn Error + 'static)) -> Option<&'static str> {
+    if let Some(error) = cause.downcast_ref() {
+        return match error {
+            UnwrapError::NoMatch => Some(
+                "name the right key with `-i`; if yours was lost, `strongroom recover` gets the file back",
+            ),
+            UnwrapError::Altered => Some(
+                "`strongroom recover -o OUT` writes a file with a sound header, if the payload opens",
+            ),
+            _ => None,
+        };
+    }
+    if let Some(error) = cause.downcast_ref() {
+        return match error {
+            RewrapError::Altered => {
+                Some("`-o OUT` writes a new file with a sound header, and leaves this one as it is")
+            }
+            RewrapError::NoKey { .. } => Some(
+                "name an older key with `rewrap -i`, or get all of yours back with `strongroom recover --all`",
+            ),
+            RewrapError::Passphrase => Some("decrypt it with its passphrase"),
+            _ => None,
+        };
+    }
+    if let Some(UnwrapStanzaError::WorkFactor { .. }) = cause.downcast_ref() {
+        return Some("whoever made it asked for more work than is safe to do for a stranger");
+    }
+    if let Some(ParseIdentityError::Recipient) = cause.downcast_ref() {
+        return Some("`-i` takes the file with the secret key, `-r` the public key");
+    }
+    if let Some(ParseRecipientError::SecretKey) = cause.downcast_ref() {
+        return Some(
+            "`-r` takes a public key. That secret key may now be in your shell's history: make another",
+        );
+    }
+    if cause.is::<MixedRecipients>() {
+        return Some(
+            "a post-quantum file is as weak as its weakest key: name recipients of one kind, or make a home with \
+             `strongroom init --key-type x25519`",
+        );
+    }
+    match cause.downcast_ref()? {
+        CodeError::Character { .. } | CodeError::Checksum | CodeError::Length { .. } => Some(
+            "it is eight groups of four, as on the sheet; capitals, spaces and dashes do not matter",
+        ),
+        _ => None,
+    }
+}
+
+fn of_file(cause: &(dyn Error + 'static)) -> Option<&'static str> {
+    const FORCE: &str =
+        "`--force` replaces it, where the command takes that; or name another with `-o`";
+
+    if let Some(error) = cause.downcast_ref() {
+        return match error {
+            CreateError::Exists { .. } => Some(FORCE),
+            CreateError::NotWritable { .. } => Some("write to another folder with `-o OUT`"),
+            CreateError::FolderMissing { .. } => Some("make the folder first"),
+            _ => None,
+        };
+    }
+    if let Some(CommitError::Exists { .. }) = cause.downcast_ref() {
+        return Some(FORCE);
+    }
+    if let Some(EncryptError::OntoItself { .. }) = cause.downcast_ref() {
+        return Some("name another file with `-o OUT`");
+    }
+    if let Some(SheetError::Missing { .. }) = cause.downcast_ref() {
+        return Some(
+            "a sheet has four lines: the code, the authority's folder and id, the owner's id",
+        );
+    }
+    match cause.downcast_ref::<io::Error>()?.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Some("make room on that disk, or write to another with `-o OUT`")
+        }
+        io::ErrorKind::ReadOnlyFilesystem => Some("write to another folder with `-o OUT`"),
+        _ => None,
+    }
+}

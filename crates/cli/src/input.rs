@@ -1,0 +1,124 @@
+//! Which files are meant: those named, those in the folders named, and those in a list.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::Args;
+use walkdir::{DirEntry, WalkDir};
+
+use crate::stream;
+
+#[derive(Args)]
+pub(crate) struct Paths {
+    /// Files, and folders, which are walked; `-` is a pipe where one file is taken.
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Read more paths from FILE, one a line; from a pipe if it is `-`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) files_from: Option<PathBuf>,
+}
+
+/// A file that is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Input {
+    pub(crate) path: PathBuf,
+    /// Whether it was named, and not found in a folder.
+    pub(crate) named: bool,
+}
+
+impl Paths {
+    /// Tells whether nothing was named at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.paths.is_empty() && self.files_from.is_none()
+    }
+
+    /// Returns the files, in the order they were named; those of a folder by name. Links in a folder are not followed.
+    pub(crate) fn files(&self) -> anyhow::Result<Vec<Input>> {
+        let mut named = self.paths.clone();
+        if let Some(list) = &self.files_from {
+            named.extend(read_list(list)?);
+        }
+        let mut files = Vec::new();
+        for path in named {
+            if !stream::is_pipe(&path) && path.is_dir() {
+                walk(&path, &mut files)?;
+            } else {
+                files.push(Input { path, named: true });
+            }
+        }
+        Ok(files)
+    }
+}
+
+fn walk(folder: &Path, files: &mut Vec<Input>) -> anyhow::Result<()> {
+    let entries = WalkDir::new(folder).sort_by_file_name();
+    for entry in entries
+        .into_iter()
+        .filter_entry(|entry| !is_leftover(entry))
+    {
+        let entry =
+            entry.with_context(|| format!("cannot read the folder `{}`", folder.display()))?;
+        if entry.file_type().is_file() {
+            files.push(Input {
+                path: entry.into_path(),
+                named: false,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Tells whether this is a file that is being written, or was when a command was killed.
+fn is_leftover(entry: &DirEntry) -> bool {
+    let name = entry.file_name().to_string_lossy();
+    name.starts_with(".strongroom-") && name.ends_with(".tmp")
+}
+
+fn read_list(list: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let failed = || format!("cannot read the list `{}`", list.display());
+    let mut bytes = Vec::new();
+    let file = if stream::is_pipe(list) {
+        stream::input()
+    } else {
+        File::open(list)
+    };
+    file.and_then(|mut file| file.read_to_end(&mut bytes))
+        .with_context(failed)?;
+    let lines = bytes.split(|byte| *byte == b'\n');
+    Ok(lines
+        .filter(|line| !line.is_empty())
+        .map(|line| PathBuf::from(OsString::from_vec(line.to_vec())))
+        .collect())
+}
+
+/// Adds `.age` to a file's name.
+pub(crate) fn with_age(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".age");
+    PathBuf::from(name)
+}
+
+/// Tells whether a file's name ends in `.age`.
+pub(crate) fn is_age_name(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "age")
+}
+
+/// Takes away what a killed command left in the folders of these files. What can't be taken away stays.
+pub(crate) fn remove_leftovers<'p>(paths: impl IntoIterator<Item = &'p Path>) {
+    let mut last = None;
+    for path in paths {
+        let folder = match path.parent() {
+            Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
+            Some(folder) => folder,
+            None => continue,
+        };
+        if last != Some(folder) {
+            let _: io::Result<usize> = strongroom_client::file::output::remove_leftovers(folder);
+            last = Some(folder);
+        }
+    }
+}

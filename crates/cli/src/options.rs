@@ -1,0 +1,70 @@
+//! The options, as they are typed. What they mean is in `command`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use strongroom_agefile::KeyType;
+
+use crate::command::{decrypt, encrypt, init, keygen, list, log, recover, rewrap, sheet, status};
+
+/// Keeps a spare of every key you encrypt with.
+///
+/// Files are encrypted as age does. A spare of each file's key is with a backup authority before the file is there;
+/// when your own key is lost, `recover` brings the spare back.
+#[derive(Parser)]
+#[command(name = "strongroom", version, max_term_width = 100)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Args)]
+pub(crate) struct Global {
+    /// The folder with your key and receipts [default: `strongroom` in your data folder].
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "STRONGROOM_HOME",
+        hide_env_values = true
+    )]
+    pub(crate) home: Option<PathBuf>,
+    /// Say only what failed, and what was asked for.
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    Encrypt(encrypt::Arguments),
+    Decrypt(decrypt::Arguments),
+    Status(status::Arguments),
+    Recover(recover::Arguments),
+    Rewrap(rewrap::Arguments),
+    List(list::Arguments),
+    Init(init::Arguments),
+    Sheet(sheet::Arguments),
+    Log(log::Arguments),
+    Keygen(keygen::Arguments),
+}
+
+/// The kinds of key, by the words for them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KeyTypeName {
+    /// Post-quantum: age 1.3 and later open what is encrypted to it.
+    #[default]
+    Hybrid,
+    /// Classic: every age program opens what is encrypted to it.
+    X25519,
+}
+
+impl From<KeyTypeName> for KeyType {
+    fn from(name: KeyTypeName) -> Self {
+        match name {
+            KeyTypeName::Hybrid => Self::Hybrid,
+            KeyTypeName::X25519 => Self::X25519,
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Where secrets come from: a file or a variable that was named, or else somebody who is asked at the terminal.
+//! Never from the command's arguments, which others can read.
+
+use std::fs::File;
+use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use strongroom_agefile::Passphrase;
+use strongroom_protocol::code::RecoveryCode;
+use zeroize::Zeroizing;
+
+const CODE_VARIABLE: &str = "STRONGROOM_RECOVERY_CODE";
+const PASSPHRASE_VARIABLE: &str = "STRONGROOM_PASSPHRASE";
+
+/// The length in bytes of the longest file with a code that is read.
+const CODE_FILE_BYTES_MAX: u64 = 4096;
+
+/// There is nobody to ask.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NobodyToAsk {
+    #[error("the recovery code is needed, and there is no terminal to ask for it")]
+    Code,
+    #[error("the passphrase is needed, and there is no terminal to ask for it")]
+    Passphrase,
+}
+
+/// Returns the recovery code: from `file`, from the variable, or by asking.
+pub(crate) fn recovery_code(file: Option<&Path>) -> anyhow::Result<RecoveryCode> {
+    let text = match (file, variable(CODE_VARIABLE)) {
+        (Some(file), _) => code_file(file)?,
+        (None, Some(text)) => text,
+        (None, None) if can_ask_secretly() => ask("Recovery code: ")?,
+        (None, None) => return Err(NobodyToAsk::Code.into()),
+    };
+    Ok(RecoveryCode::parse(text.trim())?)
+}
+
+/// Returns the passphrase that opens `what`: from the variable, or by asking.
+pub(crate) fn passphrase(what: &str) -> io::Result<Passphrase> {
+    let text = match variable(PASSPHRASE_VARIABLE) {
+        Some(text) => text,
+        None if can_ask_secretly() => ask(&format!("Passphrase for {what}: "))?,
+        None => return Err(io::Error::other(NobodyToAsk::Passphrase)),
+    };
+    Passphrase::new(text).map_err(io::Error::other)
+}
+
+/// Asks for the passphrase of an identity file.
+pub(crate) fn identity_passphrase(path: &Path) -> io::Result<Passphrase> {
+    passphrase(&crate::terminal::shown(path))
+}
+
+/// Returns a new passphrase: from the variable, or by asking twice.
+pub(crate) fn new_passphrase() -> anyhow::Result<Passphrase> {
+    let text = match variable(PASSPHRASE_VARIABLE) {
+        Some(text) => text,
+        None if can_ask_secretly() => {
+            let text = ask("New passphrase: ")?;
+            anyhow::ensure!(
+                *ask("The same again: ")? == *text,
+                "the two passphrases differ"
+            );
+            text
+        }
+        None => return Err(NobodyToAsk::Passphrase.into()),
+    };
+    Ok(Passphrase::new(text)?)
+}
+
+/// Asks a question at the terminal and returns the answer, which may be empty.
+pub(crate) fn question(text: &str) -> io::Result<String> {
+    let mut stderr = io::stderr().lock();
+    write!(stderr, "{text}")?;
+    stderr.flush()?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(answer.trim().to_owned())
+}
+
+fn variable(name: &str) -> Option<Zeroizing<String>> {
+    let text = Zeroizing::new(std::env::var(name).ok()?);
+    (!text.is_empty()).then_some(text)
+}
+
+fn code_file(path: &Path) -> anyhow::Result<Zeroizing<String>> {
+    let failed = || format!("cannot read the recovery code from `{}`", path.display());
+    let mut text = Zeroizing::new(String::with_capacity(128));
+    File::open(path)
+        .with_context(failed)?
+        .take(CODE_FILE_BYTES_MAX)
+        .read_to_string(&mut text)
+        .with_context(failed)?;
+    Ok(text)
+}
+
+/// Tells whether there is a person at a terminal: the prompt itself goes to the terminal, past pipes.
+fn can_ask_secretly() -> bool {
+    io::stdin().is_terminal() || io::stderr().is_terminal()
+}
+
+fn ask(prompt: &str) -> io::Result<Zeroizing<String>> {
+    rpassword::prompt_password(prompt).map(Zeroizing::new)
+}
+
+/// Reads a recovery sheet, from a file or from standard input.
+pub(crate) fn read_sheet(path: &Path) -> anyhow::Result<strongroom_client::sheet::Sheet> {
+    use strongroom_client::sheet::Sheet;
+
+    let failed = || format!("cannot read the recovery sheet `{}`", path.display());
+    let file = if crate::stream::is_pipe(path) {
+        crate::stream::input()
+    } else {
+        File::open(path)
+    };
+    let mut text = Zeroizing::new(String::with_capacity(8192));
+    file.with_context(failed)?
+        .take(Sheet::BYTES_MAX)
+        .read_to_string(&mut text)
+        .with_context(failed)?;
+    Sheet::parse(&text).with_context(failed)
+}
+
+/// Returns where a home's recovery sheet is put, unless its owner says otherwise.
+pub(crate) fn sheet_path(home: &Path) -> PathBuf {
+    home.join("recovery-sheet.txt")
+}
