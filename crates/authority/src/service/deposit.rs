@@ -58,6 +58,7 @@ impl Service {
         Ok(Ok(Outcome::Deposited(states)))
     }
 
+    /// Returns a deposit statement, for those who may see its owner's deposits.
     pub(super) fn deposit_statement(
         &self,
         caller: Caller,
@@ -87,24 +88,6 @@ impl Service {
                 return Err(QueryError::NotFound);
             }
             Ok(self.listing(store, owner, after)?)
-        })
-    }
-
-    /// Returns a deposit statement, for those who may see its owner's deposits.
-    pub(super) fn deposit_statement(
-        &self,
-        caller: Caller,
-        id: StatementId,
-    ) -> Result<SignedStatement, QueryError> {
-        self.store.read(|store| {
-            let index = log::find(store, id)?.ok_or(QueryError::NotFound)?;
-            let statement = self.log.entry(store, index)?.into_statement();
-            match statement.statement() {
-                Statement::Deposit(deposit) if caller.speaks_for(store, deposit.owner())? => {
-                    Ok(statement)
-                }
-                _ => Err(QueryError::NotFound),
-            }
         })
     }
 
