@@ -233,6 +233,10 @@ impl Authority for HostileAuthority {
         self.inner()?.receipt(statement)
     }
 
+    fn statement(&self, statement: StatementId) -> Result<SignedStatement, QueryError> {
+        self.inner()?.statement(statement)
+    }
+
     fn deposits(
         &self,
         owner: OwnerId,
