@@ -3,6 +3,8 @@
 
 pub(crate) mod key_file;
 
+use std::collections::BTreeMap;
+
 use rand_core::CryptoRng;
 use strongroom_protocol::id::{AuthorityId, Digest, Serial};
 use strongroom_protocol::policy::Approved;
@@ -79,17 +81,16 @@ impl Custodian {
         );
         let mut keys = Vec::with_capacity(kept.len());
         let mut withheld = Vec::new();
-        // A statement's keys lie side by side when they were deposited in order: one opening serves them all.
-        let mut last = None;
+        // A page is in the order of serials, and its keys came in few statements or in many: each is opened once.
+        let mut openings = BTreeMap::new();
         for Kept { deposit, key } in kept {
             let label = key.label;
             let encapsulation = deposit.encapsulation();
-            if last.as_ref().is_none_or(|(of, _)| *of != encapsulation) {
-                let opening = self.wrap_key.open_deposits(self.authority, encapsulation);
-                last = Some((encapsulation, opening));
-            }
-            let opened = match &last {
-                Some((_, Ok(opening))) if is_asked_for(approved, self.authority, key) => {
+            let opening = openings
+                .entry(encapsulation.digest())
+                .or_insert_with(|| self.wrap_key.open_deposits(self.authority, encapsulation));
+            let opened = match opening {
+                Ok(opening) if is_asked_for(approved, self.authority, key) => {
                     key.open(opening).ok()
                 }
                 _ => None,

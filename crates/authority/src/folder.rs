@@ -263,7 +263,8 @@ impl OpenError {
 
     fn retry(&self) -> bool {
         match self {
-            Self::Io { .. } | Self::NotFound { .. } => true,
+            Self::Io { source, .. } => source.kind() != io::ErrorKind::PermissionDenied,
+            Self::NotFound { .. } => true,
             Self::Store { source, .. } => source.retry(),
             Self::Keys { .. }
             | Self::KeysMissing { .. }

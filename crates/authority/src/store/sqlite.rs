@@ -197,7 +197,10 @@ impl From<rusqlite::Error> for StoreError {
             }
             Some(ErrorCode::DiskFull) => Self::Full,
             Some(ErrorCode::NotADatabase) => Self::NotOurs,
-            Some(ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => Self::ReadOnly,
+            // The file is there: what can't be opened is the `-wal` or `-shm` beside it.
+            Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
+                Self::ReadOnly
+            }
             _ => Self::Failed(error.into()),
         }
     }

@@ -111,27 +111,22 @@ fn false_releases_verify_and_open_to_nothing() {
         let page = scene.hostile(trick.clone()).release(id, 0).unwrap();
         page.receipt.verify(&page.release, &log_key).unwrap();
         let release = page.release();
-        match trick {
-            Trick::ReleaseForOtherRequest => assert_ne!(release.request(), request),
-            Trick::ReleaseWrongCommitment => {
-                let opened = scene.asked.open(&about, &page);
-                assert!(opened.keys().eq(scene.owner.keys.keys()));
-                assert_ne!(opened, scene.owner.keys);
-            }
-            Trick::Withheld => assert_eq!(release.withheld().len(), 3),
-            Trick::ReleaseToOtherKey | Trick::ReleaseWrongKey | _ => {
-                let key = &scene.asked.release_key;
-                let opening = key
-                    .open_release(
-                        about.authority(),
-                        request,
-                        release.decision(),
-                        release.encapsulation().unwrap(),
-                    )
-                    .unwrap();
-                for key in release.keys() {
-                    assert!(key.open(&opening).is_err());
-                }
+        if matches!(trick, Trick::ReleaseForOtherRequest) {
+            assert_ne!(release.request(), request);
+        } else if matches!(trick, Trick::ReleaseWrongCommitment) {
+            let opened = scene.asked.open(&about, &page);
+            assert!(opened.keys().eq(scene.owner.keys.keys()));
+            assert_ne!(opened, scene.owner.keys);
+        } else if matches!(trick, Trick::Withheld) {
+            assert_eq!(release.withheld().len(), 3);
+        } else {
+            let key = &scene.asked.release_key;
+            let decision = release.decision();
+            let encapsulation = release.encapsulation().unwrap();
+            let opening = key.open_release(about.authority(), request, decision, encapsulation);
+            let opening = opening.unwrap();
+            for key in release.keys() {
+                assert!(key.open(&opening).is_err());
             }
         }
     }

@@ -3,7 +3,7 @@
 use strongroom_protocol::keys::SigningKey;
 use strongroom_protocol::policy::{Policy, Reason, Rule};
 use strongroom_protocol::receipt::DepositState;
-use strongroom_protocol::statement::{EvidenceKind, Scope, Statement, Verdict};
+use strongroom_protocol::statement::{EvidenceKind, Scope, SignedStatement, Statement, Verdict};
 use strongroom_protocol::{Authority, QueryError, ReleaseError, RequestState};
 
 use super::{Subject, assert_refused};
@@ -39,7 +39,8 @@ fn what_was_deposited_comes_back(subject: &Subject) {
     let authority = subject.operator();
     let about = subject.about();
     let mut owner = Owner::enrolled(&*authority, 1);
-    submit(&*authority, &owner.deposit(3));
+    let deposit = owner.deposit(3);
+    submit(&*authority, &deposit);
     let wanted: Vec<_> = owner.keys.keys().copied().take(2).collect();
     let asked = owner.ask(Scope::of(wanted.clone()).unwrap(), subject.now());
     submit(&*authority, &asked.statement);
@@ -89,6 +90,12 @@ fn what_was_deposited_comes_back(subject: &Subject) {
     owner.device = SigningKey::from_seed(asked.device.expose_seed());
     let deposited = submit(&*authority, &owner.deposit(1));
     assert_eq!(deposited.states(), [DepositState::Verified]);
+    // What the old device deposited, signed again by the new one, is another statement under used serials.
+    let Statement::Deposit(old) = deposit.statement().clone() else {
+        panic!("a deposit");
+    };
+    let resigned = submit(&*authority, &SignedStatement::sign(old, &owner.device));
+    assert_eq!(resigned.states(), [DepositState::Conflict; 3]);
     let own = subject.device(asked.device.verifying_key());
     assert_eq!(own.deposits(owner.id, None).unwrap().items.len(), 4);
 }

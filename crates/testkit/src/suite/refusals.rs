@@ -27,7 +27,7 @@ pub(super) fn all(found: &mut dyn FnMut(Policy) -> Subject) {
     a_request_is_for_what_is_there(&subject());
     a_missing_owner_and_a_missing_serial_are_answered_alike(&subject());
     evidence_and_vetoes_are_by_those_who_may(&subject());
-    a_request_signed_anew_is_refused(&subject());
+    a_request_signed_again_is_the_same_request(&subject());
 }
 
 fn only_an_owners_devices_deposit(subject: &Subject) {
@@ -248,7 +248,7 @@ fn evidence_and_vetoes_are_by_those_who_may(subject: &Subject) {
     assert_refused!(authority.submit(&veto), Ended);
 }
 
-fn a_request_signed_anew_is_refused(subject: &Subject) {
+fn a_request_signed_again_is_the_same_request(subject: &Subject) {
     let authority = subject.operator();
     let mut owner = Owner::enrolled(&*authority, 1);
     submit(&*authority, &owner.deposit(1));

@@ -5,7 +5,9 @@ use strongroom_protocol::keys::SigningKey;
 use strongroom_protocol::policy::Policy;
 use strongroom_protocol::receipt::{DepositState, Outcome};
 use strongroom_protocol::session_key::{BlindedKey, SessionKey};
-use strongroom_protocol::statement::{DepositLabel, Particulars, SealedKey, Statement};
+use strongroom_protocol::statement::{
+    DepositLabel, Particulars, SealedKey, SignedStatement, Statement,
+};
 use strongroom_protocol::{Authority, Deposited, QueryError};
 
 use super::Subject;
@@ -19,6 +21,7 @@ pub(super) fn all(found: &mut dyn FnMut(Policy) -> Subject) {
     a_key_that_disagrees_with_its_commitment_costs_itself_alone(&subject());
     a_used_serial_is_a_conflict_and_overwrites_nothing(&subject());
     serials_of_different_owners_do_not_meet(&subject());
+    a_deposit_relabelled_for_another_owner_does_not_open(&subject());
     deposits_are_listed_for_their_owner_alone(&subject());
     a_listing_comes_in_pages(&subject());
 }
@@ -146,12 +149,12 @@ fn a_used_serial_is_a_conflict_and_overwrites_nothing(subject: &Subject) {
     let states = submit(&*authority, &second).states().to_vec();
     let conflict = DepositState::Conflict;
     assert_eq!(states, [conflict, DepositState::Verified, conflict]);
-    // Signed again by another of the owner's keys, the same deposits are a statement of its own: of conflicts.
+    // The same deposits signed by somebody else are nobody's.
     let Statement::Deposit(deposit) = first.statement().clone() else {
         panic!("a deposit");
     };
     let stranger = SigningKey::generate(&mut owner.rng);
-    let resigned = strongroom_protocol::statement::SignedStatement::sign(deposit, &stranger);
+    let resigned = SignedStatement::sign(deposit, &stranger);
     super::assert_refused!(authority.submit(&resigned), Author);
     let after = list(&*authority, &owner);
     assert_eq!(after.len(), 3);
@@ -177,6 +180,36 @@ fn serials_of_different_owners_do_not_meet(subject: &Subject) {
     let draft = other.draft_under(serial, &[8; 16]);
     let deposited = submit(&*authority, &other.deposit_of(&[draft]));
     assert_eq!(deposited.states(), [DepositState::Verified]);
+}
+
+fn a_deposit_relabelled_for_another_owner_does_not_open(subject: &Subject) {
+    let authority = subject.operator();
+    let about = subject.about();
+    let mut victim = Owner::enrolled(&*authority, 1);
+    let thief = Owner::enrolled(&*authority, 2);
+    let stolen = victim.deposit(2);
+    submit(&*authority, &stolen);
+    let Statement::Deposit(stolen) = stolen.statement() else {
+        panic!("a deposit");
+    };
+    let mut keys = stolen.keys().to_vec();
+    for key in &mut keys {
+        key.label.owner = thief.id;
+    }
+    let forged = Forged {
+        authority: about.authority(),
+        owner: thief.id,
+        wrap_key: stolen.wrap_key(),
+        encapsulation: stolen.encapsulation().clone(),
+        keys,
+    };
+    let statement = forge_deposit(forged, &thief.device);
+    let states = submit(&*authority, &statement).states().to_vec();
+    assert_eq!(states, [DepositState::Mismatch; 2]);
+    assert!(list(&*authority, &thief).is_empty());
+    // Under its own label it is not the thief's to deposit.
+    let copied = SignedStatement::sign(stolen.clone(), &thief.device);
+    super::assert_refused!(authority.submit(&copied), Author);
 }
 
 fn deposits_are_listed_for_their_owner_alone(subject: &Subject) {
