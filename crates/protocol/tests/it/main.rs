@@ -3,9 +3,11 @@
 
 mod cast;
 mod code;
+mod deposit;
 mod log;
 mod policy;
 mod rng;
 mod statement;
 mod vectors;
 mod wire;
+mod wrap;
