@@ -6,6 +6,7 @@ mod code;
 mod deposit;
 mod log;
 mod policy;
+mod recovery;
 mod rng;
 mod statement;
 mod vectors;
