@@ -6,6 +6,7 @@ mod code;
 mod deposit;
 mod log;
 mod policy;
+mod receipt;
 mod recovery;
 mod rng;
 mod statement;
