@@ -215,16 +215,29 @@ pub(crate) fn serial(number: usize) -> Serial {
 
 /// Reads a deposit out of a statement.
 pub(crate) fn deposit_in(statement: &SignedStatement) -> &Deposit {
-    match statement.statement() {
-        Statement::Deposit(deposit) => deposit,
-        other => panic!("{other:?}"),
-    }
+    let Statement::Deposit(deposit) = statement.statement() else {
+        panic!("{statement:?} is no deposit")
+    };
+    deposit
 }
 
 /// Reads a release out of a statement.
 pub(crate) fn release_in(statement: &SignedStatement) -> &Release {
-    match statement.statement() {
-        Statement::Release(release) => release,
-        other => panic!("{other:?}"),
+    let Statement::Release(release) = statement.statement() else {
+        panic!("{statement:?} is no release")
+    };
+    release
+}
+
+/// Who makes statements of a kind.
+pub(crate) fn author(cast: &Cast, kind: Kind) -> &SigningKey {
+    if matches!(kind, Kind::Found | Kind::Decision | Kind::Release) {
+        &cast.log_key
+    } else if kind == Kind::Request {
+        &cast.asking
+    } else if kind == Kind::Evidence {
+        &cast.code
+    } else {
+        &cast.device
     }
 }

@@ -548,7 +548,12 @@ fn with_sealed(key: &SealedKey, sealed: &[u8]) -> SealedKey {
 }
 
 /// What HKDF-SHA256 makes of `blinding[32] ‖ key`.
-fn hkdf_commitment(serial: &[u8], plaintext: &[u8], algorithm: u32, bits: u16) -> [u8; 32] {
+pub(crate) fn hkdf_commitment(
+    serial: &[u8],
+    plaintext: &[u8],
+    algorithm: u32,
+    bits: u16,
+) -> [u8; 32] {
     let salt = [serial, &plaintext[..32]].concat();
     let info = [
         &b"strongroom/commitment/v1"[..],

@@ -13,3 +13,4 @@ mod statement;
 mod vectors;
 mod wire;
 mod wrap;
+mod written;

@@ -251,11 +251,11 @@ fn a_receipt_cut_or_changed_anywhere_shows_nothing() {
     };
     assert!(shows(&text));
     for (place, character) in text.char_indices() {
-        assert!(!shows(&text[..place]), "cut at {place}");
+        assert!(!shows(text.get(..place).unwrap()), "cut at {place}");
         let other = if character == 'A' { 'B' } else { 'A' };
-        let rest = &text[place + character.len_utf8()..];
+        let rest = text.get(place + character.len_utf8()..).unwrap();
         assert!(
-            !shows(&format!("{}{other}{rest}", &text[..place])),
+            !shows(&format!("{}{other}{rest}", text.get(..place).unwrap())),
             "changed at {place}"
         );
     }
@@ -343,22 +343,22 @@ fn an_attestation_of_deposits_is_none_of_a_record() {
 
 /// How a receipt is made: honestly, unless something of it is changed. Entry 2 of a log of 5.
 #[derive(Clone)]
-struct Making<'m> {
-    attestation_key: &'m SigningKey,
-    checkpoint_key: &'m SigningKey,
-    authority: AuthorityId,
-    origin: AuthorityId,
-    statement: &'m SignedStatement,
-    id: StatementId,
-    kind: Kind,
-    outcome: Outcome,
-    time: Time,
-    salt: LeafSalt,
-    index: u64,
+pub(crate) struct Making<'m> {
+    pub(crate) attestation_key: &'m SigningKey,
+    pub(crate) checkpoint_key: &'m SigningKey,
+    pub(crate) authority: AuthorityId,
+    pub(crate) origin: AuthorityId,
+    pub(crate) statement: &'m SignedStatement,
+    pub(crate) id: StatementId,
+    pub(crate) kind: Kind,
+    pub(crate) outcome: Outcome,
+    pub(crate) time: Time,
+    pub(crate) salt: LeafSalt,
+    pub(crate) index: u64,
 }
 
 impl<'m> Making<'m> {
-    fn of(cast: &'m Cast, statement: &'m SignedStatement) -> Self {
+    pub(crate) fn of(cast: &'m Cast, statement: &'m SignedStatement) -> Self {
         Self {
             attestation_key: &cast.log_key,
             checkpoint_key: &cast.log_key,
@@ -378,7 +378,7 @@ impl<'m> Making<'m> {
         }
     }
 
-    fn attestation(&self) -> SignedAttestation {
+    pub(crate) fn attestation(&self) -> SignedAttestation {
         let attestation = Attestation {
             authority: self.authority,
             statement: self.id,
@@ -388,7 +388,7 @@ impl<'m> Making<'m> {
         SignedAttestation::sign(attestation, self.attestation_key)
     }
 
-    fn log(&self) -> (InclusionProof, SignedCheckpoint) {
+    pub(crate) fn log(&self) -> (InclusionProof, SignedCheckpoint) {
         let mut leaves: Vec<_> = (0..5_u8)
             .map(|number| NodeHash::of_leaf(&[number]))
             .collect();
@@ -402,11 +402,14 @@ impl<'m> Making<'m> {
         (proof, checkpoint.sign(self.checkpoint_key))
     }
 
-    fn receipt(&self) -> Receipt {
+    pub(crate) fn receipt(&self) -> Receipt {
         self.receipt_in(self.log())
     }
 
-    fn receipt_in(&self, (proof, checkpoint): (InclusionProof, SignedCheckpoint)) -> Receipt {
+    pub(crate) fn receipt_in(
+        &self,
+        (proof, checkpoint): (InclusionProof, SignedCheckpoint),
+    ) -> Receipt {
         Receipt::new(
             self.salt,
             &self.attestation(),

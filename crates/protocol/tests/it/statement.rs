@@ -3,7 +3,7 @@
 use strongroom_protocol::policy::{Policy, Rule};
 use strongroom_protocol::statement::{Kind, ParseStatementError, SignedStatement};
 
-use crate::cast::{Cast, NOW};
+use crate::cast::{Cast, NOW, author};
 use crate::wire::{Item, Parts, e, error_of, h, label_of};
 
 #[test]
@@ -106,12 +106,13 @@ fn a_signature_of_one_kind_is_none_of_another() {
 #[test]
 fn a_body_of_one_kind_is_none_of_another_even_when_it_is_signed_as_such() {
     let cast = Cast::new();
-    for signed in cast.every_kind() {
-        for other in cast.every_kind() {
+    let statements = cast.every_kind();
+    for signed in &statements {
+        for other in &statements {
             if other.kind() == signed.kind() {
                 continue;
             }
-            let parts = Parts::of(&signed);
+            let parts = Parts::of(signed);
             let forged = Parts::sign(other.kind(), &cast.device, parts.body, parts.carried);
             let error = SignedStatement::parse(&forged.to_bytes()).unwrap_err();
             let malformed = matches!(error, ParseStatementError::Malformed(_));
@@ -197,13 +198,13 @@ fn other_encodings_of_a_statement_are_refused() {
     // 85, 06 and 5820 begin it: the array, the kind, the author's 32 bytes.
     assert_eq!(bytes[..4], [0x85, 0x06, 0x58, 0x20]);
     let others = [
-        [&bytes[..], &[0]].concat(),                 // something behind
-        [&[0x98, 0x05], &bytes[1..]].concat(),       // a longer head of the array
-        [&[0x9f], &bytes[1..], &[0xff]].concat(),    // an array without a length
-        [&[0x85, 0x18, 0x06], &bytes[2..]].concat(), // a longer integer
+        [bytes, &[0]].concat(),                                  // something behind
+        [&[0x98, 0x05], &bytes[1..]].concat(),                   // a longer head of the array
+        [&[0x9f], &bytes[1..], &[0xff]].concat(),                // an array without a length
+        [&[0x85, 0x18, 0x06], &bytes[2..]].concat(),             // a longer integer
         [&[0x85, 0x06, 0x59, 0x00, 0x20], &bytes[4..]].concat(), // a longer length
-        [&[0xc1], bytes].concat(),                   // a tag
-        [&[0x86], &bytes[1..], &[0x40]].concat(),    // one item more
+        [&[0xc1], bytes].concat(),                               // a tag
+        [&[0x86], &bytes[1..], &[0x40]].concat(),                // one item more
     ];
     for other in others {
         assert!(error_of(&other).starts_with("malformed "), "{other:02x?}");
@@ -215,11 +216,7 @@ fn other_encodings_of_a_body_are_refused_though_they_are_signed() {
     let cast = Cast::new();
     for signed in cast.every_kind() {
         let Parts { body, carried, .. } = Parts::of(&signed);
-        let key = match signed.kind() {
-            Kind::Request => &cast.asking,
-            Kind::Enroll => &cast.device,
-            _ => &cast.log_key,
-        };
+        let key = author(&cast, signed.kind());
         let items = body[0] - 0x80;
         let others = [
             [&body[..], &[0]].concat(),
