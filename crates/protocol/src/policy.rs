@@ -28,7 +28,7 @@ pub struct Policy {
 pub struct Rule {
     /// What people call it.
     pub name: String,
-    /// The evidence it needs, all of it.
+    /// The evidence it needs, all of it. A rule that needs none is no rule: it would hand keys to whoever waits.
     pub evidence: Vec<EvidenceKind>,
     /// How long it waits after the request was recorded, in milliseconds.
     pub wait_millis: u64,
@@ -85,9 +85,14 @@ impl Canonical for Rule {
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
         reader.array(4, "rule")?;
+        let name = reader.short_text(256, "rule name")?;
+        let evidence: Vec<EvidenceKind> = reader.items(16, "rule evidence")?;
+        if evidence.is_empty() {
+            return Err(reader.malformed("rule evidence"));
+        }
         Ok(Self {
-            name: reader.short_text(256, "rule name")?,
-            evidence: reader.items(16, "rule evidence")?,
+            name,
+            evidence,
             wait_millis: reader.item()?,
             veto: match reader.uint("veto")? {
                 0 => false,
@@ -146,12 +151,14 @@ pub fn decide(case: &Case<'_>, now: Time) -> Ruling {
     if now >= deadline {
         return Ruling::Ended(Verdict::Lapsed, vec![Reason::Lapsed { at: deadline }]);
     }
-    if case.policy.rules.is_empty() {
+    let rules = case.policy.rules.iter();
+    let mut rules = rules.filter(|rule| !rule.evidence.is_empty()).peekable();
+    if rules.peek().is_none() {
         return Ruling::Ended(Verdict::Denied, vec![Reason::NoRule]);
     }
     let mut missing = Vec::new();
     let mut vetoed = Vec::new();
-    for rule in &case.policy.rules {
+    for rule in rules {
         match case.examine(rule, now) {
             Examined::Met(evidence) => {
                 return Ruling::Approved(Approved::new(case, rule, evidence, deadline));
@@ -220,7 +227,8 @@ impl Case<'_> {
         }
     }
 
-    /// Finds the first evidence of this kind, by whoever has to give it, for this very request.
+    /// Finds evidence of this kind, by whoever has to give it, for this very request: where there is more than one,
+    /// always the same, whatever their order.
     fn evidence(&self, kind: EvidenceKind) -> Option<StatementId> {
         let by = match kind {
             EvidenceKind::RecoveryCode => &self.owner.code_key,
@@ -229,16 +237,17 @@ impl Case<'_> {
         self.statements
             .iter()
             .filter(|signed| signed.author() == by)
-            .find(|signed| {
+            .filter(|signed| {
                 matches!(signed.statement(), Statement::Evidence(evidence)
                     if evidence.kind == kind
                         && evidence.request == request
                         && evidence.authority == self.request.authority)
             })
             .map(SignedStatement::id)
+            .min()
     }
 
-    /// Finds the device that vetoed: any of the owner's but the one that asks.
+    /// Finds the device that vetoed: any of the owner's but the one that asks; of several always the same.
     fn veto(&self) -> Option<VerifyingKey> {
         let request = self.request.digest();
         self.statements
@@ -248,9 +257,10 @@ impl Case<'_> {
                     if veto.request == request && veto.authority == self.request.authority)
             })
             .map(|signed| *signed.author())
-            .find(|author| {
+            .filter(|author| {
                 *author != self.request.device_key && self.owner.devices.contains(author)
             })
+            .min()
     }
 }
 

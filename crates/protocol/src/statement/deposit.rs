@@ -7,7 +7,7 @@ use crate::id::{AuthorityId, Digest, OwnerId, Serial};
 use crate::session_key::BlindedKey;
 use crate::wrap::{Encapsulation, PublicKey};
 
-use super::sealed::{Batch, DepositLabel, Particulars, SealedKey};
+use super::sealed::{Batch, DepositLabel, Particulars, SealedKey, all_differ};
 
 /// Session keys deposited with an authority, signed by one of their owner's devices.
 #[derive(Clone, Debug)]
@@ -30,11 +30,11 @@ impl Deposit {
     /// The most keys in one statement.
     pub const KEYS_MAX: usize = Batch::KEYS_MAX;
 
-    /// Seals 1 to [`Self::KEYS_MAX`] session keys to the authority's wrapping key.
+    /// Seals 1 to [`Self::KEYS_MAX`] session keys, each under a serial of its own, to the authority's wrapping key.
     ///
     /// # Errors
     ///
-    /// Says so when there are none, or too many.
+    /// Says so when there are none, or too many, or two of one serial.
     pub fn seal(
         authority: AuthorityId,
         wrap_key: &PublicKey,
@@ -43,6 +43,10 @@ impl Deposit {
         rng: &mut impl CryptoRng,
     ) -> Result<Self, WrongCount> {
         if drafts.is_empty() || drafts.len() > Self::KEYS_MAX {
+            return Err(WrongCount);
+        }
+        // Two of one serial would be sealed under one key and one nonce, which tells how they differ.
+        if !all_differ(drafts.iter().map(|draft| draft.serial)) {
             return Err(WrongCount);
         }
         let sealing = wrap_key.seal_deposits(authority, rng);
@@ -135,7 +139,10 @@ impl Deposit {
     }
 }
 
-/// No key at all, or more than one statement takes.
+/// No key at all, more than one statement takes, or two under one serial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a deposit statement takes 1 to {} session keys", Deposit::KEYS_MAX)]
+#[error(
+    "a deposit statement takes 1 to {} session keys, each under a serial of its own",
+    Deposit::KEYS_MAX
+)]
 pub struct WrongCount;

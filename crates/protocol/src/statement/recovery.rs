@@ -275,6 +275,18 @@ impl Decision {
     pub fn digest(&self) -> Digest {
         Digest::of(&[&encode(self)])
     }
+
+    fn read_sorted(
+        reader: &mut Reader<'_>,
+        what: &'static str,
+    ) -> Result<Vec<StatementId>, Malformed> {
+        let ids: Vec<StatementId> = reader.items(Self::STATEMENTS_MAX, what)?;
+        if ids.is_sorted_by(|one, next| one < next) {
+            Ok(ids)
+        } else {
+            Err(reader.malformed(what))
+        }
+    }
 }
 
 impl Canonical for Decision {
@@ -294,8 +306,8 @@ impl Canonical for Decision {
             authority: reader.item()?,
             request: reader.item()?,
             policy: reader.item()?,
-            evidence: reader.items(Self::STATEMENTS_MAX, "evidence")?,
-            approvals: reader.items(Self::STATEMENTS_MAX, "approvals")?,
+            evidence: Self::read_sorted(reader, "evidence")?,
+            approvals: Self::read_sorted(reader, "approvals")?,
             verdict: reader.item()?,
             not_after: reader.item()?,
         })

@@ -4,7 +4,7 @@ use crate::encoding::{Malformed, Reader, Writer};
 use crate::id::{AuthorityId, Digest, OwnerId, Serial};
 use crate::wrap::Encapsulation;
 
-use super::sealed::{Batch, SealedKey};
+use super::sealed::{Batch, SealedKey, all_differ};
 
 /// Session keys released on a decision, signed by the authority's log key.
 ///
@@ -30,7 +30,7 @@ impl Release {
     ///
     /// # Errors
     ///
-    /// Says so when there are more keys than a page holds, or one of another owner's.
+    /// Says so when there are more keys than a page holds, or one of another owner's, or one serial twice.
     pub fn new(
         origin: ReleaseOrigin,
         page: u64,
@@ -48,10 +48,7 @@ impl Release {
             .iter()
             .all(|key| key.label.authority == origin.authority && key.label.owner == origin.owner);
         let empty_batch = batch.as_ref().is_some_and(|batch| batch.keys.is_empty());
-        if !ours || empty_batch || keys.len() + withheld.len() > Self::KEYS_MAX {
-            return Err(WrongRelease);
-        }
-        Ok(Self {
+        let release = Self {
             request: origin.request,
             decision: origin.decision,
             page,
@@ -59,7 +56,19 @@ impl Release {
             batch,
             authority: origin.authority,
             owner: origin.owner,
-        })
+        };
+        if ours && !empty_batch && release.is_a_page() {
+            Ok(release)
+        } else {
+            Err(WrongRelease)
+        }
+    }
+
+    /// Tells whether it answers for at most as many deposits as a page has, and for each once.
+    fn is_a_page(&self) -> bool {
+        let released = self.keys().iter().map(|key| key.label.serial);
+        self.keys().len() + self.withheld.len() <= Self::KEYS_MAX
+            && all_differ(released.chain(self.withheld.iter().copied()))
     }
 
     /// Returns the authority that releases.
@@ -158,6 +167,9 @@ impl Release {
         if release.body() != body || release.carried() != carried {
             return Err(reader.malformed("release (not deterministic)"));
         }
+        if !release.is_a_page() {
+            return Err(reader.malformed("release (too much, or one serial twice)"));
+        }
         Ok(release)
     }
 }
@@ -175,7 +187,10 @@ pub struct ReleaseOrigin {
     pub decision: Digest,
 }
 
-/// More keys than a page holds, or one of another owner's.
+/// More keys than a page holds, one of another owner's, or one serial twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a release page takes up to {} keys of one owner", Release::KEYS_MAX)]
+#[error(
+    "a release page takes up to {} keys of one owner, each serial once",
+    Release::KEYS_MAX
+)]
 pub struct WrongRelease;

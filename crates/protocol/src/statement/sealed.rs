@@ -1,11 +1,11 @@
 //! A session key as it is sealed, for a deposit or a release: its label, what was said of it, its ciphertext.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::encoding::{Canonical, Malformed, Reader, Writer, encode};
 use crate::id::{AuthorityId, Digest, OwnerId, Serial};
-use crate::session_key::{Algorithm, BlindedKey, Commitment};
+use crate::session_key::{Algorithm, BlindedKey, Commitment, SessionKey};
 use crate::wrap::{Encapsulation, NotOpened, Opening};
 
 /// What a wrap is bound to (PROTOCOL's L, spec/deposit.md#label): whose key it is, which, of what kind.
@@ -96,6 +96,8 @@ impl Particulars {
     pub const LABELS_MAX: usize = 64;
     /// The length in bytes of the longest name or value of a label.
     pub const LABEL_BYTES_MAX: usize = 1024;
+    /// The length in bytes of the longest encoding of all of it: 256 of them fit into a statement, a release's too.
+    pub const BYTES_MAX: usize = 12 * 1024;
 
     /// Takes a description and labels.
     ///
@@ -119,11 +121,15 @@ impl Particulars {
         {
             return Err(ParticularsError::Label);
         }
-        Ok(Self {
+        let particulars = Self {
             description,
             labels,
             attachment: Vec::new(),
-        })
+        };
+        if encode(&particulars).len() > Self::BYTES_MAX {
+            return Err(ParticularsError::Together);
+        }
+        Ok(particulars)
     }
 
     /// Returns the description.
@@ -206,6 +212,12 @@ pub enum ParticularsError {
     /// Too many labels.
     #[error("there are more than {} labels", Particulars::LABELS_MAX)]
     Labels,
+    /// Each fits, and all of them do not.
+    #[error(
+        "the description and the labels together take more than {} bytes",
+        Particulars::BYTES_MAX
+    )]
+    Together,
 }
 
 /// A session key as one statement seals it.
@@ -250,6 +262,8 @@ pub(crate) struct Batch {
 impl Batch {
     /// The most keys under one encapsulation, and so in one statement.
     pub(crate) const KEYS_MAX: usize = 256;
+    /// The length in bytes of the longest ciphertext: blinding, key and tag.
+    const SEALED_BYTES_MAX: usize = 32 + SessionKey::BYTES_MAX + 16;
 
     /// Writes what is signed: `H(enc), [(serial, kind, algorithm, bits, padding, commitment, particulars, H(sealed))..]`.
     pub(crate) fn write_signed(&self, writer: &mut Writer) {
@@ -303,6 +317,7 @@ impl Batch {
             let particulars: Particulars = carried.item()?;
             let sealed = carried.bytes("sealed key")?.to_vec();
             let matches = particulars.digest() == label.particulars
+                && sealed.len() <= Self::SEALED_BYTES_MAX
                 && Digest::of(&[&sealed]) == sealed_digest;
             if !matches {
                 return Err(carried.malformed("carried key"));
@@ -319,17 +334,17 @@ impl Batch {
             encapsulation,
             keys,
         };
-        if !batch.serials_differ() {
+        if !all_differ(batch.keys.iter().map(|key| key.label.serial)) {
             return Err(reader.malformed("keys (one serial twice)"));
         }
         Ok(batch)
     }
+}
 
-    fn serials_differ(&self) -> bool {
-        let serials: std::collections::BTreeSet<_> =
-            self.keys.iter().map(|key| key.label.serial).collect();
-        serials.len() == self.keys.len()
-    }
+/// Tells whether no serial comes twice.
+pub(crate) fn all_differ(mut serials: impl Iterator<Item = Serial>) -> bool {
+    let mut seen = BTreeSet::new();
+    serials.all(|serial| seen.insert(serial))
 }
 
 impl fmt::Debug for Batch {

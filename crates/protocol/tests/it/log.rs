@@ -18,7 +18,7 @@ fn entries(range: Range<u64>) -> Vec<NodeHash> {
 }
 
 /// MTH of RFC 6962 §2.1, of leaves that are hashed already.
-fn mth(leaves: &[NodeHash]) -> NodeHash {
+pub(crate) fn mth(leaves: &[NodeHash]) -> NodeHash {
     match leaves {
         [] => hash(&[]),
         [leaf] => *leaf,
@@ -31,7 +31,7 @@ fn mth(leaves: &[NodeHash]) -> NodeHash {
 }
 
 /// PATH of RFC 6962 §2.1.1.
-fn path(index: usize, leaves: &[NodeHash]) -> Vec<NodeHash> {
+pub(crate) fn path(index: usize, leaves: &[NodeHash]) -> Vec<NodeHash> {
     if leaves.len() == 1 {
         return Vec::new();
     }

@@ -1,6 +1,16 @@
 #![cfg(test)]
 //! What the protocol promises, tested from outside.
 
+mod cast;
 mod code;
+mod deposit;
 mod log;
+mod policy;
+mod receipt;
+mod recovery;
+mod rng;
+mod statement;
 mod vectors;
+mod wire;
+mod wrap;
+mod written;

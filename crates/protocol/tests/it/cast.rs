@@ -1,0 +1,243 @@
+//! Who is in these tests, from fixed seeds: an authority, an owner with a device, a code and a lost device.
+
+use std::collections::BTreeMap;
+
+use strongroom_protocol::id::{AuthorityId, OwnerId, RequestId, Serial, Time};
+use strongroom_protocol::keys::SigningKey;
+use strongroom_protocol::policy::{OwnerKeys, Policy};
+use strongroom_protocol::session_key::{BlindedKey, SessionKey};
+use strongroom_protocol::statement::{
+    Decision, Deposit, Draft, Enroll, Evidence, EvidenceKind, Found, Grounds, Kind, Particulars,
+    Release, ReleaseOrigin, Request, Scope, SealedKey, SignedStatement, Statement, Verdict, Veto,
+};
+use strongroom_protocol::wrap::SecretKey;
+
+use crate::rng::Counting;
+
+pub(crate) const NOW: Time = Time::from_millis(1_790_000_000_000);
+pub(crate) const DAY: u64 = 24 * 60 * 60 * 1000;
+
+pub(crate) struct Cast {
+    pub(crate) log_key: SigningKey,
+    pub(crate) wrap_key: SecretKey,
+    pub(crate) authority: AuthorityId,
+    pub(crate) found: SignedStatement,
+    pub(crate) owner: OwnerId,
+    /// The device that was enrolled, and signs deposits and vetoes.
+    pub(crate) device: SigningKey,
+    /// The device that asks.
+    pub(crate) asking: SigningKey,
+    pub(crate) code: SigningKey,
+    pub(crate) stranger: SigningKey,
+    pub(crate) release_key: SecretKey,
+}
+
+impl Cast {
+    pub(crate) fn new() -> Self {
+        Self::under(Policy::code_alone())
+    }
+
+    /// Everybody, with an authority of this policy.
+    pub(crate) fn under(policy: Policy) -> Self {
+        let log_key = SigningKey::from_seed(&[1; 32]);
+        let wrap_key = SecretKey::from_seed(&[2; 32]);
+        let found = SignedStatement::sign(
+            Found {
+                log_key: log_key.verifying_key(),
+                wrap_key: wrap_key.public_key(),
+                policy,
+                created: NOW,
+            },
+            &log_key,
+        );
+        Self {
+            authority: found.authority(),
+            log_key,
+            wrap_key,
+            found,
+            owner: OwnerId::from_bytes([3; 32]),
+            device: SigningKey::from_seed(&[4; 32]),
+            asking: SigningKey::from_seed(&[5; 32]),
+            code: SigningKey::from_seed(&[6; 32]),
+            stranger: SigningKey::from_seed(&[7; 32]),
+            release_key: SecretKey::from_seed(&[8; 32]),
+        }
+    }
+
+    /// The keys that speak for the owner: the code's, and the device's.
+    pub(crate) fn owner_keys(&self) -> OwnerKeys {
+        OwnerKeys {
+            code_key: self.code.verifying_key(),
+            devices: vec![self.device.verifying_key()],
+        }
+    }
+
+    pub(crate) fn enroll(&self) -> Enroll {
+        Enroll {
+            authority: self.authority,
+            owner: self.owner,
+            device_key: self.device.verifying_key(),
+            code_key: self.code.verifying_key(),
+            created: NOW,
+        }
+    }
+
+    /// A deposit of session keys 0 to `count` (without), as [`draft`] makes them.
+    pub(crate) fn deposit(&self, count: usize) -> Deposit {
+        let drafts: Vec<_> = (0..count).map(draft).collect();
+        self.deposit_of(&drafts)
+    }
+
+    pub(crate) fn deposit_of(&self, drafts: &[Draft]) -> Deposit {
+        let to = self.wrap_key.public_key();
+        Deposit::seal(self.authority, &to, self.owner, drafts, &mut Counting(9)).unwrap()
+    }
+
+    pub(crate) fn request(&self) -> Request {
+        Request {
+            authority: self.authority,
+            request: RequestId::from_bytes([10; 16]),
+            owner: self.owner,
+            scope: Scope::of([serial(0), serial(1)]).unwrap(),
+            release_key: self.release_key.public_key(),
+            device_key: self.asking.verifying_key(),
+            grounds: Grounds::new("the disk broke".to_owned()).unwrap(),
+            policy: Policy::code_alone().digest(),
+            created: NOW,
+            expires: NOW.plus_millis(30 * DAY),
+        }
+    }
+
+    pub(crate) fn evidence(&self, request: &Request) -> Evidence {
+        Evidence {
+            authority: request.authority,
+            request: request.digest(),
+            kind: EvidenceKind::RecoveryCode,
+        }
+    }
+
+    pub(crate) fn veto(&self, request: &Request) -> Veto {
+        Veto {
+            authority: request.authority,
+            request: request.digest(),
+            grounds: Grounds::new("this is not me".to_owned()).unwrap(),
+            created: NOW,
+        }
+    }
+
+    pub(crate) fn decision(&self) -> Decision {
+        let evidence = SignedStatement::sign(self.evidence(&self.request()), &self.code);
+        Decision {
+            authority: self.authority,
+            request: self.request().digest(),
+            policy: Policy::code_alone().digest(),
+            evidence: vec![evidence.id()],
+            approvals: Vec::new(),
+            verdict: Verdict::Approved,
+            not_after: NOW.plus_millis(30 * DAY),
+        }
+    }
+
+    pub(crate) fn origin(&self) -> ReleaseOrigin {
+        ReleaseOrigin {
+            authority: self.authority,
+            owner: self.owner,
+            request: self.request().digest(),
+            decision: self.decision().digest(),
+        }
+    }
+
+    /// The release of what [`Self::deposit`] deposits, as a custodian makes it.
+    pub(crate) fn release(&self, count: usize) -> Release {
+        let deposit = self.deposit(count);
+        let opening = self
+            .wrap_key
+            .open_deposits(self.authority, deposit.encapsulation())
+            .unwrap();
+        let origin = self.origin();
+        let sealing = self.release_key.public_key().seal_release(
+            origin.authority,
+            origin.request,
+            origin.decision,
+            &mut Counting(11),
+        );
+        let keys = deposit.keys().iter().map(|key| SealedKey {
+            label: key.label,
+            particulars: key.particulars.clone(),
+            sealed: sealing.seal(
+                key.label.serial,
+                key.label.digest(),
+                &key.open(&opening).unwrap().to_plaintext(),
+            ),
+        });
+        let sealed = Some((sealing.encapsulation().clone(), keys.collect()));
+        Release::new(origin, 0, sealed, Vec::new()).unwrap()
+    }
+
+    /// One statement of each kind, by whoever makes such statements.
+    pub(crate) fn every_kind(&self) -> Vec<SignedStatement> {
+        let request = self.request();
+        vec![
+            self.found.clone(),
+            SignedStatement::sign(self.enroll(), &self.device),
+            SignedStatement::sign(self.deposit(2), &self.device),
+            SignedStatement::sign(request.clone(), &self.asking),
+            SignedStatement::sign(self.evidence(&request), &self.code),
+            SignedStatement::sign(self.veto(&request), &self.device),
+            SignedStatement::sign(self.decision(), &self.log_key),
+            SignedStatement::sign(self.release(2), &self.log_key),
+        ]
+    }
+
+    /// The one of a kind.
+    pub(crate) fn statement(&self, kind: Kind) -> SignedStatement {
+        let statements = self.every_kind();
+        let statement = statements.into_iter().find(|one| one.kind() == kind);
+        statement.unwrap()
+    }
+}
+
+/// Session key number `number`, about to be deposited.
+pub(crate) fn draft(number: usize) -> Draft {
+    let byte = u8::try_from(number % 256).unwrap();
+    let mut rng = Counting(number as u64);
+    let labels = BTreeMap::from([("team".to_owned(), "archive".to_owned())]);
+    Draft {
+        serial: serial(number),
+        key: BlindedKey::new(SessionKey::age_file_key(&[byte; 16]), &mut rng),
+        particulars: Particulars::new(format!("/srv/file {number}"), labels).unwrap(),
+    }
+}
+
+pub(crate) fn serial(number: usize) -> Serial {
+    Serial::from_bytes((number as u128).to_be_bytes())
+}
+
+/// Reads a deposit out of a statement.
+pub(crate) fn deposit_in(statement: &SignedStatement) -> &Deposit {
+    let Statement::Deposit(deposit) = statement.statement() else {
+        panic!("{statement:?} is no deposit")
+    };
+    deposit
+}
+
+/// Reads a release out of a statement.
+pub(crate) fn release_in(statement: &SignedStatement) -> &Release {
+    let Statement::Release(release) = statement.statement() else {
+        panic!("{statement:?} is no release")
+    };
+    release
+}
+
+/// Who makes statements of a kind.
+pub(crate) fn author(cast: &Cast, kind: Kind) -> &SigningKey {
+    if matches!(kind, Kind::Found | Kind::Decision | Kind::Release) {
+        &cast.log_key
+    } else if kind == Kind::Request {
+        &cast.asking
+    } else if kind == Kind::Evidence {
+        &cast.code
+    } else {
+        &cast.device
+    }
+}

@@ -1,0 +1,313 @@
+//! Statements: what is signed is read back, and nothing else is.
+
+use strongroom_protocol::policy::{Policy, Rule};
+use strongroom_protocol::statement::{Kind, ParseStatementError, SignedStatement};
+
+use crate::cast::{Cast, NOW, author};
+use crate::wire::{Item, Parts, e, error_of, h, label_of};
+
+#[test]
+fn every_kind_reads_back_as_it_was_signed() {
+    for signed in Cast::new().every_kind() {
+        let read = SignedStatement::parse(signed.as_bytes()).unwrap();
+        assert_eq!(read.as_bytes(), signed.as_bytes());
+        assert_eq!(read.id(), signed.id());
+        assert_eq!(read.kind(), signed.kind());
+        assert_eq!(read.author(), signed.author());
+        assert_eq!(read.authority(), signed.authority());
+        assert_eq!(
+            format!("{:?}", read.statement()),
+            format!("{:?}", signed.statement())
+        );
+    }
+}
+
+#[test]
+fn the_wire_form_is_five_items_and_the_id_hashes_what_was_signed_with_its_signature() {
+    let cast = Cast::new();
+    for (number, signed) in (1..).zip(cast.every_kind()) {
+        let parts = Parts::of(&signed);
+        assert_eq!(parts.kind, number);
+        assert_eq!(parts.to_bytes(), signed.as_bytes());
+        let label = label_of(signed.kind());
+        let id = h(&[label.as_bytes(), &[0], &parts.body, &parts.signature]);
+        assert_eq!(signed.id().as_bytes(), &id);
+    }
+    assert_eq!(
+        cast.found.authority().as_bytes(),
+        cast.found.id().as_bytes()
+    );
+}
+
+#[test]
+fn a_statement_cut_anywhere_is_refused() {
+    for signed in Cast::new().every_kind() {
+        for length in 0..signed.as_bytes().len() {
+            let cut = &signed.as_bytes()[..length];
+            assert!(
+                SignedStatement::parse(cut).is_err(),
+                "{signed:?} cut at {length}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_flipped_bit_in_a_deposit_and_what_it_carries_is_noticed() {
+    refuses_flips(Kind::Deposit, &[0, 1, 2, 3, 4, 5, 6, 7]);
+}
+
+#[test]
+fn every_flipped_bit_in_a_short_statement_is_noticed() {
+    for kind in [Kind::Enroll, Kind::Evidence, Kind::Veto, Kind::Decision] {
+        refuses_flips(kind, &[0, 1, 2, 3, 4, 5, 6, 7]);
+    }
+}
+
+/// These have long keys in them, and are parsed like the others: two bits of each byte do.
+#[test]
+fn a_flipped_bit_in_any_byte_of_a_long_statement_is_noticed() {
+    for kind in [Kind::Found, Kind::Request, Kind::Release] {
+        refuses_flips(kind, &[0, 7]);
+    }
+}
+
+fn refuses_flips(kind: Kind, bits: &[u8]) {
+    let signed = Cast::new().statement(kind);
+    let mut bytes = signed.as_bytes().to_vec();
+    for place in 0..bytes.len() {
+        for bit in bits {
+            bytes[place] ^= 1 << bit;
+            let read = SignedStatement::parse(&bytes);
+            assert!(read.is_err(), "{signed:?}, byte {place}, bit {bit}");
+            bytes[place] ^= 1 << bit;
+        }
+    }
+}
+
+#[test]
+fn a_signature_of_one_kind_is_none_of_another() {
+    for signed in Cast::new().every_kind() {
+        for kind in (1..=8).filter(|kind| *kind != signed.kind().code()) {
+            let parts = Parts {
+                kind,
+                ..Parts::of(&signed)
+            };
+            let error = SignedStatement::parse(&parts.to_bytes()).unwrap_err();
+            assert_eq!(
+                error,
+                ParseStatementError::Signature,
+                "{signed:?} as {kind}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_body_of_one_kind_is_none_of_another_even_when_it_is_signed_as_such() {
+    let cast = Cast::new();
+    let statements = cast.every_kind();
+    for signed in &statements {
+        for other in &statements {
+            if other.kind() == signed.kind() {
+                continue;
+            }
+            let parts = Parts::of(signed);
+            let forged = Parts::sign(other.kind(), &cast.device, parts.body, parts.carried);
+            let error = SignedStatement::parse(&forged.to_bytes()).unwrap_err();
+            let malformed = matches!(error, ParseStatementError::Malformed(_));
+            assert!(malformed, "{signed:?} as {:?}: {error}", other.kind());
+        }
+    }
+}
+
+#[test]
+fn a_body_that_names_its_key_is_by_that_key() {
+    let cast = Cast::new();
+    for signed in cast.every_kind() {
+        let parts = Parts::of(&signed);
+        let forged = Parts::sign(signed.kind(), &cast.stranger, parts.body, parts.carried);
+        let read = SignedStatement::parse(&forged.to_bytes());
+        if matches!(signed.kind(), Kind::Found | Kind::Enroll | Kind::Request) {
+            assert_eq!(read.unwrap_err(), ParseStatementError::Author, "{signed:?}");
+        } else {
+            // Whether a stranger may say so is for the authority; it is another statement in any case.
+            let read = read.unwrap();
+            assert_eq!(*read.author(), cast.stranger.verifying_key());
+            assert_ne!(read.id(), signed.id());
+        }
+    }
+}
+
+#[test]
+fn a_statement_names_its_authority_in_what_is_signed() {
+    let cast = Cast::new();
+    let policy = Policy {
+        rules: Vec::new(),
+        lapse_millis: 1,
+    };
+    let other = Cast::under(policy);
+    assert_ne!(cast.authority, other.authority);
+    for (here, there) in cast.every_kind().iter().zip(other.every_kind()) {
+        assert_eq!(here.authority(), cast.authority);
+        let (here, there) = (Parts::of(here), Parts::of(&there));
+        assert_ne!(here.body, there.body);
+        let moved = Parts {
+            body: there.body,
+            ..here
+        };
+        assert_eq!(moved.error(), "the statement's signature does not verify");
+    }
+}
+
+#[test]
+fn kinds_that_carry_nothing_carry_nothing() {
+    for signed in Cast::new().every_kind() {
+        let mut parts = Parts::of(&signed);
+        if !matches!(signed.kind(), Kind::Deposit | Kind::Release) {
+            assert!(parts.carried.is_empty());
+        }
+        parts.carried.push(0);
+        assert!(parts.error().starts_with("malformed "), "{signed:?}");
+    }
+}
+
+#[test]
+fn there_are_eight_kinds() {
+    let cast = Cast::new();
+    for code in [0, 9, 23, 24, 255, 256, u64::MAX] {
+        assert_eq!(Kind::from_code(code), None);
+        let parts = Parts {
+            kind: code,
+            ..Parts::of(&cast.found)
+        };
+        assert!(
+            parts.error().starts_with("malformed statement kind"),
+            "{code}"
+        );
+    }
+    for code in 1..=8 {
+        assert_eq!(Kind::from_code(code).unwrap().code(), code);
+    }
+}
+
+#[test]
+fn other_encodings_of_a_statement_are_refused() {
+    let signed = Cast::new().statement(Kind::Veto);
+    let bytes = signed.as_bytes();
+    // 85, 06 and 5820 begin it: the array, the kind, the author's 32 bytes.
+    assert_eq!(bytes[..4], [0x85, 0x06, 0x58, 0x20]);
+    let others = [
+        [bytes, &[0]].concat(),                                  // something behind
+        [&[0x98, 0x05], &bytes[1..]].concat(),                   // a longer head of the array
+        [&[0x9f], &bytes[1..], &[0xff]].concat(),                // an array without a length
+        [&[0x85, 0x18, 0x06], &bytes[2..]].concat(),             // a longer integer
+        [&[0x85, 0x06, 0x59, 0x00, 0x20], &bytes[4..]].concat(), // a longer length
+        [&[0xc1], bytes].concat(),                               // a tag
+        [&[0x86], &bytes[1..], &[0x40]].concat(),                // one item more
+    ];
+    for other in others {
+        assert!(error_of(&other).starts_with("malformed "), "{other:02x?}");
+    }
+}
+
+#[test]
+fn other_encodings_of_a_body_are_refused_though_they_are_signed() {
+    let cast = Cast::new();
+    for signed in cast.every_kind() {
+        let Parts { body, carried, .. } = Parts::of(&signed);
+        let key = author(&cast, signed.kind());
+        let items = body[0] - 0x80;
+        let others = [
+            [&body[..], &[0]].concat(),
+            [&[0x98, items], &body[1..]].concat(),
+            [&[0x9f], &body[1..], &[0xff]].concat(),
+            [&[0x80 + items + 1], &body[1..], &[0x00]].concat(),
+            [&[0x80 + items - 1], &body[1..]].concat(),
+        ];
+        for other in others {
+            let forged = Parts::sign(signed.kind(), key, other, carried.clone());
+            assert!(forged.error().starts_with("malformed "), "{signed:?}");
+        }
+    }
+}
+
+#[test]
+fn a_statement_has_at_most_four_mebibytes() {
+    let cast = Cast::new();
+    let body = vec![0; SignedStatement::BYTES_MAX];
+    let forged = Parts::sign(Kind::Veto, &cast.device, body, Vec::new());
+    assert_eq!(forged.error(), "the statement is too long");
+}
+
+#[test]
+fn lengths_that_lie_cost_nothing() {
+    // An array, bytes and a text that claim to be as long as can be.
+    for claim in [0x9b, 0x5b, 0x7b] {
+        let mut bytes = vec![claim];
+        bytes.extend([0xff; 8]);
+        assert!(error_of(&bytes).starts_with("malformed statement"));
+        let cast = Cast::new();
+        let forged = Parts::sign(Kind::Veto, &cast.device, bytes, Vec::new());
+        assert!(forged.error().starts_with("malformed Veto"));
+    }
+}
+
+#[test]
+fn a_founding_policy_has_rules_that_ask_for_something() {
+    let cast = Cast::new();
+    let found = |evidence: Vec<Item<'static>>, veto| {
+        let (log_key, wrap_key) = (cast.log_key.verifying_key(), cast.wrap_key.public_key());
+        let rule = vec![
+            Item::Text("a rule"),
+            Item::Items(evidence),
+            Item::Uint(0),
+            Item::Uint(veto),
+        ];
+        let body = e(vec![
+            Item::Bytes(log_key.as_bytes()),
+            Item::Bytes(wrap_key.as_bytes()),
+            Item::Items(vec![Item::Items(vec![Item::Items(rule)]), Item::Uint(1000)]),
+            Item::Uint(NOW.as_millis()),
+        ]);
+        Parts::sign(Kind::Found, &cast.log_key, body, Vec::new())
+    };
+    let good = found(vec![Item::Uint(1)], 1);
+    assert!(SignedStatement::parse(&good.to_bytes()).is_ok());
+    for (bad, what) in [
+        (found(vec![], 0), "malformed rule evidence"),
+        (found(vec![Item::Uint(2)], 0), "malformed kind of evidence"),
+        (found(vec![Item::Uint(1)], 2), "malformed veto"),
+    ] {
+        assert!(bad.error().starts_with(what), "{}", bad.error());
+    }
+    // Made in code, such a rule is written, and is still not read.
+    let rule = Rule {
+        name: "a rule".to_owned(),
+        evidence: Vec::new(),
+        wait_millis: 0,
+        veto: false,
+    };
+    let made = Cast::under(Policy {
+        rules: vec![rule],
+        lapse_millis: 1000,
+    });
+    assert!(SignedStatement::parse(made.found.as_bytes()).is_err());
+}
+
+#[test]
+fn a_wrapping_key_that_is_none_is_refused() {
+    let cast = Cast::new();
+    let log_key = cast.log_key.verifying_key();
+    // Coefficients that are not reduced (FIPS 203 §7.2).
+    for wrap_key in [&[0xff; 1216][..], &[0; 1215], &[0; 1217]] {
+        let body = e(vec![
+            Item::Bytes(log_key.as_bytes()),
+            Item::Bytes(wrap_key),
+            Item::Items(vec![Item::Items(vec![]), Item::Uint(1000)]),
+            Item::Uint(NOW.as_millis()),
+        ]);
+        let forged = Parts::sign(Kind::Found, &cast.log_key, body, Vec::new());
+        assert!(forged.error().starts_with("malformed wrapping key"));
+    }
+}
