@@ -81,12 +81,13 @@ impl Service {
         self.store.read(|store| {
             let index = log::find(store, id)?.ok_or(QueryError::NotFound)?;
             let statement = self.log.entry(store, index)?.into_statement();
-            match statement.statement() {
-                Statement::Deposit(deposit) if caller.speaks_for(store, deposit.owner())? => {
-                    Ok(statement)
-                }
-                _ => Err(QueryError::NotFound),
+            let Statement::Deposit(deposit) = statement.statement() else {
+                return Err(QueryError::NotFound);
+            };
+            if !caller.speaks_for(store, deposit.owner())? {
+                return Err(QueryError::NotFound);
             }
+            Ok(statement)
         })
     }
 
