@@ -36,8 +36,8 @@ pub(crate) struct Rewrapped {
 }
 
 impl Custodian {
-    pub(crate) fn new(authority: AuthorityId, wrap_key: SecretKey) -> Self {
-        let wrap_key_id = wrap_key.public_key().id();
+    /// Takes the authority's wrapping key, and the id of its public half.
+    pub(crate) fn new(authority: AuthorityId, wrap_key: SecretKey, wrap_key_id: Digest) -> Self {
         Self {
             authority,
             wrap_key,

@@ -128,7 +128,7 @@ impl Service {
             .map_err(store_error)?;
         Ok(Self {
             clock,
-            custodian: Custodian::new(about.authority(), keys.wrap_key),
+            custodian: Custodian::new(about.authority(), keys.wrap_key, found.wrap_key.id()),
             log,
             queue: Queue::new(),
             rng: Mutex::new(Box::new(rng)),
