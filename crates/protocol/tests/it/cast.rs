@@ -176,24 +176,24 @@ impl Cast {
 
     /// One statement of each kind, by whoever makes such statements.
     pub(crate) fn every_kind(&self) -> Vec<SignedStatement> {
-        let request = self.request();
-        vec![
-            self.found.clone(),
-            SignedStatement::sign(self.enroll(), &self.device),
-            SignedStatement::sign(self.deposit(2), &self.device),
-            SignedStatement::sign(request.clone(), &self.asking),
-            SignedStatement::sign(self.evidence(&request), &self.code),
-            SignedStatement::sign(self.veto(&request), &self.device),
-            SignedStatement::sign(self.decision(), &self.log_key),
-            SignedStatement::sign(self.release(2), &self.log_key),
-        ]
+        let kinds = (1..=8).filter_map(Kind::from_code);
+        kinds.map(|kind| self.statement(kind)).collect()
     }
 
     /// The one of a kind.
     pub(crate) fn statement(&self, kind: Kind) -> SignedStatement {
-        let statements = self.every_kind();
-        let statement = statements.into_iter().find(|one| one.kind() == kind);
-        statement.unwrap()
+        let by = author(self, kind);
+        match kind {
+            Kind::Found => self.found.clone(),
+            Kind::Enroll => SignedStatement::sign(self.enroll(), by),
+            Kind::Deposit => SignedStatement::sign(self.deposit(2), by),
+            Kind::Request => SignedStatement::sign(self.request(), by),
+            Kind::Evidence => SignedStatement::sign(self.evidence(&self.request()), by),
+            Kind::Veto => SignedStatement::sign(self.veto(&self.request()), by),
+            Kind::Decision => SignedStatement::sign(self.decision(), by),
+            Kind::Release => SignedStatement::sign(self.release(2), by),
+            _ => unreachable!("there are eight kinds"),
+        }
     }
 }
 

@@ -184,7 +184,7 @@ fn every_flipped_byte_of_an_encapsulation_is_noticed() {
     let cast = Cast::new();
     let made = SignedStatement::sign(cast.deposit(1), &cast.device);
     for place in (0..Encapsulation::BYTES)
-        .step_by(31)
+        .step_by(79)
         .chain([Encapsulation::BYTES - 1])
     {
         let mut batch = Batch::of(&made);
