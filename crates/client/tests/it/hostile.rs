@@ -148,8 +148,12 @@ fn a_released_key_that_was_not_deposited_is_named() {
 }
 
 #[test]
-fn a_released_key_with_a_label_to_match_still_opens_no_file_and_costs_none() {
-    let (mut world, file, _) = recover_from(Trick::ReleaseWrongCommitment);
+fn a_released_key_with_a_label_to_match_is_named_and_costs_no_file() {
+    let (mut world, file, collected) = recover_from(Trick::ReleaseWrongCommitment);
+    assert!(
+        matches!(collected, Err(RecoverError::Key { .. })),
+        "{collected:?}"
+    );
     let before = fs::read(&file).unwrap();
     let rewrapped = world.rewrap(&file);
     assert!(
