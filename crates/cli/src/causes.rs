@@ -68,11 +68,9 @@ fn within_io(error: Cause<'_>) -> Option<Cause<'_>> {
 fn passed_on(error: Cause<'_>) -> Option<Cause<'_>> {
     macro_rules! pass_on {
         ($($type:ident: $($variant:ident)+;)+) => {
-            $(if let Some(error) = error.downcast_ref::<$type>() {
-                $(if let $type::$variant(within) = error {
-                    return Some(within);
-                })+
-            })+
+            $($(if let Some($type::$variant(within)) = error.downcast_ref() {
+                return Some(within);
+            })+)+
         };
     }
     pass_on! {

@@ -82,7 +82,7 @@ pub(crate) struct OntoTerminal;
 
 /// A public key that is none.
 #[derive(Debug, thiserror::Error)]
-#[error("recipient {number} is none")]
+#[error("recipient {number} can't be used")]
 pub(crate) struct NoRecipient {
     number: usize,
     source: strongroom_agefile::recipient::ParseRecipientError,

@@ -96,9 +96,9 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     };
     loop {
         let mut home = Home::open(&context.home)?;
-        match attempt(context, arguments, &mut home, &mut files, code.as_ref())? {
-            Exit::Waiting if arguments.wait => {}
-            exit => return Ok(exit),
+        let exit = attempt(context, arguments, &mut home, &mut files, code.as_ref())?;
+        if exit != Exit::Waiting || !arguments.wait {
+            return Ok(exit);
         }
         // Others may use the home meanwhile.
         drop(home);

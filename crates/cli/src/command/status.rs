@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 use strongroom_agefile::header::ReadHeaderError;
 use strongroom_client::home::Home;
-use strongroom_client::status::{Doubt, FileStatus, Inspector, StatusError};
+use strongroom_client::status::{Doubt, FileStatus, Inspector, SpareState, StatusError};
 
 use crate::context::Context;
 use crate::exit::{self, Exit, Usage, chain};
@@ -151,7 +151,7 @@ fn print(
     protected: bool,
     arguments: &Arguments,
 ) -> std::io::Result<()> {
-    let state = status.state.map(|state| state.as_str());
+    let state = status.state.map(SpareState::as_str);
     let reason =
         status.doubt.as_ref().map(reason).or_else(|| {
             (!protected && status.same_disk).then(|| "spare on the same disk".to_owned())
@@ -191,9 +191,10 @@ fn print(
 }
 
 fn print_unread(path: &Path, error: StatusError, arguments: &Arguments) -> std::io::Result<()> {
-    let reason = match error {
-        StatusError::Header(ReadHeaderError::NotAge) => "not an age file".to_owned(),
-        error => chain(&error.into()),
+    let reason = if let StatusError::Header(ReadHeaderError::NotAge) = error {
+        "not an age file".to_owned()
+    } else {
+        chain(&error.into())
     };
     if arguments.json {
         return terminal::print_json(&Line {

@@ -108,9 +108,10 @@ impl<'c> Report<'c> {
         self.done += 1;
         self.near += u64::from(near);
         // We have just written the header with the key that was deposited.
-        let state = match encrypted.state {
-            DepositState::Verified => SpareState::Matched,
-            _ => SpareState::Deposited,
+        let state = if encrypted.state == DepositState::Verified {
+            SpareState::Matched
+        } else {
+            SpareState::Deposited
         };
         let text = |path: &Option<PathBuf>| {
             path.as_deref()

@@ -1,0 +1,9 @@
+//! The command, run as its users run it.
+#![cfg(test)]
+
+mod machine;
+mod recovering;
+mod refusing;
+mod scripts;
+mod session;
+mod telling;
