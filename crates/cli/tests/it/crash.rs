@@ -168,6 +168,58 @@ fn rewrap_killed_anywhere_leaves_a_file_that_the_next_one_finishes() {
 }
 
 #[test]
+fn a_header_torn_by_a_kill_is_told_and_finished() {
+    let prepared = after_the_loss();
+    prepared
+        .run([
+            "recover",
+            "--key-type",
+            "x25519",
+            "--code-file",
+            "code",
+            "--all",
+        ])
+        .done();
+    if !can_trace() {
+        return;
+    }
+    let command = ["rewrap", "files/a.age"];
+    let old = prepared.read("files/a.age");
+    for number in 1..=count(&prepared, &command, "pwrite64") {
+        let machine = copy(&prepared);
+        let inject = format!("inject=pwrite64:signal=KILL:when={number}");
+        let status = traced(&machine, &command, &["-o", "/dev/null", "-e", &inject]).status();
+        let new = machine.read("files/a.age");
+        if !was_killed(status.unwrap()) || new == old {
+            continue;
+        }
+        // The new header was written whole; a power cut may have left half of it.
+        let torn = old
+            .iter()
+            .zip(&new)
+            .position(|(old, new)| old != new)
+            .unwrap()
+            + 20;
+        machine.change("files/a.age", |bytes| {
+            bytes[torn..].copy_from_slice(&old[torn..]);
+        });
+        machine
+            .run(["decrypt", "files/a.age", "-o", "-"])
+            .refused(1, &["was interrupted", "hint: run `strongroom rewrap`"]);
+        let ran = machine.run(command).done();
+        assert!(
+            ran.stderr.contains("finished what was interrupted"),
+            "{}",
+            ran.stderr
+        );
+        machine.opens_to("files/a.age", NEW);
+        assert!(machine.is_protected("files/a.age"));
+        return;
+    }
+    panic!("no write of a header was found to kill at");
+}
+
+#[test]
 fn commands_killed_at_random_lose_nothing() {
     let machine = Machine::with_classic_home();
     machine.write("files/a", OLD);
