@@ -97,7 +97,9 @@ fn decrypt(
         SealedFile::read(BufReader::with_capacity(1 << 16, file))?,
         keys,
     )?;
-    let bar = Progress::bytes(context, length);
+    // What is decrypted onto the terminal is not drawn over.
+    let shown = target.is_none() && stream::output_is_shown();
+    let bar = Progress::bytes(context, if shown { 0 } else { length });
     let mut progress = |bytes| bar.set(bytes);
     match target {
         Some(target) => {

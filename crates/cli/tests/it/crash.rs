@@ -35,7 +35,7 @@ const NEW: &[u8] = b"what is to be kept";
 fn encrypt_killed_anywhere_leaves_a_file_whole_or_absent() {
     let prepared = Machine::with_classic_home();
     prepared.write("files/a", NEW);
-    kill_everywhere(&prepared, &["encrypt", "files/a"], 8, |machine, stderr| {
+    kill_everywhere(&prepared, &["encrypt", "files/a"], 6, |machine, stderr| {
         if machine.exists("files/a.age") {
             machine.opens_to("files/a.age", NEW);
             assert!(machine.is_protected("files/a.age"));
@@ -57,7 +57,7 @@ fn encrypt_killed_anywhere_leaves_the_old_file_or_the_new() {
     prepared.run(["encrypt", "files/a"]).done();
     prepared.write("files/a", NEW);
     let command = ["encrypt", "--force", "files/a"];
-    kill_everywhere(&prepared, &command, 5, |machine, stderr| {
+    kill_everywhere(&prepared, &command, 4, |machine, stderr| {
         let opened = machine.run(["decrypt", "-o", "-", "files/a.age"]).done();
         assert!(opened.stdout == OLD || opened.stdout == NEW);
         assert!(
@@ -112,7 +112,7 @@ fn recover_killed_anywhere_goes_on() {
         "code",
         "files/a.age",
     ];
-    kill_everywhere(&prepared, &command, 4, |machine, stderr| {
+    kill_everywhere(&prepared, &command, 3, |machine, stderr| {
         if stderr.contains("opens with your key") {
             machine.opens_to("files/a.age", NEW);
         }
