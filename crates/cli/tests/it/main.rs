@@ -3,6 +3,7 @@
 
 mod crash;
 mod machine;
+mod readme;
 mod recovering;
 mod refusing;
 mod scripts;
