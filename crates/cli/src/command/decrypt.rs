@@ -23,8 +23,8 @@ use crate::{causes, input, prompt, stream};
 /// FILE.age becomes FILE. It takes your key alone: no authority, no network.
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Encrypted files; `-` is a pipe.
-    #[arg(required = true, value_name = "FILE")]
+    /// Encrypted files; `-`, or nothing, is a pipe.
+    #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Open with the keys of this file, and not with yours.
     #[arg(short, long = "identity", value_name = "IDENTITY")]
@@ -55,15 +55,17 @@ pub(crate) struct Interrupted {
 }
 
 pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
-    let pipes = arguments.files.iter().filter(|path| stream::is_pipe(path));
+    let files = stream::or_pipe(&arguments.files);
+    ensure!(!files.is_empty(), Usage("nothing to decrypt was named"));
+    let pipes = files.iter().filter(|path| stream::is_pipe(path));
     let alone = arguments.output.is_some() || pipes.count() > 0;
     ensure!(
-        !alone || arguments.files.len() == 1,
+        !alone || files.len() == 1,
         Usage("`-o` and `-` are for one file alone")
     );
     let mut keys = Keys::new(context, arguments);
     let mut exit = Exit::Done;
-    for path in &arguments.files {
+    for path in &files {
         let decrypted = decrypt(context, arguments, &mut keys, path)
             .map_err(|error| explain(context, path, error));
         if let Err(error) = decrypted {

@@ -3,6 +3,7 @@
 
 mod crash;
 mod machine;
+mod moving;
 mod readme;
 mod recovering;
 mod refusing;
