@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal};
 use std::os::fd::AsFd;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 /// Tells whether a path stands for a pipe.
@@ -10,12 +11,18 @@ pub(crate) fn is_pipe(path: &Path) -> bool {
     path == Path::new("-")
 }
 
-/// Returns the paths to work on: those named, or the pipe that is there where none is, as in age.
+/// Returns the paths to work on: those named, or what is piped in where none is, as in age.
 pub(crate) fn or_pipe(named: &[PathBuf]) -> Vec<PathBuf> {
-    if named.is_empty() && !io::stdin().is_terminal() {
+    if named.is_empty() && is_piped_in() {
         return vec![PathBuf::from("-")];
     }
     named.to_vec()
+}
+
+/// Tells whether standard input is a pipe or a file: not a terminal, nor the nothing that a service begins with.
+fn is_piped_in() -> bool {
+    let kind = input().and_then(|input| input.metadata());
+    kind.is_ok_and(|metadata| !metadata.file_type().is_char_device())
 }
 
 /// Returns standard input.

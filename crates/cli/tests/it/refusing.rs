@@ -119,7 +119,7 @@ fn an_authority_out_of_reach_exits_with_75_and_leaves_nothing() {
             75,
             &[
                 "cannot reach the authority in",
-                "hint: if it is on another disk",
+                "hint: see that its disk is there",
             ],
         );
     }
@@ -269,7 +269,7 @@ fn a_file_for_somebody_else_is_told_from_a_broken_one() {
         .refused(
             1,
             &[
-                "not encrypted to this key",
+                "not encrypted to any of these keys",
                 "hint: name the right key with `-i`",
             ],
         );
