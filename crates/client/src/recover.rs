@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use strongroom_agefile::KeyType;
 use strongroom_protocol::code::RecoveryCode;
-use strongroom_protocol::id::{Digest, RequestId, Serial, StatementId};
+use strongroom_protocol::id::{RequestId, Serial, StatementId};
 use strongroom_protocol::statement::{
-    Evidence, EvidenceKind, Grounds, Request, Scope, SignedStatement, Statement, Verdict,
-    WrongScope,
+    Evidence, EvidenceKind, Grounds, Request, Scope, SealedKey, SignedStatement, Statement,
+    Verdict, WrongScope,
 };
 use strongroom_protocol::wrap::SecretKey;
 use strongroom_protocol::{
@@ -211,18 +211,20 @@ impl Client<'_> {
             keys: 0,
             withheld: Vec::new(),
         };
-        let mut answered = BTreeMap::new();
+        let mut answered = BTreeSet::new();
         // From the first page on, also those in the home already: what is missing in all is told.
         for page in 0.. {
             let released = self.connection.authority().release(id, page)?;
             let serials = self.verify_page(request, page, &released)?;
+            if page == 0 {
+                self.adopt()?;
+            }
             let release = release_by(self.connection.about(), &released.release)
                 .ok_or(RecoverError::Release)?;
-            let labels = release.keys().iter().map(|key| key.label);
-            let labels = labels.map(|label| (label.serial, Some(label.digest())));
-            let withheld = release.withheld().iter().map(|serial| (*serial, None));
-            for (serial, label) in labels.chain(withheld) {
-                if answered.insert(serial, label).is_some() {
+            // Before it is kept: it would take the place of a key that was released before.
+            self.compare(release.keys())?;
+            for serial in serials.iter().chain(release.withheld()) {
+                if !answered.insert(*serial) {
                     return Err(RecoverError::Release);
                 }
             }
@@ -235,7 +237,7 @@ impl Client<'_> {
                 break;
             }
         }
-        let serials: Vec<Serial> = answered.keys().copied().collect();
+        let serials: Vec<Serial> = answered.iter().copied().collect();
         let all = match &request.request().scope {
             Scope::Serials(asked) => serials == *asked,
             Scope::Everything {
@@ -247,21 +249,16 @@ impl Client<'_> {
         if !all {
             return Err(RecoverError::Incomplete);
         }
-        self.adopt()?;
-        self.compare(&answered)?;
         Ok(collected)
     }
 
     /// Checks that what was released is what the owner's statements deposited: under the commitment made then, and
     /// not one that an authority made to fit another key.
-    fn compare(&self, released: &BTreeMap<Serial, Option<Digest>>) -> Result<(), RecoverError> {
+    fn compare(&self, released: &[SealedKey]) -> Result<(), RecoverError> {
         let mut deposited = BTreeMap::new();
         let mut read = BTreeSet::new();
-        for (serial, label) in released {
-            let Some(label) = label else {
-                continue;
-            };
-            let record = self.home.deposit(*serial)?;
+        for SealedKey { label, .. } in released {
+            let record = self.home.deposit(label.serial)?;
             let record = record.ok_or(RecoverError::OtherStatement)?;
             if read.insert(*record.statement.as_bytes()) {
                 let (statement, _) = self.home.statement(record.statement)?;
@@ -270,8 +267,10 @@ impl Client<'_> {
                     deposited.extend(keys.map(|key| (key.label.serial, key.label.digest())));
                 }
             }
-            if deposited.get(serial) != Some(label) {
-                return Err(RecoverError::Key { serial: *serial });
+            if deposited.get(&label.serial) != Some(&label.digest()) {
+                return Err(RecoverError::Key {
+                    serial: label.serial,
+                });
             }
         }
         Ok(())
