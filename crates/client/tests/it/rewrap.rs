@@ -222,3 +222,16 @@ fn a_file_made_to_be_mended_with_anothers_pointer_does_not_pass_for_that_one() {
         assert!(!status.is_protected(true), "{status:?}");
     }
 }
+
+#[test]
+fn a_copy_never_takes_the_place_of_the_file_that_was_to_be_left() {
+    let (mut world, file) = recovered("dear reader");
+    let before = fs::read(&file).unwrap();
+    let link = world.path("link.age");
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    for target in [&file, &link] {
+        let onto = world.rewrap_to(&file, Some(target.clone()));
+        assert!(matches!(onto, Err(RewrapError::OntoItself { .. })));
+    }
+    assert_eq!(fs::read(&file).unwrap(), before);
+}
