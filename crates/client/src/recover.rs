@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use strongroom_agefile::KeyType;
 use strongroom_protocol::code::RecoveryCode;
-use strongroom_protocol::id::{RequestId, Serial, StatementId};
+use strongroom_protocol::id::{Digest, RequestId, Serial, StatementId};
 use strongroom_protocol::statement::{
-    Evidence, EvidenceKind, Grounds, Request, Scope, SealedKey, SignedStatement, Statement,
-    Verdict, WrongScope,
+    Evidence, EvidenceKind, Grounds, Request, Scope, SignedStatement, Statement, Verdict,
+    WrongScope,
 };
 use strongroom_protocol::wrap::SecretKey;
 use strongroom_protocol::{
@@ -212,22 +212,27 @@ impl Client<'_> {
             withheld: Vec::new(),
         };
         let mut answered = BTreeSet::new();
+        let mut adopted = BTreeMap::new();
         // From the first page on, also those in the home already: what is missing in all is told.
         for page in 0.. {
             let released = self.connection.authority().release(id, page)?;
             let serials = self.verify_page(request, page, &released)?;
-            if page == 0 {
-                self.adopt()?;
-            }
             let release = release_by(self.connection.about(), &released.release)
                 .ok_or(RecoverError::Release)?;
-            // Before it is kept: it would take the place of a key that was released before.
-            self.compare(release.keys())?;
+            let mut labels: BTreeMap<_, _> = release
+                .keys()
+                .iter()
+                .map(|key| (key.label.serial, key.label.digest()))
+                .collect();
             for serial in serials.iter().chain(release.withheld()) {
                 if !answered.insert(*serial) {
                     return Err(RecoverError::Release);
                 }
             }
+            // Before it is kept: it would take the place of a key that was released before.
+            let unknown = self.compare(&labels)?;
+            labels.retain(|serial, _| unknown.contains(serial));
+            adopted.extend(labels);
             self.home
                 .record_release(request, page, &released, &serials)?;
             collected.keys += serials.len() as u64;
@@ -249,17 +254,24 @@ impl Client<'_> {
         if !all {
             return Err(RecoverError::Incomplete);
         }
+        self.adopt()?;
+        if !self.compare(&adopted)?.is_empty() {
+            return Err(RecoverError::OtherStatement);
+        }
         Ok(collected)
     }
 
     /// Checks that what was released is what the owner's statements deposited: under the commitment made then, and
-    /// not one that an authority made to fit another key.
-    fn compare(&self, released: &[SealedKey]) -> Result<(), RecoverError> {
+    /// not one that an authority made to fit another key. Returns those of which the home has no statement.
+    fn compare(&self, released: &BTreeMap<Serial, Digest>) -> Result<Vec<Serial>, RecoverError> {
         let mut deposited = BTreeMap::new();
         let mut read = BTreeSet::new();
-        for SealedKey { label, .. } in released {
-            let record = self.home.deposit(label.serial)?;
-            let record = record.ok_or(RecoverError::OtherStatement)?;
+        let mut unknown = Vec::new();
+        for (serial, label) in released {
+            let Some(record) = self.home.deposit(*serial)? else {
+                unknown.push(*serial);
+                continue;
+            };
             if read.insert(*record.statement.as_bytes()) {
                 let (statement, _) = self.home.statement(record.statement)?;
                 if let Statement::Deposit(deposit) = statement.statement() {
@@ -267,13 +279,11 @@ impl Client<'_> {
                     deposited.extend(keys.map(|key| (key.label.serial, key.label.digest())));
                 }
             }
-            if deposited.get(&label.serial) != Some(&label.digest()) {
-                return Err(RecoverError::Key {
-                    serial: label.serial,
-                });
+            if deposited.get(serial) != Some(label) {
+                return Err(RecoverError::Key { serial: *serial });
             }
         }
-        Ok(())
+        Ok(unknown)
     }
 
     /// Fills a home that was lost: with each deposit statement of the owner's that is not in it, and its receipt.
