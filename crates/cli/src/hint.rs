@@ -16,6 +16,7 @@ use strongroom_client::ConnectError;
 use strongroom_client::connection::ExchangeError;
 use strongroom_client::encrypt::EncryptError;
 use strongroom_client::file::output::{CommitError, CreateError};
+use strongroom_client::file::rewrite::PlanError;
 use strongroom_client::home::{HomeError, KeysError};
 use strongroom_client::recover::RecoverError;
 use strongroom_client::rewrap::RewrapError;
@@ -25,8 +26,8 @@ use strongroom_protocol::code::CodeError;
 use strongroom_protocol::{Refusal, Unavailable};
 
 use crate::causes::causes;
-use crate::command::decrypt::{Interrupted, NoName, WrongPassphrase};
-use crate::command::encrypt::{OntoTerminal, OtherKeyType};
+use crate::command::decrypt::{Interrupted, NoName, OntoItself, WrongPassphrase};
+use crate::command::encrypt::{MixedOnFirstUse, OntoTerminal, OtherKeyType};
 use crate::command::sheet::{OtherCode, OtherSheet};
 use crate::founding::{Finished, OtherAddress};
 use crate::prompt::NobodyToAsk;
@@ -62,7 +63,9 @@ fn of_command(cause: &(dyn Error + 'static)) -> Option<&'static str> {
     hints! {
         Finished => "it needs no `init`; for a second home set STRONGROOM_HOME or `--home` to another folder",
         Interrupted => "run `strongroom rewrap` on the file: it finishes what was interrupted",
+        MixedOnFirstUse => "make yours of their kind with `--key-type x25519` or `--key-type hybrid`",
         NoName => "name it with `-o OUT`, or `-o -` for a pipe",
+        OntoItself => "name another file with `-o OUT`",
         OntoTerminal => "name a file with `-o OUT`, or make it text with `-a`",
         OtherAddress => "finish `init` without `--authority`, or begin another home with `--home`",
         OtherCode => "test the newest sheet: an older one is of another home",
@@ -179,6 +182,10 @@ fn of_key(cause: &(dyn Error + 'static)) -> Option<&'static str> {
             RewrapError::NoKey { .. } => Some(
                 "name an older key with `rewrap -i`, or get all of yours back with `strongroom recover --all`",
             ),
+            RewrapError::OntoItself { .. } => Some("name another file with `-o OUT`"),
+            RewrapError::Plan(PlanError::Io { .. }) => {
+                Some("make the file writable, or name another with `-o OUT`")
+            }
             RewrapError::Passphrase => Some("decrypt it with its passphrase"),
             _ => None,
         };

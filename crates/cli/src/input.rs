@@ -12,7 +12,7 @@ use walkdir::{DirEntry, WalkDir};
 
 use crate::stream;
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct Paths {
     /// Files, and folders, which are walked.
     #[arg(value_name = "PATH")]

@@ -6,6 +6,8 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
+use crate::exit::Usage;
+
 /// Tells whether a path stands for a pipe.
 pub(crate) fn is_pipe(path: &Path) -> bool {
     path == Path::new("-")
@@ -23,6 +25,18 @@ pub(crate) fn or_pipe(named: &[PathBuf]) -> Vec<PathBuf> {
 fn is_piped_in() -> bool {
     let kind = input().and_then(|input| input.metadata());
     kind.is_ok_and(|metadata| !metadata.file_type().is_char_device())
+}
+
+/// Refuses to read standard input for two purposes: the second would find nothing, and take that for all there is.
+pub(crate) fn ensure_one_reader<'p>(
+    paths: impl IntoIterator<Item = &'p PathBuf>,
+) -> anyhow::Result<()> {
+    let readers = paths.into_iter().filter(|path| is_pipe(path)).count();
+    anyhow::ensure!(
+        readers <= 1,
+        Usage("`-`, the pipe, can be read for one purpose alone")
+    );
+    Ok(())
 }
 
 /// Returns standard input.

@@ -211,21 +211,28 @@ impl Client<'_> {
             keys: 0,
             withheld: Vec::new(),
         };
-        let mut answered = BTreeMap::new();
+        let mut answered = BTreeSet::new();
+        let mut adopted = BTreeMap::new();
         // From the first page on, also those in the home already: what is missing in all is told.
         for page in 0.. {
             let released = self.connection.authority().release(id, page)?;
             let serials = self.verify_page(request, page, &released)?;
             let release = release_by(self.connection.about(), &released.release)
                 .ok_or(RecoverError::Release)?;
-            let labels = release.keys().iter().map(|key| key.label);
-            let labels = labels.map(|label| (label.serial, Some(label.digest())));
-            let withheld = release.withheld().iter().map(|serial| (*serial, None));
-            for (serial, label) in labels.chain(withheld) {
-                if answered.insert(serial, label).is_some() {
+            let mut labels: BTreeMap<_, _> = release
+                .keys()
+                .iter()
+                .map(|key| (key.label.serial, key.label.digest()))
+                .collect();
+            for serial in serials.iter().chain(release.withheld()) {
+                if !answered.insert(*serial) {
                     return Err(RecoverError::Release);
                 }
             }
+            // Before it is kept: it would take the place of a key that was released before.
+            let unknown = self.compare(&labels)?;
+            labels.retain(|serial, _| unknown.contains(serial));
+            adopted.extend(labels);
             self.home
                 .record_release(request, page, &released, &serials)?;
             collected.keys += serials.len() as u64;
@@ -235,7 +242,7 @@ impl Client<'_> {
                 break;
             }
         }
-        let serials: Vec<Serial> = answered.keys().copied().collect();
+        let serials: Vec<Serial> = answered.iter().copied().collect();
         let all = match &request.request().scope {
             Scope::Serials(asked) => serials == *asked,
             Scope::Everything {
@@ -248,21 +255,23 @@ impl Client<'_> {
             return Err(RecoverError::Incomplete);
         }
         self.adopt()?;
-        self.compare(&answered)?;
+        if !self.compare(&adopted)?.is_empty() {
+            return Err(RecoverError::OtherStatement);
+        }
         Ok(collected)
     }
 
     /// Checks that what was released is what the owner's statements deposited: under the commitment made then, and
-    /// not one that an authority made to fit another key.
-    fn compare(&self, released: &BTreeMap<Serial, Option<Digest>>) -> Result<(), RecoverError> {
+    /// not one that an authority made to fit another key. Returns those of which the home has no statement.
+    fn compare(&self, released: &BTreeMap<Serial, Digest>) -> Result<Vec<Serial>, RecoverError> {
         let mut deposited = BTreeMap::new();
         let mut read = BTreeSet::new();
+        let mut unknown = Vec::new();
         for (serial, label) in released {
-            let Some(label) = label else {
+            let Some(record) = self.home.deposit(*serial)? else {
+                unknown.push(*serial);
                 continue;
             };
-            let record = self.home.deposit(*serial)?;
-            let record = record.ok_or(RecoverError::OtherStatement)?;
             if read.insert(*record.statement.as_bytes()) {
                 let (statement, _) = self.home.statement(record.statement)?;
                 if let Statement::Deposit(deposit) = statement.statement() {
@@ -274,7 +283,7 @@ impl Client<'_> {
                 return Err(RecoverError::Key { serial: *serial });
             }
         }
-        Ok(())
+        Ok(unknown)
     }
 
     /// Fills a home that was lost: with each deposit statement of the owner's that is not in it, and its receipt.

@@ -19,9 +19,10 @@ use strongroom_protocol::id::Serial;
 use self::find::{Evidence, Finder, Found};
 pub use self::repair::{Repair, RepairError, Repaired};
 use self::reseal::Resealed;
-use crate::file::copy::{CopyError, with_header};
+use crate::file::copy::{CopyError, Stamp, with_header};
 use crate::file::output::{CommitError, CreateError, Output, Overwrite};
 use crate::file::rewrite::{ApplyError, PlanError, Rewrite};
+use crate::file::same_file;
 use crate::home::{Home, HomeError, Identities, KeysError, Matched};
 use crate::released::ReleasedError;
 
@@ -74,6 +75,13 @@ pub fn rewrap(
     rng: &mut impl CryptoRng,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Rewrapped, RewrapError> {
+    if let Some((target, _)) = &options.output
+        && same_file(path, target)
+    {
+        return Err(RewrapError::OntoItself {
+            path: target.clone(),
+        });
+    }
     let beginning = read(path)?;
     let header = &beginning.header;
     let found = Finder::new(home, options)?.find(header, &beginning.first_chunk)?;
@@ -177,7 +185,7 @@ fn put(
     };
     let output = Output::create(target, overwrite, 0o666, rng)?;
     if read.armored {
-        copy_armored(path, new, output)?;
+        copy_armored(path, old, new, output)?;
     } else {
         with_header(path, old, new, output, progress)?;
     }
@@ -190,19 +198,36 @@ fn put(
     })
 }
 
-/// Writes the new header and the old payload as text.
-fn copy_armored(path: &Path, header: &[u8], mut output: Output) -> Result<(), RewrapError> {
+/// Writes the new header and the old payload as text, unless the file has changed since its header was read.
+fn copy_armored(
+    path: &Path,
+    old: &[u8],
+    new: &[u8],
+    mut output: Output,
+) -> Result<(), RewrapError> {
     let failed = |source| RewrapError::Read {
         path: path.to_path_buf(),
         source,
     };
     let file = File::open(path).map_err(failed)?;
+    let before = Stamp::of(&file.metadata().map_err(failed)?);
     let mut payload = Dearmored::new(BufReader::new(file)).map_err(failed)?;
-    Header::read(&mut payload)?;
+    if Header::read(&mut payload)?.as_bytes() != old {
+        return Err(CopyError::Header {
+            path: path.to_path_buf(),
+        }
+        .into());
+    }
     let mut armored = ArmoredWriter::new(&mut output);
-    armored.write_all(header).map_err(RewrapError::Write)?;
+    armored.write_all(new).map_err(RewrapError::Write)?;
     io::copy(&mut payload, &mut armored).map_err(RewrapError::Write)?;
     armored.finish().map_err(RewrapError::Write)?;
+    if Stamp::of(&path.metadata().map_err(failed)?) != before {
+        return Err(CopyError::Changed {
+            path: path.to_path_buf(),
+        }
+        .into());
+    }
     Ok(output.commit()?)
 }
 
@@ -242,6 +267,12 @@ pub enum RewrapError {
     NoKey {
         /// Its deposit, where its pointer names one.
         serial: Option<Serial>,
+    },
+    /// The copy would take the place of the file, which is to be left as it is.
+    #[error("`{path}` would be copied onto itself")]
+    OntoItself {
+        /// The file.
+        path: PathBuf,
     },
     /// A passphrase opens it, and rewrapping is for keys.
     #[error("this file is encrypted with a passphrase")]

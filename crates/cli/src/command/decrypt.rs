@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{BufReader, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
@@ -11,6 +12,7 @@ use strongroom_agefile::header::ReadHeaderError;
 use strongroom_agefile::{PassphraseIdentity, Unwrap, UnwrapError};
 use strongroom_client::decrypt::{SealedFile, UnlockedFile};
 use strongroom_client::file::output::{Output, Overwrite};
+use strongroom_client::file::same_file;
 use strongroom_client::home::{Home, HomeError, Identities};
 
 use crate::context::Context;
@@ -47,6 +49,11 @@ pub(crate) struct WrongPassphrase;
 #[error("the name does not end in `.age`, so that what it becomes cannot be told")]
 pub(crate) struct NoName;
 
+/// The decrypted file would take the place of the encrypted one.
+#[derive(Debug, thiserror::Error)]
+#[error("it would be decrypted onto itself")]
+pub(crate) struct OntoItself;
+
 /// The file's header was being replaced when a command was killed.
 #[derive(Debug, thiserror::Error)]
 #[error("a command that was replacing the header of this file was interrupted")]
@@ -63,6 +70,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
         !alone || files.len() == 1,
         Usage("`-o` and `-` are for one file alone")
     );
+    stream::ensure_one_reader(files.iter().chain(&arguments.identities))?;
     let mut keys = Keys::new(context, arguments);
     let mut exit = Exit::Done;
     for path in &files {
@@ -91,10 +99,11 @@ fn decrypt(
         Overwrite::Refuse
     };
     if let Some(target) = &target {
+        ensure!(!same_file(path, target), OntoItself);
         Output::check(target, overwrite)?;
         input::remove_leftovers([target.as_path()]);
     }
-    let (file, length) = open(path)?;
+    let (file, length, mode) = open(path)?;
     let file = unlock(
         SealedFile::read(BufReader::with_capacity(1 << 16, file))?,
         keys,
@@ -105,7 +114,7 @@ fn decrypt(
     let mut progress = |bytes| bar.set(bytes);
     match target {
         Some(target) => {
-            let mut output = Output::create(&target, overwrite, 0o666, &mut context.rng())?;
+            let mut output = Output::create(&target, overwrite, mode, &mut context.rng())?;
             file.decrypt(&mut output, context.threads, &mut progress)?;
             output.commit()?;
         }
@@ -127,14 +136,17 @@ fn target(path: &Path, arguments: &Arguments) -> anyhow::Result<Option<PathBuf>>
     }
 }
 
-fn open(path: &Path) -> anyhow::Result<(File, u64)> {
+/// Opens a file, and returns its length and the permissions of what it is decrypted to: nobody reads that who could
+/// not read the file.
+fn open(path: &Path) -> anyhow::Result<(File, u64, u32)> {
     if stream::is_pipe(path) {
-        return Ok((stream::input()?, 0));
+        return Ok((stream::input()?, 0, 0o666));
     }
     let file = File::open(path).context("cannot open it")?;
     let metadata = file.metadata().context("cannot open it")?;
     ensure!(!metadata.is_dir(), "it is a folder");
-    Ok((file, metadata.len()))
+    let mode = metadata.mode() & 0o666 | 0o600;
+    Ok((file, metadata.len(), mode))
 }
 
 fn unlock<R: std::io::BufRead + Read + Send>(

@@ -398,3 +398,79 @@ fn copy_folder(machine: &Machine, from: &str, to: &str) {
         fs::copy(machine.path(from).join(&name), machine.path(to).join(&name)).unwrap();
     }
 }
+
+#[test]
+fn a_file_is_never_decrypted_or_rewrapped_onto_itself() {
+    let machine = Machine::with_home();
+    machine.write("file", "text");
+    machine.run(["encrypt", "file"]).done();
+    let sealed = machine.read("file.age");
+    for args in [
+        ["decrypt", "--force", "-o", "file.age", "file.age"],
+        ["rewrap", "--force", "-o", "file.age", "file.age"],
+    ] {
+        machine
+            .run(args)
+            .refused(1, &["onto itself", "hint: name another file"]);
+    }
+    assert_eq!(machine.read("file.age"), sealed);
+}
+
+#[test]
+fn nobody_reads_a_decrypted_file_who_could_not_read_the_first_one() {
+    let machine = Machine::with_home();
+    let mode = |name| {
+        let metadata = fs::metadata(machine.path(name)).unwrap();
+        metadata.permissions().mode() & 0o777
+    };
+    for (first, after) in [(0o600, 0o600), (0o400, 0o600), (0o755, 0o644)] {
+        machine.write("file", "text");
+        fs::set_permissions(machine.path("file"), fs::Permissions::from_mode(first)).unwrap();
+        machine.run(["encrypt", "file"]).done();
+        machine.remove("file");
+        machine.run(["decrypt", "file.age"]).done();
+        assert_eq!((mode("file.age"), mode("file")), (after, after));
+        machine.remove("file.age");
+        machine.remove("file");
+    }
+}
+
+#[test]
+fn the_pipe_is_read_for_one_purpose_alone() {
+    let machine = Machine::with_home();
+    machine.write("file", "text");
+    for args in [
+        &["encrypt", "-R", "-", "-"][..],
+        &["encrypt", "-R", "-"],
+        &["encrypt", "-R", "-", "--files-from", "-"],
+        &["decrypt", "-i", "-", "-"],
+        &["decrypt", "-i", "-", "-i", "-", "file.age"],
+    ] {
+        machine
+            .pipe(b"age1", args)
+            .refused(2, &["for one purpose alone"]);
+    }
+}
+
+#[test]
+fn a_first_use_that_would_fail_makes_no_home() {
+    let other = Machine::with_classic_home();
+    let identity = other.read_text("home/identity.txt");
+    let recipient = identity
+        .lines()
+        .find_map(|line| line.strip_prefix("# public key: "))
+        .unwrap();
+    let machine = Machine::new();
+    machine.write("file", "text");
+    machine
+        .run(["encrypt", "missing"])
+        .refused(1, &["cannot open `missing`"]);
+    machine
+        .run(["encrypt", "-r", recipient, "file"])
+        .refused(1, &["cannot be mixed", "--key-type x25519"]);
+    assert!(!machine.exists("home"));
+    machine
+        .run(["encrypt", "--key-type", "x25519", "-r", recipient, "file"])
+        .done();
+    machine.opens_to("file.age", b"text");
+}

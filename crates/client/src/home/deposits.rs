@@ -1,7 +1,7 @@
 //! What the home knows of its deposits: the statements with their receipts, and the headers that match.
 
 use rusqlite::{OptionalExtension, Transaction};
-use strongroom_agefile::Header;
+use strongroom_agefile::{Header, Stanza};
 use strongroom_protocol::id::{Digest, Serial, StatementId, Time};
 use strongroom_protocol::log::SignedCheckpoint;
 use strongroom_protocol::receipt::{Acknowledgement, DepositState, Receipt};
@@ -47,12 +47,14 @@ impl Matched {
 }
 
 /// Hashes a stanza by its kind and body, which holds a fresh ciphertext.
-fn stanza_digest(stanza: &strongroom_agefile::Stanza) -> Digest {
+fn stanza_digest(stanza: &Stanza) -> Digest {
     Digest::of(&[stanza.tag().as_bytes(), &[0], stanza.body()])
 }
 
 impl Home {
     /// Records a deposit statement with its verified receipt, and the headers its keys belong to, in one step.
+    ///
+    /// A serial that is known keeps the statement it came in: another one for it is a lie or a conflict.
     ///
     /// # Errors
     ///
@@ -77,7 +79,7 @@ impl Home {
         )?;
         for (serial, state) in kept {
             transaction.execute(
-                "INSERT OR REPLACE INTO deposit (serial, statement, state, time) VALUES (?1, ?2, ?3, ?4)",
+                "INSERT OR IGNORE INTO deposit (serial, statement, state, time) VALUES (?1, ?2, ?3, ?4)",
                 (
                     serial.as_bytes(),
                     statement.id().as_bytes(),
@@ -151,18 +153,23 @@ impl Home {
     ///
     /// Says so when the home can't be read.
     pub fn serial_by_own_stanza(&self, header: &Header) -> Result<Option<Serial>, HomeError> {
-        let mut serials = self
-            .database
-            .prepare_cached("SELECT serial FROM matched WHERE own = ?1")?;
         for stanza in header.stanzas() {
-            let serial = serials
-                .query_row((stanza_digest(stanza).as_bytes(),), |row| row.get(0))
-                .optional()?;
+            let serial = self.serial_of_own(stanza)?;
             if serial.is_some() {
-                return Ok(serial.map(Serial::from_bytes));
+                return Ok(serial);
             }
         }
         Ok(None)
+    }
+
+    /// Finds the deposit of the session key in a stanza, if it is the owner's own in a header that was seen.
+    pub(crate) fn serial_of_own(&self, stanza: &Stanza) -> Result<Option<Serial>, HomeError> {
+        let serial = self
+            .database
+            .prepare_cached("SELECT serial FROM matched WHERE own = ?1")?
+            .query_row((stanza_digest(stanza).as_bytes(),), |row| row.get(0))
+            .optional()?;
+        Ok(serial.map(Serial::from_bytes))
     }
 
     /// Finds a deposit.

@@ -13,8 +13,8 @@ use crate::released::{ReleasedError, ReleasedKeys};
 pub struct Repaired {
     /// The file.
     pub path: PathBuf,
-    /// What was done.
-    pub repair: Repair,
+    /// What was done, or why the file can't be read or written; its record stays then.
+    pub repair: Result<Repair, RepairError>,
 }
 
 /// What is done about an interrupted rewrite.
@@ -24,6 +24,8 @@ pub enum Repair {
     Finished,
     /// Nothing, and the record is gone: the file is not the one that was being rewritten.
     Foreign(Foreign),
+    /// Nothing, and the record stays: there is no file. It may be on a disk that is not there now.
+    Missing,
     /// Nothing, and the record stays: the header is torn, and the key of the new one is not at hand.
     NoKey,
     /// Nothing, and the record is gone: what it would have written is no header of a key that this home has.
@@ -39,15 +41,19 @@ impl Home {
     ///
     /// # Errors
     ///
-    /// Says which file can't be read or written; its record stays.
-    pub fn repair(&mut self, identities: &Identities) -> Result<Vec<Repaired>, RepairError> {
+    /// Says so when the home can't be used. A file that can't be read or written stops no other's repair.
+    pub fn repair(&mut self, identities: &Identities) -> Result<Vec<Repaired>, HomeError> {
         let mut repaired = Vec::new();
         for record in self.unfinished_rewrites()? {
             let path = record.rewrite.path().to_path_buf();
-            let (repair, matched) = finish(self, &record, identities)?;
-            if repair != Repair::NoKey {
-                self.end_rewrite(&record.rewrite, matched.as_ref())?;
-            }
+            let repair = match finish(self, &record, identities) {
+                Ok((repair @ (Repair::Missing | Repair::NoKey), _)) => Ok(repair),
+                Ok((repair, matched)) => {
+                    self.end_rewrite(&record.rewrite, matched.as_ref())?;
+                    Ok(repair)
+                }
+                Err(error) => Err(error),
+            };
             repaired.push(Repaired { path, repair });
         }
         Ok(repaired)
@@ -74,7 +80,11 @@ fn finish(
 ) -> Result<(Repair, Option<Matched>), RepairError> {
     let on_disk = record.rewrite.state()?;
     if let OnDisk::Foreign(reason) = on_disk {
-        return Ok((Repair::Foreign(reason), None));
+        let repair = match reason {
+            Foreign::Missing => Repair::Missing,
+            reason => Repair::Foreign(reason),
+        };
+        return Ok((repair, None));
     }
     let mut bytes = record.rewrite.new_header();
     let header = match Header::read(&mut bytes) {

@@ -110,17 +110,33 @@ fn recover_from(trick: Trick) -> (World, PathBuf, Result<Collected, RecoverError
     let mut world = World::new();
     let file = world.encrypt("letter", "dear reader");
     world.lose_identity();
-    let authority = lying(&mut world, trick);
+    let collected = collect_from(&mut world, trick);
+    (world, file, collected)
+}
+
+fn collect_from(world: &mut World, trick: Trick) -> Result<Collected, RecoverError> {
+    let authority = lying(world, trick);
     let code = RecoveryCode::parse(&world.code.to_text()).unwrap();
-    let collected = world
+    world
         .with_authority(&authority, |client| {
             let (wanted, grounds) = (Wanted::Everything, Grounds::default());
             let request = client.request_recovery(&wanted, &grounds, KeyType::Hybrid)?;
             client.show_code(&request, &code)?;
             client.collect(&request, &mut |_| {})
         })
-        .unwrap();
-    (world, file, collected)
+        .unwrap()
+}
+
+#[test]
+fn a_lie_does_not_take_the_place_of_a_key_that_was_released_before() {
+    let mut world = World::new();
+    let file = world.encrypt("letter", "dear reader");
+    world.lose_identity();
+    world.recover(&Wanted::Everything).unwrap();
+    let lied = collect_from(&mut world, Trick::ReleaseWrongCommitment);
+    assert!(matches!(lied, Err(RecoverError::Key { .. })), "{lied:?}");
+    world.rewrap(&file).unwrap();
+    assert_eq!(world.decrypt(&file).unwrap(), "dear reader");
 }
 
 #[test]

@@ -80,7 +80,7 @@ impl Rewritten {
         assert!(home.interrupted().unwrap().is_empty());
         repaired
             .into_iter()
-            .map(|repaired| repaired.repair)
+            .map(|repaired| repaired.repair.unwrap())
             .collect()
     }
 
@@ -170,7 +170,7 @@ fn a_torn_header_is_mended_even_if_its_new_key_is_lost_too() {
     let mut home = rewritten.world.home();
     let identities = rewritten.world.identities(&home);
     let repaired = home.repair(&identities).unwrap();
-    assert_eq!(repaired[0].repair, Repair::NoKey);
+    assert_eq!(*repaired[0].repair.as_ref().unwrap(), Repair::NoKey);
     assert_eq!(home.interrupted().unwrap().len(), 1);
     drop(home);
     rewritten.name_serial();
@@ -178,4 +178,45 @@ fn a_torn_header_is_mended_even_if_its_new_key_is_lost_too() {
     rewritten.world.rewrap(&rewritten.file).unwrap();
     let text = rewritten.world.decrypt(&rewritten.file);
     assert_eq!(text.unwrap(), "dear reader");
+}
+
+#[test]
+fn a_torn_header_on_a_disk_that_is_away_is_mended_when_it_is_back() {
+    let rewritten = Rewritten::new();
+    let half = rewritten.old.len() / 2;
+    rewritten.crash_with(&[&rewritten.new[..half], &rewritten.old[half..]].concat());
+    rewritten.record(&rewritten.new);
+    let away = rewritten.world.path("away");
+    fs::rename(&rewritten.file, &away).unwrap();
+    let mut home = rewritten.world.home();
+    let identities = rewritten.world.identities(&home);
+    let repaired = home.repair(&identities).unwrap();
+    assert_eq!(*repaired[0].repair.as_ref().unwrap(), Repair::Missing);
+    drop(home);
+    fs::rename(&away, &rewritten.file).unwrap();
+    assert_eq!(rewritten.repair(), [Repair::Finished]);
+    let text = rewritten.world.decrypt(&rewritten.file);
+    assert_eq!(text.unwrap(), "dear reader");
+}
+
+#[test]
+fn a_file_that_can_not_be_read_keeps_no_other_from_its_repair() {
+    let rewritten = Rewritten::new();
+    rewritten.record(&rewritten.new);
+    let database = rusqlite::Connection::open(rewritten.world.path("home/home.db")).unwrap();
+    let unreadable = format!("/{}", "x".repeat(300));
+    database
+        .execute("UPDATE rewrite SET path = ?1", (unreadable.as_bytes(),))
+        .unwrap();
+    rewritten.crash_with(&rewritten.old);
+    rewritten.record(&rewritten.new);
+    let mut home = rewritten.world.home();
+    let identities = rewritten.world.identities(&home);
+    let repaired = home.repair(&identities).unwrap();
+    assert_eq!(repaired.len(), 2);
+    for repaired in repaired {
+        let finished = repaired.path == rewritten.file.canonicalize().unwrap();
+        assert_eq!(repaired.repair.is_ok(), finished, "{repaired:?}");
+    }
+    assert_eq!(home.interrupted().unwrap().len(), 1);
 }
