@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod crash;
+mod independent;
 mod machine;
 mod moving;
 mod readme;
