@@ -22,6 +22,8 @@ impl Label {
     pub const DECISION: Self = Self("strongroom/decision/v1");
     /// Signs the authority's record of released wraps.
     pub const RELEASE: Self = Self("strongroom/release/v1");
+    /// Signs that the authority was restored from a backup.
+    pub const RESTORED: Self = Self("strongroom/restored/v1");
     /// Signs what became of deposits: the receipt's attestation.
     pub const DEPOSITED: Self = Self("strongroom/deposited/v1");
     /// Signs that any other statement was recorded: the receipt's attestation.
@@ -59,6 +61,7 @@ impl Label {
         Self::VETO,
         Self::DECISION,
         Self::RELEASE,
+        Self::RESTORED,
         Self::DEPOSITED,
         Self::RECORDED,
         Self::COMMITMENT,

@@ -3,6 +3,7 @@
 
 mod deposit;
 mod found;
+mod operator;
 mod recovery;
 mod release;
 mod sealed;
@@ -11,6 +12,7 @@ use std::fmt;
 
 pub use deposit::{Deposit, Draft, WrongCount};
 pub use found::{Enroll, Found};
+pub use operator::Restored;
 pub use recovery::{
     Decision, Evidence, EvidenceKind, Grounds, GroundsTooLong, Request, Scope, Verdict, Veto,
     WrongScope,
@@ -121,6 +123,7 @@ impl SignedStatement {
             Statement::Found(_) => AuthorityId::from_bytes(*self.id.as_bytes()),
             Statement::Release(body) => body.authority(),
             Statement::Request(body) => body.authority,
+            Statement::Restored(body) => body.authority,
             Statement::Veto(body) => body.authority,
         }
     }
@@ -180,6 +183,8 @@ pub enum Statement {
     Release(Release),
     /// A recovery request.
     Request(Box<Request>),
+    /// An authority's restoring from a backup.
+    Restored(Restored),
     /// An owner's veto of a request.
     Veto(Veto),
 }
@@ -196,6 +201,7 @@ impl Statement {
             Self::Found(_) => Kind::Found,
             Self::Release(_) => Kind::Release,
             Self::Request(_) => Kind::Request,
+            Self::Restored(_) => Kind::Restored,
             Self::Veto(_) => Kind::Veto,
         }
     }
@@ -209,6 +215,7 @@ impl Statement {
             Self::Found(body) => encode(&**body),
             Self::Release(body) => body.body(),
             Self::Request(body) => encode(&**body),
+            Self::Restored(body) => encode(body),
             Self::Veto(body) => encode(body),
         }
     }
@@ -223,6 +230,7 @@ impl Statement {
             | Self::Evidence(_)
             | Self::Found(_)
             | Self::Request(_)
+            | Self::Restored(_)
             | Self::Veto(_) => Vec::new(),
         }
     }
@@ -240,6 +248,7 @@ impl Statement {
             Kind::Found => Self::Found(Box::new(decode(body)?)),
             Kind::Release => Self::Release(Release::read(body, carried)?),
             Kind::Request => Self::Request(Box::new(decode(body)?)),
+            Kind::Restored => Self::Restored(decode(body)?),
             Kind::Veto => Self::Veto(decode(body)?),
         })
     }
@@ -254,6 +263,7 @@ impl Statement {
             | Self::Deposit(_)
             | Self::Evidence(_)
             | Self::Release(_)
+            | Self::Restored(_)
             | Self::Veto(_) => true,
         }
     }
@@ -274,7 +284,7 @@ macro_rules! into_statement {
     };
 }
 
-into_statement!(Decision, Deposit, Enroll, Evidence, Release, Veto; boxed Found, Request);
+into_statement!(Decision, Deposit, Enroll, Evidence, Release, Restored, Veto; boxed Found, Request);
 
 /// The kinds of statement, with the numbers they have on the wire and in the log's leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -296,10 +306,12 @@ pub enum Kind {
     Decision = 7,
     /// [`Statement::Release`].
     Release = 8,
+    /// [`Statement::Restored`].
+    Restored = 20,
 }
 
 impl Kind {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Found,
         Self::Enroll,
         Self::Deposit,
@@ -308,6 +320,7 @@ impl Kind {
         Self::Veto,
         Self::Decision,
         Self::Release,
+        Self::Restored,
     ];
 
     /// Returns the number on the wire.
@@ -334,6 +347,7 @@ impl Kind {
             Self::Veto => "veto",
             Self::Decision => "decision",
             Self::Release => "release",
+            Self::Restored => "restored",
         }
     }
 
@@ -347,6 +361,7 @@ impl Kind {
             Self::Veto => Label::VETO,
             Self::Decision => Label::DECISION,
             Self::Release => Label::RELEASE,
+            Self::Restored => Label::RESTORED,
         }
     }
 }

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use strongroom_protocol::id::{AuthorityId, OwnerId, RequestId, Serial, Time};
 use strongroom_protocol::keys::SigningKey;
+use strongroom_protocol::log::NodeHash;
 use strongroom_protocol::policy::{OwnerKeys, Policy};
 use strongroom_protocol::session_key::{BlindedKey, SessionKey};
 use strongroom_protocol::statement::{
     Decision, Deposit, Draft, Enroll, Evidence, EvidenceKind, Found, Grounds, Kind, Particulars,
-    Release, ReleaseOrigin, Request, Scope, SealedKey, SignedStatement, Statement, Verdict, Veto,
+    Release, ReleaseOrigin, Request, Restored, Scope, SealedKey, SignedStatement, Statement,
+    Verdict, Veto,
 };
 use strongroom_protocol::wrap::SecretKey;
 
@@ -174,6 +176,15 @@ impl Cast {
         Release::new(origin, 0, sealed, Vec::new()).unwrap()
     }
 
+    pub(crate) fn restored(&self) -> Restored {
+        Restored {
+            authority: self.authority,
+            size: 12,
+            root: NodeHash::from_bytes([12; 32]),
+            time: NOW,
+        }
+    }
+
     /// One statement of each kind, by whoever makes such statements.
     pub(crate) fn every_kind(&self) -> Vec<SignedStatement> {
         let request = self.request();
@@ -186,6 +197,7 @@ impl Cast {
             SignedStatement::sign(self.veto(&request), &self.device),
             SignedStatement::sign(self.decision(), &self.log_key),
             SignedStatement::sign(self.release(2), &self.log_key),
+            SignedStatement::sign(self.restored(), &self.log_key),
         ]
     }
 
@@ -231,7 +243,10 @@ pub(crate) fn release_in(statement: &SignedStatement) -> &Release {
 
 /// Who makes statements of a kind.
 pub(crate) fn author(cast: &Cast, kind: Kind) -> &SigningKey {
-    if matches!(kind, Kind::Found | Kind::Decision | Kind::Release) {
+    if matches!(
+        kind,
+        Kind::Found | Kind::Decision | Kind::Release | Kind::Restored
+    ) {
         &cast.log_key
     } else if kind == Kind::Request {
         &cast.asking
