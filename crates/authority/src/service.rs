@@ -2,6 +2,7 @@
 //! Not how the caller got here.
 
 mod audit;
+mod backup;
 mod commit;
 mod decide;
 mod deposit;
@@ -13,7 +14,7 @@ mod request;
 mod session;
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rand_core::CryptoRng;
@@ -36,6 +37,7 @@ use crate::{Caller, FoundError, OpenError};
 use commit::{Act, Answer};
 use queue::Queue;
 
+pub use backup::Keys;
 pub use session::Session;
 
 /// An authority in a folder.
@@ -45,6 +47,7 @@ pub struct Service {
     about: About,
     clock: Arc<dyn Clock>,
     custodian: Custodian,
+    folder: PathBuf,
     log: Log,
     queue: Queue<Act, Answer>,
     rng: Mutex<Box<dyn CryptoRng + Send>>,
@@ -83,8 +86,8 @@ impl Service {
             wrap_key,
         };
         let salt = LeafSalt::generate(&mut rng);
-        folder::found(folder, &keys, |path| {
-            Store::open(path)?.write(|store| {
+        folder::found(folder, &keys, |store| {
+            store.write(|store| {
                 let mut growth = log.grow(store)?;
                 growth.append(founding, Outcome::Recorded, now, salt)?;
                 growth.seal()
@@ -112,11 +115,7 @@ impl Service {
             source,
         };
         let about = store.read(read_founding).map_err(store_error)?;
-        let found = about.found();
-        let same = keys.authority == about.authority()
-            && keys.log_key.verifying_key() == found.log_key
-            && keys.wrap_key.public_key() == found.wrap_key;
-        if !same {
+        if !keys.are_of(&about) {
             return Err(OpenError::OtherKeys {
                 folder: folder.to_owned(),
             });
@@ -128,6 +127,7 @@ impl Service {
             .map_err(store_error)?;
         Ok(Self {
             clock,
+            folder: folder.to_owned(),
             custodian: Custodian::new(about.authority(), keys.wrap_key),
             log,
             queue: Queue::new(),

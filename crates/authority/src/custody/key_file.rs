@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
+use strongroom_protocol::About;
 use strongroom_protocol::id::AuthorityId;
 use strongroom_protocol::keys::SigningKey;
 use strongroom_protocol::wrap::SecretKey;
@@ -49,6 +50,14 @@ impl KeyFile {
             .take(BYTES_MAX)
             .read_to_string(&mut text)?;
         Self::parse(&text)
+    }
+
+    /// Tells whether these are the keys that an authority was founded with.
+    pub(crate) fn are_of(&self, about: &About) -> bool {
+        let found = about.found();
+        self.authority == about.authority()
+            && self.log_key.verifying_key() == found.log_key
+            && self.wrap_key.public_key() == found.wrap_key
     }
 
     fn parse(text: &str) -> Result<Self, KeyFileError> {

@@ -123,7 +123,7 @@ impl Service {
         let refused = |refusal| Ok(Checked::Refused(refusal));
         let own = matches!(
             statement.kind(),
-            Kind::Found | Kind::Decision | Kind::Release
+            Kind::Found | Kind::Decision | Kind::Release | Kind::Restored
         );
         if own {
             return refused(Refusal::AuthoritysOwn);
@@ -145,9 +145,11 @@ impl Service {
             }
             Statement::Request(request) => self.check_request(growth, request, now)?,
             Statement::Veto(veto) => self.check_veto(store, &statement, veto, now)?,
-            Statement::Decision(_) | Statement::Found(_) | Statement::Release(_) | _ => {
-                Err(Refusal::AuthoritysOwn)
-            }
+            Statement::Decision(_)
+            | Statement::Found(_)
+            | Statement::Release(_)
+            | Statement::Restored(_)
+            | _ => Err(Refusal::AuthoritysOwn),
         };
         match outcome {
             Ok(outcome) => Ok(Checked::New(statement, outcome)),

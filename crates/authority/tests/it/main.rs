@@ -1,6 +1,7 @@
 #![cfg(test)]
 //! The embedded authority, from outside: through its library, and through the files of its folder.
 
+mod backup;
 mod concurrency;
 mod damage;
 mod folder;
