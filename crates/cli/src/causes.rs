@@ -6,6 +6,7 @@ use std::io;
 
 use strongroom_agefile::header::ReadHeaderError;
 use strongroom_agefile::identity_file::{OpenIdentitiesError, ReadIdentitiesError};
+use strongroom_authority::{BackupError, FoundError, RestoreError};
 use strongroom_client::ConnectError;
 use strongroom_client::connection::ExchangeError;
 use strongroom_client::encrypt::EncryptError;
@@ -76,12 +77,14 @@ fn passed_on(error: Cause<'_>) -> Option<Cause<'_>> {
         };
     }
     pass_on! {
+        BackupError: Place Store;
         ConnectError: Exchange Home;
         CopyError: Commit Write;
         DepositError: Count Exchange Header Home Keys Mixed;
         EncryptError: Commit Create Seal;
         EnrollError: About Exchange Home Keys;
         ExchangeError: Home Query Submit;
+        FoundError: Place;
         HomeError: Lock;
         KeysError: Write;
         OpenIdentitiesError: Parse;
@@ -93,6 +96,7 @@ fn passed_on(error: Cause<'_>) -> Option<Cause<'_>> {
         ReleasedError: Home;
         ReleaseError: Unavailable;
         RepairError: Apply Home State;
+        RestoreError: Place Store;
         RewrapError: Apply Commit Copy Create Header Home Invalid Keys Plan Released;
         SheetError: Code;
         StatusError: Header Home;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use strongroom_agefile::KeyType;
-use strongroom_authority::{Caller, FoundError, OpenError, Service, Session};
+use strongroom_authority::{Caller, FoundError, OpenError, PlaceError, Service, Session};
 use strongroom_client::enroll::Enrolling;
 use strongroom_client::file::{same_disk, write_new};
 use strongroom_client::home::{Home, HomeError, Membership};
@@ -152,9 +152,9 @@ fn open_or_found(context: &Context, folder: &Path) -> anyhow::Result<Session<'st
     match Service::found(folder, Policy::code_alone(), clock, context.rng()) {
         Ok(service) => Ok(reached(service)),
         // Another command may have been first.
-        Err(FoundError::Taken { folder: taken }) => match open() {
+        Err(FoundError::Place(error @ PlaceError::Taken { .. })) => match open() {
             Ok(service) => Ok(reached(service)),
-            Err(_) => Err(FoundError::Taken { folder: taken }.into()),
+            Err(_) => Err(error.into()),
         },
         Err(error) => Err(error.into()),
     }

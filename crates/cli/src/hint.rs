@@ -6,7 +6,7 @@ use std::io;
 use strongroom_agefile::identity::ParseIdentityError;
 use strongroom_agefile::recipient::{MixedRecipients, ParseRecipientError};
 use strongroom_agefile::{UnwrapError, UnwrapStanzaError};
-use strongroom_authority::FoundError;
+use strongroom_authority::{PlaceError, RestoreError};
 use strongroom_client::ConnectError;
 use strongroom_client::connection::ExchangeError;
 use strongroom_client::encrypt::EncryptError;
@@ -135,10 +135,21 @@ fn of_authority(cause: &(dyn Error + 'static)) -> Option<&'static str> {
     }
     if let Some(error) = cause.downcast_ref() {
         return match error {
-            FoundError::NoParent { .. } => {
+            PlaceError::NoParent { .. } => {
                 Some("if it is on another disk, see that the disk is there")
             }
-            FoundError::Taken { .. } => Some("name a folder that is empty, or not there yet"),
+            PlaceError::Taken { .. } => Some("name a folder that is empty, or not there yet"),
+            _ => None,
+        };
+    }
+    if let Some(error) = cause.downcast_ref() {
+        return match error {
+            RestoreError::KeysMissing { .. } => Some(
+                "name the authority's key file with `--keys`; without it nothing deposited there opens",
+            ),
+            RestoreError::NotFound { .. } => Some("name the folder that `authority backup` wrote"),
+            RestoreError::OtherKeys => Some("name the key file of this authority with `--keys`"),
+            RestoreError::Store(_) => Some("nothing was restored; take another backup"),
             _ => None,
         };
     }

@@ -17,10 +17,14 @@ pub(crate) fn open(
     folder: &Path,
     caller: Caller,
 ) -> anyhow::Result<Session<'static>> {
-    let service = Service::open(folder, Arc::clone(&context.clock), context.rng())
+    Ok(Arc::new(service(context, folder)?).into_session(caller))
+}
+
+/// Opens the authority in a folder, as whoever runs it.
+pub(crate) fn service(context: &Context, folder: &Path) -> anyhow::Result<Service> {
+    Service::open(folder, Arc::clone(&context.clock), context.rng())
         .map_err(Unavailable::from)
-        .with_context(|| format!("cannot reach the authority in `{}`", folder.display()))?;
-    Ok(Arc::new(service).into_session(caller))
+        .with_context(|| format!("cannot reach the authority in `{}`", folder.display()))
 }
 
 /// Opens the authority that a home is with, as the home's device.
