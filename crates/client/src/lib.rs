@@ -14,10 +14,12 @@ pub mod log;
 mod pointer;
 pub mod recover;
 pub mod released;
+pub mod restored;
 pub mod rewrap;
 pub mod sheet;
 pub mod spare;
 pub mod status;
+pub mod sync;
 
 pub use client::{Client, ConnectError};
 pub use pointer::Pointer;

@@ -218,6 +218,19 @@ impl Home {
         Ok((parse_statement(&bytes)?, receipt))
     }
 
+    /// Returns the deposit statements, in the order in which the authority recorded them.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the home can't be read.
+    pub fn statements(&self) -> Result<Vec<StatementId>, HomeError> {
+        let mut rows = self
+            .database
+            .prepare("SELECT statement FROM deposit GROUP BY statement ORDER BY min(time)")?;
+        let rows = rows.query_map((), |row| row.get(0).map(StatementId::from_bytes))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// Counts the deposits.
     ///
     /// # Errors

@@ -7,4 +7,5 @@ mod file;
 mod fixture;
 mod recover;
 mod repair;
+mod restored;
 mod rewrap;
