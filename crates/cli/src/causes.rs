@@ -21,6 +21,7 @@ use strongroom_client::rewrap::{RepairError, RewrapError};
 use strongroom_client::sheet::SheetError;
 use strongroom_client::spare::DepositError;
 use strongroom_client::status::StatusError;
+use strongroom_client::sync::SyncError;
 use strongroom_protocol::{QueryError, ReleaseError, SubmitError, Unavailable};
 
 type Cause<'e> = &'e (dyn Error + 'static);
@@ -101,6 +102,7 @@ fn passed_on(error: Cause<'_>) -> Option<Cause<'_>> {
         SheetError: Code;
         StatusError: Header Home;
         SubmitError: Refused Unavailable;
+        SyncError: Exchange Home;
         WriteError: Commit Create Write;
     }
     None

@@ -22,6 +22,7 @@ use strongroom_protocol::{Refusal, Unavailable};
 use crate::causes::causes;
 use crate::command::decrypt::{Interrupted, NoName, WrongPassphrase};
 use crate::command::encrypt::{OntoTerminal, OtherKeyType};
+use crate::command::log::NotAccepted;
 use crate::command::sheet::{OtherCode, OtherSheet};
 use crate::founding::{Finished, OtherAddress};
 use crate::prompt::NobodyToAsk;
@@ -62,6 +63,7 @@ fn of_command(cause: &(dyn Error + 'static)) -> Option<&'static str> {
         OtherAddress => "finish `init` without `--authority`, or begin another home with `--home`",
         OtherCode => "test the newest sheet: an older one is of another home",
         OtherKeyType => "leave out `--key-type`: it chooses the kind of key on the first use alone",
+        NotAccepted => "if you know that it was put back from a backup, add `--yes`",
         OtherSheet => "set STRONGROOM_HOME or `--home` to the home that the sheet was made for",
         WrongPassphrase => "if STRONGROOM_PASSPHRASE is set, it was used",
     }
@@ -115,10 +117,11 @@ fn of_authority(cause: &(dyn Error + 'static)) -> Option<&'static str> {
             ExchangeError::OtherAuthority { .. } => Some(
                 "see that the authority's folder is the one on your recovery sheet: nothing was sent to this one",
             ),
-            ExchangeError::LogShrunk { .. } => Some(
-                "was the authority's folder put back from an old backup? Deposits made since are missing in it",
+            ExchangeError::LogForked { .. } | ExchangeError::LogShrunk { .. } => Some(
+                "if you know that it was put back from a backup, `strongroom log accept-restored` goes on with it, and \
+                 `strongroom sync` sends what is missing in it; otherwise do not trust it",
             ),
-            ExchangeError::LogForked { .. } | ExchangeError::Checkpoint { .. } => {
+            ExchangeError::Checkpoint { .. } => {
                 Some("do not trust this authority's folder: put it back from a backup")
             }
             _ => None,

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use strongroom_agefile::KeyType;
 
 use crate::command::{
-    authority, decrypt, encrypt, init, keygen, list, log, recover, rewrap, sheet, status,
+    authority, decrypt, encrypt, init, keygen, list, log, recover, rewrap, sheet, status, sync,
 };
 
 /// Keeps a spare of every key you encrypt with.
@@ -49,6 +49,7 @@ pub(crate) enum Command {
     Init(init::Arguments),
     Sheet(sheet::Arguments),
     Log(log::Arguments),
+    Sync(sync::Arguments),
     Authority(authority::Arguments),
     Keygen(keygen::Arguments),
 }

@@ -50,7 +50,7 @@ pub(crate) fn connect<'c>(
 
 /// Returns whom the authority is to take us for. Whoever can open its folder is its operator; a home with a device
 /// key does not ask for more than the device may.
-fn caller(home: &Home) -> anyhow::Result<Caller> {
+pub(crate) fn caller(home: &Home) -> anyhow::Result<Caller> {
     match home.device_key() {
         Ok(key) => Ok(Caller::Device(key.verifying_key())),
         Err(KeysError::DeviceMissing { .. }) => Ok(Caller::Operator),

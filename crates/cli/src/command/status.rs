@@ -49,6 +49,8 @@ struct Totals {
     unprotected: u64,
     /// Those that would be protected, were the spare elsewhere.
     near: u64,
+    /// Those whose deposit the authority had, and has no more.
+    lost: u64,
     foreign: u64,
 }
 
@@ -67,6 +69,9 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     };
     if !arguments.json {
         terminal::print(totals.to_line())?;
+    }
+    if totals.lost > 0 {
+        context.say("hint: `strongroom sync` sends the deposits that the authority has lost");
     }
     if totals.unprotected > 0 && exit == Exit::Done {
         exit = Exit::Failed;
@@ -99,6 +104,7 @@ fn inspect_all(
             Ok(status) => {
                 let protected = status.is_protected(arguments.same_disk_ok);
                 totals.count(protected, status.is_protected(true));
+                totals.lost += u64::from(status.doubt == Some(Doubt::Lost));
                 print(&file.path, &status, protected, arguments)?;
             }
             Err(StatusError::Header(ReadHeaderError::NotAge)) if !file.named => {
@@ -214,6 +220,7 @@ fn print_unread(path: &Path, error: StatusError, arguments: &Arguments) -> std::
 /// Says what keeps a file from being protected.
 fn reason(doubt: &Doubt) -> String {
     match doubt {
+        Doubt::Lost => "the authority's log does not have its deposit any more".to_owned(),
         Doubt::NotMatched => {
             "the header is not the one this home wrote: a pointer can be copied".to_owned()
         }
