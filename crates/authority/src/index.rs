@@ -45,7 +45,7 @@ pub(crate) fn add(store: &Writing<'_>, entry: &Entry) -> Result<(), StoreError> 
         }
         Statement::Release(release) => add_release(store, signed, release, index),
         // The founding is entry 0, and what was done to the authority concerns no owner: these need no index.
-        Statement::Found(_) | Statement::Restored(_) => Ok(()),
+        Statement::Checked(_) | Statement::Found(_) | Statement::Restored(_) => Ok(()),
         _ => Err(Damage::of_entry(index, "its kind is not known").into()),
     }
 }

@@ -24,6 +24,8 @@ impl Label {
     pub const RELEASE: Self = Self("strongroom/release/v1");
     /// Signs that the authority was restored from a backup.
     pub const RESTORED: Self = Self("strongroom/restored/v1");
+    /// Signs that the authority opened deposits again.
+    pub const CHECKED: Self = Self("strongroom/checked/v1");
     /// Signs what became of deposits: the receipt's attestation.
     pub const DEPOSITED: Self = Self("strongroom/deposited/v1");
     /// Signs that any other statement was recorded: the receipt's attestation.
@@ -62,6 +64,7 @@ impl Label {
         Self::DECISION,
         Self::RELEASE,
         Self::RESTORED,
+        Self::CHECKED,
         Self::DEPOSITED,
         Self::RECORDED,
         Self::COMMITMENT,

@@ -12,7 +12,7 @@ use std::fmt;
 
 pub use deposit::{Deposit, Draft, WrongCount};
 pub use found::{Enroll, Found};
-pub use operator::Restored;
+pub use operator::{Checked, CheckedDeposit, Restored};
 pub use recovery::{
     Decision, Evidence, EvidenceKind, Grounds, GroundsTooLong, Request, Scope, Verdict, Veto,
     WrongScope,
@@ -116,6 +116,7 @@ impl SignedStatement {
     #[must_use]
     pub fn authority(&self) -> AuthorityId {
         match &self.statement {
+            Statement::Checked(body) => body.authority,
             Statement::Decision(body) => body.authority,
             Statement::Deposit(body) => body.authority(),
             Statement::Enroll(body) => body.authority,
@@ -169,6 +170,8 @@ pub enum ParseStatementError {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Statement {
+    /// An authority's check of deposits.
+    Checked(Checked),
     /// An authority's decision on a request.
     Decision(Decision),
     /// An owner's deposits.
@@ -194,6 +197,7 @@ impl Statement {
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
+            Self::Checked(_) => Kind::Checked,
             Self::Decision(_) => Kind::Decision,
             Self::Deposit(_) => Kind::Deposit,
             Self::Enroll(_) => Kind::Enroll,
@@ -208,6 +212,7 @@ impl Statement {
 
     fn body(&self) -> Vec<u8> {
         match self {
+            Self::Checked(body) => encode(body),
             Self::Decision(body) => encode(body),
             Self::Deposit(body) => body.body(),
             Self::Enroll(body) => encode(body),
@@ -225,7 +230,8 @@ impl Statement {
         match self {
             Self::Deposit(body) => body.carried(),
             Self::Release(body) => body.carried(),
-            Self::Decision(_)
+            Self::Checked(_)
+            | Self::Decision(_)
             | Self::Enroll(_)
             | Self::Evidence(_)
             | Self::Found(_)
@@ -241,6 +247,7 @@ impl Statement {
             return Err(Malformed::new("statement (carries what it may not)", 0));
         }
         Ok(match kind {
+            Kind::Checked => Self::Checked(decode(body)?),
             Kind::Decision => Self::Decision(decode(body)?),
             Kind::Deposit => Self::Deposit(Deposit::read(body, carried)?),
             Kind::Enroll => Self::Enroll(decode(body)?),
@@ -259,7 +266,8 @@ impl Statement {
             Self::Enroll(body) => body.device_key == *author,
             Self::Found(body) => body.log_key == *author,
             Self::Request(body) => body.device_key == *author,
-            Self::Decision(_)
+            Self::Checked(_)
+            | Self::Decision(_)
             | Self::Deposit(_)
             | Self::Evidence(_)
             | Self::Release(_)
@@ -284,7 +292,7 @@ macro_rules! into_statement {
     };
 }
 
-into_statement!(Decision, Deposit, Enroll, Evidence, Release, Restored, Veto; boxed Found, Request);
+into_statement!(Checked, Decision, Deposit, Enroll, Evidence, Release, Restored, Veto; boxed Found, Request);
 
 /// The kinds of statement, with the numbers they have on the wire and in the log's leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -308,10 +316,12 @@ pub enum Kind {
     Release = 8,
     /// [`Statement::Restored`].
     Restored = 20,
+    /// [`Statement::Checked`].
+    Checked = 21,
 }
 
 impl Kind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Found,
         Self::Enroll,
         Self::Deposit,
@@ -321,6 +331,7 @@ impl Kind {
         Self::Decision,
         Self::Release,
         Self::Restored,
+        Self::Checked,
     ];
 
     /// Returns the number on the wire.
@@ -348,6 +359,7 @@ impl Kind {
             Self::Decision => "decision",
             Self::Release => "release",
             Self::Restored => "restored",
+            Self::Checked => "checked",
         }
     }
 
@@ -362,6 +374,7 @@ impl Kind {
             Self::Decision => Label::DECISION,
             Self::Release => Label::RELEASE,
             Self::Restored => Label::RESTORED,
+            Self::Checked => Label::CHECKED,
         }
     }
 }

@@ -8,9 +8,9 @@ use strongroom_protocol::log::NodeHash;
 use strongroom_protocol::policy::{OwnerKeys, Policy};
 use strongroom_protocol::session_key::{BlindedKey, SessionKey};
 use strongroom_protocol::statement::{
-    Decision, Deposit, Draft, Enroll, Evidence, EvidenceKind, Found, Grounds, Kind, Particulars,
-    Release, ReleaseOrigin, Request, Restored, Scope, SealedKey, SignedStatement, Statement,
-    Verdict, Veto,
+    Checked, CheckedDeposit, Decision, Deposit, Draft, Enroll, Evidence, EvidenceKind, Found,
+    Grounds, Kind, Particulars, Release, ReleaseOrigin, Request, Restored, Scope, SealedKey,
+    SignedStatement, Statement, Verdict, Veto,
 };
 use strongroom_protocol::wrap::SecretKey;
 
@@ -185,6 +185,23 @@ impl Cast {
         }
     }
 
+    pub(crate) fn checked(&self) -> Checked {
+        let named = |number| CheckedDeposit {
+            owner: self.owner,
+            serial: serial(number),
+        };
+        Checked {
+            authority: self.authority,
+            size: 13,
+            kept: 5,
+            opened: 5,
+            failed: 2,
+            named: vec![named(0), named(3)],
+            unread: 0,
+            time: NOW,
+        }
+    }
+
     /// One statement of each kind, by whoever makes such statements.
     pub(crate) fn every_kind(&self) -> Vec<SignedStatement> {
         let request = self.request();
@@ -198,6 +215,7 @@ impl Cast {
             SignedStatement::sign(self.decision(), &self.log_key),
             SignedStatement::sign(self.release(2), &self.log_key),
             SignedStatement::sign(self.restored(), &self.log_key),
+            SignedStatement::sign(self.checked(), &self.log_key),
         ]
     }
 
@@ -245,7 +263,7 @@ pub(crate) fn release_in(statement: &SignedStatement) -> &Release {
 pub(crate) fn author(cast: &Cast, kind: Kind) -> &SigningKey {
     if matches!(
         kind,
-        Kind::Found | Kind::Decision | Kind::Release | Kind::Restored
+        Kind::Found | Kind::Decision | Kind::Release | Kind::Restored | Kind::Checked
     ) {
         &cast.log_key
     } else if kind == Kind::Request {

@@ -1,7 +1,9 @@
 //! Statements: what is signed is read back, and nothing else is.
 
 use strongroom_protocol::policy::{Policy, Rule};
-use strongroom_protocol::statement::{Kind, ParseStatementError, SignedStatement};
+use strongroom_protocol::statement::{
+    Checked, CheckedDeposit, Kind, ParseStatementError, SignedStatement,
+};
 
 use crate::cast::{Cast, NOW, author};
 use crate::wire::{Item, Parts, e, error_of, h, label_of};
@@ -65,6 +67,7 @@ fn every_flipped_bit_in_a_short_statement_is_noticed() {
         Kind::Veto,
         Kind::Decision,
         Kind::Restored,
+        Kind::Checked,
     ] {
         refuses_flips(kind, &[0, 1, 2, 3, 4, 5, 6, 7]);
     }
@@ -182,12 +185,12 @@ fn kinds_that_carry_nothing_carry_nothing() {
 }
 
 /// The numbers of the kinds.
-const KINDS: [u64; 9] = [1, 2, 3, 4, 5, 6, 7, 8, 20];
+const KINDS: [u64; 10] = [1, 2, 3, 4, 5, 6, 7, 8, 20, 21];
 
 #[test]
 fn other_numbers_are_no_kinds() {
     let cast = Cast::new();
-    for code in [0, 9, 19, 21, 23, 24, 255, 256, u64::MAX] {
+    for code in [0, 9, 19, 22, 23, 24, 255, 256, u64::MAX] {
         assert_eq!(Kind::from_code(code), None);
         let parts = Parts {
             kind: code,
@@ -322,4 +325,37 @@ fn a_wrapping_key_that_is_none_is_refused() {
         let forged = Parts::sign(Kind::Found, &cast.log_key, body, Vec::new());
         assert!(forged.error().starts_with("malformed wrapping key"));
     }
+}
+
+#[test]
+fn a_check_whose_numbers_do_not_fit_together_is_refused() {
+    let cast = Cast::new();
+    let good = cast.checked();
+    let refuses = |change: &dyn Fn(&mut Checked)| {
+        let mut checked = good.clone();
+        change(&mut checked);
+        let signed = SignedStatement::sign(checked, &cast.log_key);
+        assert!(SignedStatement::parse(signed.as_bytes()).is_err());
+    };
+    refuses(&|checked| checked.named.reverse());
+    refuses(&|checked| checked.named = vec![checked.named[0]; 2]);
+    refuses(&|checked| checked.failed = 1);
+    refuses(&|checked| checked.failed = 6);
+    refuses(&|checked| checked.opened = 6);
+    refuses(&|checked| {
+        (checked.kept, checked.opened, checked.failed) = (9999, 9999, 9999);
+        let named = (0..=Checked::NAMED_MAX).map(|number| CheckedDeposit {
+            owner: cast.owner,
+            serial: crate::cast::serial(number),
+        });
+        checked.named = named.collect();
+    });
+    assert!(good.is_complete());
+    assert!(good.names(cast.owner, crate::cast::serial(3)));
+    assert!(!good.names(cast.owner, crate::cast::serial(1)));
+    let mut partial = [good.clone(), good.clone(), good];
+    partial[0].kept = 6;
+    partial[1].unread = 1;
+    partial[2].failed = 3;
+    assert!(!partial.iter().any(Checked::is_complete));
 }

@@ -60,6 +60,7 @@ pub(crate) fn label_of(kind: Kind) -> Label {
         Kind::Decision => Label::DECISION,
         Kind::Release => Label::RELEASE,
         Kind::Restored => Label::RESTORED,
+        Kind::Checked => Label::CHECKED,
         _ => unreachable!("every kind has a label"),
     }
 }
