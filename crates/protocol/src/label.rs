@@ -42,6 +42,8 @@ impl Label {
     pub const RELEASE_KEY: Self = Self("strongroom/release-key/v1");
     /// Derives the recovery code's signing key.
     pub const CODE_KEY: Self = Self("strongroom/code-key/v1");
+    /// Derives the key that an embedded authority's wrapping key is sealed with, from the recovery code.
+    pub const CUSTODY_SEAL: Self = Self("strongroom/custody-seal/v1");
     /// Begins a leaf of the log.
     pub const LEAF: Self = Self("strongroom/leaf/v1");
     /// Begins the salted hash in a leaf.
@@ -73,6 +75,7 @@ impl Label {
         Self::RELEASE_SEAL,
         Self::RELEASE_KEY,
         Self::CODE_KEY,
+        Self::CUSTODY_SEAL,
         Self::LEAF,
         Self::LEAF_SALT,
         Self::WRAP_KEY,
