@@ -106,6 +106,15 @@ pub(crate) fn restore<T>(
     })
 }
 
+/// Puts other keys into the folder of an authority: what `change` makes of those in it.
+pub(crate) fn replace_keys(
+    folder: &Path,
+    change: impl FnOnce(KeyFile) -> KeyFile,
+) -> Result<(), KeyFileError> {
+    let path = folder.join(KEYS);
+    Ok(change(KeyFile::read(&path)?).replace(&path)?)
+}
+
 fn sync(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }

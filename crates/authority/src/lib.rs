@@ -16,5 +16,5 @@ mod store;
 pub use custody::KeyFileError;
 pub use folder::{BackupError, FoundError, OpenError, PlaceError, RestoreError};
 pub use identity::Caller;
-pub use service::{Keys, Service, Session};
+pub use service::{CheckError, CheckReport, Extent, Keys, SealError, Service, Session, WrongCode};
 pub use store::{Damage, StoreError};

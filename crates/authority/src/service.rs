@@ -3,7 +3,9 @@
 
 mod audit;
 mod backup;
+mod check;
 mod commit;
+mod custody;
 mod decide;
 mod deposit;
 mod enrol;
@@ -28,7 +30,7 @@ use strongroom_protocol::statement::{Found, SignedStatement};
 use strongroom_protocol::wrap::SecretKey;
 
 use crate::custody::Custodian;
-use crate::custody::key_file::KeyFile;
+use crate::custody::key_file::{KeyFile, WrapKey};
 use crate::folder;
 use crate::log::Log;
 use crate::store::{Damage, Store, StoreError};
@@ -38,6 +40,8 @@ use commit::{Act, Answer};
 use queue::Queue;
 
 pub use backup::Keys;
+pub use check::{CheckError, CheckReport, Extent};
+pub use custody::{SealError, WrongCode};
 pub use session::Session;
 
 /// An authority in a folder.
@@ -83,7 +87,7 @@ impl Service {
         let keys = KeyFile {
             authority,
             log_key,
-            wrap_key,
+            wrap_key: WrapKey::Open(wrap_key),
         };
         let salt = LeafSalt::generate(&mut rng);
         folder::found(folder, &keys, |store| {
@@ -128,7 +132,7 @@ impl Service {
         Ok(Self {
             clock,
             folder: folder.to_owned(),
-            custodian: Custodian::new(about.authority(), keys.wrap_key),
+            custodian: Custodian::new(about.authority(), &about.found().wrap_key, keys.wrap_key),
             log,
             queue: Queue::new(),
             rng: Mutex::new(Box::new(rng)),

@@ -92,7 +92,7 @@ impl Service {
     fn perform(&self, growth: &mut Growth<'_>, act: Act, now: Time) -> Result<Answer, StoreError> {
         let checked = match act {
             Act::Decide(request) => self.check_decide(growth, request, now),
-            Act::Own(statement) => Ok(Checked::New(statement, Outcome::Recorded)),
+            Act::Own(statement) => Self::check_own(growth, statement),
             Act::Release(drawn) => self.check_release(growth, *drawn, now),
             Act::Submit { statement, opened } => {
                 self.check_submit(growth, statement, opened.as_deref(), now)
@@ -112,6 +112,16 @@ impl Service {
                 Answer::Refused(refusal)
             }
             Err(error) => Answer::Failed(Arc::new(error)),
+        })
+    }
+
+    fn check_own(
+        growth: &Growth<'_>,
+        statement: Box<SignedStatement>,
+    ) -> Result<Checked, StoreError> {
+        Ok(match log::find(growth.store(), statement.id())? {
+            Some(index) => Checked::Known(index),
+            None => Checked::New(statement, Outcome::Recorded),
         })
     }
 

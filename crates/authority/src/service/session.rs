@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use strongroom_protocol::code::RecoveryCode;
 use strongroom_protocol::id::{OwnerId, Serial, StatementId};
 use strongroom_protocol::log::{ConsistencyProof, SignedCheckpoint};
 use strongroom_protocol::receipt::Receipt;
@@ -12,6 +13,7 @@ use strongroom_protocol::{
 };
 
 use super::Service;
+use super::WrongCode;
 use super::commit::{Act, Answer};
 use crate::Caller;
 use crate::log;
@@ -41,6 +43,23 @@ impl<'s> Session<'s> {
             Handle::Borrowed(service) => service,
             Handle::Shared(service) => service,
         }
+    }
+}
+
+impl Session<'_> {
+    /// Tells whether the authority's custody is sealed, and was not [unlocked](Self::unlock) here.
+    #[must_use]
+    pub fn is_sealed(&self) -> bool {
+        self.service().is_sealed()
+    }
+
+    /// Opens the authority's sealed custody with the recovery code, for as long as the authority is open here.
+    ///
+    /// # Errors
+    ///
+    /// Says so when it is another code.
+    pub fn unlock(&self, code: &RecoveryCode) -> Result<(), WrongCode> {
+        self.service().unlock(code)
     }
 }
 
