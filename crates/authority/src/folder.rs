@@ -106,13 +106,17 @@ pub(crate) fn restore<T>(
     })
 }
 
+/// Reads the keys of an authority's folder.
+pub(crate) fn keys(folder: &Path) -> Result<KeyFile, KeyFileError> {
+    KeyFile::read(&folder.join(KEYS))
+}
+
 /// Puts other keys into the folder of an authority: what `change` makes of those in it.
 pub(crate) fn replace_keys(
     folder: &Path,
     change: impl FnOnce(KeyFile) -> KeyFile,
 ) -> Result<(), KeyFileError> {
-    let path = folder.join(KEYS);
-    Ok(change(KeyFile::read(&path)?).replace(&path)?)
+    Ok(change(keys(folder)?).replace(&folder.join(KEYS))?)
 }
 
 fn sync(path: &Path) -> io::Result<()> {

@@ -3,6 +3,7 @@
 //! A [`home`] is a folder with everything of one owner. A [`Client`] is an owner at work with their authority, which is
 //! a [`strongroom_protocol::Authority`] of any kind. `examples/whole_loop.rs` goes once around.
 
+pub mod checked;
 mod client;
 pub mod connection;
 pub mod decrypt;

@@ -70,6 +70,8 @@ impl FileStatus {
 pub enum Doubt {
     /// The authority's log does not have the deposit, of which this home has a receipt.
     Lost,
+    /// The authority opened the deposit in a check, and it is not what was deposited.
+    Mismatch,
     /// The header is not the one this home wrote: a pointer can be copied.
     NotMatched,
     /// The header names no deposit.
@@ -148,8 +150,12 @@ impl<'i> Inspector<'i> {
         status.state = Some(SpareState::Deposited);
         status.since = Some(record.time);
         let unconfirmed = self.confirm(&record)?;
-        if record.state != DepositState::Verified {
-            return Ok(unconfirmed.or(Some(Doubt::NotVerified)));
+        match record.state {
+            DepositState::Verified => {}
+            DepositState::Mismatch => return Ok(Some(Doubt::Mismatch)),
+            DepositState::Conflict | DepositState::Deposited | _ => {
+                return Ok(unconfirmed.or(Some(Doubt::NotVerified)));
+            }
         }
         status.state = Some(SpareState::Verified);
         let matched = self.home.matched(header)?;

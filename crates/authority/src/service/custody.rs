@@ -16,6 +16,16 @@ impl Service {
         self.custodian.opener().is_none()
     }
 
+    /// Tells whether the key file is sealed, whoever has it open.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the key file can't be read.
+    pub fn key_is_sealed(&self) -> Result<bool, SealError> {
+        let keys = folder::keys(&self.folder)?;
+        Ok(matches!(keys.wrap_key, WrapKey::Sealed(_)))
+    }
+
     /// Seals the key that opens deposits under a recovery code, in the key file. Who has the authority open goes on with
     /// it; whoever opens it from now on needs the code to release or check anything.
     ///
@@ -69,7 +79,7 @@ pub(super) fn sealed() -> ReleaseError {
 #[non_exhaustive]
 pub enum SealError {
     /// The key file can't be read or written.
-    #[error("can't seal the authority's key file")]
+    #[error("can't use the authority's key file")]
     Keys(#[from] KeyFileError),
     /// It is sealed already.
     #[error("the authority's key is sealed already")]

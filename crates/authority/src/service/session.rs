@@ -13,8 +13,8 @@ use strongroom_protocol::{
 };
 
 use super::Service;
-use super::WrongCode;
 use super::commit::{Act, Answer};
+use super::{SealError, WrongCode};
 use crate::Caller;
 use crate::log;
 
@@ -51,6 +51,24 @@ impl Session<'_> {
     #[must_use]
     pub fn is_sealed(&self) -> bool {
         self.service().is_sealed()
+    }
+
+    /// Tells whether the key file is sealed, whoever has it open.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the key file can't be read.
+    pub fn key_is_sealed(&self) -> Result<bool, SealError> {
+        self.service().key_is_sealed()
+    }
+
+    /// [Seals](Service::seal) the key that opens deposits under a recovery code.
+    ///
+    /// # Errors
+    ///
+    /// Says so when it is sealed already, or the key file can't be read or written.
+    pub fn seal(&self, code: &RecoveryCode) -> Result<(), SealError> {
+        self.service().seal(code)
     }
 
     /// Opens the authority's sealed custody with the recovery code, for as long as the authority is open here.

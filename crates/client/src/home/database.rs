@@ -95,6 +95,13 @@ CREATE TABLE accepted (
     seen TEXT NOT NULL,          -- the checkpoint seen before
     now  TEXT NOT NULL           -- the one it does not extend to, pinned instead
 ) STRICT;
+
+-- The public key of a sealed identity file, so that encrypting takes no passphrase; one row.
+CREATE TABLE recipient (
+    one       INTEGER PRIMARY KEY CHECK (one = 1),
+    file      BLOB NOT NULL,     -- SHA-256 of the identity file: of another one it says nothing
+    recipient TEXT NOT NULL
+) STRICT;
 "];
 
 pub(super) fn create(path: &Path) -> Result<Database, HomeError> {

@@ -9,3 +9,4 @@ mod recover;
 mod repair;
 mod restored;
 mod rewrap;
+mod sealed;
