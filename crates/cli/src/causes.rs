@@ -6,8 +6,9 @@ use std::io;
 
 use strongroom_agefile::header::ReadHeaderError;
 use strongroom_agefile::identity_file::{OpenIdentitiesError, ReadIdentitiesError};
-use strongroom_authority::{BackupError, FoundError, RestoreError};
+use strongroom_authority::{BackupError, CheckError, FoundError, RestoreError};
 use strongroom_client::ConnectError;
+use strongroom_client::checked::RecordCheckError;
 use strongroom_client::connection::ExchangeError;
 use strongroom_client::encrypt::EncryptError;
 use strongroom_client::enroll::EnrollError;
@@ -79,6 +80,7 @@ fn passed_on(error: Cause<'_>) -> Option<Cause<'_>> {
     }
     pass_on! {
         BackupError: Place Store;
+        CheckError: Store Unavailable;
         ConnectError: Exchange Home;
         CopyError: Commit Write;
         DepositError: Count Exchange Header Home Keys Mixed;
@@ -87,12 +89,13 @@ fn passed_on(error: Cause<'_>) -> Option<Cause<'_>> {
         ExchangeError: Home Query Submit;
         FoundError: Place;
         HomeError: Lock;
-        KeysError: Write;
+        KeysError: Home Write;
         OpenIdentitiesError: Parse;
         QueryError: Unavailable;
         ReadHeaderError: Invalid;
         ReadIdentitiesError: Parse;
         ReadLogError: Exchange Query Tree;
+        RecordCheckError: Exchange Home;
         RecoverError: Exchange Home Keys Query Released Scope;
         ReleasedError: Home;
         ReleaseError: Unavailable;

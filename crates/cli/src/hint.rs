@@ -6,7 +6,7 @@ use std::io;
 use strongroom_agefile::identity::ParseIdentityError;
 use strongroom_agefile::recipient::{MixedRecipients, ParseRecipientError};
 use strongroom_agefile::{UnwrapError, UnwrapStanzaError};
-use strongroom_authority::{PlaceError, RestoreError};
+use strongroom_authority::{PlaceError, RestoreError, WrongCode};
 use strongroom_client::ConnectError;
 use strongroom_client::connection::ExchangeError;
 use strongroom_client::encrypt::EncryptError;
@@ -65,6 +65,7 @@ fn of_command(cause: &(dyn Error + 'static)) -> Option<&'static str> {
         OtherKeyType => "leave out `--key-type`: it chooses the kind of key on the first use alone",
         NotAccepted => "if you know that it was put back from a backup, add `--yes`",
         OtherSheet => "set STRONGROOM_HOME or `--home` to the home that the sheet was made for",
+        WrongCode => "the authority's key is sealed under the code of whoever made the authority: see that it is that sheet",
         WrongPassphrase => "if STRONGROOM_PASSPHRASE is set, it was used",
     }
     match cause.downcast_ref()? {

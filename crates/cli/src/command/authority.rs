@@ -1,11 +1,13 @@
 //! `strongroom authority`: what whoever runs an authority in a folder does with it, on that folder.
 
+mod check;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use strongroom_authority::{Keys, Service};
+use strongroom_authority::{Extent, Keys, Service};
 use strongroom_client::ConnectError;
 use strongroom_client::home::Home;
 
@@ -14,7 +16,7 @@ use crate::exit::Exit;
 use crate::reach;
 use crate::terminal::{count, shown};
 
-/// Back up an authority's folder, or restore it.
+/// Back up an authority's folder, restore it, or check what it keeps.
 #[derive(Args)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -36,6 +38,27 @@ enum Command {
         /// Leave the key file out. Without it nothing in the copy opens: keep one elsewhere.
         #[arg(long)]
         without_keys: bool,
+    },
+    /// Open deposits and compare them with their commitments; the log records that it was done.
+    ///
+    /// Asks for the recovery code where the authority's key is sealed. What all of a check opened counts as verified in
+    /// your home from then on. Exits with 1 if anything does not match.
+    Check {
+        /// How many, chosen at random.
+        #[arg(long, value_name = "N", default_value_t = 100, conflicts_with = "all")]
+        sample: u64,
+        /// Every deposit.
+        #[arg(long)]
+        all: bool,
+        /// The authority's folder [default: the one that your home is with].
+        #[arg(long, value_name = "DIR")]
+        authority: Option<PathBuf>,
+        /// Read the recovery code from PATH.
+        #[arg(long, value_name = "PATH")]
+        code_file: Option<PathBuf>,
+        /// Print a line of JSON.
+        #[arg(long)]
+        json: bool,
     },
     /// Make an authority's folder from a backup, having proved its log.
     ///
@@ -61,6 +84,21 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
             authority,
             without_keys,
         } => backup(context, to, authority.as_deref(), *without_keys),
+        Command::Check {
+            sample,
+            all,
+            authority,
+            code_file,
+            json,
+        } => {
+            let extent = if *all {
+                Extent::All
+            } else {
+                Extent::Sample(*sample)
+            };
+            let code_file = code_file.as_deref();
+            check::run(context, authority.as_deref(), extent, code_file, *json)
+        }
         Command::Restore {
             from,
             authority,
@@ -77,7 +115,7 @@ fn backup(
 ) -> anyhow::Result<Exit> {
     let folder = match authority {
         Some(folder) => folder.to_owned(),
-        None => address(context)?,
+        None => address(&Home::open(&context.home)?)?,
     };
     let service = reach::service(context, &folder)?;
     let keys = if without_keys {
@@ -130,8 +168,7 @@ fn restore(
 }
 
 /// Returns where the authority is that the home is with.
-fn address(context: &Context) -> anyhow::Result<PathBuf> {
-    let home = Home::open(&context.home)?;
+fn address(home: &Home) -> anyhow::Result<PathBuf> {
     let membership = home.membership()?.ok_or(ConnectError::NoAuthority)?;
     Ok(membership.address)
 }

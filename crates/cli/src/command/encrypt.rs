@@ -112,10 +112,8 @@ pub(crate) fn run(context: &Context, arguments: Arguments) -> anyhow::Result<Exi
     }
     input::remove_leftovers(named.iter().filter_map(|named| named.target.as_deref()));
 
-    let home = home(context, &arguments)?;
-    let owner = home
-        .identities(&mut prompt::identity_passphrase)?
-        .recipient()?;
+    let mut home = home(context, &arguments)?;
+    let owner = home.recipient(&mut prompt::identity_passphrase)?;
     let kind = arguments.key_type.map(KeyType::from);
     ensure!(
         kind.is_none_or(|kind| (kind == KeyType::Hybrid) == owner.is_post_quantum()),

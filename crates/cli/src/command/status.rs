@@ -51,6 +51,8 @@ struct Totals {
     near: u64,
     /// Those whose deposit the authority had, and has no more.
     lost: u64,
+    /// Those whose deposit the authority has not opened.
+    unopened: u64,
     foreign: u64,
 }
 
@@ -72,6 +74,11 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     }
     if totals.lost > 0 {
         context.say("hint: `strongroom sync` sends the deposits that the authority has lost");
+    }
+    if totals.unopened > 0 {
+        context.say(
+            "hint: `strongroom authority check --all` opens what the authority has not opened",
+        );
     }
     if totals.unprotected > 0 && exit == Exit::Done {
         exit = Exit::Failed;
@@ -105,6 +112,7 @@ fn inspect_all(
                 let protected = status.is_protected(arguments.same_disk_ok);
                 totals.count(protected, status.is_protected(true));
                 totals.lost += u64::from(status.doubt == Some(Doubt::Lost));
+                totals.unopened += u64::from(status.doubt == Some(Doubt::NotVerified));
                 print(&file.path, &status, protected, arguments)?;
             }
             Err(StatusError::Header(ReadHeaderError::NotAge)) if !file.named => {
@@ -221,6 +229,9 @@ fn print_unread(path: &Path, error: StatusError, arguments: &Arguments) -> std::
 fn reason(doubt: &Doubt) -> String {
     match doubt {
         Doubt::Lost => "the authority's log does not have its deposit any more".to_owned(),
+        Doubt::Mismatch => {
+            "the authority opened the deposit, and it is not what was deposited".to_owned()
+        }
         Doubt::NotMatched => {
             "the header is not the one this home wrote: a pointer can be copied".to_owned()
         }
