@@ -82,7 +82,11 @@ impl Service {
         let mut found = Found::at(self.log.checkpoint(store)?.checkpoint().size);
         let mut rows = store.all_deposits()?;
         found.kept = rows.len() as u64;
-        let count = usize::try_from(count).unwrap_or(usize::MAX).min(rows.len());
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        if count >= rows.len() {
+            // That an index has no more does not say that there is no more.
+            return self.check_all(store, opener);
+        }
         choose(&mut rows, count, &mut *self.rng());
         let mut places: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
         for row in &rows {
