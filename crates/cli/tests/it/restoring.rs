@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::machine::{Machine, Ran};
+use crate::machine::{Machine, Ran, ran};
 
 /// A machine with a file from before a backup and one from after, whose authority was restored from it.
 fn restored() -> Machine {
@@ -164,10 +164,10 @@ fn a_sealed_home_encrypts_without_a_secret_and_is_verified_by_a_check() {
     machine
         .run(init)
         .refused(1, &["the passphrase is needed", "STRONGROOM_PASSPHRASE"]);
-    let ran = machine
+    let made = machine
         .run_with("STRONGROOM_PASSPHRASE", "correct horse", init)
         .done();
-    assert!(ran.stderr.contains("while the sheet lies in these"));
+    assert!(made.stderr.contains("while the sheet lies in these"));
     assert!(!machine.read_text("home/identity.txt").contains("SECRET"));
     let keys = machine.read_text("home/authority/keys.txt");
     assert!(keys.contains("\nsealed-wrap-key ") && !keys.contains("\nwrap-key "));
@@ -208,10 +208,22 @@ fn a_sealed_home_encrypts_without_a_secret_and_is_verified_by_a_check() {
         )
         .done();
     assert_eq!(opened.text(), "text");
-    // The passphrase is forgotten: the code still recovers.
+    // The passphrase is forgotten: the code still recovers, for a key under another passphrase.
     machine.remove("home/identity.txt");
-    machine.recover(["a.age"]).done();
-    machine.opens_to("a.age", b"text");
+    let mut recover = machine.command(["recover", "--passphrase", "a.age"]);
+    recover
+        .env("STRONGROOM_RECOVERY_CODE", machine.code())
+        .env("STRONGROOM_PASSPHRASE", "battery staple");
+    ran(&mut recover, b"").done();
+    assert!(!machine.read_text("home/identity.txt").contains("SECRET"));
+    let opened = machine
+        .run_with(
+            "STRONGROOM_PASSPHRASE",
+            "battery staple",
+            ["decrypt", "-o", "-", "a.age"],
+        )
+        .done();
+    assert_eq!(opened.text(), "text");
 }
 
 #[test]
