@@ -6,7 +6,9 @@ use std::io;
 
 use strongroom_agefile::header::ReadHeaderError;
 use strongroom_agefile::identity_file::{OpenIdentitiesError, ReadIdentitiesError};
+use strongroom_authority::{BackupError, CheckError, FoundError, RestoreError};
 use strongroom_client::ConnectError;
+use strongroom_client::checked::RecordCheckError;
 use strongroom_client::connection::ExchangeError;
 use strongroom_client::encrypt::EncryptError;
 use strongroom_client::enroll::EnrollError;
@@ -20,6 +22,7 @@ use strongroom_client::rewrap::{RepairError, RewrapError};
 use strongroom_client::sheet::SheetError;
 use strongroom_client::spare::DepositError;
 use strongroom_client::status::StatusError;
+use strongroom_client::sync::SyncError;
 use strongroom_protocol::{QueryError, ReleaseError, SubmitError, Unavailable};
 
 type Cause<'e> = &'e (dyn Error + 'static);
@@ -74,27 +77,33 @@ fn passed_on(error: Cause<'_>) -> Option<Cause<'_>> {
         };
     }
     pass_on! {
+        BackupError: Place Store;
+        CheckError: Store Unavailable;
         ConnectError: Exchange Home;
         CopyError: Commit Write;
         DepositError: Count Exchange Header Home Keys Mixed;
         EncryptError: Commit Create Seal;
         EnrollError: About Exchange Home Keys;
         ExchangeError: Home Query Submit;
+        FoundError: Place;
         HomeError: Lock;
-        KeysError: Write;
+        KeysError: Home Write;
         OpenIdentitiesError: Parse;
         QueryError: Unavailable;
         ReadHeaderError: Invalid;
         ReadIdentitiesError: Parse;
         ReadLogError: Exchange Query Tree;
+        RecordCheckError: Exchange Home;
         RecoverError: Exchange Home Keys Query Released Scope;
         ReleasedError: Home;
         ReleaseError: Unavailable;
         RepairError: Apply Home State;
+        RestoreError: Place Store;
         RewrapError: Apply Commit Copy Create Header Home Invalid Keys Plan Released;
         SheetError: Code;
         StatusError: Header Home;
         SubmitError: Refused Unavailable;
+        SyncError: Exchange Home;
         WriteError: Commit Create Write;
     }
     None

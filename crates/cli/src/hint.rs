@@ -11,7 +11,7 @@ use std::io;
 use strongroom_agefile::identity::ParseIdentityError;
 use strongroom_agefile::recipient::{MixedRecipients, ParseRecipientError};
 use strongroom_agefile::{UnwrapError, UnwrapStanzaError};
-use strongroom_authority::FoundError;
+use strongroom_authority::{PlaceError, RestoreError, WrongCode};
 use strongroom_client::ConnectError;
 use strongroom_client::connection::ExchangeError;
 use strongroom_client::encrypt::EncryptError;
@@ -28,6 +28,7 @@ use strongroom_protocol::{Refusal, Unavailable};
 use crate::causes::causes;
 use crate::command::decrypt::{Interrupted, NoName, OntoItself, WrongPassphrase};
 use crate::command::encrypt::{MixedOnFirstUse, OntoTerminal, OtherKeyType};
+use crate::command::log::NotAccepted;
 use crate::command::sheet::{OtherCode, OtherSheet};
 use crate::founding::{Finished, OtherAddress};
 use crate::prompt::NobodyToAsk;
@@ -70,7 +71,9 @@ fn of_command(cause: &(dyn Error + 'static)) -> Option<&'static str> {
         OtherAddress => "finish `init` without `--authority`, or begin another home with `--home`",
         OtherCode => "test the newest sheet: an older one is of another home",
         OtherKeyType => "leave out `--key-type`: it chooses the kind of key on the first use alone",
+        NotAccepted => "if you know that it was put back from a backup, add `--yes`",
         OtherSheet => "set STRONGROOM_HOME or `--home` to the home that the sheet was made for",
+        WrongCode => "the authority's key is sealed under the code of whoever made the authority: see that it is that sheet",
         WrongPassphrase => "if STRONGROOM_PASSPHRASE is set, it was used",
     }
     match cause.downcast_ref()? {
@@ -123,10 +126,11 @@ fn of_authority(cause: &(dyn Error + 'static)) -> Option<&'static str> {
             ExchangeError::OtherAuthority { .. } => Some(
                 "see that the authority's folder is the one on your recovery sheet: nothing was sent to this one",
             ),
-            ExchangeError::LogShrunk { .. } => Some(
-                "was the authority's folder put back from an old backup? Deposits made since are missing in it",
+            ExchangeError::LogForked { .. } | ExchangeError::LogShrunk { .. } => Some(
+                "if you know that it was put back from a backup, `strongroom log accept-restored` goes on with it, and \
+                 `strongroom sync` sends what is missing in it; otherwise do not trust it",
             ),
-            ExchangeError::LogForked { .. } | ExchangeError::Checkpoint { .. } => {
+            ExchangeError::Checkpoint { .. } => {
                 Some("do not trust this authority's folder: put it back from a backup")
             }
             _ => None,
@@ -143,10 +147,21 @@ fn of_authority(cause: &(dyn Error + 'static)) -> Option<&'static str> {
     }
     if let Some(error) = cause.downcast_ref() {
         return match error {
-            FoundError::NoParent { .. } => {
+            PlaceError::NoParent { .. } => {
                 Some("if it is on another disk, see that the disk is there")
             }
-            FoundError::Taken { .. } => Some("name a folder that is empty, or not there yet"),
+            PlaceError::Taken { .. } => Some("name a folder that is empty, or not there yet"),
+            _ => None,
+        };
+    }
+    if let Some(error) = cause.downcast_ref() {
+        return match error {
+            RestoreError::KeysMissing { .. } => Some(
+                "name the authority's key file with `--keys`; without it nothing deposited there opens",
+            ),
+            RestoreError::NotFound { .. } => Some("name the folder that `authority backup` wrote"),
+            RestoreError::OtherKeys => Some("name the key file of this authority with `--keys`"),
+            RestoreError::Store(_) => Some("nothing was restored; take another backup"),
             _ => None,
         };
     }

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use strongroom_agefile::KeyType;
 
-use crate::command::{decrypt, encrypt, init, keygen, list, log, recover, rewrap, sheet, status};
+use crate::command::{
+    authority, decrypt, encrypt, init, keygen, list, log, recover, rewrap, sheet, status, sync,
+};
 
 /// Keeps a spare of every key you encrypt with.
 ///
@@ -47,6 +49,8 @@ pub(crate) enum Command {
     Init(init::Arguments),
     Sheet(sheet::Arguments),
     Log(log::Arguments),
+    Sync(sync::Arguments),
+    Authority(authority::Arguments),
     Keygen(keygen::Arguments),
 }
 

@@ -17,10 +17,14 @@ pub(crate) fn open(
     folder: &Path,
     caller: Caller,
 ) -> anyhow::Result<Session<'static>> {
-    let service = Service::open(folder, Arc::clone(&context.clock), context.rng())
+    Ok(Arc::new(service(context, folder)?).into_session(caller))
+}
+
+/// Opens the authority in a folder, as whoever runs it.
+pub(crate) fn service(context: &Context, folder: &Path) -> anyhow::Result<Service> {
+    Service::open(folder, Arc::clone(&context.clock), context.rng())
         .map_err(out_of_reach)
-        .with_context(|| format!("cannot reach the authority in `{}`", folder.display()))?;
-    Ok(Arc::new(service).into_session(caller))
+        .with_context(|| format!("cannot reach the authority in `{}`", folder.display()))
 }
 
 fn out_of_reach(error: OpenError) -> Unavailable {
@@ -58,7 +62,7 @@ pub(crate) fn connect<'c>(
 
 /// Returns whom the authority is to take us for. Whoever can open its folder is its operator; a home with a device
 /// key does not ask for more than the device may.
-fn caller(home: &Home) -> anyhow::Result<Caller> {
+pub(crate) fn caller(home: &Home) -> anyhow::Result<Caller> {
     match home.device_key() {
         Ok(key) => Ok(Caller::Device(key.verifying_key())),
         Err(KeysError::DeviceMissing { .. }) => Ok(Caller::Operator),

@@ -86,9 +86,24 @@ impl Progress {
         Self(bar)
     }
 
+    /// Draws a bar for things that are counted; how many is said with the first.
+    pub(crate) fn items(context: &Context) -> Self {
+        let bar = Self::bytes(context, 0);
+        if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len} ({eta})") {
+            bar.0.set_style(style);
+        }
+        bar
+    }
+
     /// So many bytes are done.
     pub(crate) fn set(&self, bytes: u64) {
         self.0.set_position(bytes);
+    }
+
+    /// So many of so many things are done.
+    pub(crate) fn set_of(&self, done: u64, total: u64) {
+        self.0.set_length(total);
+        self.0.set_position(done);
     }
 
     /// Runs what says something, beside the bar.

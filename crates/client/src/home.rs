@@ -1,6 +1,7 @@
 //! The home: the one folder with everything of one owner (spec/home.md). What is secret in it are `identity.txt` and
 //! `device.key`, and in `home.db` the keys that pending recoveries are released to.
 
+mod accepted;
 mod database;
 mod deposits;
 mod journal;
@@ -18,6 +19,7 @@ use strongroom_protocol::keys::VerifyingKey;
 use strongroom_protocol::log::SignedCheckpoint;
 use strongroom_protocol::statement::SignedStatement;
 
+pub use accepted::Accepted;
 pub use deposits::{DepositRecord, Matched};
 pub(crate) use journal::Record;
 pub use keys::{AskPassphrase, Identities, KeysError};
@@ -174,15 +176,6 @@ impl Home {
         Ok(())
     }
 
-    /// An address is kept relative where it can be, so that a home that is moved takes its authority along.
-    fn kept_address(&self, address: &Path) -> Result<String, HomeError> {
-        let address = address.strip_prefix(&self.root).unwrap_or(address);
-        let text = address.to_str().ok_or(HomeError::NotText {
-            path: address.to_path_buf(),
-        })?;
-        Ok(text.to_owned())
-    }
-
     /// Records the enrolment before it is submitted, so that the same bytes can be sent again.
     ///
     /// # Errors
@@ -249,6 +242,14 @@ impl Home {
         self.database
             .execute("UPDATE authority SET seen = ?1", (checkpoint.as_text(),))?;
         Ok(())
+    }
+
+    /// An address is kept relative where it can be, so that a home that is moved takes its authority along.
+    fn kept_address<'p>(&self, address: &'p Path) -> Result<&'p str, HomeError> {
+        let address = address.strip_prefix(&self.root).unwrap_or(address);
+        address.to_str().ok_or(HomeError::NotText {
+            path: address.to_path_buf(),
+        })
     }
 }
 

@@ -123,10 +123,8 @@ pub(crate) fn run(context: &Context, arguments: Arguments) -> anyhow::Result<Exi
     if !Home::exists(&context.home)? {
         check_first_use(&named, &others, &arguments)?;
     }
-    let home = home(context, &arguments)?;
-    let owner = home
-        .identities(&mut prompt::identity_passphrase)?
-        .recipient()?;
+    let mut home = home(context, &arguments)?;
+    let owner = home.recipient(&mut prompt::identity_passphrase)?;
     let kind = arguments.key_type.map(KeyType::from);
     ensure!(
         kind.is_none_or(|kind| (kind == KeyType::Hybrid) == owner.is_post_quantum()),

@@ -66,6 +66,9 @@ pub(crate) struct Arguments {
     /// The kind of key, where a new one is made.
     #[arg(long, value_enum, default_value_t, value_name = "TYPE")]
     key_type: KeyTypeName,
+    /// Seal the new key with a passphrase, where one is made.
+    #[arg(long)]
+    passphrase: bool,
     /// Write the rewrapped file to OUT, and leave the file as it is.
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
@@ -116,8 +119,14 @@ fn attempt(
 ) -> anyhow::Result<Exit> {
     if !home.has_identity()? {
         // Made before anything is asked, and never over another. Two recoveries agree on one.
-        let now = context.clock.now();
-        home.ensure_identity(arguments.key_type.into(), now, &mut context.rng())?;
+        let (kind, now) = (arguments.key_type.into(), context.clock.now());
+        let mut rng = context.rng();
+        if arguments.passphrase {
+            let passphrase = prompt::new_passphrase()?;
+            home.ensure_sealed_identity(kind, now, &passphrase, &mut rng)?;
+        } else {
+            home.ensure_identity(kind, now, &mut rng)?;
+        }
         let path = home.identity_path();
         ensure!(home.has_identity()?, KeysError::IdentityMissing { path });
         context.say(format_args!(

@@ -49,6 +49,10 @@ struct Totals {
     unprotected: u64,
     /// Those that would be protected, were the spare elsewhere.
     near: u64,
+    /// Those whose deposit the authority had, and has no more.
+    lost: u64,
+    /// Those whose deposit the authority has not opened.
+    unopened: u64,
     foreign: u64,
 }
 
@@ -67,6 +71,14 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     };
     if !arguments.json {
         terminal::print(totals.to_line())?;
+    }
+    if totals.lost > 0 {
+        context.say("hint: `strongroom sync` sends the deposits that the authority has lost");
+    }
+    if totals.unopened > 0 {
+        context.say(
+            "hint: `strongroom authority check --all` opens what the authority has not opened",
+        );
     }
     if totals.unprotected > 0 && exit == Exit::Done {
         exit = Exit::Failed;
@@ -99,6 +111,8 @@ fn inspect_all(
             Ok(status) => {
                 let protected = status.is_protected(arguments.same_disk_ok);
                 totals.count(protected, status.is_protected(true));
+                totals.lost += u64::from(status.doubt == Some(Doubt::Lost));
+                totals.unopened += u64::from(status.doubt == Some(Doubt::NotVerified));
                 print(&file.path, &status, protected, arguments)?;
             }
             Err(StatusError::Header(ReadHeaderError::NotAge)) if !file.named => {
@@ -215,6 +229,10 @@ fn print_unread(path: &Path, error: StatusError, arguments: &Arguments) -> std::
 /// Says what keeps a file from being protected.
 fn reason(doubt: &Doubt) -> String {
     match doubt {
+        Doubt::Lost => "the authority's log does not have its deposit any more".to_owned(),
+        Doubt::Mismatch => {
+            "the authority opened the deposit, and it is not what was deposited".to_owned()
+        }
         Doubt::NotMatched => {
             "the header is not the one this home wrote: a pointer can be copied".to_owned()
         }

@@ -8,6 +8,7 @@ mod moving;
 mod readme;
 mod recovering;
 mod refusing;
+mod restoring;
 mod scripts;
 mod session;
 mod telling;

@@ -195,7 +195,13 @@ impl Home {
         let Some((statement, state, time)) = row else {
             return Ok(None);
         };
-        let state = [DepositState::Deposited, DepositState::Verified]
+        // A key is a mismatch here when the authority found so later; at deposit it would not have been kept.
+        let states = [
+            DepositState::Deposited,
+            DepositState::Verified,
+            DepositState::Mismatch,
+        ];
+        let state = states
             .into_iter()
             .find(|known| known.as_str() == state)
             .ok_or(HomeError::Damaged {
@@ -223,6 +229,52 @@ impl Home {
         let receipt =
             Receipt::parse(&receipt).map_err(|_| HomeError::Damaged { what: "receipt" })?;
         Ok((parse_statement(&bytes)?, receipt))
+    }
+
+    /// Returns the deposit statements, in the order in which the authority recorded them.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the home can't be read.
+    pub fn statements(&self) -> Result<Vec<StatementId>, HomeError> {
+        let mut rows = self
+            .database
+            .prepare("SELECT statement FROM deposit GROUP BY statement ORDER BY min(time)")?;
+        let rows = rows.query_map((), |row| row.get(0).map(StatementId::from_bytes))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Returns the statements with keys that the authority has not opened, or that did not match when it did.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the home can't be read.
+    pub fn unverified_statements(&self) -> Result<Vec<StatementId>, HomeError> {
+        let mut rows = self
+            .database
+            .prepare("SELECT DISTINCT statement FROM deposit WHERE state <> ?1")?;
+        let rows = rows.query_map((DepositState::Verified.as_str(),), |row| {
+            row.get(0).map(StatementId::from_bytes)
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Records what the authority has found of some deposits since, and returns how many it says something new of.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the home can't be written; then nothing of it is there.
+    pub fn record_states(&mut self, states: &[(Serial, DepositState)]) -> Result<u64, HomeError> {
+        let transaction = self.database.transaction()?;
+        let mut changed = 0;
+        for (serial, state) in states {
+            changed += transaction.execute(
+                "UPDATE deposit SET state = ?2 WHERE serial = ?1 AND state <> ?2",
+                (serial.as_bytes(), state.as_str()),
+            )?;
+        }
+        transaction.commit()?;
+        Ok(changed as u64)
     }
 
     /// Counts the deposits.

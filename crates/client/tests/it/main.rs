@@ -8,4 +8,6 @@ mod fixture;
 mod hostile;
 mod recover;
 mod repair;
+mod restored;
 mod rewrap;
+mod sealed;
