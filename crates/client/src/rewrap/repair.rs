@@ -80,9 +80,10 @@ fn finish(
 ) -> Result<(Repair, Option<Matched>), RepairError> {
     let on_disk = record.rewrite.state()?;
     if let OnDisk::Foreign(reason) = on_disk {
-        let repair = match reason {
-            Foreign::Missing => Repair::Missing,
-            reason => Repair::Foreign(reason),
+        let repair = if reason == Foreign::Missing {
+            Repair::Missing
+        } else {
+            Repair::Foreign(reason)
         };
         return Ok((repair, None));
     }
