@@ -227,3 +227,47 @@ pub(crate) fn find(bytes: &[u8], wanted: &[u8]) -> usize {
         .position(|window| window == wanted)
         .unwrap()
 }
+
+#[test]
+fn a_lost_key_is_made_anew_of_its_kind_so_that_headers_are_replaced_in_place() {
+    for (machine, kind) in [
+        (Machine::with_classic_home(), "AGE-SECRET-KEY-1"),
+        (Machine::with_home(), "AGE-SECRET-KEY-PQ-1"),
+    ] {
+        machine.write("file", "text");
+        machine.run(["encrypt", "file"]).done();
+        machine.remove("home/identity.txt");
+        let said = machine.recover(["file.age"]).done().stderr;
+        assert!(said.contains("replaced in place"), "{said}");
+        assert!(machine.read_text("home/identity.txt").contains(kind));
+        machine.opens_to("file.age", b"text");
+    }
+}
+
+#[test]
+fn a_rebuilt_home_follows_its_authority_where_the_sheet_is_told_to() {
+    let machine = Machine::with_home();
+    machine.write("file", "text");
+    machine.run(["encrypt", "file"]).done();
+    fs::rename(
+        machine.path("home/recovery-sheet.txt"),
+        machine.path("sheet"),
+    )
+    .unwrap();
+    for place in ["one", "two"] {
+        let old = if place == "one" {
+            "home/authority"
+        } else {
+            "one"
+        };
+        fs::rename(machine.path(old), machine.path(place)).unwrap();
+        if place == "one" {
+            fs::remove_dir_all(machine.path("home")).unwrap();
+        }
+        machine
+            .run(["recover", "--sheet", "sheet", "--authority", place, "--all"])
+            .done();
+    }
+    machine.run(["rewrap", "file.age"]).done();
+    machine.opens_to("file.age", b"text");
+}

@@ -97,7 +97,8 @@ fn request(
     wanted: Wanted,
     grounds: &Grounds,
 ) -> anyhow::Result<PendingRequest> {
-    let key_type = arguments.key_type.into();
+    // There is a key by now.
+    let key_type = arguments.key_type.unwrap_or_default().into();
     match client.request_recovery(&wanted, grounds, key_type) {
         Err(RecoverError::Exchange(ExchangeError::Submit(SubmitError::Refused(
             Refusal::Holdings,
