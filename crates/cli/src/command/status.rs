@@ -183,6 +183,13 @@ fn print(
         });
     }
     let mut line = match reason {
+        // Only where that was said to do.
+        _ if protected && status.same_disk => {
+            format!(
+                "{}  protected, with the spare on the same disk",
+                shown(path)
+            )
+        }
         _ if protected => format!("{}  protected", shown(path)),
         // It would be, elsewhere; the two words are never said of it.
         Some(reason) if status.doubt.is_none() => format!("{}  {reason}", shown(path)),

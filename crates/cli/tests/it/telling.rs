@@ -31,7 +31,7 @@ fn encrypt_tells_programs_what_became_of_each_file() {
 }
 
 #[test]
-fn a_spare_on_the_same_disk_is_never_called_protected() {
+fn a_spare_on_the_same_disk_is_always_said_to_be_there() {
     let machine = Machine::with_home();
     machine.write("a", "a");
     machine.run(["encrypt", "a"]).done();
@@ -45,7 +45,10 @@ fn a_spare_on_the_same_disk_is_never_called_protected() {
             .ends_with("1 file: 0 protected, 1 not (1 with the spare on the same disk)\n")
     );
     let ran = machine.run(["status", "--same-disk-ok", "a.age"]).done();
-    assert!(ran.text().contains("a.age  protected  matched"));
+    assert!(
+        ran.text()
+            .contains("a.age  protected, with the spare on the same disk  matched")
+    );
 }
 
 #[test]
