@@ -108,10 +108,9 @@ pub(crate) fn ask_for_authority() -> anyhow::Result<Option<PathBuf>> {
         return Ok(None);
     }
     let folder = PathBuf::from(answer);
-    let is_taken = std::fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some());
     // A disk is named as often as a folder on it.
     let is_authority = folder.join("store.db").exists();
-    Ok(Some(if is_taken && !is_authority {
+    Ok(Some(if folder.is_dir() && !is_authority {
         folder.join("strongroom-authority")
     } else {
         folder

@@ -147,6 +147,9 @@ fn of_authority(cause: &(dyn Error + 'static)) -> Option<&'static str> {
     }
     if let Some(error) = cause.downcast_ref() {
         return match error {
+            PlaceError::MountPoint { .. } => {
+                Some("name a folder on that disk, as DIR/strongroom-authority")
+            }
             PlaceError::NoParent { .. } => {
                 Some("if it is on another disk, see that the disk is there")
             }

@@ -177,6 +177,11 @@ impl Client<'_> {
     ) -> Result<(), RecoverError> {
         let authority = self.connection.about().authority();
         let code_key = code.signing_key(authority);
+        // A code that this home knows to be another's is told so here: what the authority acknowledges changes nothing.
+        let known = self.membership.code_key;
+        if known.is_some_and(|known| known != code_key.verifying_key()) {
+            return Err(RecoverError::WrongCode);
+        }
         let evidence = SignedStatement::sign(
             Evidence {
                 authority,

@@ -57,7 +57,9 @@ pub struct FileStatus {
 }
 
 impl FileStatus {
-    /// Tells whether the file opens again whatever happens to its disk and to its owner's key.
+    /// Tells whether the file's session key comes back whatever happens to its disk and to its owner's key.
+    ///
+    /// It speaks of the key and the header. That the payload is whole shows when the file is decrypted.
     #[must_use]
     pub fn is_protected(&self, same_disk_ok: bool) -> bool {
         self.doubt.is_none() && (same_disk_ok || !self.same_disk)

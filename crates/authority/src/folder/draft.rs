@@ -1,8 +1,12 @@
 //! A folder that appears whole or not at all, where nothing is yet.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
 
 /// Makes a folder that does not exist or is empty: `put` puts its files into it, each on the disk when it returns.
 ///
@@ -39,6 +43,11 @@ impl<'f> Draft<'f> {
     fn begin(folder: &'f Path, word: &str) -> Result<Self, PlaceError> {
         let (parent, path) = places(folder, word)?;
         check_vacant(folder)?;
+        if is_mount_point(folder, &parent) {
+            return Err(PlaceError::MountPoint {
+                folder: folder.to_owned(),
+            });
+        }
         let lock = claim(&path).map_err(|source| PlaceError::io(folder, source))?;
         check_vacant(folder)?;
         empty(&path).map_err(|source| PlaceError::io(folder, source))?;
@@ -89,11 +98,19 @@ fn places(folder: &Path, word: &str) -> Result<(PathBuf, PathBuf), PlaceError> {
     if !parent.is_dir() {
         return Err(no_parent());
     }
-    let mut hidden = std::ffi::OsString::from(".");
+    let mut hidden = OsString::from(".");
     hidden.push(name);
     hidden.push(".");
     hidden.push(word);
     Ok((parent.to_owned(), parent.join(hidden)))
+}
+
+/// Tells whether a disk begins at an empty folder: another can't be put in its place.
+fn is_mount_point(folder: &Path, parent: &Path) -> bool {
+    match (fs::metadata(folder), fs::metadata(parent)) {
+        (Ok(folder), Ok(parent)) => folder.dev() != parent.dev(),
+        _ => false,
+    }
 }
 
 fn check_vacant(folder: &Path) -> Result<(), PlaceError> {
@@ -109,26 +126,53 @@ fn check_vacant(folder: &Path) -> Result<(), PlaceError> {
     }
 }
 
+/// Makes the hidden folder, or takes over the one that a crash left: a folder of this user's own, closed to others.
+///
+/// Its name can be foretold, and somebody else may be able to write where it lies.
 fn claim(path: &Path) -> io::Result<File> {
-    let mut builder = fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    match builder.create(path) {
+    match fs::DirBuilder::new().mode(0o700).create(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         _ => {}
     }
-    let lock = File::open(path)?;
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let lock = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    let metadata = lock.metadata()?;
+    let ours = metadata.uid() == rustix::process::geteuid().as_raw();
+    if !ours || metadata.mode() & 0o077 != 0 {
+        return Err(io::Error::new(
+            io::ErrorKind::AlreadyExists,
+            format!("somebody else's `{}` is in the way", path.display()),
+        ));
+    }
     lock.lock()?;
     Ok(lock)
 }
 
-/// Removes what one that crashed left.
+/// Removes what one that crashed left, and nothing that we do not make.
 fn empty(path: &Path) -> io::Result<()> {
-    for file in fs::read_dir(path)? {
-        fs::remove_file(file?.path())?;
+    let ours = |name: &OsStr| OURS.iter().any(|ours| name == OsStr::new(ours));
+    let names: Vec<OsString> = fs::read_dir(path)?
+        .map(|file| file.map(|file| file.file_name()))
+        .collect::<io::Result<_>>()?;
+    if let Some(foreign) = names.iter().find(|name| !ours(name)) {
+        return Err(io::Error::new(
+            io::ErrorKind::AlreadyExists,
+            format!("`{}` is in the way", path.join(foreign).display()),
+        ));
     }
-    Ok(())
+    names
+        .into_iter()
+        .try_for_each(|name| fs::remove_file(path.join(name)))
 }
+
+/// The files of an authority's folder, with those that SQLite puts beside its own.
+const OURS: [&str; 5] = [
+    super::KEYS,
+    super::STORE,
+    "store.db-journal",
+    "store.db-shm",
+    "store.db-wal",
+];
 
 /// Why a folder can't be made where it was to be.
 #[derive(Debug, thiserror::Error)]
@@ -141,6 +185,12 @@ pub enum PlaceError {
         folder: PathBuf,
         /// What failed.
         source: io::Error,
+    },
+    /// A disk is mounted there, and what it has must have a name on it.
+    #[error("`{}` is where a disk begins", folder.display())]
+    MountPoint {
+        /// The folder.
+        folder: PathBuf,
     },
     /// The folder would have no parent.
     #[error("there is no folder to put `{}` into", folder.display())]

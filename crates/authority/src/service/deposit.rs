@@ -1,8 +1,5 @@
 //! An owner's deposits (spec/deposit.md): who may make them, what becomes of each key, and their listing.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry::Vacant;
-
 use strongroom_protocol::id::{OwnerId, Serial, StatementId};
 use strongroom_protocol::receipt::{DepositState, Outcome};
 use strongroom_protocol::statement::{Deposit, Scope, SignedStatement, Statement};
@@ -11,7 +8,7 @@ use strongroom_protocol::{Deposited, Holdings, Page, QueryError, Refusal};
 use super::Service;
 use crate::Caller;
 use crate::log::{self, Entry};
-use crate::store::{Damage, DepositRow, Snapshot, StoreError, Writing};
+use crate::store::{DepositRow, Snapshot, StoreError, Writing};
 
 /// How many deposits a page of their listing has.
 const PAGE: u64 = 256;
@@ -109,34 +106,23 @@ impl Service {
         owner: OwnerId,
         after: Option<Serial>,
     ) -> Result<Page<Deposited>, StoreError> {
-        let mut rows = store.deposits(owner, after, PAGE + 1)?;
-        let more = rows.len() as u64 > PAGE;
-        rows.truncate(usize::try_from(PAGE).unwrap_or(usize::MAX));
-        let entries = self.deposit_entries(store, &rows)?;
-        let items = rows.iter().map(|row| {
-            let missing = || Damage::of_entry(row.entry, "it is not the deposit its index says");
-            let entry = entries.get(&row.entry).ok_or_else(missing)?;
-            deposited(entry, owner, row).ok_or_else(|| missing().into())
-        });
-        Ok(Page {
-            items: items.collect::<Result<_, StoreError>>()?,
-            more,
-        })
-    }
-
-    /// Reads the statements that some deposits came in, each once.
-    fn deposit_entries(
-        &self,
-        store: &Snapshot<'_>,
-        rows: &[DepositRow],
-    ) -> Result<BTreeMap<u64, Entry>, StoreError> {
-        let mut entries = BTreeMap::new();
-        for row in rows {
-            if let Vacant(place) = entries.entry(row.entry) {
-                place.insert(self.log.entry(store, row.entry)?);
+        let mut after = after;
+        loop {
+            let mut rows = store.deposits(owner, after, PAGE + 1)?;
+            let more = rows.len() as u64 > PAGE;
+            rows.truncate(usize::try_from(PAGE).unwrap_or(usize::MAX));
+            let entries = self.readable_entries(store, &rows)?;
+            // What can't be read is left out: a damaged entry costs the deposits in it, and no others.
+            let found = rows
+                .iter()
+                .filter_map(|row| deposited(entries.get(&row.entry)?, owner, row));
+            let items: Vec<Deposited> = found.collect();
+            if !items.is_empty() || !more {
+                return Ok(Page { items, more });
             }
+            // The next page begins behind the last item, so that there has to be one.
+            after = rows.last().map(|row| row.serial);
         }
-        Ok(entries)
     }
 }
 

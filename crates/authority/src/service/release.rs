@@ -188,7 +188,7 @@ impl Service {
     }
 
     /// Reads the statements that deposits came in. A damaged one costs the keys in it, and no others.
-    fn readable_entries(
+    pub(super) fn readable_entries(
         &self,
         store: &Snapshot<'_>,
         rows: &[DepositRow],

@@ -40,10 +40,9 @@ pub(crate) struct Store {
 impl Store {
     /// Creates a store, whose file must not exist, and closes it again.
     pub(crate) fn create(path: &Path) -> Result<(), StoreError> {
-        let connection = connect(
-            path,
-            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
-        )?;
+        // Descriptions are readable in it. What SQLite puts beside it takes after it.
+        create_private(path).map_err(|error| StoreError::Failed(error.into()))?;
+        let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         let transaction = connection.unchecked_transaction()?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;

@@ -172,6 +172,8 @@ fn a_damaged_deposit_costs_itself_alone() {
     let sql = embedded.sql();
     sql.execute_batch("UPDATE entry SET statement = substr(statement, 1, 900) WHERE idx = 2")
         .unwrap();
+    let listed = session.deposits(owner.id, None).unwrap();
+    assert_eq!((listed.items.len(), listed.more), (3, false));
     let page = session.release(asked.statement.id(), 0).unwrap();
     assert_eq!(page.release().withheld(), lost);
     let opened = asked.open(embedded.service.about(), &page);

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use strongroom_authority::{Caller, FoundError, OpenError, PlaceError, Service, StoreError};
 use strongroom_protocol::{Authority, SubmitError, Unavailable};
@@ -41,6 +41,7 @@ fn only_the_folder_itself_is_left_and_only_its_owner_reads_it() {
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&folder), 0o700);
         assert_eq!(mode(&folder.join("keys.txt")), 0o600);
+        assert_eq!(mode(&folder.join("store.db")), 0o600);
     }
 }
 
@@ -87,12 +88,51 @@ fn a_folder_is_not_founded_where_nothing_is() {
 #[test]
 fn what_a_founding_that_crashed_left_is_in_nobodys_way() {
     let parent = tempfile::tempdir().unwrap();
-    let draft = parent.path().join(".authority.founding");
-    fs::create_dir(&draft).unwrap();
+    let draft = private_folder(parent.path().join(".authority.founding"));
     fs::write(draft.join("keys.txt"), "half").unwrap();
     fs::write(draft.join("store.db"), "half").unwrap();
     found(&parent.path().join("authority"), &TestClock::new()).unwrap();
     assert_eq!(names(parent.path()), ["authority"]);
+}
+
+#[test]
+fn what_somebody_put_in_the_way_is_neither_followed_nor_removed() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    let parent = tempfile::tempdir().unwrap();
+    let (folder, draft) = (
+        parent.path().join("authority"),
+        parent.path().join(".authority.founding"),
+    );
+    let refused = || {
+        let refused = found(&folder, &TestClock::new());
+        let in_the_way = matches!(refused, Err(FoundError::Place(PlaceError::Io { .. })));
+        assert!(in_the_way, "{refused:?}");
+        assert!(!folder.exists());
+    };
+    let victim = private_folder(parent.path().join("victim"));
+    fs::write(victim.join("store.db"), "somebody's").unwrap();
+    symlink(&victim, &draft).unwrap();
+    refused();
+    assert_eq!(names(&victim), ["store.db"]);
+
+    fs::remove_file(&draft).unwrap();
+    fs::write(private_folder(&draft).join("id_rsa"), "somebody's").unwrap();
+    refused();
+    assert_eq!(names(&draft), ["id_rsa"]);
+
+    fs::remove_file(draft.join("id_rsa")).unwrap();
+    fs::set_permissions(&draft, fs::Permissions::from_mode(0o777)).unwrap();
+    refused();
+}
+
+/// Makes a folder as a founding does.
+fn private_folder(path: impl Into<PathBuf>) -> PathBuf {
+    use std::os::unix::fs::DirBuilderExt;
+
+    let path = path.into();
+    fs::DirBuilder::new().mode(0o700).create(&path).unwrap();
+    path
 }
 
 #[test]

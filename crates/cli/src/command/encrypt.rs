@@ -13,7 +13,7 @@ use strongroom_agefile::identity_file::{RECIPIENTS_BYTES_MAX, parse_recipients};
 use strongroom_agefile::{KeyType, Recipient};
 use strongroom_client::encrypt::{EncryptOptions, Job, Source, Target, Watch};
 use strongroom_client::file::output::{Output, Overwrite};
-use strongroom_client::home::{Home, KeysError};
+use strongroom_client::home::{Home, Identities, KeysError};
 use strongroom_protocol::statement::Particulars;
 
 use self::report::{Named, Report};
@@ -47,6 +47,9 @@ pub(crate) struct Arguments {
     /// Who else can open the files: public keys, one a line.
     #[arg(short = 'R', long, value_name = "FILE")]
     recipients_file: Vec<PathBuf>,
+    /// Who else can open the files: those with the keys of this identity file.
+    #[arg(short, long = "identity", value_name = "IDENTITY")]
+    identities: Vec<PathBuf>,
     /// Write text (PEM) instead of bytes.
     #[arg(short, long)]
     armor: bool,
@@ -244,6 +247,9 @@ fn others(arguments: &Arguments) -> anyhow::Result<Vec<Recipient>> {
             .read_to_end(&mut text)
             .with_context(failed)?;
         others.extend(parse_recipients(&text).with_context(failed)?);
+    }
+    for path in &arguments.identities {
+        others.extend(Identities::read(path, &mut prompt::identity_passphrase)?.recipients());
     }
     Ok(others)
 }

@@ -18,7 +18,7 @@ use crate::terminal::{self, count, shown};
 /// Tell of each file whether it is protected.
 ///
 /// A file is protected when its spare was verified by the authority, matched the file's key, and lies on another disk.
-/// Exits with 1 if any file is not.
+/// That is about its key: whether the file itself is whole shows when it is decrypted. Exits with 1 if any file is not.
 #[derive(Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]

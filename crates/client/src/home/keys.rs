@@ -69,6 +69,11 @@ impl Identities {
         Ok(first.recipient())
     }
 
+    /// Returns the recipients of all of them.
+    pub fn recipients(&self) -> impl Iterator<Item = Recipient> {
+        self.0.iter().map(Identity::recipient)
+    }
+
     /// Returns them as what opens stanzas.
     #[must_use]
     pub fn as_unwraps(&self) -> Vec<&dyn Unwrap> {
