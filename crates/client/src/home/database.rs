@@ -83,6 +83,15 @@ CREATE TABLE rewrite (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// Came after homes were made without it; an index over the statements, so that a home without it lacks nothing.
+const DETACHED: &str = "
+-- Deposits of files that have no pointer, by the label that says so: a claim, as a pointer is.
+CREATE TABLE IF NOT EXISTS detached (
+    mark   BLOB PRIMARY KEY,     -- SHA-256 of the header, or of a passphrase's stanza
+    serial BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+";
+
 pub(super) fn create(path: &Path) -> Result<Database, HomeError> {
     let mut database = Database::open(path)?;
     restrict(path)?;
@@ -90,6 +99,7 @@ pub(super) fn create(path: &Path) -> Result<Database, HomeError> {
     let transaction =
         database.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     transaction.execute_batch(SCHEMA)?;
+    transaction.execute_batch(DETACHED)?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()?;
@@ -118,6 +128,7 @@ pub(super) fn open(path: &Path) -> Result<Database, HomeError> {
             known: VERSION,
         });
     }
+    database.execute_batch(DETACHED)?;
     Ok(database)
 }
 
