@@ -12,6 +12,7 @@ use strongroom_client::connection::ExchangeError;
 use strongroom_client::encrypt::EncryptError;
 use strongroom_client::file::output::{CommitError, CreateError};
 use strongroom_client::home::{HomeError, KeysError};
+use strongroom_client::protect::ProtectError;
 use strongroom_client::recover::RecoverError;
 use strongroom_client::rewrap::RewrapError;
 use strongroom_client::sheet::SheetError;
@@ -39,6 +40,7 @@ pub(crate) fn of(error: &(dyn Error + 'static)) -> Option<String> {
 
 fn of_cause(cause: &(dyn Error + 'static)) -> Option<&'static str> {
     of_command(cause)
+        .or_else(|| of_protect(cause))
         .or_else(|| of_home(cause))
         .or_else(|| of_authority(cause))
         .or_else(|| of_key(cause))
@@ -174,7 +176,9 @@ fn of_key(cause: &(dyn Error + 'static)) -> Option<&'static str> {
             RewrapError::NoKey { .. } => Some(
                 "name an older key with `rewrap -i`, or get all of yours back with `strongroom recover --all`",
             ),
-            RewrapError::Passphrase => Some("decrypt it with its passphrase"),
+            RewrapError::Passphrase => Some(
+                "decrypt it with its passphrase; if it has a spare, `strongroom recover` brings its key back",
+            ),
             _ => None,
         };
     }
@@ -199,6 +203,23 @@ fn of_key(cause: &(dyn Error + 'static)) -> Option<&'static str> {
         CodeError::Character { .. } | CodeError::Checksum | CodeError::Length { .. } => Some(
             "it is eight groups of four, as on the sheet; capitals, spaces and dashes do not matter",
         ),
+        _ => None,
+    }
+}
+
+fn of_protect(cause: &(dyn Error + 'static)) -> Option<&'static str> {
+    match cause.downcast_ref()? {
+        ProtectError::Create(CreateError::NotWritable { .. }) => {
+            Some("`--detached` gives it a spare and changes no byte of it")
+        }
+        ProtectError::Create(CreateError::SymbolicLink { .. }) => {
+            Some("name the file that the link points to, or use `--detached`")
+        }
+        ProtectError::Unwrap(UnwrapError::NoMatch) => Some("name the key that opens it with `-i`"),
+        ProtectError::Unwrap(UnwrapError::Altered) => {
+            Some("somebody changed the header: it is not deposited as if it were whole")
+        }
+        ProtectError::WrongPassphrase => Some("if STRONGROOM_PASSPHRASE is set, it was used"),
         _ => None,
     }
 }

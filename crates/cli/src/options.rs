@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use strongroom_agefile::KeyType;
 
-use crate::command::{decrypt, encrypt, init, keygen, list, log, recover, rewrap, sheet, status};
+use crate::command::{
+    decrypt, encrypt, init, keygen, list, log, protect, recover, rewrap, sheet, status,
+};
 
 /// Keeps a spare of every key you encrypt with.
 ///
@@ -39,6 +41,7 @@ pub(crate) struct Global {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Encrypt(encrypt::Arguments),
+    Protect(protect::Arguments),
     Decrypt(decrypt::Arguments),
     Status(status::Arguments),
     Recover(recover::Arguments),

@@ -8,6 +8,7 @@ use strongroom_agefile::header::ReadHeaderError;
 use strongroom_client::file::output::Overwrite;
 use strongroom_client::home::Home;
 use strongroom_client::rewrap::{Repair, RewrapError, RewrapOptions, Rewrapped, rewrap};
+use strongroom_client::status::read_header;
 
 use crate::command::decrypt::read_identities;
 use crate::context::Context;
@@ -61,7 +62,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     let mut rewritten = false;
     for file in &files {
         match rewrap_one(context, &mut home, &file.path, &options) {
-            Ok(rewrapped) => rewritten |= say(context, &file.path, &rewrapped),
+            Ok(rewrapped) => rewritten |= rewrapped.say(context, &file.path),
             Err(error) if is_passed_over(file, &error) => {}
             Err(error) => exit = exit.and(exit::fail(&shown(&file.path), &error.into())),
         }
@@ -93,17 +94,29 @@ pub(crate) fn repair(context: &Context, home: &mut Home) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What became of a file, and whether a passphrase opened it before.
+pub(crate) struct Done {
+    rewrapped: Rewrapped,
+    passphrase: bool,
+}
+
 /// Rewraps a file, with a bar where it takes a copy.
 pub(crate) fn rewrap_one(
     context: &Context,
     home: &mut Home,
     path: &Path,
     options: &RewrapOptions<'_>,
-) -> Result<Rewrapped, RewrapError> {
+) -> Result<Done, RewrapError> {
     let mut bar = None;
-    rewrap(home, path, options, &mut context.rng(), &mut |bytes, of| {
+    // What can't be read is told below.
+    let passphrase = read_header(path).is_ok_and(|header| header.is_for_passphrase());
+    let rewrapped = rewrap(home, path, options, &mut context.rng(), &mut |bytes, of| {
         bar.get_or_insert_with(|| Progress::bytes(context, of))
             .set(bytes);
+    })?;
+    Ok(Done {
+        rewrapped,
+        passphrase,
     })
 }
 
@@ -116,26 +129,35 @@ pub(crate) fn is_passed_over(file: &Input, error: &RewrapError) -> bool {
     foreign && !file.named
 }
 
-/// Says what became of a file, and tells whether a header was written.
-pub(crate) fn say(context: &Context, path: &Path, rewrapped: &Rewrapped) -> bool {
-    let path = shown(path);
-    match rewrapped {
-        Rewrapped::Current => {
-            context.say(format_args!("{path}  opens with your key already"));
-            return false;
+impl Done {
+    /// Says what became of a file, and tells whether a header was written.
+    pub(crate) fn say(&self, context: &Context, path: &Path) -> bool {
+        let path = shown(path);
+        match &self.rewrapped {
+            Rewrapped::Current => {
+                context.say(format_args!("{path}  opens with your key already"));
+                return false;
+            }
+            Rewrapped::InPlace => context.say(format_args!(
+                "{path}  opens with your key: its header was replaced in place"
+            )),
+            Rewrapped::Copied => context.say(format_args!(
+                "{path}  opens with your key: it was replaced by a copy with a new header"
+            )),
+            Rewrapped::Written(output) => context.say(format_args!(
+                "{}  opens with your key; {path} was left as it is",
+                shown(output)
+            )),
         }
-        Rewrapped::InPlace => context.say(format_args!(
-            "{path}  opens with your key: its header was replaced in place"
-        )),
-        Rewrapped::Copied => context.say(format_args!(
-            "{path}  opens with your key: it was replaced by a copy with a new header"
-        )),
-        Rewrapped::Written(output) => context.say(format_args!(
-            "{}  opens with your key; {path} was left as it is",
-            shown(output)
-        )),
+        if self.passphrase {
+            let new = match &self.rewrapped {
+                Rewrapped::Written(output) => shown(output),
+                Rewrapped::Copied | Rewrapped::Current | Rewrapped::InPlace => path,
+            };
+            context.say(format_args!("{new}  no longer opens with its passphrase"));
+        }
+        true
     }
-    true
 }
 
 /// Says what rewrapping does not do.

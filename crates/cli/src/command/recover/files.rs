@@ -1,10 +1,10 @@
 //! The files of a recovery: rewrapped as soon as a key for them is at hand.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use anyhow::{Error, ensure};
 use strongroom_agefile::header::ReadHeaderError;
-use strongroom_client::Pointer;
 use strongroom_client::file::output::Overwrite;
 use strongroom_client::home::{Home, Identities};
 use strongroom_client::rewrap::{RewrapError, RewrapOptions};
@@ -12,7 +12,7 @@ use strongroom_client::status::{StatusError, read_header};
 use strongroom_protocol::id::Serial;
 
 use super::Arguments;
-use crate::command::rewrap::{self, is_passed_over};
+use crate::command::rewrap;
 use crate::context::Context;
 use crate::exit::{self, Exit, Usage};
 use crate::input::{self, Input};
@@ -25,10 +25,19 @@ pub(super) struct Files<'c> {
     context: &'c Context,
     keys_only: bool,
     output: Option<(PathBuf, Overwrite)>,
-    /// Those that no key at hand has opened yet, with the serial that their header names and that may help.
-    open: Vec<(Input, Option<Serial>)>,
+    /// Those that no key at hand has opened yet.
+    open: Vec<Open>,
     rewritten: u64,
     exit: Exit,
+}
+
+/// A file that no key at hand has opened yet.
+struct Open {
+    file: Input,
+    /// The deposit that its header names, or that is labelled with it, and that may help.
+    serial: Option<Serial>,
+    /// Whether it is a passphrase's, and nothing says that it has a spare.
+    passphrase: bool,
 }
 
 impl<'c> Files<'c> {
@@ -48,7 +57,7 @@ impl<'c> Files<'c> {
             context,
             keys_only: arguments.keys_only,
             output: arguments.output.clone().map(|path| (path, overwrite)),
-            open: files.into_iter().map(|file| (file, None)).collect(),
+            open: files.into_iter().map(Open::new).collect(),
             rewritten: 0,
             exit: Exit::Done,
         })
@@ -57,17 +66,25 @@ impl<'c> Files<'c> {
     /// Rewraps those that a key at hand opens.
     pub(super) fn rewrap(&mut self, home: &mut Home) -> anyhow::Result<()> {
         let identities = home.identities(&mut prompt::identity_passphrase)?;
-        let released = home.released_serials()?;
-        for (file, _) in std::mem::take(&mut self.open) {
-            if let Err(error) = self.rewrap_one(home, &identities, &file) {
-                match error.downcast_ref() {
-                    Some(RewrapError::NoKey { serial }) => {
-                        // A key that is here and does not open the file is another file's.
-                        let serial = serial.filter(|serial| !released.contains(serial));
-                        self.open.push((file, serial));
-                    }
-                    _ => self.fail(&file, &error),
+        let released: HashSet<Serial> = home.released_serials()?.into_iter().collect();
+        for Open { file, .. } in std::mem::take(&mut self.open) {
+            let Err(error) = self.rewrap_one(home, &identities, &file) else {
+                continue;
+            };
+            match error.downcast_ref() {
+                Some(RewrapError::NoKey { serial }) => {
+                    // A key that is here and does not open the file is another file's.
+                    let serial = serial.filter(|serial| !released.contains(serial));
+                    self.open.push(Open {
+                        serial,
+                        ..Open::new(file)
+                    });
                 }
+                Some(RewrapError::Passphrase) => self.open.push(Open {
+                    passphrase: true,
+                    ..Open::new(file)
+                }),
+                _ => self.fail(&file, &error),
             }
         }
         Ok(())
@@ -90,10 +107,10 @@ impl<'c> Files<'c> {
         };
         match rewrap::rewrap_one(self.context, home, &file.path, &options) {
             Ok(rewrapped) => {
-                self.rewritten += u64::from(rewrap::say(self.context, &file.path, &rewrapped));
+                self.rewritten += u64::from(rewrapped.say(self.context, &file.path));
                 Ok(())
             }
-            Err(error) if is_passed_over(file, &error) => Ok(()),
+            Err(RewrapError::Header(ReadHeaderError::NotAge)) if !file.named => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
@@ -103,8 +120,13 @@ impl<'c> Files<'c> {
     }
 
     /// Returns the serials that the files left over name; none if one of them names none, or one that did not help.
+    ///
+    /// A passphrase's file that was only found in a folder is no reason to ask for more.
     pub(super) fn missing(&self) -> Option<Vec<Serial>> {
-        self.open.iter().map(|(_, serial)| *serial).collect()
+        let open = self.open.iter();
+        open.filter(|open| !open.is_by_the_way())
+            .map(|open| open.serial)
+            .collect()
     }
 
     /// Says which keys the authority did not hand out.
@@ -119,8 +141,13 @@ impl<'c> Files<'c> {
 
     /// Says what is left over, and how the command ends.
     pub(super) fn end(&mut self) -> Exit {
-        for (file, serial) in std::mem::take(&mut self.open) {
-            self.fail(&file, &RewrapError::NoKey { serial }.into());
+        for open in std::mem::take(&mut self.open) {
+            let serial = open.serial;
+            match open.passphrase {
+                true if open.is_by_the_way() => {}
+                true => self.fail(&open.file, &RewrapError::Passphrase.into()),
+                false => self.fail(&open.file, &RewrapError::NoKey { serial }.into()),
+            }
         }
         if self.rewritten > 0 {
             rewrap::say_no_revocation(self.context);
@@ -140,10 +167,25 @@ fn look(home: &Home, identities: &Identities, file: &Input) -> anyhow::Result<()
     }
     let membership = home.membership()?;
     let authority = membership.map(|membership| membership.about.authority());
-    let pointer = authority.and_then(|authority| Pointer::find(&header, authority));
-    let serial = pointer.map(|pointer| pointer.serial);
-    match serial {
-        Some(serial) if home.released_serials()?.contains(&serial) => Ok(()),
-        serial => Err(RewrapError::NoKey { serial }.into()),
+    let serials = home.serials_of(&header, authority)?;
+    let released = home.released_serials()?;
+    if serials.iter().any(|serial| released.contains(serial)) {
+        return Ok(());
+    }
+    let serial = serials.first().copied();
+    Err(RewrapError::NoKey { serial }.into())
+}
+
+impl Open {
+    fn new(file: Input) -> Self {
+        Self {
+            file,
+            serial: None,
+            passphrase: false,
+        }
+    }
+
+    fn is_by_the_way(&self) -> bool {
+        self.passphrase && !self.file.named
     }
 }
