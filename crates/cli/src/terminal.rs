@@ -68,26 +68,6 @@ pub(crate) struct Progress(ProgressBar);
 impl Progress {
     /// Draws a bar for so many bytes; for none, where that is not known.
     pub(crate) fn bytes(context: &Context, total: u64) -> Self {
-        Self::of(
-            context,
-            total,
-            match total {
-                0 => "{spinner} {bytes} ({bytes_per_sec})",
-                _ => "{wide_bar} {bytes}/{total_bytes} ({bytes_per_sec}, {eta})",
-            },
-        )
-    }
-
-    /// Draws a bar for so many files.
-    pub(crate) fn files(context: &Context, total: u64) -> Self {
-        Self::of(
-            context,
-            total,
-            "{wide_bar} {human_pos}/{human_len} files ({per_sec}, {eta})",
-        )
-    }
-
-    fn of(context: &Context, total: u64, template: &str) -> Self {
         let hidden = context.quiet || !io::stderr().is_terminal();
         let target = if hidden {
             ProgressDrawTarget::hidden()
@@ -99,15 +79,34 @@ impl Progress {
             total => ProgressBar::new(total),
         };
         bar.set_draw_target(target);
+        let template = match total {
+            0 => "{spinner} {bytes} ({bytes_per_sec})",
+            _ => "{wide_bar} {bytes}/{total_bytes} ({bytes_per_sec}, {eta})",
+        };
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
         Self(bar)
     }
 
-    /// So many bytes, or files, are done.
+    /// So many bytes are done.
     pub(crate) fn set(&self, bytes: u64) {
         self.0.set_position(bytes);
+    }
+
+    /// Draws a bar for so many files.
+    pub(crate) fn files(context: &Context, total: u64) -> Self {
+        let target = if context.quiet || !io::stderr().is_terminal() {
+            ProgressDrawTarget::hidden()
+        } else {
+            ProgressDrawTarget::stderr()
+        };
+        let bar = ProgressBar::with_draw_target(Some(total), target);
+        let template = "{wide_bar} {human_pos}/{human_len} files ({per_sec}, {eta})";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        Self(bar)
     }
 
     /// Runs what says something, beside the bar.
