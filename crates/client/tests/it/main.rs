@@ -5,6 +5,7 @@
 mod example;
 mod file;
 mod fixture;
+mod protect;
 mod recover;
 mod repair;
 mod rewrap;
