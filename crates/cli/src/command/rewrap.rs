@@ -15,7 +15,7 @@ use crate::context::Context;
 use crate::exit::{self, Exit, Usage};
 use crate::input::{self, Input, Paths};
 use crate::prompt;
-use crate::terminal::{Progress, shown};
+use crate::terminal::{Progress, count, shown};
 
 /// Make files open with your key of today, without the authority.
 ///
@@ -60,13 +60,17 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     };
     let mut exit = Exit::Done;
     let mut rewritten = false;
+    let mut left = 0;
     for file in &files {
-        match rewrap_one(context, &mut home, &file.path, &options) {
+        match rewrap_one(context, &mut home, file, &options) {
             Ok(rewrapped) => rewritten |= rewrapped.say(context, &file.path),
-            Err(error) if is_passed_over(file, &error) => {}
+            Err(error) if is_passed_over(file, &error) => {
+                left += u64::from(matches!(error, RewrapError::Passphrase));
+            }
             Err(error) => exit = exit.and(exit::fail(&shown(&file.path), &error.into())),
         }
     }
+    say_left(context, left);
     if rewritten {
         say_no_revocation(context);
     }
@@ -101,19 +105,25 @@ pub(crate) struct Done {
 }
 
 /// Rewraps a file, with a bar where it takes a copy.
+///
+/// A passphrase's file that was only found in a folder stays: whoever knows the passphrase would lose it.
 pub(crate) fn rewrap_one(
     context: &Context,
     home: &mut Home,
-    path: &Path,
+    file: &Input,
     options: &RewrapOptions<'_>,
 ) -> Result<Done, RewrapError> {
     let mut bar = None;
     // What can't be read is told below.
-    let passphrase = read_header(path).is_ok_and(|header| header.is_for_passphrase());
-    let rewrapped = rewrap(home, path, options, &mut context.rng(), &mut |bytes, of| {
+    let passphrase = read_header(&file.path).is_ok_and(|header| header.is_for_passphrase());
+    if passphrase && !file.named {
+        return Err(RewrapError::Passphrase);
+    }
+    let mut progress = |bytes, of| {
         bar.get_or_insert_with(|| Progress::bytes(context, of))
             .set(bytes);
-    })?;
+    };
+    let rewrapped = rewrap(home, &file.path, options, &mut context.rng(), &mut progress)?;
     Ok(Done {
         rewrapped,
         passphrase,
@@ -157,6 +167,16 @@ impl Done {
             context.say(format_args!("{new}  no longer opens with its passphrase"));
         }
         true
+    }
+}
+
+/// Says how many passphrases' files were found in folders, and left.
+pub(crate) fn say_left(context: &Context, left: u64) {
+    if left > 0 {
+        context.say(format_args!(
+            "{} with a passphrase left as they are: name one to have it open with your key instead",
+            count(left, "file", "files")
+        ));
     }
 }
 

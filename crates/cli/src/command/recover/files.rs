@@ -12,7 +12,7 @@ use strongroom_client::status::{StatusError, read_header};
 use strongroom_protocol::id::Serial;
 
 use super::Arguments;
-use crate::command::rewrap;
+use crate::command::rewrap::{self, is_passed_over};
 use crate::context::Context;
 use crate::exit::{self, Exit, Usage};
 use crate::input::{self, Input};
@@ -28,6 +28,8 @@ pub(super) struct Files<'c> {
     /// Those that no key at hand has opened yet.
     open: Vec<Open>,
     rewritten: u64,
+    /// Passphrases' files that were found in folders.
+    left: u64,
     exit: Exit,
 }
 
@@ -59,6 +61,7 @@ impl<'c> Files<'c> {
             output: arguments.output.clone().map(|path| (path, overwrite)),
             open: files.into_iter().map(Open::new).collect(),
             rewritten: 0,
+            left: 0,
             exit: Exit::Done,
         })
     }
@@ -105,12 +108,15 @@ impl<'c> Files<'c> {
             others: &[],
             output: self.output.clone(),
         };
-        match rewrap::rewrap_one(self.context, home, &file.path, &options) {
+        match rewrap::rewrap_one(self.context, home, file, &options) {
             Ok(rewrapped) => {
                 self.rewritten += u64::from(rewrapped.say(self.context, &file.path));
                 Ok(())
             }
-            Err(RewrapError::Header(ReadHeaderError::NotAge)) if !file.named => Ok(()),
+            Err(error) if is_passed_over(file, &error) => {
+                self.left += u64::from(matches!(error, RewrapError::Passphrase));
+                Ok(())
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -120,13 +126,8 @@ impl<'c> Files<'c> {
     }
 
     /// Returns the serials that the files left over name; none if one of them names none, or one that did not help.
-    ///
-    /// A passphrase's file that was only found in a folder is no reason to ask for more.
     pub(super) fn missing(&self) -> Option<Vec<Serial>> {
-        let open = self.open.iter();
-        open.filter(|open| !open.is_by_the_way())
-            .map(|open| open.serial)
-            .collect()
+        self.open.iter().map(|open| open.serial).collect()
     }
 
     /// Says which keys the authority did not hand out.
@@ -143,12 +144,14 @@ impl<'c> Files<'c> {
     pub(super) fn end(&mut self) -> Exit {
         for open in std::mem::take(&mut self.open) {
             let serial = open.serial;
-            match open.passphrase {
-                true if open.is_by_the_way() => {}
-                true => self.fail(&open.file, &RewrapError::Passphrase.into()),
-                false => self.fail(&open.file, &RewrapError::NoKey { serial }.into()),
-            }
+            let error = if open.passphrase {
+                RewrapError::Passphrase
+            } else {
+                RewrapError::NoKey { serial }
+            };
+            self.fail(&open.file, &error.into());
         }
+        rewrap::say_left(self.context, self.left);
         if self.rewritten > 0 {
             rewrap::say_no_revocation(self.context);
         }
@@ -162,7 +165,8 @@ fn look(home: &Home, identities: &Identities, file: &Input) -> anyhow::Result<()
         Err(StatusError::Header(ReadHeaderError::NotAge)) if !file.named => return Ok(()),
         header => header?,
     };
-    if header.unwrap(&identities.as_unwraps()).is_ok() {
+    let is_passed_over = header.is_for_passphrase() && !file.named;
+    if is_passed_over || header.unwrap(&identities.as_unwraps()).is_ok() {
         return Ok(());
     }
     let membership = home.membership()?;
@@ -183,9 +187,5 @@ impl Open {
             serial: None,
             passphrase: false,
         }
-    }
-
-    fn is_by_the_way(&self) -> bool {
-        self.passphrase && !self.file.named
     }
 }
