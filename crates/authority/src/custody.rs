@@ -4,23 +4,35 @@
 pub(crate) mod key_file;
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use rand_core::CryptoRng;
+use strongroom_protocol::code::RecoveryCode;
 use strongroom_protocol::id::{AuthorityId, Digest, Serial};
 use strongroom_protocol::policy::Approved;
 use strongroom_protocol::receipt::DepositState;
 use strongroom_protocol::statement::{Deposit, Scope, SealedKey};
-use strongroom_protocol::wrap::{Encapsulation, SecretKey};
+use strongroom_protocol::wrap::{Encapsulation, NotOpened, PublicKey, SealedSecretKey, SecretKey};
 
 use crate::log::Logged;
+use key_file::WrapKey;
 
 pub use key_file::KeyFileError;
 
-/// Who can use the authority's wrapping key. Here it lies in a key file, and in memory while the authority is open.
+/// Who can use the authority's wrapping key. Here it lies in a key file, and in memory while the authority is open; where
+/// it is sealed, it is in memory from when somebody gives the recovery code on.
 pub(crate) struct Custodian {
     authority: AuthorityId,
-    wrap_key: SecretKey,
+    public_key: PublicKey,
     wrap_key_id: Digest,
+    sealed: Option<SealedSecretKey>,
+    open: OnceLock<SecretKey>,
+}
+
+/// The wrapping key, at hand.
+pub(crate) struct Opener<'c> {
+    authority: AuthorityId,
+    wrap_key: &'c SecretKey,
 }
 
 /// A deposited key, within the statement that deposited it.
@@ -36,13 +48,38 @@ pub(crate) struct Rewrapped {
 }
 
 impl Custodian {
-    pub(crate) fn new(authority: AuthorityId, wrap_key: SecretKey) -> Self {
-        let wrap_key_id = wrap_key.public_key().id();
+    /// Takes the key as it lies in the key file, and the public key that the authority was founded with.
+    pub(crate) fn new(authority: AuthorityId, public_key: &PublicKey, wrap_key: WrapKey) -> Self {
+        let (sealed, open) = match wrap_key {
+            WrapKey::Open(key) => (None, OnceLock::from(key)),
+            WrapKey::Sealed(sealed) => (Some(sealed), OnceLock::new()),
+        };
         Self {
             authority,
-            wrap_key,
-            wrap_key_id,
+            public_key: public_key.clone(),
+            wrap_key_id: public_key.id(),
+            sealed,
+            open,
         }
+    }
+
+    /// Opens a sealed key, for as long as the authority is open here.
+    pub(crate) fn unlock(&self, code: &RecoveryCode) -> Result<(), NotOpened> {
+        if let (None, Some(sealed)) = (self.open.get(), &self.sealed) {
+            let key = sealed.open(self.authority, &self.public_key, code)?;
+            self.open.get_or_init(|| key);
+        }
+        Ok(())
+    }
+
+    /// Returns the key, unless it is sealed.
+    pub(crate) fn opener(&self) -> Option<Opener<'_>> {
+        let wrap_key = self.open.get()?;
+        let authority = self.authority;
+        Some(Opener {
+            authority,
+            wrap_key,
+        })
     }
 
     /// Returns the id of the public key that deposits are to be sealed to.
@@ -50,6 +87,16 @@ impl Custodian {
         self.wrap_key_id
     }
 
+    /// Opens each key of a deposit and checks it against its commitment; where the key is sealed, takes them unopened.
+    pub(crate) fn check(&self, deposit: &Deposit) -> Vec<DepositState> {
+        match self.opener() {
+            Some(opener) => opener.check(deposit),
+            None => vec![DepositState::Deposited; deposit.keys().len()],
+        }
+    }
+}
+
+impl Opener<'_> {
     /// Opens each key of a deposit and checks it against its commitment.
     pub(crate) fn check(&self, deposit: &Deposit) -> Vec<DepositState> {
         let opening = self

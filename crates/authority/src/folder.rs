@@ -3,7 +3,9 @@
 //! It holds the store (`store.db`, with SQLite's `-wal` and `-shm` beside it while it is open) and the key file
 //! (`keys.txt`). The folder is 0700, the key file 0600.
 
-use std::fs::{self, File};
+mod draft;
+
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -13,51 +15,112 @@ use crate::custody::KeyFileError;
 use crate::custody::key_file::KeyFile;
 use crate::store::{Store, StoreError};
 
+pub use draft::PlaceError;
+
 const STORE: &str = "store.db";
 const KEYS: &str = "keys.txt";
 
-/// Makes the folder of a new authority: `fill` is given the path of a store that was just created.
-///
-/// It is built under a hidden name beside its own (`.NAME.founding`), brought to the disk, and renamed. A crash
-/// before that leaves the hidden folder, which nobody has deposited anything with, and which the next founding
-/// of the same name empties.
+/// Makes the folder of a new authority: `begin` is given its store, which was just created.
 pub(crate) fn found(
     folder: &Path,
     keys: &KeyFile,
-    fill: impl FnOnce(&Path) -> Result<(), StoreError>,
+    begin: impl FnOnce(&Store) -> Result<(), StoreError>,
 ) -> Result<(), FoundError> {
-    let io_error = |source| FoundError::Io {
-        folder: folder.to_owned(),
-        source,
-    };
-    let store_error = |source| FoundError::Store {
-        folder: folder.to_owned(),
-        source,
-    };
-    let (parent, draft) = places(folder)?;
-    check_vacant(folder)?;
-    // The lock goes with the folder through its rename: whoever waited for it then finds its own place taken.
-    let lock = claim_draft(&draft).map_err(io_error)?;
-    check_vacant(folder)?;
-    empty(&draft).map_err(io_error)?;
-
-    keys.create(&draft.join(KEYS)).map_err(io_error)?;
-    let store = draft.join(STORE);
-    Store::create(&store).map_err(store_error)?;
-    fill(&store).map_err(store_error)?;
-    File::open(&store)
-        .and_then(|file| file.sync_all())
-        .map_err(io_error)?;
-    lock.sync_all().map_err(io_error)?;
-
-    match fs::rename(&draft, folder) {
-        Err(_) if check_vacant(folder).is_err() => Err(FoundError::Taken {
+    draft::fill(folder, "founding", |draft| {
+        let store_error = |source| FoundError::Store {
             folder: folder.to_owned(),
-        }),
-        renamed => renamed
-            .and_then(|()| File::open(parent)?.sync_all())
-            .map_err(io_error),
+            source,
+        };
+        let store = draft.join(STORE);
+        keys.create(&draft.join(KEYS))
+            .map_err(|source| PlaceError::io(folder, source))?;
+        Store::create(&store).map_err(store_error)?;
+        Store::open(&store)
+            .and_then(|store| begin(&store))
+            .map_err(store_error)?;
+        Ok(sync(&store).map_err(|source| PlaceError::io(folder, source))?)
+    })
+}
+
+/// Copies the store of the authority in `folder`, as of its last commit, and its keys if they are to be in it, into a
+/// folder of their own. `check` is given the copy.
+pub(crate) fn back_up<T>(
+    folder: &Path,
+    to: &Path,
+    with_keys: bool,
+    check: impl FnOnce(&Store) -> Result<T, StoreError>,
+) -> Result<T, BackupError> {
+    draft::fill(to, "backup", |draft| {
+        let store = draft.join(STORE);
+        Store::copy(&folder.join(STORE), &store)?;
+        let checked = check(&Store::open(&store)?)?;
+        let failed = |source| PlaceError::io(to, source);
+        sync(&store).map_err(failed)?;
+        if with_keys {
+            let path = folder.join(KEYS);
+            let keys = KeyFile::read(&path).map_err(|source| BackupError::Keys { path, source })?;
+            keys.create(&draft.join(KEYS)).map_err(failed)?;
+        }
+        Ok(checked)
+    })
+}
+
+/// Makes the folder of an authority from a backup: `prove` is given a copy of its store, to be put right, and the keys.
+///
+/// `from` is such a folder, or a store alone; `keys` is a key file to be taken instead of the one in it.
+pub(crate) fn restore<T>(
+    from: &Path,
+    keys: Option<&Path>,
+    folder: &Path,
+    prove: impl FnOnce(&Store, &KeyFile) -> Result<T, RestoreError>,
+) -> Result<T, RestoreError> {
+    let (source, kept) = if from.is_dir() {
+        (from.join(STORE), Some(from.join(KEYS)))
+    } else {
+        (from.to_owned(), None)
+    };
+    if !source.is_file() {
+        return Err(RestoreError::NotFound {
+            from: from.to_owned(),
+        });
     }
+    let keys = keys
+        .map(Path::to_owned)
+        .or(kept.filter(|path| path.exists()));
+    let path = keys.ok_or(RestoreError::KeysMissing {
+        from: from.to_owned(),
+    })?;
+    let keys = KeyFile::read(&path).map_err(|source| RestoreError::Keys { path, source })?;
+    draft::fill(folder, "restoring", |draft| {
+        let failed = |source| PlaceError::io(folder, source);
+        let path = draft.join(STORE);
+        Store::copy(&source, &path)?;
+        let store = Store::open(&path)?;
+        store.write_ahead()?;
+        let proved = prove(&store, &keys)?;
+        // Closed, it is one file again.
+        drop(store);
+        sync(&path).map_err(failed)?;
+        keys.create(&draft.join(KEYS)).map_err(failed)?;
+        Ok(proved)
+    })
+}
+
+/// Reads the keys of an authority's folder.
+pub(crate) fn keys(folder: &Path) -> Result<KeyFile, KeyFileError> {
+    KeyFile::read(&folder.join(KEYS))
+}
+
+/// Puts other keys into the folder of an authority: what `change` makes of those in it.
+pub(crate) fn replace_keys(
+    folder: &Path,
+    change: impl FnOnce(KeyFile) -> KeyFile,
+) -> Result<(), KeyFileError> {
+    Ok(change(keys(folder)?).replace(&folder.join(KEYS))?)
+}
+
+fn sync(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
 }
 
 /// Opens the store and reads the keys of an authority's folder.
@@ -87,82 +150,13 @@ pub(crate) fn open(folder: &Path) -> Result<(Store, KeyFile), OpenError> {
     Ok((store, keys))
 }
 
-/// Returns the folder's parent and the hidden name beside the folder.
-///
-/// A parent that is missing is not made: it may be a disk that is not there now.
-fn places(folder: &Path) -> Result<(PathBuf, PathBuf), FoundError> {
-    let no_parent = || FoundError::NoParent {
-        folder: folder.to_owned(),
-    };
-    let name = folder.file_name().ok_or_else(no_parent)?;
-    let parent = match folder.parent() {
-        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
-        Some(parent) => parent,
-        None => return Err(no_parent()),
-    };
-    if !parent.is_dir() {
-        return Err(no_parent());
-    }
-    let mut hidden = std::ffi::OsString::from(".");
-    hidden.push(name);
-    hidden.push(".founding");
-    Ok((parent.to_owned(), parent.join(hidden)))
-}
-
-fn check_vacant(folder: &Path) -> Result<(), FoundError> {
-    let taken = || FoundError::Taken {
-        folder: folder.to_owned(),
-    };
-    match fs::read_dir(folder) {
-        Ok(mut files) => files.next().map_or(Ok(()), |_| Err(taken())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotADirectory => Err(taken()),
-        Err(source) => Err(FoundError::Io {
-            folder: folder.to_owned(),
-            source,
-        }),
-    }
-}
-
-fn claim_draft(draft: &Path) -> io::Result<File> {
-    let mut builder = fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    match builder.create(draft) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
-    }
-    let lock = File::open(draft)?;
-    lock.lock()?;
-    Ok(lock)
-}
-
-/// Removes what a founding that crashed left.
-fn empty(draft: &Path) -> io::Result<()> {
-    for file in fs::read_dir(draft)? {
-        fs::remove_file(file?.path())?;
-    }
-    Ok(())
-}
-
 /// Why no authority was founded.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FoundError {
-    /// A file operation failed.
-    #[error("can't make the authority's folder `{}`", folder.display())]
-    Io {
-        /// The folder.
-        folder: PathBuf,
-        /// What failed.
-        source: io::Error,
-    },
-    /// The folder would have no parent.
-    #[error("there is no folder to put `{}` into", folder.display())]
-    NoParent {
-        /// The folder.
-        folder: PathBuf,
-    },
+    /// There can't be such a folder.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
     /// The store could not be made.
     #[error("can't make the authority's store in `{}`", folder.display())]
     Store {
@@ -170,12 +164,6 @@ pub enum FoundError {
         folder: PathBuf,
         /// What failed.
         source: StoreError,
-    },
-    /// Something is there already.
-    #[error("`{}` is there already and is not empty", folder.display())]
-    Taken {
-        /// The folder.
-        folder: PathBuf,
     },
     /// It was founded, and can't be opened.
     #[error("the authority in `{}` was founded, and can't be opened", folder.display())]
@@ -185,6 +173,64 @@ pub enum FoundError {
         /// Why.
         source: Box<OpenError>,
     },
+}
+
+/// Why there is no backup.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BackupError {
+    /// The key file can't be used.
+    #[error("can't use the authority's key file `{}`", path.display())]
+    Keys {
+        /// The key file.
+        path: PathBuf,
+        /// Why.
+        source: KeyFileError,
+    },
+    /// There can't be such a folder.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    /// The store can't be copied.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why no authority was restored.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RestoreError {
+    /// The key file can't be used.
+    #[error("can't use the key file `{}`", path.display())]
+    Keys {
+        /// The key file.
+        path: PathBuf,
+        /// Why.
+        source: KeyFileError,
+    },
+    /// The backup holds no keys, and none were named.
+    #[error("there are no keys in `{}`", from.display())]
+    KeysMissing {
+        /// The backup.
+        from: PathBuf,
+    },
+    /// There is no backup.
+    #[error("there is no backup of an authority in `{}`", from.display())]
+    NotFound {
+        /// Where it was looked for.
+        from: PathBuf,
+    },
+    /// The keys are of another authority than the store.
+    #[error("the store and the keys are of different authorities")]
+    OtherKeys,
+    /// There can't be such a folder.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    /// The backup's store can't be used, or its log does not hold.
+    #[error("the backup can't be used: {0}")]
+    Store(#[from] StoreError),
+    /// It was restored, and can't be opened.
+    #[error("the authority was restored, and can't be opened")]
+    Unopened(#[source] Box<OpenError>),
 }
 
 /// Why an authority was not opened.

@@ -44,8 +44,8 @@ pub(crate) fn add(store: &Writing<'_>, entry: &Entry) -> Result<(), StoreError> 
             Ok(())
         }
         Statement::Release(release) => add_release(store, signed, release, index),
-        // The founding is entry 0, and needs no index.
-        Statement::Found(_) => Ok(()),
+        // The founding is entry 0, and what was done to the authority concerns no owner: these need no index.
+        Statement::Checked(_) | Statement::Found(_) | Statement::Restored(_) => Ok(()),
         _ => Err(Damage::of_entry(index, "its kind is not known").into()),
     }
 }

@@ -14,7 +14,7 @@ mod service;
 mod store;
 
 pub use custody::KeyFileError;
-pub use folder::{FoundError, OpenError};
+pub use folder::{BackupError, FoundError, OpenError, PlaceError, RestoreError};
 pub use identity::Caller;
-pub use service::{Service, Session};
+pub use service::{CheckError, CheckReport, Extent, Keys, SealError, Service, Session, WrongCode};
 pub use store::{Damage, StoreError};

@@ -2,7 +2,10 @@
 //! Not how the caller got here.
 
 mod audit;
+mod backup;
+mod check;
 mod commit;
+mod custody;
 mod decide;
 mod deposit;
 mod enrol;
@@ -13,7 +16,7 @@ mod request;
 mod session;
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rand_core::CryptoRng;
@@ -27,7 +30,7 @@ use strongroom_protocol::statement::{Found, SignedStatement};
 use strongroom_protocol::wrap::SecretKey;
 
 use crate::custody::Custodian;
-use crate::custody::key_file::KeyFile;
+use crate::custody::key_file::{KeyFile, WrapKey};
 use crate::folder;
 use crate::log::Log;
 use crate::store::{Damage, Store, StoreError};
@@ -36,6 +39,9 @@ use crate::{Caller, FoundError, OpenError};
 use commit::{Act, Answer};
 use queue::Queue;
 
+pub use backup::Keys;
+pub use check::{CheckError, CheckReport, Extent};
+pub use custody::{SealError, WrongCode};
 pub use session::Session;
 
 /// An authority in a folder.
@@ -45,6 +51,7 @@ pub struct Service {
     about: About,
     clock: Arc<dyn Clock>,
     custodian: Custodian,
+    folder: PathBuf,
     log: Log,
     queue: Queue<Act, Answer>,
     rng: Mutex<Box<dyn CryptoRng + Send>>,
@@ -80,11 +87,11 @@ impl Service {
         let keys = KeyFile {
             authority,
             log_key,
-            wrap_key,
+            wrap_key: WrapKey::Open(wrap_key),
         };
         let salt = LeafSalt::generate(&mut rng);
-        folder::found(folder, &keys, |path| {
-            Store::open(path)?.write(|store| {
+        folder::found(folder, &keys, |store| {
+            store.write(|store| {
                 let mut growth = log.grow(store)?;
                 growth.append(founding, Outcome::Recorded, now, salt)?;
                 growth.seal()
@@ -112,11 +119,7 @@ impl Service {
             source,
         };
         let about = store.read(read_founding).map_err(store_error)?;
-        let found = about.found();
-        let same = keys.authority == about.authority()
-            && keys.log_key.verifying_key() == found.log_key
-            && keys.wrap_key.public_key() == found.wrap_key;
-        if !same {
+        if !keys.are_of(&about) {
             return Err(OpenError::OtherKeys {
                 folder: folder.to_owned(),
             });
@@ -128,7 +131,8 @@ impl Service {
             .map_err(store_error)?;
         Ok(Self {
             clock,
-            custodian: Custodian::new(about.authority(), keys.wrap_key),
+            folder: folder.to_owned(),
+            custodian: Custodian::new(about.authority(), &about.found().wrap_key, keys.wrap_key),
             log,
             queue: Queue::new(),
             rng: Mutex::new(Box::new(rng)),

@@ -6,7 +6,9 @@ use std::io;
 
 use strongroom_agefile::header::ReadHeaderError;
 use strongroom_agefile::identity_file::{OpenIdentitiesError, ReadIdentitiesError};
+use strongroom_authority::{BackupError, CheckError, FoundError, RestoreError};
 use strongroom_client::ConnectError;
+use strongroom_client::checked::RecordCheckError;
 use strongroom_client::connection::ExchangeError;
 use strongroom_client::encrypt::EncryptError;
 use strongroom_client::enroll::EnrollError;
@@ -21,6 +23,7 @@ use strongroom_client::rewrap::{RepairError, ReplaceError, RewrapError};
 use strongroom_client::sheet::SheetError;
 use strongroom_client::spare::DepositError;
 use strongroom_client::status::StatusError;
+use strongroom_client::sync::SyncError;
 use strongroom_protocol::{QueryError, ReleaseError, SubmitError, Unavailable};
 
 type Cause<'e> = &'e (dyn Error + 'static);
@@ -69,37 +72,41 @@ fn within_io(error: Cause<'_>) -> Option<Cause<'_>> {
 fn passed_on(error: Cause<'_>) -> Option<Cause<'_>> {
     macro_rules! pass_on {
         ($($type:ident: $($variant:ident)+;)+) => {
-            $(if let Some(error) = error.downcast_ref::<$type>() {
-                $(if let $type::$variant(within) = error {
-                    return Some(within);
-                })+
-            })+
+            $($(if let Some($type::$variant(within)) = error.downcast_ref() {
+                return Some(within);
+            })+)+
         };
     }
     pass_on! {
+        BackupError: Place Store;
+        CheckError: Store Unavailable;
         ConnectError: Exchange Home;
         CopyError: Commit Write;
         DepositError: Count Exchange Header Home Keys Mixed;
         EncryptError: Commit Create Seal;
         EnrollError: About Exchange Home Keys;
         ExchangeError: Home Query Submit;
+        FoundError: Place;
         HomeError: Lock;
-        KeysError: Write;
+        KeysError: Home Write;
         OpenIdentitiesError: Parse;
         ProtectError: Create Header Home Invalid Particulars Replace Unwrap;
         QueryError: Unavailable;
         ReadHeaderError: Invalid;
         ReadIdentitiesError: Parse;
         ReadLogError: Exchange Query Tree;
+        RecordCheckError: Exchange Home;
         RecoverError: Exchange Home Keys Query Released Scope;
         ReleasedError: Home;
         ReleaseError: Unavailable;
         RepairError: Apply Home State;
         ReplaceError: Apply Commit Copy Create Home Plan;
+        RestoreError: Place Store;
         RewrapError: Header Home Invalid Keys Released Replace;
         SheetError: Code;
         StatusError: Header Home;
         SubmitError: Refused Unavailable;
+        SyncError: Exchange Home;
         WriteError: Commit Create Write;
     }
     None

@@ -1,5 +1,6 @@
 //! The subcommands, a file each.
 
+pub(crate) mod authority;
 pub(crate) mod decrypt;
 pub(crate) mod encrypt;
 pub(crate) mod init;
@@ -11,6 +12,7 @@ pub(crate) mod recover;
 pub(crate) mod rewrap;
 pub(crate) mod sheet;
 pub(crate) mod status;
+pub(crate) mod sync;
 
 use crate::context::Context;
 use crate::exit::Exit;
@@ -29,6 +31,8 @@ pub(crate) fn run(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Init(arguments) => init::run(context, &arguments),
         Command::Sheet(arguments) => sheet::run(context, &arguments),
         Command::Log(arguments) => log::run(context, &arguments),
+        Command::Sync(arguments) => sync::run(context, &arguments),
+        Command::Authority(arguments) => authority::run(context, &arguments),
         Command::Keygen(arguments) => keygen::run(context, &arguments),
     }
 }

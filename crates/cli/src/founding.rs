@@ -6,19 +6,20 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use strongroom_agefile::KeyType;
-use strongroom_authority::{Caller, FoundError, OpenError, Service, Session};
+use strongroom_authority::{Caller, FoundError, OpenError, PlaceError, Service, Session};
+use strongroom_client::connection::ExchangeError;
 use strongroom_client::enroll::Enrolling;
 use strongroom_client::file::{same_disk, write_new};
 use strongroom_client::home::{Home, HomeError, Membership};
 use strongroom_client::sheet::Sheet;
-use strongroom_protocol::Unavailable;
 use strongroom_protocol::code::RecoveryCode;
 use strongroom_protocol::policy::Policy;
+use strongroom_protocol::{Authority as _, Unavailable};
 use zeroize::Zeroizing;
 
 use crate::context::Context;
-use crate::prompt;
 use crate::terminal::{self, shown};
+use crate::{prompt, reach};
 
 /// How a home is to begin.
 #[derive(Default)]
@@ -30,6 +31,8 @@ pub(crate) struct Plan {
     /// Where the recovery sheet goes; within the home if this says nothing.
     pub(crate) sheet: Option<PathBuf>,
     pub(crate) key_type: KeyType,
+    /// Whether the identity is sealed with a passphrase.
+    pub(crate) passphrase: bool,
 }
 
 /// The home is there, and nothing is to be begun.
@@ -51,15 +54,45 @@ pub(crate) fn found(context: &Context, plan: &Plan) -> anyhow::Result<Home> {
     let mut home = make(context)?;
     strongroom_client::file::output::remove_leftovers(&context.home).ok();
     match home.membership()? {
-        Some(membership) if membership.enrolled => Err(Finished {
-            path: context.home.clone(),
+        Some(membership) if membership.enrolled => {
+            match plan
+                .authority
+                .as_deref()
+                .map(std::path::absolute)
+                .transpose()?
+            {
+                Some(address) if address != membership.address => {
+                    follow(context, &mut home, &membership, &address)?;
+                    Ok(home)
+                }
+                _ => Err(Finished {
+                    path: context.home.clone(),
+                }
+                .into()),
+            }
         }
-        .into()),
         membership => {
             enroll(context, &mut home, membership, plan)?;
             Ok(home)
         }
     }
+}
+
+/// Goes to where the home's authority was moved: the very same one, by its id.
+fn follow(
+    context: &Context,
+    home: &mut Home,
+    membership: &Membership,
+    address: &Path,
+) -> anyhow::Result<()> {
+    let authority = reach::open(context, address, Caller::Operator)?;
+    let (expected, found) = (membership.about.authority(), authority.about()?.authority());
+    if found != expected {
+        return Err(ExchangeError::OtherAuthority { expected, found }.into());
+    }
+    home.record_address(address)?;
+    context.say(format_args!("the authority is in {} now", shown(address)));
+    Ok(())
 }
 
 /// Asks where the spare shall live, if somebody is there to say. Otherwise it lives in the home.
@@ -122,6 +155,10 @@ fn enroll(
         None => named.unwrap_or_else(|| context.home.join("authority")),
     };
     let authority = open_or_found(context, &address)?;
+    if plan.passphrase && !home.has_identity()? {
+        let passphrase = prompt::new_passphrase()?;
+        home.ensure_sealed_identity(plan.key_type, clock.now(), &passphrase, &mut rng)?;
+    }
     let mut enrolling = match Enrolling::resume(home)? {
         Some(enrolling) => {
             home.ensure_identity(plan.key_type, clock.now(), &mut rng)?;
@@ -131,10 +168,27 @@ fn enroll(
     };
     let sheet = write_down(context, enrolling.membership(), enrolling.has_code(), plan)?;
     if let Some(code) = sheet.filter(|_| !enrolling.has_code()) {
+        seal_custody(home, &authority, &code)?;
         enrolling.settle_code(home, &code, clock, &mut rng)?;
     }
     enrolling.finish(home, &authority)?;
-    say_where(context, &address, plan);
+    say_where(context, home, &authority, &address, plan)
+}
+
+/// Seals the authority's key under the code where the identity is sealed, so that custody is never weaker than that.
+///
+/// Only in an authority that nobody is enrolled with: others could not recover without this owner's code. In one that a
+/// command which was stopped sealed, the code must be that one.
+fn seal_custody(
+    home: &Home,
+    authority: &Session<'static>,
+    code: &RecoveryCode,
+) -> anyhow::Result<()> {
+    if authority.is_sealed() {
+        authority.unlock(code)?;
+    } else if home.is_identity_sealed()? && authority.checkpoint()?.checkpoint().size == 1 {
+        authority.seal(code)?;
+    }
     Ok(())
 }
 
@@ -152,9 +206,9 @@ fn open_or_found(context: &Context, folder: &Path) -> anyhow::Result<Session<'st
     match Service::found(folder, Policy::code_alone(), clock, context.rng()) {
         Ok(service) => Ok(reached(service)),
         // Another command may have been first.
-        Err(FoundError::Taken { folder: taken }) => match open() {
+        Err(FoundError::Place(error @ PlaceError::Taken { .. })) => match open() {
             Ok(service) => Ok(reached(service)),
-            Err(_) => Err(FoundError::Taken { folder: taken }.into()),
+            Err(_) => Err(error.into()),
         },
         Err(error) => Err(error.into()),
     }
@@ -210,20 +264,44 @@ fn sheet_path(context: &Context, plan: &Plan) -> PathBuf {
     plan.sheet.clone().unwrap_or_else(home)
 }
 
-fn say_where(context: &Context, address: &Path, plan: &Plan) {
+fn say_where(
+    context: &Context,
+    home: &Home,
+    authority: &Session<'static>,
+    address: &Path,
+    plan: &Plan,
+) -> anyhow::Result<()> {
     let near = same_disk(&context.home, address).unwrap_or(true);
     context.say(format_args!("home:      {}", shown(&context.home)));
     context.say(format_args!("authority: {}", shown(address)));
     let sheet = sheet_path(context, plan);
-    context.say(format_args!("sheet:     {}", shown(&sheet)));
+    // One that was moved away already is where it belongs.
+    if sheet.exists() {
+        context.say(format_args!("sheet:     {}", shown(&sheet)));
+    }
     context.say(
         "Print the recovery sheet, or move it to another place: with it you get your keys back, and so does whoever\n\
-         has it and the authority's folder. Whoever can read these folders can open every file, whatever the policy.",
+         has it and the authority's folder.",
     );
+    context.say(match (home.is_identity_sealed()?, authority.key_is_sealed()?) {
+        (true, true) => {
+            "Your key is sealed with the passphrase, the authority's with the recovery code: while the sheet lies in these\n\
+             folders, whoever can read them can open every file. Spares are verified when `strongroom authority check` is\n\
+             given the code."
+        }
+        (true, false) => {
+            "Your key is sealed with the passphrase. The authority's key lies open, as others use it, too: whoever can read\n\
+             its folder can open every file, whatever the policy."
+        }
+        (false, _) => {
+            "Whoever can read these folders can open every file, whatever the policy."
+        }
+    });
     if near {
         context.say(
             "The spare is on the same disk as your key: not protected against losing the disk. `strongroom init\n\
              --authority DIR` puts it on another one, in a new home.",
         );
     }
+    Ok(())
 }

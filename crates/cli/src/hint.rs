@@ -1,28 +1,35 @@
 //! What may help after a failure: one sentence, found by what the error is and never by what it says.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "most errors say all that helps; a new one has no hint until somebody finds one"
+)]
+
 use std::error::Error;
 use std::io;
 
 use strongroom_agefile::identity::ParseIdentityError;
 use strongroom_agefile::recipient::{MixedRecipients, ParseRecipientError};
 use strongroom_agefile::{UnwrapError, UnwrapStanzaError};
-use strongroom_authority::FoundError;
+use strongroom_authority::{PlaceError, RestoreError, WrongCode};
 use strongroom_client::ConnectError;
 use strongroom_client::connection::ExchangeError;
 use strongroom_client::encrypt::EncryptError;
 use strongroom_client::file::output::{CommitError, CreateError};
+use strongroom_client::file::rewrite::PlanError;
 use strongroom_client::home::{HomeError, KeysError};
 use strongroom_client::protect::ProtectError;
 use strongroom_client::recover::RecoverError;
-use strongroom_client::rewrap::RewrapError;
+use strongroom_client::rewrap::{ReplaceError, RewrapError};
 use strongroom_client::sheet::SheetError;
 use strongroom_client::spare::DepositError;
 use strongroom_protocol::code::CodeError;
 use strongroom_protocol::{Refusal, Unavailable};
 
 use crate::causes::causes;
-use crate::command::decrypt::{Interrupted, NoName, WrongPassphrase};
-use crate::command::encrypt::{OntoTerminal, OtherKeyType};
+use crate::command::decrypt::{Interrupted, NoName, OntoItself, WrongPassphrase};
+use crate::command::encrypt::{MixedOnFirstUse, OntoTerminal, OtherKeyType};
+use crate::command::log::NotAccepted;
 use crate::command::sheet::{OtherCode, OtherSheet};
 use crate::founding::{Finished, OtherAddress};
 use crate::prompt::NobodyToAsk;
@@ -59,12 +66,16 @@ fn of_command(cause: &(dyn Error + 'static)) -> Option<&'static str> {
     hints! {
         Finished => "it needs no `init`; for a second home set STRONGROOM_HOME or `--home` to another folder",
         Interrupted => "run `strongroom rewrap` on the file: it finishes what was interrupted",
+        MixedOnFirstUse => "make yours of their kind with `--key-type x25519` or `--key-type hybrid`",
         NoName => "name it with `-o OUT`, or `-o -` for a pipe",
+        OntoItself => "name another file with `-o OUT`",
         OntoTerminal => "name a file with `-o OUT`, or make it text with `-a`",
         OtherAddress => "finish `init` without `--authority`, or begin another home with `--home`",
         OtherCode => "test the newest sheet: an older one is of another home",
         OtherKeyType => "leave out `--key-type`: it chooses the kind of key on the first use alone",
+        NotAccepted => "if you know that it was put back from a backup, add `--yes`",
         OtherSheet => "set STRONGROOM_HOME or `--home` to the home that the sheet was made for",
+        WrongCode => "the authority's key is sealed under the code of whoever made the authority: see that it is that sheet",
         WrongPassphrase => "if STRONGROOM_PASSPHRASE is set, it was used",
     }
     match cause.downcast_ref()? {
@@ -117,10 +128,11 @@ fn of_authority(cause: &(dyn Error + 'static)) -> Option<&'static str> {
             ExchangeError::OtherAuthority { .. } => Some(
                 "see that the authority's folder is the one on your recovery sheet: nothing was sent to this one",
             ),
-            ExchangeError::LogShrunk { .. } => Some(
-                "was the authority's folder put back from an old backup? Deposits made since are missing in it",
+            ExchangeError::LogForked { .. } | ExchangeError::LogShrunk { .. } => Some(
+                "if you know that it was put back from a backup, `strongroom log accept-restored` goes on with it, and \
+                 `strongroom sync` sends what is missing in it; otherwise do not trust it",
             ),
-            ExchangeError::LogForked { .. } | ExchangeError::Checkpoint { .. } => {
+            ExchangeError::Checkpoint { .. } => {
                 Some("do not trust this authority's folder: put it back from a backup")
             }
             _ => None,
@@ -137,10 +149,21 @@ fn of_authority(cause: &(dyn Error + 'static)) -> Option<&'static str> {
     }
     if let Some(error) = cause.downcast_ref() {
         return match error {
-            FoundError::NoParent { .. } => {
+            PlaceError::NoParent { .. } => {
                 Some("if it is on another disk, see that the disk is there")
             }
-            FoundError::Taken { .. } => Some("name a folder that is empty, or not there yet"),
+            PlaceError::Taken { .. } => Some("name a folder that is empty, or not there yet"),
+            _ => None,
+        };
+    }
+    if let Some(error) = cause.downcast_ref() {
+        return match error {
+            RestoreError::KeysMissing { .. } => Some(
+                "name the authority's key file with `--keys`; without it nothing deposited there opens",
+            ),
+            RestoreError::NotFound { .. } => Some("name the folder that `authority backup` wrote"),
+            RestoreError::OtherKeys => Some("name the key file of this authority with `--keys`"),
+            RestoreError::Store(_) => Some("nothing was restored; take another backup"),
             _ => None,
         };
     }
@@ -176,9 +199,13 @@ fn of_key(cause: &(dyn Error + 'static)) -> Option<&'static str> {
             RewrapError::NoKey { .. } => Some(
                 "name an older key with `rewrap -i`, or get all of yours back with `strongroom recover --all`",
             ),
+            RewrapError::OntoItself { .. } => Some("name another file with `-o OUT`"),
             RewrapError::Passphrase => Some(
                 "decrypt it with its passphrase; if it has a spare, `strongroom recover` brings its key back",
             ),
+            RewrapError::Replace(ReplaceError::Plan(PlanError::Io { .. })) => {
+                Some("make the file writable, or name another with `-o OUT`")
+            }
             _ => None,
         };
     }

@@ -12,9 +12,9 @@ use walkdir::{DirEntry, WalkDir};
 
 use crate::stream;
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct Paths {
-    /// Files, and folders, which are walked; `-` is a pipe where one file is taken.
+    /// Files, and folders, which are walked.
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
     /// Read more paths from FILE, one a line; from a pipe if it is `-`.

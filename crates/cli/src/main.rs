@@ -16,6 +16,7 @@ mod terminal;
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use clap::Parser;
 use rand_core::UnwrapErr;
@@ -40,18 +41,13 @@ impl Clock for SystemClock {
         reason = "the one place that asks the real clock"
     )]
     fn now(&self) -> Time {
-        let since = std::time::SystemTime::UNIX_EPOCH
-            .elapsed()
-            .unwrap_or_default();
-        Time::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let millis = since.unwrap_or_default().as_millis();
+        Time::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
     }
 }
 
-/// Returns the system's randomness. A system that has none can't go on, and neither can this.
-#[expect(
-    clippy::disallowed_types,
-    reason = "the one place that takes the system's randomness"
-)]
+/// Returns the system's randomness: the one place that takes it. A system that has none can't go on, nor can this.
 fn system_randomness() -> Randomness {
     Box::new(UnwrapErr(getrandom::SysRng))
 }

@@ -6,7 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use strongroom_agefile::KeyType;
 
 use crate::command::{
-    decrypt, encrypt, init, keygen, list, log, protect, recover, rewrap, sheet, status,
+    authority, decrypt, encrypt, init, keygen, list, log, protect, recover, rewrap, sheet, status,
+    sync,
 };
 
 /// Keeps a spare of every key you encrypt with.
@@ -50,6 +51,8 @@ pub(crate) enum Command {
     Init(init::Arguments),
     Sheet(sheet::Arguments),
     Log(log::Arguments),
+    Sync(sync::Arguments),
+    Authority(authority::Arguments),
     Keygen(keygen::Arguments),
 }
 

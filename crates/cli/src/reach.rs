@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use strongroom_authority::{Caller, Service, Session};
+use strongroom_authority::{Caller, OpenError, Service, Session};
 use strongroom_client::home::{Home, KeysError};
 use strongroom_client::{Client, ConnectError};
 use strongroom_protocol::Unavailable;
@@ -17,10 +17,26 @@ pub(crate) fn open(
     folder: &Path,
     caller: Caller,
 ) -> anyhow::Result<Session<'static>> {
-    let service = Service::open(folder, Arc::clone(&context.clock), context.rng())
-        .map_err(Unavailable::from)
-        .with_context(|| format!("cannot reach the authority in `{}`", folder.display()))?;
-    Ok(Arc::new(service).into_session(caller))
+    Ok(Arc::new(service(context, folder)?).into_session(caller))
+}
+
+/// Opens the authority in a folder, as whoever runs it.
+pub(crate) fn service(context: &Context, folder: &Path) -> anyhow::Result<Service> {
+    Service::open(folder, Arc::clone(&context.clock), context.rng())
+        .map_err(out_of_reach)
+        .with_context(|| format!("cannot reach the authority in `{}`", folder.display()))
+}
+
+fn out_of_reach(error: OpenError) -> Unavailable {
+    let moved = matches!(error, OpenError::NotFound { .. });
+    let mut error = Unavailable::from(error);
+    if moved {
+        error.hint = Some(
+            "see that its disk is there; if it was moved, `strongroom init --authority DIR` says where to"
+                .to_owned(),
+        );
+    }
+    error
 }
 
 /// Opens the authority that a home is with, as the home's device.
@@ -46,7 +62,7 @@ pub(crate) fn connect<'c>(
 
 /// Returns whom the authority is to take us for. Whoever can open its folder is its operator; a home with a device
 /// key does not ask for more than the device may.
-fn caller(home: &Home) -> anyhow::Result<Caller> {
+pub(crate) fn caller(home: &Home) -> anyhow::Result<Caller> {
     match home.device_key() {
         Ok(key) => Ok(Caller::Device(key.verifying_key())),
         Err(KeysError::DeviceMissing { .. }) => Ok(Caller::Operator),

@@ -9,9 +9,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::context::Context;
 
-/// Says a line on standard error. That it can't be said fails nothing.
+/// Says a line on standard error, in one piece. That it can't be said fails nothing.
 pub(crate) fn tell(text: impl Display) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let line = format!("{text}\n");
+    let _ = io::stderr().lock().write_all(line.as_bytes());
 }
 
 /// Prints a line on standard output.
@@ -62,36 +63,36 @@ pub(crate) fn can_ask() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
+/// How many bytes take long enough to be watched.
+const LONG_BYTES: u64 = 64 << 20;
+
 /// A bar on long work, on a terminal only.
 pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
-    /// Draws a bar for so many bytes; for none, where that is not known.
+    /// Draws a bar for so many bytes, where they take a while. Beside a pipe there is none, as its length is not known.
     pub(crate) fn bytes(context: &Context, total: u64) -> Self {
-        let hidden = context.quiet || !io::stderr().is_terminal();
+        let hidden = context.quiet || total < LONG_BYTES || !io::stderr().is_terminal();
         let target = if hidden {
             ProgressDrawTarget::hidden()
         } else {
             ProgressDrawTarget::stderr()
         };
-        let bar = match total {
-            0 => ProgressBar::no_length(),
-            total => ProgressBar::new(total),
-        };
-        bar.set_draw_target(target);
-        let template = match total {
-            0 => "{spinner} {bytes} ({bytes_per_sec})",
-            _ => "{wide_bar} {bytes}/{total_bytes} ({bytes_per_sec}, {eta})",
-        };
+        let bar = ProgressBar::with_draw_target(Some(total), target);
+        let template = "{wide_bar} {bytes}/{total_bytes} ({bytes_per_sec}, {eta})";
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
         Self(bar)
     }
 
-    /// So many bytes are done.
-    pub(crate) fn set(&self, bytes: u64) {
-        self.0.set_position(bytes);
+    /// Draws a bar for things that are counted; how many is said with the first.
+    pub(crate) fn items(context: &Context) -> Self {
+        let bar = Self::bytes(context, 0);
+        if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len} ({eta})") {
+            bar.0.set_style(style);
+        }
+        bar
     }
 
     /// Draws a bar for so many files.
@@ -107,6 +108,17 @@ impl Progress {
             bar.set_style(style);
         }
         Self(bar)
+    }
+
+    /// So many bytes are done.
+    pub(crate) fn set(&self, bytes: u64) {
+        self.0.set_position(bytes);
+    }
+
+    /// So many of so many things are done.
+    pub(crate) fn set_of(&self, done: u64, total: u64) {
+        self.0.set_length(total);
+        self.0.set_position(done);
     }
 
     /// Runs what says something, beside the bar.

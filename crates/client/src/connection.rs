@@ -25,6 +25,17 @@ impl<'a> Connection<'a> {
         pinned: &About,
         home: &mut Home,
     ) -> Result<Self, ExchangeError> {
+        let (connection, checkpoint) = Self::reach(authority, pinned)?;
+        connection.extends(home, &checkpoint)?;
+        home.record_seen(&checkpoint)?;
+        Ok(connection)
+    }
+
+    /// Verifies who answers, and returns the newest checkpoint, which is not held against anything yet.
+    pub(crate) fn reach(
+        authority: &'a dyn Authority,
+        pinned: &About,
+    ) -> Result<(Self, SignedCheckpoint), ExchangeError> {
         let found = authority.about()?.authority();
         if found != pinned.authority() {
             return Err(ExchangeError::OtherAuthority {
@@ -37,16 +48,21 @@ impl<'a> Connection<'a> {
             about: pinned.clone(),
         };
         let checkpoint = connection.verified(&authority.checkpoint()?)?;
-        let seen = home.seen()?;
-        let seen_size = seen.as_ref().map_or(0, |seen| seen.checkpoint().size);
-        if checkpoint.checkpoint().size < seen_size {
-            return Err(ExchangeError::LogShrunk {
-                seen: seen_size,
-                now: checkpoint.checkpoint().size,
-            });
+        Ok((connection, checkpoint))
+    }
+
+    /// Proves the newest checkpoint to extend the one last seen.
+    pub(crate) fn extends(
+        &self,
+        home: &Home,
+        newest: &SignedCheckpoint,
+    ) -> Result<(), ExchangeError> {
+        let now = newest.checkpoint().size;
+        let seen = home.seen()?.map_or(0, |seen| seen.checkpoint().size);
+        if now < seen {
+            return Err(ExchangeError::LogShrunk { seen, now });
         }
-        connection.advance(home, &checkpoint)?;
-        Ok(connection)
+        self.agree(home, newest)
     }
 
     /// Returns who this is.
@@ -93,16 +109,6 @@ impl<'a> Connection<'a> {
         let acknowledgement = receipt.verify(statement, &self.about.found().log_key)?;
         self.agree(home, acknowledgement.checkpoint())?;
         Ok(acknowledgement)
-    }
-
-    /// Checks `checkpoint` against the one last seen, and keeps the later of them.
-    pub(crate) fn advance(
-        &self,
-        home: &mut Home,
-        checkpoint: &SignedCheckpoint,
-    ) -> Result<(), ExchangeError> {
-        self.agree(home, checkpoint)?;
-        Ok(home.record_seen(checkpoint)?)
     }
 
     /// Proves one of `checkpoint` and the last one seen to extend the other.

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::num::NonZeroUsize;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rand_core::CryptoRng;
@@ -15,6 +16,7 @@ use strongroom_protocol::statement::Particulars;
 
 use crate::client::Client;
 use crate::file::output::{CommitError, CreateError, Output, Overwrite};
+use crate::file::same_file;
 use crate::spare::{DepositError, Spare};
 
 /// One thing to encrypt.
@@ -167,13 +169,6 @@ fn open(path: &Path) -> Result<File, EncryptError> {
     Ok(file)
 }
 
-fn same_file(a: &Path, b: &Path) -> bool {
-    match (a.canonicalize(), b.canonicalize()) {
-        (Ok(a), Ok(b)) => a == b,
-        _ => false,
-    }
-}
-
 impl Spare {
     /// Encrypts a file with this session key, which is thereby used up.
     ///
@@ -188,10 +183,16 @@ impl Spare {
         progress: &mut (dyn FnMut(u64) + Send),
         rng: &mut impl CryptoRng,
     ) -> Result<Encrypted, EncryptError> {
-        let source: Box<dyn Read + Send> = match source {
-            Source::File(path) => Box::new(open(&path)?),
-            Source::Stream(stream) => stream,
+        let (source, mode): (Box<dyn Read + Send>, u32) = match source {
+            Source::File(path) => {
+                let file = open(&path)?;
+                let mode = file.metadata().map_or(0o600, |metadata| metadata.mode());
+                (Box::new(file), mode)
+            }
+            Source::Stream(stream) => (stream, 0o666),
         };
+        // Nobody reads the encrypted file, nor what it is decrypted to, who could not read this one.
+        let mode = mode & 0o666 | 0o600;
         let mut encrypted = Encrypted {
             path: None,
             authority: self.authority(),
@@ -201,7 +202,7 @@ impl Spare {
         };
         match target {
             Target::File(path, overwrite) => {
-                let mut output = Output::create(&path, overwrite, 0o666, rng)?;
+                let mut output = Output::create(&path, overwrite, mode, rng)?;
                 encrypted.bytes = self.write(source, output.file_mut(), options, progress, rng)?;
                 output.commit()?;
                 encrypted.path = Some(path);

@@ -1,7 +1,7 @@
 //! Enrolment: how a home gets its keys, its owner and its recovery code (spec/home.md#enrolment).
 //!
-//! In this order, each durable before the next: the home with the authority and the owner's id; `identity.txt` and
-//! `device.key`; the code, wherever the caller keeps it; the enrolment statement; its receipt. A crash between two of
+//! In this order, each durable before the next: the home with the authority and the owner's id; `identity.txt`; the
+//! code, wherever the caller keeps it; `device.key`; the enrolment statement; its receipt. A crash between two of
 //! them leaves a home that [`Enrolling::resume`] finishes: nobody is enrolled under a code that was never written down.
 
 use std::path::Path;

@@ -11,6 +11,7 @@ mod small;
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 pub use disk::same_disk;
 pub use small::{WriteError, replace, write_new};
@@ -34,5 +35,14 @@ impl FileId {
             device: metadata.dev(),
             inode: metadata.ino(),
         }
+    }
+}
+
+/// Tells whether two paths lead to one file, through whatever links and names.
+#[must_use]
+pub fn same_file(a: &Path, b: &Path) -> bool {
+    match (a.metadata(), b.metadata()) {
+        (Ok(a), Ok(b)) => FileId::of(&a) == FileId::of(&b),
+        _ => false,
     }
 }

@@ -1,6 +1,7 @@
 //! The home: the one folder with everything of one owner (spec/home.md). What is secret in it are `identity.txt` and
 //! `device.key`, and in `home.db` the keys that pending recoveries are released to.
 
+mod accepted;
 mod database;
 mod deposits;
 mod journal;
@@ -18,6 +19,7 @@ use strongroom_protocol::keys::VerifyingKey;
 use strongroom_protocol::log::SignedCheckpoint;
 use strongroom_protocol::statement::SignedStatement;
 
+pub use accepted::Accepted;
 pub use deposits::{DepositRecord, Matched};
 pub(crate) use journal::Record;
 pub use keys::{AskPassphrase, Identities, KeysError};
@@ -154,15 +156,23 @@ impl Home {
     ///
     /// Says so when the home is with one already, or can't be written.
     pub fn join(&mut self, address: &Path, about: &About, owner: OwnerId) -> Result<(), HomeError> {
-        // Kept relative where it can be, so that a home that is moved takes its authority along.
-        let address = address.strip_prefix(&self.root).unwrap_or(address);
-        let address = address.to_str().ok_or(HomeError::NotText {
-            path: address.to_path_buf(),
-        })?;
+        let address = self.kept_address(address)?;
         self.database.execute(
             "INSERT INTO authority (one, address, founding, owner, enrolled) VALUES (1, ?1, ?2, ?3, 0)",
             (address, about.founding().as_bytes(), owner.as_bytes()),
         )?;
+        Ok(())
+    }
+
+    /// Records that the authority is at another address now. That it is the same is the caller's to check.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the home can't be written.
+    pub fn record_address(&mut self, address: &Path) -> Result<(), HomeError> {
+        let address = self.kept_address(address)?;
+        self.database
+            .execute("UPDATE authority SET address = ?1", (address,))?;
         Ok(())
     }
 
@@ -232,6 +242,14 @@ impl Home {
         self.database
             .execute("UPDATE authority SET seen = ?1", (checkpoint.as_text(),))?;
         Ok(())
+    }
+
+    /// An address is kept relative where it can be, so that a home that is moved takes its authority along.
+    fn kept_address<'p>(&self, address: &'p Path) -> Result<&'p str, HomeError> {
+        let address = address.strip_prefix(&self.root).unwrap_or(address);
+        address.to_str().ok_or(HomeError::NotText {
+            path: address.to_path_buf(),
+        })
     }
 }
 

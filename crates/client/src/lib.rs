@@ -3,6 +3,7 @@
 //! A [`home`] is a folder with everything of one owner. A [`Client`] is an owner at work with their authority, which is
 //! a [`strongroom_protocol::Authority`] of any kind. `examples/whole_loop.rs` goes once around.
 
+pub mod checked;
 mod client;
 pub mod connection;
 pub mod decrypt;
@@ -16,10 +17,12 @@ pub mod protect;
 pub mod recover;
 pub mod released;
 mod replace;
+pub mod restored;
 pub mod rewrap;
 pub mod sheet;
 pub mod spare;
 pub mod status;
+pub mod sync;
 
 pub use client::{Client, ConnectError};
 pub use pointer::Pointer;

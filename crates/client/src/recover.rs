@@ -5,11 +5,11 @@
 //! sent; what was released, page by page; then the headers. A command that is stopped anywhere is continued by the
 //! next one: the request is the one that is pending, the pages those that are missing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use strongroom_agefile::KeyType;
 use strongroom_protocol::code::RecoveryCode;
-use strongroom_protocol::id::{RequestId, Serial, StatementId};
+use strongroom_protocol::id::{Digest, RequestId, Serial, StatementId};
 use strongroom_protocol::statement::{
     Evidence, EvidenceKind, Grounds, Request, Scope, SignedStatement, Statement, Verdict,
     WrongScope,
@@ -212,19 +212,27 @@ impl Client<'_> {
             withheld: Vec::new(),
         };
         let mut answered = BTreeSet::new();
-        // From the first page on, in memory only where it is in the home already: what is missing in all is told.
+        let mut adopted = BTreeMap::new();
+        // From the first page on, also those in the home already: what is missing in all is told.
         for page in 0.. {
             let released = self.connection.authority().release(id, page)?;
             let serials = self.verify_page(request, page, &released)?;
             let release = release_by(self.connection.about(), &released.release)
                 .ok_or(RecoverError::Release)?;
-            let fresh = serials
+            let mut labels: BTreeMap<_, _> = release
+                .keys()
                 .iter()
-                .chain(release.withheld())
-                .all(|serial| answered.insert(*serial));
-            if !fresh {
-                return Err(RecoverError::Release);
+                .map(|key| (key.label.serial, key.label.digest()))
+                .collect();
+            for serial in serials.iter().chain(release.withheld()) {
+                if !answered.insert(*serial) {
+                    return Err(RecoverError::Release);
+                }
             }
+            // Before it is kept: it would take the place of a key that was released before.
+            let unknown = self.compare(&labels)?;
+            labels.retain(|serial, _| unknown.contains(serial));
+            adopted.extend(labels);
             self.home
                 .record_release(request, page, &released, &serials)?;
             collected.keys += serials.len() as u64;
@@ -234,18 +242,48 @@ impl Client<'_> {
                 break;
             }
         }
-        let answered: Vec<Serial> = answered.into_iter().collect();
+        let serials: Vec<Serial> = answered.iter().copied().collect();
         let all = match &request.request().scope {
-            Scope::Serials(asked) => answered == *asked,
-            Scope::Everything { count, serials, .. } => {
-                answered.len() as u64 == *count && Scope::serials_digest(&answered) == *serials
-            }
+            Scope::Serials(asked) => serials == *asked,
+            Scope::Everything {
+                count,
+                serials: digest,
+                ..
+            } => serials.len() as u64 == *count && Scope::serials_digest(&serials) == *digest,
         };
         if !all {
             return Err(RecoverError::Incomplete);
         }
         self.adopt()?;
+        if !self.compare(&adopted)?.is_empty() {
+            return Err(RecoverError::OtherStatement);
+        }
         Ok(collected)
+    }
+
+    /// Checks that what was released is what the owner's statements deposited: under the commitment made then, and
+    /// not one that an authority made to fit another key. Returns those of which the home has no statement.
+    fn compare(&self, released: &BTreeMap<Serial, Digest>) -> Result<Vec<Serial>, RecoverError> {
+        let mut deposited = BTreeMap::new();
+        let mut read = BTreeSet::new();
+        let mut unknown = Vec::new();
+        for (serial, label) in released {
+            let Some(record) = self.home.deposit(*serial)? else {
+                unknown.push(*serial);
+                continue;
+            };
+            if read.insert(*record.statement.as_bytes()) {
+                let (statement, _) = self.home.statement(record.statement)?;
+                if let Statement::Deposit(deposit) = statement.statement() {
+                    let keys = deposit.keys().iter();
+                    deposited.extend(keys.map(|key| (key.label.serial, key.label.digest())));
+                }
+            }
+            if deposited.get(serial) != Some(label) {
+                return Err(RecoverError::Key { serial: *serial });
+            }
+        }
+        Ok(unknown)
     }
 
     /// Fills a home that was lost: with each deposit statement of the owner's that is not in it, and its receipt.
@@ -302,6 +340,7 @@ impl Client<'_> {
         let decided = matches!(released.decision.statement(), Statement::Decision(decision)
             if released.decision.author() == &about.found().log_key
                 && decision.request == request.request().digest()
+                && decision.policy == request.request().policy
                 && decision.verdict == Verdict::Approved
                 && decision.digest() == release.decision());
         let answers = release.request() == request.request().digest()

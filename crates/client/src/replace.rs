@@ -10,7 +10,7 @@ use strongroom_agefile::Header;
 use strongroom_agefile::armor::{ArmoredWriter, Dearmored};
 use strongroom_agefile::header::ReadHeaderError;
 
-use crate::file::copy::{CopyError, with_header};
+use crate::file::copy::{CopyError, Stamp, with_header};
 use crate::file::output::{CommitError, CreateError, Output, Overwrite};
 use crate::file::rewrite::{ApplyError, PlanError, Rewrite};
 use crate::home::{Home, HomeError, Matched};
@@ -105,13 +105,14 @@ impl Replacement<'_> {
         Ok(Replaced::Copied)
     }
 
-    /// Writes the new header and the old payload as text.
+    /// Writes the new header and the old payload as text, unless the file has changed since its header was read.
     fn copy_armored(&self, mut output: Output) -> Result<(), ReplaceError> {
         let failed = |source| CopyError::Read {
             path: self.path.to_path_buf(),
             source,
         };
         let file = File::open(self.path).map_err(failed)?;
+        let before = Stamp::of(&file.metadata().map_err(failed)?);
         let mut payload = Dearmored::new(BufReader::new(file)).map_err(failed)?;
         if !Header::read(&mut payload).is_ok_and(|header| header == self.old.header) {
             let path = self.path.to_path_buf();
@@ -122,6 +123,10 @@ impl Replacement<'_> {
         armored.write_all(self.new.as_bytes()).map_err(write)?;
         io::copy(&mut payload, &mut armored).map_err(write)?;
         armored.finish().map_err(write)?;
+        if Stamp::of(&self.path.metadata().map_err(failed)?) != before {
+            let path = self.path.to_path_buf();
+            return Err(CopyError::Changed { path }.into());
+        }
         Ok(output.commit()?)
     }
 }

@@ -17,6 +17,7 @@ use self::find::{Evidence, Finder, Found};
 pub use self::repair::{Repair, RepairError, Repaired};
 use self::reseal::Resealed;
 use crate::file::output::Overwrite;
+use crate::file::same_file;
 use crate::home::{Home, HomeError, Identities, KeysError, Matched};
 use crate::pointer::Pointer;
 use crate::released::ReleasedError;
@@ -72,6 +73,13 @@ pub fn rewrap(
     rng: &mut impl CryptoRng,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Rewrapped, RewrapError> {
+    if let Some((target, _)) = &options.output
+        && same_file(path, target)
+    {
+        return Err(RewrapError::OntoItself {
+            path: target.clone(),
+        });
+    }
     let first_chunk_bytes = NONCE_BYTES + SEALED_CHUNK_BYTES;
     let (beginning, first_chunk) = Beginning::read_with(path, first_chunk_bytes)?;
     let header = &beginning.header;
@@ -154,6 +162,12 @@ pub enum RewrapError {
     NoKey {
         /// Its deposit, where its pointer names one.
         serial: Option<Serial>,
+    },
+    /// The copy would take the place of the file, which is to be left as it is.
+    #[error("`{path}` would be copied onto itself")]
+    OntoItself {
+        /// The file.
+        path: PathBuf,
     },
     /// A passphrase opens it, and rewrapping is for keys.
     #[error("this file is encrypted with a passphrase")]

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use strongroom_agefile::Header;
 use strongroom_agefile::armor::Dearmored;
 use strongroom_agefile::header::ReadHeaderError;
+use strongroom_protocol::QueryError;
 use strongroom_protocol::id::{StatementId, Time};
 use strongroom_protocol::receipt::DepositState;
 use strongroom_protocol::statement::Statement;
@@ -69,6 +70,10 @@ impl FileStatus {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Doubt {
+    /// The authority's log does not have the deposit, of which this home has a receipt.
+    Lost,
+    /// The authority opened the deposit in a check, and it is not what was deposited.
+    Mismatch,
     /// The header is not the one this home wrote: a pointer can be copied.
     NotMatched,
     /// The header names no deposit, and this home knows none for it.
@@ -173,8 +178,12 @@ impl<'i> Inspector<'i> {
         status.state = Some(SpareState::Deposited);
         status.since = Some(record.time);
         let unconfirmed = self.confirm(&record)?;
-        if record.state != DepositState::Verified {
-            return Ok(unconfirmed.or(Some(Doubt::NotVerified)));
+        match record.state {
+            DepositState::Verified => {}
+            DepositState::Mismatch => return Ok(Some(Doubt::Mismatch)),
+            DepositState::Conflict | DepositState::Deposited | _ => {
+                return Ok(unconfirmed.or(Some(Doubt::NotVerified)));
+            }
         }
         status.state = Some(SpareState::Verified);
         let matched = self.home.matched(header)?;
@@ -212,6 +221,7 @@ impl<'i> Inspector<'i> {
         let acknowledgement = match answer {
             Ok(acknowledgement) => acknowledgement,
             Err(ExchangeError::Home(error)) => return Err(error.into()),
+            Err(ExchangeError::Query(QueryError::NotFound)) => return Ok(Some(Doubt::Lost)),
             Err(error) => return Ok(Some(Doubt::Refuted(error.to_string()))),
         };
         let Statement::Deposit(deposit) = statement.statement() else {

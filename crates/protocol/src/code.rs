@@ -105,11 +105,23 @@ impl RecoveryCode {
     ///
     /// Authorities see unrelated public keys of one code.
     #[must_use]
-    #[expect(
-        clippy::missing_panics_doc,
-        reason = "the parameters and lengths are constants, which the tests show to be taken"
-    )]
+    #[expect(clippy::missing_panics_doc, reason = "the lengths are constants")]
     pub fn signing_key(&self, authority: AuthorityId) -> SigningKey {
+        let mut seed = Zeroizing::new([0; SigningKey::SEED_BYTES]);
+        Salt::new(HKDF_SHA256, &[])
+            .extract(self.stretch(authority).as_ref())
+            .expand(&[Label::CODE_KEY.as_bytes()], SeedLength)
+            .and_then(|okm| okm.fill(seed.as_mut()))
+            .expect("32 bytes are within what HKDF-SHA256 gives");
+        SigningKey::from_seed(&seed)
+    }
+
+    /// Stretches the code; what is derived from this has each its own label.
+    pub(crate) fn stretch(
+        &self,
+        authority: AuthorityId,
+    ) -> Zeroizing<[u8; SigningKey::SEED_BYTES]> {
+        // The parameters and lengths are constants, which the tests show to be taken.
         let params = Params::new(MEMORY_KIB, PASSES, LANES, Some(SigningKey::SEED_BYTES))
             .expect("the parameters are within what Argon2 takes");
         // The memory is ours, so that it is zeroed: argon2 leaves what it allocates itself as it is.
@@ -123,13 +135,7 @@ impl RecoveryCode {
                 memory.as_mut_slice(),
             )
             .expect("the lengths are within what Argon2 takes");
-        let mut seed = Zeroizing::new([0; SigningKey::SEED_BYTES]);
-        Salt::new(HKDF_SHA256, &[])
-            .extract(stretched.as_ref())
-            .expand(&[Label::CODE_KEY.as_bytes()], SeedLength)
-            .and_then(|okm| okm.fill(seed.as_mut()))
-            .expect("32 bytes are within what HKDF-SHA256 gives");
-        SigningKey::from_seed(&seed)
+        stretched
     }
 }
 

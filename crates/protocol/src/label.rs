@@ -22,6 +22,10 @@ impl Label {
     pub const DECISION: Self = Self("strongroom/decision/v1");
     /// Signs the authority's record of released wraps.
     pub const RELEASE: Self = Self("strongroom/release/v1");
+    /// Signs that the authority was restored from a backup.
+    pub const RESTORED: Self = Self("strongroom/restored/v1");
+    /// Signs that the authority opened deposits again.
+    pub const CHECKED: Self = Self("strongroom/checked/v1");
     /// Signs what became of deposits: the receipt's attestation.
     pub const DEPOSITED: Self = Self("strongroom/deposited/v1");
     /// Signs that any other statement was recorded: the receipt's attestation.
@@ -38,6 +42,8 @@ impl Label {
     pub const RELEASE_KEY: Self = Self("strongroom/release-key/v1");
     /// Derives the recovery code's signing key.
     pub const CODE_KEY: Self = Self("strongroom/code-key/v1");
+    /// Derives the key that an embedded authority's wrapping key is sealed with, from the recovery code.
+    pub const CUSTODY_SEAL: Self = Self("strongroom/custody-seal/v1");
     /// Begins a leaf of the log.
     pub const LEAF: Self = Self("strongroom/leaf/v1");
     /// Begins the salted hash in a leaf.
@@ -59,6 +65,8 @@ impl Label {
         Self::VETO,
         Self::DECISION,
         Self::RELEASE,
+        Self::RESTORED,
+        Self::CHECKED,
         Self::DEPOSITED,
         Self::RECORDED,
         Self::COMMITMENT,
@@ -67,6 +75,7 @@ impl Label {
         Self::RELEASE_SEAL,
         Self::RELEASE_KEY,
         Self::CODE_KEY,
+        Self::CUSTODY_SEAL,
         Self::LEAF,
         Self::LEAF_SALT,
         Self::WRAP_KEY,

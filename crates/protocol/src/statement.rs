@@ -3,6 +3,7 @@
 
 mod deposit;
 mod found;
+mod operator;
 mod recovery;
 mod release;
 mod sealed;
@@ -11,6 +12,7 @@ use std::fmt;
 
 pub use deposit::{Deposit, Draft, WrongCount};
 pub use found::{Enroll, Found};
+pub use operator::{Checked, CheckedDeposit, Restored};
 pub use recovery::{
     Decision, Evidence, EvidenceKind, Grounds, GroundsTooLong, Request, Scope, Verdict, Veto,
     WrongScope,
@@ -114,6 +116,7 @@ impl SignedStatement {
     #[must_use]
     pub fn authority(&self) -> AuthorityId {
         match &self.statement {
+            Statement::Checked(body) => body.authority,
             Statement::Decision(body) => body.authority,
             Statement::Deposit(body) => body.authority(),
             Statement::Enroll(body) => body.authority,
@@ -121,6 +124,7 @@ impl SignedStatement {
             Statement::Found(_) => AuthorityId::from_bytes(*self.id.as_bytes()),
             Statement::Release(body) => body.authority(),
             Statement::Request(body) => body.authority,
+            Statement::Restored(body) => body.authority,
             Statement::Veto(body) => body.authority,
         }
     }
@@ -166,6 +170,8 @@ pub enum ParseStatementError {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Statement {
+    /// An authority's check of deposits.
+    Checked(Checked),
     /// An authority's decision on a request.
     Decision(Decision),
     /// An owner's deposits.
@@ -180,6 +186,8 @@ pub enum Statement {
     Release(Release),
     /// A recovery request.
     Request(Box<Request>),
+    /// An authority's restoring from a backup.
+    Restored(Restored),
     /// An owner's veto of a request.
     Veto(Veto),
 }
@@ -189,6 +197,7 @@ impl Statement {
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
+            Self::Checked(_) => Kind::Checked,
             Self::Decision(_) => Kind::Decision,
             Self::Deposit(_) => Kind::Deposit,
             Self::Enroll(_) => Kind::Enroll,
@@ -196,12 +205,14 @@ impl Statement {
             Self::Found(_) => Kind::Found,
             Self::Release(_) => Kind::Release,
             Self::Request(_) => Kind::Request,
+            Self::Restored(_) => Kind::Restored,
             Self::Veto(_) => Kind::Veto,
         }
     }
 
     fn body(&self) -> Vec<u8> {
         match self {
+            Self::Checked(body) => encode(body),
             Self::Decision(body) => encode(body),
             Self::Deposit(body) => body.body(),
             Self::Enroll(body) => encode(body),
@@ -209,6 +220,7 @@ impl Statement {
             Self::Found(body) => encode(&**body),
             Self::Release(body) => body.body(),
             Self::Request(body) => encode(&**body),
+            Self::Restored(body) => encode(body),
             Self::Veto(body) => encode(body),
         }
     }
@@ -218,11 +230,13 @@ impl Statement {
         match self {
             Self::Deposit(body) => body.carried(),
             Self::Release(body) => body.carried(),
-            Self::Decision(_)
+            Self::Checked(_)
+            | Self::Decision(_)
             | Self::Enroll(_)
             | Self::Evidence(_)
             | Self::Found(_)
             | Self::Request(_)
+            | Self::Restored(_)
             | Self::Veto(_) => Vec::new(),
         }
     }
@@ -233,6 +247,7 @@ impl Statement {
             return Err(Malformed::new("statement (carries what it may not)", 0));
         }
         Ok(match kind {
+            Kind::Checked => Self::Checked(decode(body)?),
             Kind::Decision => Self::Decision(decode(body)?),
             Kind::Deposit => Self::Deposit(Deposit::read(body, carried)?),
             Kind::Enroll => Self::Enroll(decode(body)?),
@@ -240,6 +255,7 @@ impl Statement {
             Kind::Found => Self::Found(Box::new(decode(body)?)),
             Kind::Release => Self::Release(Release::read(body, carried)?),
             Kind::Request => Self::Request(Box::new(decode(body)?)),
+            Kind::Restored => Self::Restored(decode(body)?),
             Kind::Veto => Self::Veto(decode(body)?),
         })
     }
@@ -250,10 +266,12 @@ impl Statement {
             Self::Enroll(body) => body.device_key == *author,
             Self::Found(body) => body.log_key == *author,
             Self::Request(body) => body.device_key == *author,
-            Self::Decision(_)
+            Self::Checked(_)
+            | Self::Decision(_)
             | Self::Deposit(_)
             | Self::Evidence(_)
             | Self::Release(_)
+            | Self::Restored(_)
             | Self::Veto(_) => true,
         }
     }
@@ -274,7 +292,7 @@ macro_rules! into_statement {
     };
 }
 
-into_statement!(Decision, Deposit, Enroll, Evidence, Release, Veto; boxed Found, Request);
+into_statement!(Checked, Decision, Deposit, Enroll, Evidence, Release, Restored, Veto; boxed Found, Request);
 
 /// The kinds of statement, with the numbers they have on the wire and in the log's leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -296,10 +314,14 @@ pub enum Kind {
     Decision = 7,
     /// [`Statement::Release`].
     Release = 8,
+    /// [`Statement::Restored`].
+    Restored = 20,
+    /// [`Statement::Checked`].
+    Checked = 21,
 }
 
 impl Kind {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
         Self::Found,
         Self::Enroll,
         Self::Deposit,
@@ -308,6 +330,8 @@ impl Kind {
         Self::Veto,
         Self::Decision,
         Self::Release,
+        Self::Restored,
+        Self::Checked,
     ];
 
     /// Returns the number on the wire.
@@ -334,6 +358,8 @@ impl Kind {
             Self::Veto => "veto",
             Self::Decision => "decision",
             Self::Release => "release",
+            Self::Restored => "restored",
+            Self::Checked => "checked",
         }
     }
 
@@ -347,6 +373,8 @@ impl Kind {
             Self::Veto => Label::VETO,
             Self::Decision => Label::DECISION,
             Self::Release => Label::RELEASE,
+            Self::Restored => Label::RESTORED,
+            Self::Checked => Label::CHECKED,
         }
     }
 }

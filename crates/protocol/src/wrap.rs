@@ -1,6 +1,8 @@
 //! Wraps: HPKE (RFC 9180) with MLKEM768-X25519, HKDF-SHA256 and ChaCha20Poly1305, each wrap's key exported under
 //! its serial number. Not the owner's own wraps, which are stanzas of the age file.
 
+mod sealed;
+
 use std::fmt;
 
 use aws_lc_rs::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
@@ -14,6 +16,8 @@ use zeroize::Zeroizing;
 use crate::encoding::{Canonical, Malformed, Reader, Writer};
 use crate::id::{AuthorityId, Digest, Serial};
 use crate::label::Label;
+
+pub use sealed::SealedSecretKey;
 
 /// A public key that session keys are wrapped to: an authority's, or the one a recovery request names.
 ///

@@ -1,12 +1,14 @@
-//! The key file of an embedded authority: the seeds of its two keys, in clear. Whoever reads it can open every deposit.
+//! The key file of an embedded authority: the seeds of its two keys, in clear, or that of the one which opens deposits
+//! sealed under the recovery code.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
+use strongroom_protocol::About;
 use strongroom_protocol::id::AuthorityId;
 use strongroom_protocol::keys::SigningKey;
-use strongroom_protocol::wrap::SecretKey;
+use strongroom_protocol::wrap::{SealedSecretKey, SecretKey};
 use zeroize::Zeroizing;
 
 /// An authority's secret keys, with its name.
@@ -18,16 +20,26 @@ use zeroize::Zeroizing;
 /// log-key 0606060606060606060606060606060606060606060606060606060606060606
 /// wrap-key 0707070707070707070707070707070707070707070707070707070707070707
 /// ```
+///
+/// Sealed, the comment says so, and the last line is `sealed-wrap-key` with 80 bytes.
 pub(crate) struct KeyFile {
     pub(crate) authority: AuthorityId,
     pub(crate) log_key: SigningKey,
-    pub(crate) wrap_key: SecretKey,
+    pub(crate) wrap_key: WrapKey,
+}
+
+/// The key that opens deposits, as it lies in the file.
+pub(crate) enum WrapKey {
+    Open(SecretKey),
+    Sealed(SealedSecretKey),
 }
 
 const FIRST_LINE: &str = "strongroom-authority-keys v1";
 const FIRST_WORD: &str = "strongroom-authority-keys ";
 const COMMENT: &str = "# The secret keys of a Strongroom authority. \
     Whoever reads this file can open every key deposited there.";
+const SEALED_COMMENT: &str = "# The secret keys of a Strongroom authority. \
+    The one that opens deposits is sealed: it takes the recovery code.";
 const BYTES_MAX: u64 = 4096;
 
 impl KeyFile {
@@ -42,6 +54,18 @@ impl KeyFile {
         file.sync_all()
     }
 
+    /// Writes the file in place of the one that is there. A crash leaves the one or the other.
+    pub(crate) fn replace(&self, path: &Path) -> io::Result<()> {
+        let draft = path.with_extension("new");
+        match fs::remove_file(&draft) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        self.create(&draft)?;
+        fs::rename(&draft, path)?;
+        File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+    }
+
     /// Reads the file.
     pub(crate) fn read(path: &Path) -> Result<Self, KeyFileError> {
         let mut text = Zeroizing::new(String::new());
@@ -49,6 +73,18 @@ impl KeyFile {
             .take(BYTES_MAX)
             .read_to_string(&mut text)?;
         Self::parse(&text)
+    }
+
+    /// Tells whether these are the keys that an authority was founded with.
+    pub(crate) fn are_of(&self, about: &About) -> bool {
+        let found = about.found();
+        self.authority == about.authority()
+            && self.log_key.verifying_key() == found.log_key
+            && match &self.wrap_key {
+                WrapKey::Open(key) => key.public_key() == found.wrap_key,
+                // Which key that is shows when it is opened.
+                WrapKey::Sealed(_) => true,
+            }
     }
 
     fn parse(text: &str) -> Result<Self, KeyFileError> {
@@ -65,16 +101,24 @@ impl KeyFile {
             .next()
             .and_then(|line| line.strip_prefix("authority "));
         let authority = authority.and_then(|text| text.parse().ok());
-        let mut seed = |name: &str| {
-            let line = lines.next()?;
-            from_hex(line.strip_prefix(name)?.strip_prefix(' ')?)
-        };
-        let (log_key, wrap_key) = (seed("log-key"), seed("wrap-key"));
+        let log_key = lines.next().and_then(|line| field(line, "log-key"));
+        let wrap_key = lines.next().and_then(|line| {
+            let open = || {
+                Some(WrapKey::Open(SecretKey::from_seed(&*field(
+                    line, "wrap-key",
+                )?)))
+            };
+            let sealed = || {
+                let bytes = field(line, "sealed-wrap-key")?;
+                Some(WrapKey::Sealed(SealedSecretKey::from_bytes(&bytes)))
+            };
+            open().or_else(sealed)
+        });
         match (authority, log_key, wrap_key, lines.next()) {
             (Some(authority), Some(log_key), Some(wrap_key), None) => Ok(Self {
                 authority,
                 log_key: SigningKey::from_seed(&log_key),
-                wrap_key: SecretKey::from_seed(&wrap_key),
+                wrap_key,
             }),
             _ => Err(KeyFileError::Malformed),
         }
@@ -85,13 +129,24 @@ impl KeyFile {
         let mut text = Zeroizing::new(String::with_capacity(512));
         text.push_str(FIRST_LINE);
         text.push('\n');
-        text.push_str(COMMENT);
+        text.push_str(match &self.wrap_key {
+            WrapKey::Open(_) => COMMENT,
+            WrapKey::Sealed(_) => SEALED_COMMENT,
+        });
         text.push_str("\nauthority ");
         push_hex(&mut text, self.authority.as_bytes());
         text.push_str("\nlog-key ");
         push_hex(&mut text, self.log_key.expose_seed());
-        text.push_str("\nwrap-key ");
-        push_hex(&mut text, self.wrap_key.expose_seed());
+        match &self.wrap_key {
+            WrapKey::Open(key) => {
+                text.push_str("\nwrap-key ");
+                push_hex(&mut text, key.expose_seed());
+            }
+            WrapKey::Sealed(sealed) => {
+                text.push_str("\nsealed-wrap-key ");
+                push_hex(&mut text, &sealed.to_bytes());
+            }
+        }
         text.push('\n');
         text
     }
@@ -118,8 +173,13 @@ fn push_hex(text: &mut String, bytes: &[u8]) {
     }
 }
 
-fn from_hex(text: &str) -> Option<Zeroizing<[u8; 32]>> {
-    let mut bytes = Zeroizing::new([0; 32]);
+/// Reads the bytes of a line that begins with `name`.
+fn field<const N: usize>(line: &str, name: &str) -> Option<Zeroizing<[u8; N]>> {
+    from_hex(line.strip_prefix(name)?.strip_prefix(' ')?)
+}
+
+fn from_hex<const N: usize>(text: &str) -> Option<Zeroizing<[u8; N]>> {
+    let mut bytes = Zeroizing::new([0; N]);
     if text.len() != bytes.len() * 2 {
         return None;
     }
@@ -140,7 +200,7 @@ mod tests {
         KeyFile {
             authority: AuthorityId::from_bytes([5; 32]),
             log_key: SigningKey::from_seed(&[6; 32]),
-            wrap_key: SecretKey::from_seed(&[0x7f; 32]),
+            wrap_key: WrapKey::Open(SecretKey::from_seed(&[0x7f; 32])),
         }
     }
 
@@ -150,8 +210,20 @@ mod tests {
         let read = KeyFile::parse(&text).unwrap();
         assert_eq!(read.authority, sample().authority);
         assert_eq!(read.log_key.expose_seed(), &[6; 32]);
-        assert_eq!(read.wrap_key.expose_seed(), &[0x7f; 32]);
+        assert!(matches!(&read.wrap_key, WrapKey::Open(key) if key.expose_seed() == &[0x7f; 32]));
         assert_eq!(*read.to_text(), *text);
+        assert!(text.len() <= 512, "it was copied while it grew");
+    }
+
+    #[test]
+    fn a_sealed_key_is_read_as_it_was_written_and_is_not_there_in_clear() {
+        let mut keys = sample();
+        let sealed = [0x5a; SealedSecretKey::BYTES];
+        keys.wrap_key = WrapKey::Sealed(SealedSecretKey::from_bytes(&sealed));
+        let text = keys.to_text();
+        let read = KeyFile::parse(&text).unwrap();
+        assert!(matches!(&read.wrap_key, WrapKey::Sealed(key) if key.to_bytes() == sealed));
+        assert!(!text.contains(&"7f".repeat(32)) && !text.contains("\nwrap-key"));
         assert!(text.len() <= 512, "it was copied while it grew");
     }
 

@@ -22,6 +22,8 @@ use crate::store::StoreError;
 pub(super) enum Act {
     /// Decide a request, if it can be decided now.
     Decide(StatementId),
+    /// Record what the authority did to itself.
+    Own(Box<SignedStatement>),
     /// Log a release, before it is handed out.
     Release(Box<Drawn>),
     /// Record somebody's statement. A deposit was opened before the lock was taken.
@@ -90,6 +92,7 @@ impl Service {
     fn perform(&self, growth: &mut Growth<'_>, act: Act, now: Time) -> Result<Answer, StoreError> {
         let checked = match act {
             Act::Decide(request) => self.check_decide(growth, request, now),
+            Act::Own(statement) => Self::check_own(growth, statement),
             Act::Release(drawn) => self.check_release(growth, *drawn, now),
             Act::Submit { statement, opened } => {
                 self.check_submit(growth, statement, opened.as_deref(), now)
@@ -112,6 +115,16 @@ impl Service {
         })
     }
 
+    fn check_own(
+        growth: &Growth<'_>,
+        statement: Box<SignedStatement>,
+    ) -> Result<Checked, StoreError> {
+        Ok(match log::find(growth.store(), statement.id())? {
+            Some(index) => Checked::Known(index),
+            None => Checked::New(statement, Outcome::Recorded),
+        })
+    }
+
     fn check_submit(
         &self,
         growth: &Growth<'_>,
@@ -123,7 +136,7 @@ impl Service {
         let refused = |refusal| Ok(Checked::Refused(refusal));
         let own = matches!(
             statement.kind(),
-            Kind::Found | Kind::Decision | Kind::Release
+            Kind::Found | Kind::Decision | Kind::Release | Kind::Restored | Kind::Checked
         );
         if own {
             return refused(Refusal::AuthoritysOwn);
@@ -145,9 +158,12 @@ impl Service {
             }
             Statement::Request(request) => self.check_request(growth, request, now)?,
             Statement::Veto(veto) => self.check_veto(store, &statement, veto, now)?,
-            Statement::Decision(_) | Statement::Found(_) | Statement::Release(_) | _ => {
-                Err(Refusal::AuthoritysOwn)
-            }
+            Statement::Checked(_)
+            | Statement::Decision(_)
+            | Statement::Found(_)
+            | Statement::Release(_)
+            | Statement::Restored(_)
+            | _ => Err(Refusal::AuthoritysOwn),
         };
         match outcome {
             Ok(outcome) => Ok(Checked::New(statement, outcome)),

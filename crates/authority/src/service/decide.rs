@@ -155,10 +155,15 @@ impl Service {
         let logged = case
             .decision
             .as_ref()
-            .map(|entry| verdict(entry, &case.request));
-        let ruling = case.decide(self.policy(), now);
+            .map(|entry| verdict(entry, &case.request))
+            .transpose()?;
+        let as_of = match (logged, &case.decision) {
+            // That it ended is told with the reasons there were.
+            (Some(verdict), Some(decision)) if verdict != Verdict::Approved => decision.time(),
+            _ => now,
+        };
         let mut approval = None;
-        let (state, reasons) = match (logged.transpose()?, ruling) {
+        let (state, reasons) = match (logged, case.decide(self.policy(), as_of)) {
             (Some(Verdict::Approved), _) if self.is_all_released(store, &case)? => {
                 (RequestState::Released, Vec::new())
             }

@@ -16,9 +16,10 @@ use strongroom_protocol::{QueryError, ReleaseError, ReleasePage, Unavailable};
 
 use super::Service;
 use super::commit::{Act, Answer, Checked};
+use super::custody;
 use super::decide::{Case, page_count};
 use crate::Caller;
-use crate::custody::Kept;
+use crate::custody::{Kept, Opener};
 use crate::log::{Entry, Growth, Logged};
 use crate::store::{Damage, DepositRow, Snapshot, StoreError};
 
@@ -115,7 +116,8 @@ impl Service {
         let standing = self.standing(store, case, now)?;
         match &standing.approval {
             Some(approval) => {
-                let drawn = self.draw(store, &standing.case, approval, page)?;
+                let opener = self.custodian.opener().ok_or_else(custody::sealed)?;
+                let drawn = self.draw(store, &standing.case, approval, &opener, page)?;
                 Ok(Page::Drawn(Box::new(drawn)))
             }
             None => Err(ReleaseError::Not {
@@ -131,6 +133,7 @@ impl Service {
         store: &Snapshot<'_>,
         case: &Case,
         approval: &Logged<Approved>,
+        opener: &Opener<'_>,
         page: u64,
     ) -> Result<Drawn, StoreError> {
         let serials = self.scope_serials(store, case)?;
@@ -146,7 +149,7 @@ impl Service {
                 None => withheld.push(row.serial),
             }
         }
-        let rewrapped = self.custodian.rewrap(approval, &kept, &mut *self.rng());
+        let rewrapped = opener.rewrap(approval, &kept, &mut *self.rng());
         withheld.extend(rewrapped.withheld);
         withheld.sort_unstable();
         let origin = ReleaseOrigin {

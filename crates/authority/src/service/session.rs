@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use strongroom_protocol::code::RecoveryCode;
 use strongroom_protocol::id::{OwnerId, Serial, StatementId};
 use strongroom_protocol::log::{ConsistencyProof, SignedCheckpoint};
 use strongroom_protocol::receipt::Receipt;
@@ -13,6 +14,7 @@ use strongroom_protocol::{
 
 use super::Service;
 use super::commit::{Act, Answer};
+use super::{SealError, WrongCode};
 use crate::Caller;
 use crate::log;
 
@@ -41,6 +43,41 @@ impl<'s> Session<'s> {
             Handle::Borrowed(service) => service,
             Handle::Shared(service) => service,
         }
+    }
+}
+
+impl Session<'_> {
+    /// Tells whether the authority's custody is sealed, and was not [unlocked](Self::unlock) here.
+    #[must_use]
+    pub fn is_sealed(&self) -> bool {
+        self.service().is_sealed()
+    }
+
+    /// Tells whether the key file is sealed, whoever has it open.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the key file can't be read.
+    pub fn key_is_sealed(&self) -> Result<bool, SealError> {
+        self.service().key_is_sealed()
+    }
+
+    /// [Seals](Service::seal) the key that opens deposits under a recovery code.
+    ///
+    /// # Errors
+    ///
+    /// Says so when it is sealed already, or the key file can't be read or written.
+    pub fn seal(&self, code: &RecoveryCode) -> Result<(), SealError> {
+        self.service().seal(code)
+    }
+
+    /// Opens the authority's sealed custody with the recovery code, for as long as the authority is open here.
+    ///
+    /// # Errors
+    ///
+    /// Says so when it is another code.
+    pub fn unlock(&self, code: &RecoveryCode) -> Result<(), WrongCode> {
+        self.service().unlock(code)
     }
 }
 

@@ -54,6 +54,20 @@ impl Store {
         connection.close().map_err(|(_, error)| error.into())
     }
 
+    /// Copies a store as of its last commit into `to`, which must not exist; others may go on using it. It may be on
+    /// a disk that can only be read.
+    ///
+    /// What is deleted is not in the copy. It is one file, and not yet on the disk when this returns.
+    pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
+        let name = to.to_str().ok_or_else(|| {
+            StoreError::Failed("a path that is no text can't be given to SQLite".into())
+        })?;
+        create_private(to).map_err(|error| StoreError::Failed(error.into()))?;
+        let source = connect(from, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        source.execute("VACUUM INTO ?1", [name])?;
+        source.close().map_err(|(_, error)| error.into())
+    }
+
     /// Opens a store that exists.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
         let file = FileIdentity::of(path).map_err(|error| StoreError::Failed(error.into()))?;
@@ -78,6 +92,11 @@ impl Store {
             writer: Mutex::new(writer),
             readers: Mutex::new(Vec::new()),
         })
+    }
+
+    /// Lets others read while one writes, as in every store but a copy.
+    pub(crate) fn write_ahead(&self) -> Result<(), StoreError> {
+        Ok(lock(&self.writer).pragma_update(None, "journal_mode", "WAL")?)
     }
 
     /// Reads, all from one commit.
@@ -141,6 +160,15 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "foreign_keys", "OFF")?;
     connection.pragma_update(None, "trusted_schema", "OFF")?;
     Ok(connection)
+}
+
+/// Makes an empty file, which must not exist and only its owner may read.
+fn create_private(path: &Path) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
 }
 
 /// What a connection guards is a transaction, which a panic rolls back: a poisoned lock says nothing of it.

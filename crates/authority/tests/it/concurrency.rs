@@ -150,6 +150,30 @@ fn two_processes_on_one_folder_both_succeed() {
     );
 }
 
+#[test]
+fn a_process_killed_while_it_commits_leaves_a_whole_log() {
+    let embedded = Embedded::found();
+    let session = embedded.service.session(Caller::Operator);
+    let mut size = 1;
+    for seed in 1..=4 {
+        let mut child = spawn_depositor(&embedded, seed);
+        // Somewhere among its commits: each time a little later.
+        while session.checkpoint().unwrap().checkpoint().size < size + 3 * seed {
+            assert!(child.try_wait().unwrap().is_none(), "it was done too soon");
+            thread::sleep(Duration::from_millis(1));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        size = embedded.service.verify_log().unwrap().size;
+        let other = embedded.open_again(50 + seed);
+        let mut owner = Owner::enrolled(&other.session(Caller::Operator), 60 + seed);
+        submit(&session, &owner.deposit(1));
+        size += 2;
+        assert_eq!(other.verify_log().unwrap().size, size);
+        other.rebuild().unwrap();
+    }
+}
+
 const DEPOSITS: u64 = 20;
 const FOLDER: &str = "STRONGROOM_TEST_FOLDER";
 const SEED: &str = "STRONGROOM_TEST_SEED";

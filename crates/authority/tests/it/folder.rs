@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
-use strongroom_authority::{Caller, FoundError, OpenError, Service, StoreError};
+use strongroom_authority::{Caller, FoundError, OpenError, PlaceError, Service, StoreError};
 use strongroom_protocol::{Authority, SubmitError, Unavailable};
 use strongroom_testkit::{Owner, TestClock, TestRng, submit};
 
@@ -52,15 +52,24 @@ fn an_empty_folder_is_taken_and_another_is_left_alone() {
     fs::create_dir(&folder).unwrap();
     fs::write(folder.join("mine"), "kept").unwrap();
     let refused = found(&folder, &clock);
-    assert!(matches!(refused, Err(FoundError::Taken { .. })));
+    assert!(matches!(
+        refused,
+        Err(FoundError::Place(PlaceError::Taken { .. }))
+    ));
     assert_eq!(fs::read(folder.join("mine")).unwrap(), b"kept");
     fs::remove_file(folder.join("mine")).unwrap();
     found(&folder, &clock).unwrap();
     let refused = found(&folder, &clock);
-    assert!(matches!(refused, Err(FoundError::Taken { .. })));
+    assert!(matches!(
+        refused,
+        Err(FoundError::Place(PlaceError::Taken { .. }))
+    ));
     let file = folder.join("keys.txt");
     let refused = found(&file, &clock);
-    assert!(matches!(refused, Err(FoundError::Taken { .. })));
+    assert!(matches!(
+        refused,
+        Err(FoundError::Place(PlaceError::Taken { .. }))
+    ));
     assert_eq!(names(parent.path()), ["authority"]);
 }
 
@@ -68,7 +77,10 @@ fn an_empty_folder_is_taken_and_another_is_left_alone() {
 fn a_folder_is_not_founded_where_nothing_is() {
     let parent = tempfile::tempdir().unwrap();
     let refused = found(&parent.path().join("missing/authority"), &TestClock::new());
-    assert!(matches!(refused, Err(FoundError::NoParent { .. })));
+    assert!(matches!(
+        refused,
+        Err(FoundError::Place(PlaceError::NoParent { .. }))
+    ));
     assert!(names(parent.path()).is_empty());
 }
 
@@ -98,8 +110,12 @@ fn two_who_found_at_once_found_one() {
     });
     let ok = founded.iter().filter(|founded| founded.is_ok()).count();
     assert_eq!(ok, 1, "{founded:?}");
-    let refused =
-        |result: &Result<(), FoundError>| matches!(result, Ok(()) | Err(FoundError::Taken { .. }));
+    let refused = |result: &Result<(), FoundError>| {
+        matches!(
+            result,
+            Ok(()) | Err(FoundError::Place(PlaceError::Taken { .. }))
+        )
+    };
     assert!(founded.iter().all(refused), "{founded:?}");
     assert_eq!(names(parent.path()), ["authority"]);
 }

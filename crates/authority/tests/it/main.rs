@@ -1,7 +1,10 @@
 #![cfg(test)]
 //! The embedded authority, from outside: through its library, and through the files of its folder.
 
+mod backup;
+mod check;
 mod concurrency;
+mod custody;
 mod damage;
 mod folder;
 mod hostile;

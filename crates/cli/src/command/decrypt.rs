@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{BufReader, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
@@ -11,6 +12,7 @@ use strongroom_agefile::header::ReadHeaderError;
 use strongroom_agefile::{PassphraseIdentity, Unwrap, UnwrapError};
 use strongroom_client::decrypt::{SealedFile, UnlockedFile};
 use strongroom_client::file::output::{Output, Overwrite};
+use strongroom_client::file::same_file;
 use strongroom_client::home::{Home, HomeError, Identities};
 
 use crate::context::Context;
@@ -23,8 +25,8 @@ use crate::{causes, input, prompt, stream};
 /// FILE.age becomes FILE. It takes your key alone: no authority, no network.
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Encrypted files; `-` is a pipe.
-    #[arg(required = true, value_name = "FILE")]
+    /// Encrypted files; `-`, or nothing, is a pipe.
+    #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Open with the keys of this file, and not with yours.
     #[arg(short, long = "identity", value_name = "IDENTITY")]
@@ -47,21 +49,31 @@ pub(crate) struct WrongPassphrase;
 #[error("the name does not end in `.age`, so that what it becomes cannot be told")]
 pub(crate) struct NoName;
 
+/// The decrypted file would take the place of the encrypted one.
+#[derive(Debug, thiserror::Error)]
+#[error("it would be decrypted onto itself")]
+pub(crate) struct OntoItself;
+
 /// The file's header was being replaced when a command was killed.
 #[derive(Debug, thiserror::Error)]
 #[error("a command that was replacing the header of this file was interrupted")]
-pub(crate) struct Interrupted;
+pub(crate) struct Interrupted {
+    source: anyhow::Error,
+}
 
 pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
-    let pipes = arguments.files.iter().filter(|path| stream::is_pipe(path));
+    let files = stream::or_pipe(&arguments.files);
+    ensure!(!files.is_empty(), Usage("nothing to decrypt was named"));
+    let pipes = files.iter().filter(|path| stream::is_pipe(path));
     let alone = arguments.output.is_some() || pipes.count() > 0;
     ensure!(
-        !alone || arguments.files.len() == 1,
+        !alone || files.len() == 1,
         Usage("`-o` and `-` are for one file alone")
     );
+    stream::ensure_one_reader(files.iter().chain(&arguments.identities))?;
     let mut keys = Keys::new(context, arguments);
     let mut exit = Exit::Done;
-    for path in &arguments.files {
+    for path in &files {
         let decrypted = decrypt(context, arguments, &mut keys, path)
             .map_err(|error| explain(context, path, error));
         if let Err(error) = decrypted {
@@ -87,19 +99,22 @@ fn decrypt(
         Overwrite::Refuse
     };
     if let Some(target) = &target {
+        ensure!(!same_file(path, target), OntoItself);
         Output::check(target, overwrite)?;
         input::remove_leftovers([target.as_path()]);
     }
-    let (file, length) = open(path)?;
+    let (file, length, mode) = open(path)?;
     let file = unlock(
         SealedFile::read(BufReader::with_capacity(1 << 16, file))?,
         keys,
     )?;
-    let bar = Progress::bytes(context, length);
+    // What is decrypted onto the terminal is not drawn over.
+    let shown = target.is_none() && stream::output_is_shown();
+    let bar = Progress::bytes(context, if shown { 0 } else { length });
     let mut progress = |bytes| bar.set(bytes);
     match target {
         Some(target) => {
-            let mut output = Output::create(&target, overwrite, 0o666, &mut context.rng())?;
+            let mut output = Output::create(&target, overwrite, mode, &mut context.rng())?;
             file.decrypt(&mut output, context.threads, &mut progress)?;
             output.commit()?;
         }
@@ -121,14 +136,17 @@ fn target(path: &Path, arguments: &Arguments) -> anyhow::Result<Option<PathBuf>>
     }
 }
 
-fn open(path: &Path) -> anyhow::Result<(File, u64)> {
+/// Opens a file, and returns its length and the permissions of what it is decrypted to: nobody reads that who could
+/// not read the file.
+fn open(path: &Path) -> anyhow::Result<(File, u64, u32)> {
     if stream::is_pipe(path) {
-        return Ok((stream::input()?, 0));
+        return Ok((stream::input()?, 0, 0o666));
     }
     let file = File::open(path).context("cannot open it")?;
     let metadata = file.metadata().context("cannot open it")?;
     ensure!(!metadata.is_dir(), "it is a folder");
-    Ok((file, metadata.len()))
+    let mode = metadata.mode() & 0o666 | 0o600;
+    Ok((file, metadata.len(), mode))
 }
 
 fn unlock<R: std::io::BufRead + Read + Send>(
@@ -208,7 +226,7 @@ fn explain(context: &Context, path: &Path, error: anyhow::Error) -> anyhow::Erro
         Some(home.interrupted().ok()?.contains(&path.ok()?))
     };
     if torn && interrupted() == Some(true) {
-        return error.context(Interrupted);
+        return Interrupted { source: error }.into();
     }
     error
 }

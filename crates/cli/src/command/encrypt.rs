@@ -26,7 +26,7 @@ use crate::{prompt, reach, stream};
 
 /// Encrypt files, each with a spare of its key at the authority.
 ///
-/// PATH becomes PATH.age, and itself stays as it is. The first use makes your key, an authority and a recovery sheet,
+/// PATH becomes PATH.age, and itself stays as it is; `-`, or nothing, is a pipe. The first use makes your key, an authority and a recovery sheet,
 /// and says where they are.
 #[derive(Args)]
 #[command(after_help = "\
@@ -75,6 +75,11 @@ pub(crate) struct Arguments {
 #[error("your key in this home is of another kind than `--key-type` says")]
 pub(crate) struct OtherKeyType;
 
+/// The key that the first use would make is of another kind than the recipients named.
+#[derive(Debug, thiserror::Error)]
+#[error("post-quantum and classic recipients cannot be mixed, and your key is yet to be made")]
+pub(crate) struct MixedOnFirstUse;
+
 /// Bytes would go to a terminal.
 #[derive(Debug, thiserror::Error)]
 #[error("an encrypted file is no text for a terminal")]
@@ -82,7 +87,7 @@ pub(crate) struct OntoTerminal;
 
 /// A public key that is none.
 #[derive(Debug, thiserror::Error)]
-#[error("recipient {number} is none")]
+#[error("recipient {number} can't be used")]
 pub(crate) struct NoRecipient {
     number: usize,
     source: strongroom_agefile::recipient::ParseRecipientError,
@@ -90,8 +95,11 @@ pub(crate) struct NoRecipient {
 
 pub(crate) fn run(context: &Context, arguments: Arguments) -> anyhow::Result<Exit> {
     // Everything that can be refused before a home is made or a key deposited.
+    let paths = named_paths(&arguments)?;
+    let lists = paths.paths.iter().chain(&paths.files_from);
+    stream::ensure_one_reader(lists.chain(&arguments.recipients_file))?;
     let others = others(&arguments)?;
-    let inputs = inputs(&arguments)?;
+    let inputs = inputs(&paths, &arguments)?;
     let named: Vec<Named> = inputs
         .iter()
         .map(|input| name(input, &arguments))
@@ -112,10 +120,11 @@ pub(crate) fn run(context: &Context, arguments: Arguments) -> anyhow::Result<Exi
     }
     input::remove_leftovers(named.iter().filter_map(|named| named.target.as_deref()));
 
-    let home = home(context, &arguments)?;
-    let owner = home
-        .identities(&mut prompt::identity_passphrase)?
-        .recipient()?;
+    if !Home::exists(&context.home)? {
+        check_first_use(&named, &others, &arguments)?;
+    }
+    let mut home = home(context, &arguments)?;
+    let owner = home.recipient(&mut prompt::identity_passphrase)?;
     let kind = arguments.key_type.map(KeyType::from);
     ensure!(
         kind.is_none_or(|kind| (kind == KeyType::Hybrid) == owner.is_post_quantum()),
@@ -159,6 +168,26 @@ fn encrypt(
     let mut progress = |bytes| report.progress(0, bytes);
     let encrypted = spare.encrypt(job.source, job.target, options, &mut progress, &mut rng);
     report.done(0, encrypted);
+    Ok(())
+}
+
+/// Refuses what would fail anyway before a home is made, which would then have a key of the wrong kind.
+fn check_first_use(
+    named: &[Named],
+    others: &[Recipient],
+    arguments: &Arguments,
+) -> anyhow::Result<()> {
+    let hybrid = KeyType::from(arguments.key_type.unwrap_or_default()) == KeyType::Hybrid;
+    let mixed = others.iter().any(|other| other.is_post_quantum() != hybrid);
+    ensure!(!mixed, MixedOnFirstUse);
+    if let [
+        Named {
+            source: Some(path), ..
+        },
+    ] = named
+    {
+        File::open(path).with_context(|| format!("cannot open `{}`", path.display()))?;
+    }
     Ok(())
 }
 
@@ -219,12 +248,18 @@ fn others(arguments: &Arguments) -> anyhow::Result<Vec<Recipient>> {
     Ok(others)
 }
 
-fn inputs(arguments: &Arguments) -> anyhow::Result<Vec<Input>> {
-    ensure!(
-        !arguments.paths.is_empty(),
-        Usage("nothing to encrypt was named")
-    );
-    let mut inputs = arguments.paths.files()?;
+/// Returns what was named, or the pipe where nothing was.
+fn named_paths(arguments: &Arguments) -> anyhow::Result<Paths> {
+    let mut paths = arguments.paths.clone();
+    if paths.is_empty() {
+        paths.paths = stream::or_pipe(&[]);
+    }
+    ensure!(!paths.is_empty(), Usage("nothing to encrypt was named"));
+    Ok(paths)
+}
+
+fn inputs(paths: &Paths, arguments: &Arguments) -> anyhow::Result<Vec<Input>> {
+    let mut inputs = paths.files()?;
     inputs.retain(|input| input.named || !input::is_age_name(&input.path));
     let pipes = inputs
         .iter()

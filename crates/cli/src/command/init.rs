@@ -10,6 +10,8 @@ use crate::founding::{self, Plan};
 use crate::options::KeyTypeName;
 
 /// Make your key, an authority that keeps the spares, and the recovery sheet.
+///
+/// In a home that is finished, `--authority DIR` says where its authority's folder was moved to.
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Where the authority is, or is to be: a folder, best on another disk [default: `authority` in the home].
@@ -21,6 +23,12 @@ pub(crate) struct Arguments {
     /// Where the recovery sheet goes [default: `recovery-sheet.txt` in the home].
     #[arg(long, value_name = "PATH")]
     sheet: Option<PathBuf>,
+    /// Seal your key with a passphrase, and the authority's key under the recovery code.
+    ///
+    /// Encrypting asks for neither. Decrypting asks for the passphrase; recovering, and `authority check`, for the code.
+    /// Until a check, a spare is `deposited`, not `verified`.
+    #[arg(long)]
+    passphrase: bool,
     /// The kind of your key.
     #[arg(long, value_enum, default_value_t, value_name = "TYPE")]
     key_type: KeyTypeName,
@@ -32,6 +40,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
         code_file: arguments.code_file.clone(),
         sheet: arguments.sheet.clone(),
         key_type: arguments.key_type.into(),
+        passphrase: arguments.passphrase,
     };
     founding::found(context, &plan)?;
     Ok(Exit::Done)

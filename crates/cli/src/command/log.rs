@@ -1,16 +1,20 @@
 //! `strongroom log`: the authority's log, read whole and held against its checkpoint.
 
+use std::path::{Path, PathBuf};
+
+use anyhow::ensure;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use strongroom_client::home::Home;
 use strongroom_client::log::LogEntry;
+use strongroom_client::restored::RestoredLog;
 
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::reach;
 use crate::terminal::{self, count};
+use crate::{prompt, reach};
 
-/// Read the authority's log.
+/// Read the authority's log, or accept that it was restored.
 #[derive(Args)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -27,7 +31,23 @@ enum Command {
     },
     /// Check that the log holds together, and extends what this home saw of it.
     Verify,
+    /// Go on with an authority that was restored from a backup: its log does not have all that this home saw.
+    ///
+    /// What was seen is kept as evidence. `sync` then sends the deposits that are missing.
+    AcceptRestored {
+        /// Where the authority is now, if it was restored to another folder.
+        #[arg(long, value_name = "DIR")]
+        authority: Option<PathBuf>,
+        /// Accept it without being asked.
+        #[arg(long)]
+        yes: bool,
+    },
 }
+
+/// Nobody said that the log is to be accepted.
+#[derive(Debug, thiserror::Error)]
+#[error("the restored log was not accepted")]
+pub(crate) struct NotAccepted;
 
 #[derive(Serialize)]
 struct Line {
@@ -38,12 +58,16 @@ struct Line {
 
 pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     let mut home = Home::open(&context.home)?;
+    if let Command::AcceptRestored { authority, yes } = &arguments.command {
+        return accept_restored(context, &mut home, authority.as_deref(), *yes);
+    }
     let authority = reach::authority_of(context, &home)?;
     let seen = home.seen()?.map_or(0, |seen| seen.checkpoint().size);
     let mut rng = context.rng();
     // This holds what is seen against what was seen.
     let client = reach::connect(context, &mut home, &authority, &mut rng)?;
     match arguments.command {
+        Command::AcceptRestored { .. } => {}
         Command::Show { json } => {
             let mut entries = Vec::new();
             client.read_log(&mut |entry| entries.push(entry))?;
@@ -61,6 +85,55 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
         }
     }
     Ok(Exit::Done)
+}
+
+fn accept_restored(
+    context: &Context,
+    home: &mut Home,
+    moved: Option<&Path>,
+    yes: bool,
+) -> anyhow::Result<Exit> {
+    let moved = moved.map(std::path::absolute).transpose()?;
+    let authority = match &moved {
+        Some(folder) => reach::open(context, folder, reach::caller(home)?)?,
+        None => reach::authority_of(context, home)?,
+    };
+    let restored = RestoredLog::find(home, &authority)?;
+    if let Some(restored) = restored {
+        let (seen, now) = (restored.seen(), restored.now());
+        context.say(format_args!(
+            "this home saw {} of the log, root {}\n\
+             the authority has {}, root {}: they do not extend what was seen\n\
+             It was put back from a backup, or rewritten; which of them can't be told from here. Deposits, vetoes and\n\
+             decisions made after the backup are missing in it. Both checkpoints are kept as evidence.",
+            count(seen.size, "entry", "entries"),
+            seen.root,
+            count(now.size, "entry", "entries"),
+            now.root,
+        ));
+        ensure!(yes || is_accepted()?, NotAccepted);
+        let now = now.size;
+        restored.accept(home, context.clock.now())?;
+        context.say(format_args!(
+            "accepted, at {}; `strongroom sync` sends what is missing",
+            count(now, "entry", "entries")
+        ));
+    } else {
+        context.say("the log extends what this home saw of it: there is nothing to accept");
+    }
+    if let Some(folder) = moved {
+        home.record_address(&folder)?;
+        context.say(format_args!("authority: {}", terminal::shown(&folder)));
+    }
+    Ok(Exit::Done)
+}
+
+fn is_accepted() -> std::io::Result<bool> {
+    if !terminal::can_ask() {
+        return Ok(false);
+    }
+    let answer = prompt::question("Go on with this log? Type yes: ")?;
+    Ok(answer.eq_ignore_ascii_case("yes"))
 }
 
 fn print(entry: &LogEntry, json: bool) -> std::io::Result<()> {

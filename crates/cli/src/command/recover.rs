@@ -9,9 +9,11 @@ use std::time::Duration;
 
 use anyhow::{bail, ensure};
 use clap::Args;
+use strongroom_agefile::KeyType;
 use strongroom_authority::Caller;
 use strongroom_client::home::{Home, KeysError};
 use strongroom_client::{enroll, recover::Wanted};
+use strongroom_protocol::Authority;
 use strongroom_protocol::id::Serial;
 use strongroom_protocol::statement::Grounds;
 
@@ -63,9 +65,12 @@ pub(crate) struct Arguments {
     /// Where the authority's folder is now, if it is not where the sheet says.
     #[arg(long, value_name = "DIR", requires = "sheet")]
     authority: Option<PathBuf>,
-    /// The kind of key, where a new one is made.
-    #[arg(long, value_enum, default_value_t, value_name = "TYPE")]
-    key_type: KeyTypeName,
+    /// The kind of key, where a new one is made [default: that of the files].
+    #[arg(long, value_enum, value_name = "TYPE")]
+    key_type: Option<KeyTypeName>,
+    /// Seal the new key with a passphrase, where one is made.
+    #[arg(long)]
+    passphrase: bool,
     /// Write the rewrapped file to OUT, and leave the file as it is.
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
@@ -96,9 +101,9 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     };
     loop {
         let mut home = Home::open(&context.home)?;
-        match attempt(context, arguments, &mut home, &mut files, code.as_ref())? {
-            Exit::Waiting if arguments.wait => {}
-            exit => return Ok(exit),
+        let exit = attempt(context, arguments, &mut home, &mut files, code.as_ref())?;
+        if exit != Exit::Waiting || !arguments.wait {
+            return Ok(exit);
         }
         // Others may use the home meanwhile.
         drop(home);
@@ -114,19 +119,32 @@ fn attempt(
     files: &mut Files<'_>,
     code: Option<&strongroom_protocol::code::RecoveryCode>,
 ) -> anyhow::Result<Exit> {
-    if home.has_identity()? {
-        files::repair(context, home)?;
-    } else {
+    if !home.has_identity()? {
         // Made before anything is asked, and never over another. Two recoveries agree on one.
         let now = context.clock.now();
-        home.ensure_identity(arguments.key_type.into(), now, &mut context.rng())?;
+        let key_type = match arguments.key_type {
+            Some(named) => named.into(),
+            None => files.key_type(home)?,
+        };
+        let mut rng = context.rng();
+        if arguments.passphrase {
+            let passphrase = prompt::new_passphrase()?;
+            home.ensure_sealed_identity(key_type, now, &passphrase, &mut rng)?;
+        } else {
+            home.ensure_identity(key_type, now, &mut rng)?;
+        }
         let path = home.identity_path();
         ensure!(home.has_identity()?, KeysError::IdentityMissing { path });
         context.say(format_args!(
-            "made a new key: {}",
+            "made a new key, {}: {}",
+            match key_type {
+                KeyType::Hybrid => "for age 1.3 and later",
+                KeyType::X25519 => "for every age",
+            },
             crate::terminal::shown(&home.identity_path())
         ));
     }
+    files::repair(context, home)?;
     // What opens with the keys at hand asks for nothing.
     files.rewrap(home)?;
     let Some(wanted) = wanted(arguments, files) else {
@@ -140,6 +158,8 @@ fn attempt(
             files.withheld(&withheld);
         }
     }
+    // A header that was torn when its key was lost, too.
+    files::repair(context, home)?;
     files.rewrap(home)?;
     Ok(files.end())
 }
@@ -189,6 +209,10 @@ fn rejoin(
         }
         // Left by a command that was stopped.
         Some(known) if known.owner == sheet.owner && known.about.authority() == sheet.authority => {
+            let found = authority.about()?.authority();
+            if arguments.authority.is_some() && found == sheet.authority {
+                Home::open(&context.home)?.record_address(&address)?;
+            }
             Ok(())
         }
         Some(_) => bail!(Finished {

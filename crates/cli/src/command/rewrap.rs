@@ -15,7 +15,7 @@ use crate::context::Context;
 use crate::exit::{self, Exit, Usage};
 use crate::input::{self, Input, Paths};
 use crate::prompt;
-use crate::terminal::{Progress, count, shown};
+use crate::terminal::{Progress, count, shown, tell};
 
 /// Make files open with your key of today, without the authority.
 ///
@@ -85,10 +85,23 @@ pub(crate) fn repair(context: &Context, home: &mut Home) -> anyhow::Result<()> {
     let identities = home.identities(&mut prompt::identity_passphrase)?;
     for repaired in home.repair(&identities)? {
         let path = shown(&repaired.path);
-        match repaired.repair {
+        let repair = match repaired.repair {
+            Ok(repair) => repair,
+            Err(error) => {
+                // It is tried again by the next command, and is no reason to leave other files as they are.
+                exit::fail(&path, &error.into());
+                continue;
+            }
+        };
+        match repair {
             Repair::Finished => context.say(format_args!("{path}  finished what was interrupted")),
             Repair::Foreign(why) => context.say(format_args!(
                 "{path}  left as it is, after an interruption: {why}"
+            )),
+            // Said when it is there again: it may be on another disk, or be deleted for good.
+            Repair::Missing => {}
+            Repair::NoKey => tell(format_args!(
+                "{path}  its header is torn, and the key to mend it with is lost: `strongroom recover --all` gets it"
             )),
             Repair::NotOurs => context.say(format_args!(
                 "{path}  left as it is: what was interrupted is not for a key of this home"

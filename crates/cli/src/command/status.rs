@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 use strongroom_agefile::header::ReadHeaderError;
 use strongroom_client::home::Home;
-use strongroom_client::status::{Doubt, FileStatus, Inspector, StatusError};
+use strongroom_client::status::{Doubt, FileStatus, Inspector, SpareState, StatusError};
 
 use crate::context::Context;
 use crate::exit::{self, Exit, Usage, chain};
@@ -50,6 +50,10 @@ struct Totals {
     unprotected: u64,
     /// Those that would be protected, were the spare elsewhere.
     near: u64,
+    /// Those whose deposit the authority had, and has no more.
+    lost: u64,
+    /// Those whose deposit the authority has not opened.
+    unopened: u64,
     foreign: u64,
 }
 
@@ -68,6 +72,14 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     };
     if !arguments.json {
         terminal::print(totals.to_line())?;
+    }
+    if totals.lost > 0 {
+        context.say("hint: `strongroom sync` sends the deposits that the authority has lost");
+    }
+    if totals.unopened > 0 {
+        context.say(
+            "hint: `strongroom authority check --all` opens what the authority has not opened",
+        );
     }
     if totals.unprotected > 0 && exit == Exit::Done {
         exit = Exit::Failed;
@@ -100,6 +112,8 @@ fn inspect_all(
             Ok(status) => {
                 let protected = status.is_protected(arguments.same_disk_ok);
                 totals.count(protected, status.is_protected(true));
+                totals.lost += u64::from(status.doubt == Some(Doubt::Lost));
+                totals.unopened += u64::from(status.doubt == Some(Doubt::NotVerified));
                 print(&file.path, &status, protected, arguments)?;
             }
             Err(StatusError::Header(ReadHeaderError::NotAge)) if !file.named => {
@@ -152,7 +166,7 @@ fn print(
     protected: bool,
     arguments: &Arguments,
 ) -> std::io::Result<()> {
-    let state = status.state.map(|state| state.as_str());
+    let state = status.state.map(SpareState::as_str);
     let reason =
         status.doubt.as_ref().map(reason).or_else(|| {
             (!protected && status.same_disk).then(|| "spare on the same disk".to_owned())
@@ -171,6 +185,13 @@ fn print(
         });
     }
     let mut line = match reason {
+        // Only where that was said to do.
+        _ if protected && status.same_disk => {
+            format!(
+                "{}  protected, with the spare on the same disk",
+                shown(path)
+            )
+        }
         _ if protected => format!("{}  protected", shown(path)),
         // It would be, elsewhere; the two words are never said of it.
         Some(reason) if status.doubt.is_none() => format!("{}  {reason}", shown(path)),
@@ -196,9 +217,10 @@ fn print(
 }
 
 fn print_unread(path: &Path, error: StatusError, arguments: &Arguments) -> std::io::Result<()> {
-    let reason = match error {
-        StatusError::Header(ReadHeaderError::NotAge) => "not an age file".to_owned(),
-        error => chain(&error.into()),
+    let reason = if let StatusError::Header(ReadHeaderError::NotAge) = error {
+        "not an age file".to_owned()
+    } else {
+        chain(&error.into())
     };
     if arguments.json {
         return terminal::print_json(&Line {
@@ -220,6 +242,10 @@ fn print_unread(path: &Path, error: StatusError, arguments: &Arguments) -> std::
 /// Says what keeps a file from being protected.
 fn reason(doubt: &Doubt) -> String {
     match doubt {
+        Doubt::Lost => "the authority's log does not have its deposit any more".to_owned(),
+        Doubt::Mismatch => {
+            "the authority opened the deposit, and it is not what was deposited".to_owned()
+        }
         Doubt::NotMatched => {
             "the header is not the one this home wrote: a pointer can be copied".to_owned()
         }

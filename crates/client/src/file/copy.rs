@@ -57,7 +57,7 @@ pub fn with_header(
         progress(copied, payload_bytes);
     }
     // What is at the path is still the file that was read, and unchanged.
-    if stamp(&path.metadata().map_err(read)?) != stamp(&before) {
+    if Stamp::of(&path.metadata().map_err(read)?) != Stamp::of(&before) {
         return Err(changed());
     }
     Ok(output.commit()?)
@@ -94,14 +94,19 @@ fn check_header(
 }
 
 /// What changes when a file does: id, length, and the times of its bytes and of its attributes.
-fn stamp(metadata: &Metadata) -> (FileId, u64, [i64; 4]) {
-    let times = [
-        metadata.mtime(),
-        metadata.mtime_nsec(),
-        metadata.ctime(),
-        metadata.ctime_nsec(),
-    ];
-    (FileId::of(metadata), metadata.len(), times)
+#[derive(PartialEq, Eq)]
+pub(crate) struct Stamp(FileId, u64, [i64; 4]);
+
+impl Stamp {
+    pub(crate) fn of(metadata: &Metadata) -> Self {
+        let times = [
+            metadata.mtime(),
+            metadata.mtime_nsec(),
+            metadata.ctime(),
+            metadata.ctime_nsec(),
+        ];
+        Self(FileId::of(metadata), metadata.len(), times)
+    }
 }
 
 /// Why there is no copy with another header.

@@ -1,6 +1,7 @@
 //! The tables of `home.db`. SQLite, one writer at a time under the home's lock, every commit on the disk.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use rusqlite::Connection as Database;
 
@@ -8,8 +9,10 @@ use super::HomeError;
 
 /// `stro`: tells our databases from others'.
 const APPLICATION_ID: i64 = 0x7374_726f;
-const VERSION: i64 = 1;
+/// The newest version that is known here.
+const VERSION: i64 = 2;
 
+/// Version 1.
 const SCHEMA: &str = "
 -- The authority this home is with; one row.
 CREATE TABLE authority (
@@ -83,14 +86,29 @@ CREATE TABLE rewrite (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// Came after homes were made without it; an index over the statements, so that a home without it lacks nothing.
-const DETACHED: &str = "
+/// What each later version added, version 2 first. A new database goes the same way as an old one.
+const MIGRATIONS: [&str; 1] = ["
+-- What the authority's log was put back behind, and its owner accepted: the evidence that it was.
+CREATE TABLE accepted (
+    made INTEGER PRIMARY KEY,    -- order of accepting
+    time INTEGER NOT NULL,       -- when, by our clock, in milliseconds
+    seen TEXT NOT NULL,          -- the checkpoint seen before
+    now  TEXT NOT NULL           -- the one it does not extend to, pinned instead
+) STRICT;
+
+-- The public key of a sealed identity file, so that encrypting takes no passphrase; one row.
+CREATE TABLE recipient (
+    one       INTEGER PRIMARY KEY CHECK (one = 1),
+    file      BLOB NOT NULL,     -- SHA-256 of the identity file: of another one it says nothing
+    recipient TEXT NOT NULL
+) STRICT;
+
 -- Deposits of files that have no pointer, by the label that says so: a claim, as a pointer is.
-CREATE TABLE IF NOT EXISTS detached (
+CREATE TABLE detached (
     mark   BLOB PRIMARY KEY,     -- SHA-256 of the header, or of a passphrase's stanza
     serial BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
-";
+"];
 
 pub(super) fn create(path: &Path) -> Result<Database, HomeError> {
     let mut database = Database::open(path)?;
@@ -99,7 +117,9 @@ pub(super) fn create(path: &Path) -> Result<Database, HomeError> {
     let transaction =
         database.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     transaction.execute_batch(SCHEMA)?;
-    transaction.execute_batch(DETACHED)?;
+    for migration in MIGRATIONS {
+        transaction.execute_batch(migration)?;
+    }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()?;
@@ -108,7 +128,7 @@ pub(super) fn create(path: &Path) -> Result<Database, HomeError> {
 
 pub(super) fn open(path: &Path) -> Result<Database, HomeError> {
     let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE;
-    let database = Database::open_with_flags(path, flags)?;
+    let mut database = Database::open_with_flags(path, flags)?;
     configure(&database)?;
     let pragma = |name| database.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let version = pragma("user_version")?;
@@ -128,8 +148,50 @@ pub(super) fn open(path: &Path) -> Result<Database, HomeError> {
             known: VERSION,
         });
     }
-    database.execute_batch(DETACHED)?;
+    if version < VERSION {
+        migrate(path, &mut database, version)?;
+    }
     Ok(database)
+}
+
+/// Brings a database of an older version up to this one, having copied it beside itself.
+///
+/// A crash before the commit leaves it as it was, and the next command begins again.
+fn migrate(path: &Path, database: &mut Database, version: i64) -> Result<(), HomeError> {
+    let done = version
+        .checked_sub(1)
+        .and_then(|done| usize::try_from(done).ok());
+    let done = done.ok_or(HomeError::Damaged { what: "version" })?;
+    back_up(path, version).map_err(|source| HomeError::Folder {
+        path: path.to_path_buf(),
+        source,
+    })?;
+    let transaction =
+        database.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    for migration in MIGRATIONS.iter().skip(done) {
+        transaction.execute_batch(migration)?;
+    }
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    Ok(transaction.commit()?)
+}
+
+/// Copies the file to `home.db.backup-vN`, whole or not at all.
+///
+/// The home's lock is held and no transaction is open: what is in the file is all there is, and closing another
+/// descriptor of it takes no lock from SQLite.
+fn back_up(path: &Path, version: i64) -> io::Result<()> {
+    let beside = |end: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".backup-v{version}{end}"));
+        PathBuf::from(name)
+    };
+    let (draft, backup) = (beside(".part"), beside(""));
+    // With the permissions of the original from the first byte on.
+    fs::copy(path, &draft)?;
+    fs::File::open(&draft)?.sync_all()?;
+    fs::rename(&draft, &backup)?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::File::open(folder)?.sync_all()
 }
 
 fn is_empty(database: &Database) -> rusqlite::Result<bool> {
@@ -150,7 +212,7 @@ fn configure(database: &Database) -> rusqlite::Result<()> {
 fn restrict(path: &Path) -> Result<(), HomeError> {
     use std::os::unix::fs::PermissionsExt;
 
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(|source| {
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(|source| {
         HomeError::Folder {
             path: path.to_path_buf(),
             source,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use rusqlite::{OptionalExtension, Transaction};
-use strongroom_agefile::Header;
+use strongroom_agefile::{Header, Stanza};
 use strongroom_protocol::id::{AuthorityId, Digest, Serial, StatementId, Time};
 use strongroom_protocol::log::SignedCheckpoint;
 use strongroom_protocol::receipt::{Acknowledgement, DepositState, Receipt};
@@ -50,12 +50,14 @@ impl Matched {
 }
 
 /// Hashes a stanza by its kind and body, which holds a fresh ciphertext.
-fn stanza_digest(stanza: &strongroom_agefile::Stanza) -> Digest {
+fn stanza_digest(stanza: &Stanza) -> Digest {
     Digest::of(&[stanza.tag().as_bytes(), &[0], stanza.body()])
 }
 
 impl Home {
     /// Records a deposit statement with its verified receipt, and the headers its keys belong to, in one step.
+    ///
+    /// A serial that is known keeps the statement it came in: another one for it is a lie or a conflict.
     ///
     /// # Errors
     ///
@@ -80,7 +82,7 @@ impl Home {
         )?;
         for (serial, state) in kept {
             transaction.execute(
-                "INSERT OR REPLACE INTO deposit (serial, statement, state, time) VALUES (?1, ?2, ?3, ?4)",
+                "INSERT OR IGNORE INTO deposit (serial, statement, state, time) VALUES (?1, ?2, ?3, ?4)",
                 (
                     serial.as_bytes(),
                     statement.id().as_bytes(),
@@ -192,6 +194,16 @@ impl Home {
         Ok(serials)
     }
 
+    /// Finds the deposit of the session key in a stanza, if it is the owner's own in a header that was seen.
+    pub(crate) fn serial_of_own(&self, stanza: &Stanza) -> Result<Option<Serial>, HomeError> {
+        let serial = self
+            .database
+            .prepare_cached("SELECT serial FROM matched WHERE own = ?1")?
+            .query_row((stanza_digest(stanza).as_bytes(),), |row| row.get(0))
+            .optional()?;
+        Ok(serial.map(Serial::from_bytes))
+    }
+
     /// Finds a deposit.
     ///
     /// # Errors
@@ -215,7 +227,13 @@ impl Home {
         let Some((statement, state, time)) = row else {
             return Ok(None);
         };
-        let state = [DepositState::Deposited, DepositState::Verified]
+        // A key is a mismatch here when the authority found so later; at deposit it would not have been kept.
+        let states = [
+            DepositState::Deposited,
+            DepositState::Verified,
+            DepositState::Mismatch,
+        ];
+        let state = states
             .into_iter()
             .find(|known| known.as_str() == state)
             .ok_or(HomeError::Damaged {
@@ -243,6 +261,52 @@ impl Home {
         let receipt =
             Receipt::parse(&receipt).map_err(|_| HomeError::Damaged { what: "receipt" })?;
         Ok((parse_statement(&bytes)?, receipt))
+    }
+
+    /// Returns the deposit statements, in the order in which the authority recorded them.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the home can't be read.
+    pub fn statements(&self) -> Result<Vec<StatementId>, HomeError> {
+        let mut rows = self
+            .database
+            .prepare("SELECT statement FROM deposit GROUP BY statement ORDER BY min(time)")?;
+        let rows = rows.query_map((), |row| row.get(0).map(StatementId::from_bytes))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Returns the statements with keys that the authority has not opened, or that did not match when it did.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the home can't be read.
+    pub fn unverified_statements(&self) -> Result<Vec<StatementId>, HomeError> {
+        let mut rows = self
+            .database
+            .prepare("SELECT DISTINCT statement FROM deposit WHERE state <> ?1")?;
+        let rows = rows.query_map((DepositState::Verified.as_str(),), |row| {
+            row.get(0).map(StatementId::from_bytes)
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Records what the authority has found of some deposits since, and returns how many it says something new of.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the home can't be written; then nothing of it is there.
+    pub fn record_states(&mut self, states: &[(Serial, DepositState)]) -> Result<u64, HomeError> {
+        let transaction = self.database.transaction()?;
+        let mut changed = 0;
+        for (serial, state) in states {
+            changed += transaction.execute(
+                "UPDATE deposit SET state = ?2 WHERE serial = ?1 AND state <> ?2",
+                (serial.as_bytes(), state.as_str()),
+            )?;
+        }
+        transaction.commit()?;
+        Ok(changed as u64)
     }
 
     /// Counts the deposits.

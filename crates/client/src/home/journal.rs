@@ -1,4 +1,4 @@
-//! The journal of headers being replaced in place (spec/rewrite.md#journal).
+//! The journal of headers being replaced in place (spec/rewrite.md#the-journals-record).
 
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};

@@ -5,15 +5,18 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use rand_core::CryptoRng;
+use rusqlite::OptionalExtension;
 use strongroom_agefile::identity_file::{
-    self, IdentityFile, OpenIdentitiesError, ReadIdentitiesError,
+    self, IdentityFile, OpenIdentitiesError, ParseIdentitiesError, ReadIdentitiesError,
 };
-use strongroom_agefile::{Identity, KeyType, Passphrase, PassphraseIdentity, Recipient, Unwrap};
-use strongroom_protocol::id::Time;
+use strongroom_agefile::{
+    Identity, KeyType, Passphrase, PassphraseIdentity, Recipient, Unwrap, WorkFactor,
+};
+use strongroom_protocol::id::{Digest, Time};
 use strongroom_protocol::keys::SigningKey;
 use zeroize::Zeroizing;
 
-use super::{DEVICE_KEY, Home};
+use super::{DEVICE_KEY, Home, HomeError};
 use crate::file::{self, WriteError};
 
 /// Identities from a file, the one in use first.
@@ -117,6 +120,98 @@ impl Home {
         Ok(())
     }
 
+    /// Makes `identity.txt` with a new identity, sealed with a passphrase, or leaves the one that is there.
+    ///
+    /// # Errors
+    ///
+    /// Says why it can't be made. One that is there is never replaced.
+    pub fn ensure_sealed_identity(
+        &mut self,
+        key_type: KeyType,
+        now: Time,
+        passphrase: &Passphrase,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), KeysError> {
+        if self.has_identity()? {
+            return Ok(());
+        }
+        let identity = Identity::generate(key_type, rng);
+        let text = identity_file::identity_text(&identity, &now.to_string());
+        let sealed = identity_file::seal_identities(&text, passphrase, WorkFactor::DEFAULT, rng)?;
+        file::write_new(&self.identity_path(), sealed.as_bytes(), 0o600, rng)?;
+        let digest = Digest::of(&[sealed.as_bytes()]);
+        Ok(self.record_recipient(digest, &identity.recipient())?)
+    }
+
+    /// Tells whether `identity.txt` is sealed.
+    ///
+    /// # Errors
+    ///
+    /// Tells a missing one from one that can't be read.
+    pub fn is_identity_sealed(&self) -> Result<bool, KeysError> {
+        let (_, file) = self.identity_file()?;
+        Ok(matches!(file, IdentityFile::Sealed(_)))
+    }
+
+    /// Returns the public key of the identity in use. Of a sealed one it is remembered, and the passphrase is asked for
+    /// at most once.
+    ///
+    /// # Errors
+    ///
+    /// Tells a missing identity from one that can't be read.
+    pub fn recipient(&mut self, ask: &mut AskPassphrase<'_>) -> Result<Recipient, KeysError> {
+        let (digest, file) = self.identity_file()?;
+        let IdentityFile::Sealed(_) = file else {
+            return self.identities(ask)?.recipient();
+        };
+        if let Some(known) = self.known_recipient(digest)? {
+            return Ok(known);
+        }
+        let recipient = self.identities(ask)?.recipient()?;
+        self.record_recipient(digest, &recipient)?;
+        Ok(recipient)
+    }
+
+    /// Reads `identity.txt` with its digest, without opening it.
+    fn identity_file(&self) -> Result<(Digest, IdentityFile), KeysError> {
+        let path = self.identity_path();
+        // Sealed, it may be no text.
+        let bytes = match std::fs::read(&path).map(Zeroizing::new) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(KeysError::IdentityMissing { path });
+            }
+            Err(source) => return Err(KeysError::Read { path, source }),
+        };
+        let file = IdentityFile::read(bytes.as_slice())
+            .map_err(|source| KeysError::Identity { path, source })?;
+        Ok((Digest::of(&[bytes.as_slice()]), file))
+    }
+
+    fn known_recipient(&self, file: Digest) -> Result<Option<Recipient>, HomeError> {
+        let text: Option<String> = self
+            .database
+            .query_row(
+                "SELECT recipient FROM recipient WHERE file = ?1",
+                (file.as_bytes(),),
+                |row| row.get(0),
+            )
+            .optional()?;
+        text.map(|text| {
+            text.parse()
+                .map_err(|_| HomeError::Damaged { what: "public key" })
+        })
+        .transpose()
+    }
+
+    fn record_recipient(&mut self, file: Digest, recipient: &Recipient) -> Result<(), HomeError> {
+        self.database.execute(
+            "INSERT OR REPLACE INTO recipient (one, file, recipient) VALUES (1, ?1, ?2)",
+            (file.as_bytes(), recipient.to_string()),
+        )?;
+        Ok(())
+    }
+
     /// Reads `device.key`, or makes a new one where it is missing.
     ///
     /// # Errors
@@ -217,6 +312,9 @@ pub enum KeysError {
         /// Where it should be.
         path: PathBuf,
     },
+    /// The home can't be used.
+    #[error(transparent)]
+    Home(#[from] HomeError),
     /// `identity.txt` is no identity file.
     #[error("cannot read the identity file `{path}`")]
     Identity {
@@ -248,6 +346,9 @@ pub enum KeysError {
         /// What the system answered.
         source: io::Error,
     },
+    /// A new identity can't be sealed.
+    #[error("cannot seal the identity")]
+    Seal(#[from] ParseIdentitiesError),
     /// A sealed identity file does not open.
     #[error("cannot open the identity file `{path}`")]
     Sealed {

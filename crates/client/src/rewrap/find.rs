@@ -105,8 +105,13 @@ impl<'f> Finder<'f> {
                     .home
                     .matched(header)?
                     .is_some_and(|matched| Some(matched.serial) == serial),
-                // The MAC is that of the header which this home saw with this owner's stanza.
-                Evidence::MacRestored(_) => true,
+                // Whoever made the file chose what its MAC covers, another file's pointer too. That the key is the
+                // deposit's is known of a stanza that this home saw, if it is the one that opened.
+                Evidence::MacRestored(_) => {
+                    let opened_stanza = header.stanzas().get(opened.stanza);
+                    let known = opened_stanza.map(|stanza| self.home.serial_of_own(stanza));
+                    serial.is_some() && known.transpose()?.flatten() == serial
+                }
                 Evidence::FirstChunk => false,
             },
             evidence,

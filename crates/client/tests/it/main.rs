@@ -5,7 +5,10 @@
 mod example;
 mod file;
 mod fixture;
+mod hostile;
 mod protect;
 mod recover;
 mod repair;
+mod restored;
 mod rewrap;
+mod sealed;

@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use strongroom_agefile::{Identity, KeyType, Stanza};
+use strongroom_agefile::{FileKey, Header, Identity, KeyType, Stanza};
 use strongroom_client::Pointer;
 use strongroom_client::recover::Wanted;
 use strongroom_client::rewrap::{RewrapError, Rewrapped};
-use strongroom_client::status::read_header;
+use strongroom_client::status::{Inspector, read_header};
 use strongroom_protocol::id::{AuthorityId, Serial};
 
 use crate::fixture::{World, parts, tamper};
@@ -179,4 +179,59 @@ fn a_stripped_pointer_is_put_back_for_an_owner_who_lost_nothing() {
         read_header(&file).unwrap().stanzas().last(),
         header.stanzas().last()
     );
+}
+
+#[test]
+fn a_file_made_to_be_mended_with_anothers_pointer_does_not_pass_for_that_one() {
+    let mut world = World::new();
+    let file = world.encrypt("letter", "dear reader");
+    let genuine = parts(&file).0;
+    let (own, pointer) = (genuine.stanzas()[0].clone(), genuine.stanzas()[1].clone());
+    let owner = world.identities(&world.home()).recipient().unwrap();
+    let key = FileKey::generate(&mut world.rng);
+    let stranger = pointer_to(AuthorityId::from_bytes([1; 32]), 1);
+    let wrapped = owner.wrap(&key, &mut world.rng);
+    // Its MAC is right once the first pointer is put right, and there is no deposit of its key.
+    for beside in [vec![], vec![own]] {
+        let covered = [
+            vec![wrapped.clone()],
+            beside.clone(),
+            vec![pointer.clone(); 2],
+        ]
+        .concat();
+        let sealed = Header::seal(covered, &key).unwrap();
+        let shown = [
+            vec![wrapped.clone()],
+            beside,
+            vec![stranger.clone(), pointer.clone()],
+        ];
+        let shown = Header::seal(shown.concat(), &key).unwrap();
+        let mac = shown.as_bytes().len() - 44;
+        let mut bytes = shown.as_bytes()[..mac].to_vec();
+        bytes.extend_from_slice(&sealed.as_bytes()[sealed.as_bytes().len() - 44..]);
+        let planted = world.path("planted.age");
+        fs::write(&planted, bytes).unwrap();
+        world.rewrap(&planted).unwrap();
+        let status = world
+            .with_client(|client| {
+                let connection = Some(client.connection());
+                let mut inspector = Inspector::new(client.home(), connection).unwrap();
+                inspector.inspect(&planted).unwrap()
+            })
+            .unwrap();
+        assert!(!status.is_protected(true), "{status:?}");
+    }
+}
+
+#[test]
+fn a_copy_never_takes_the_place_of_the_file_that_was_to_be_left() {
+    let (mut world, file) = recovered("dear reader");
+    let before = fs::read(&file).unwrap();
+    let link = world.path("link.age");
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    for target in [&file, &link] {
+        let onto = world.rewrap_to(&file, Some(target.clone()));
+        assert!(matches!(onto, Err(RewrapError::OntoItself { .. })));
+    }
+    assert_eq!(fs::read(&file).unwrap(), before);
 }

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use strongroom_protocol::id::{AuthorityId, OwnerId, RequestId, Serial, Time};
 use strongroom_protocol::keys::SigningKey;
+use strongroom_protocol::log::NodeHash;
 use strongroom_protocol::policy::{OwnerKeys, Policy};
 use strongroom_protocol::session_key::{BlindedKey, SessionKey};
 use strongroom_protocol::statement::{
-    Decision, Deposit, Draft, Enroll, Evidence, EvidenceKind, Found, Grounds, Kind, Particulars,
-    Release, ReleaseOrigin, Request, Scope, SealedKey, SignedStatement, Statement, Verdict, Veto,
+    Checked, CheckedDeposit, Decision, Deposit, Draft, Enroll, Evidence, EvidenceKind, Found,
+    Grounds, Kind, Particulars, Release, ReleaseOrigin, Request, Restored, Scope, SealedKey,
+    SignedStatement, Statement, Verdict, Veto,
 };
 use strongroom_protocol::wrap::SecretKey;
 
@@ -174,26 +176,54 @@ impl Cast {
         Release::new(origin, 0, sealed, Vec::new()).unwrap()
     }
 
+    pub(crate) fn restored(&self) -> Restored {
+        Restored {
+            authority: self.authority,
+            size: 12,
+            root: NodeHash::from_bytes([12; 32]),
+            time: NOW,
+        }
+    }
+
+    pub(crate) fn checked(&self) -> Checked {
+        let named = |number| CheckedDeposit {
+            owner: self.owner,
+            serial: serial(number),
+        };
+        Checked {
+            authority: self.authority,
+            size: 13,
+            kept: 5,
+            opened: 5,
+            failed: 2,
+            named: vec![named(0), named(3)],
+            unread: 0,
+            time: NOW,
+        }
+    }
+
     /// One statement of each kind, by whoever makes such statements.
     pub(crate) fn every_kind(&self) -> Vec<SignedStatement> {
-        let request = self.request();
-        vec![
-            self.found.clone(),
-            SignedStatement::sign(self.enroll(), &self.device),
-            SignedStatement::sign(self.deposit(2), &self.device),
-            SignedStatement::sign(request.clone(), &self.asking),
-            SignedStatement::sign(self.evidence(&request), &self.code),
-            SignedStatement::sign(self.veto(&request), &self.device),
-            SignedStatement::sign(self.decision(), &self.log_key),
-            SignedStatement::sign(self.release(2), &self.log_key),
-        ]
+        let kinds = (1..=21).filter_map(Kind::from_code);
+        kinds.map(|kind| self.statement(kind)).collect()
     }
 
     /// The one of a kind.
     pub(crate) fn statement(&self, kind: Kind) -> SignedStatement {
-        let statements = self.every_kind();
-        let statement = statements.into_iter().find(|one| one.kind() == kind);
-        statement.unwrap()
+        let by = author(self, kind);
+        match kind {
+            Kind::Found => self.found.clone(),
+            Kind::Enroll => SignedStatement::sign(self.enroll(), by),
+            Kind::Deposit => SignedStatement::sign(self.deposit(2), by),
+            Kind::Request => SignedStatement::sign(self.request(), by),
+            Kind::Evidence => SignedStatement::sign(self.evidence(&self.request()), by),
+            Kind::Veto => SignedStatement::sign(self.veto(&self.request()), by),
+            Kind::Decision => SignedStatement::sign(self.decision(), by),
+            Kind::Release => SignedStatement::sign(self.release(2), by),
+            Kind::Restored => SignedStatement::sign(self.restored(), by),
+            Kind::Checked => SignedStatement::sign(self.checked(), by),
+            _ => unreachable!("there are ten kinds"),
+        }
     }
 }
 
@@ -231,7 +261,10 @@ pub(crate) fn release_in(statement: &SignedStatement) -> &Release {
 
 /// Who makes statements of a kind.
 pub(crate) fn author(cast: &Cast, kind: Kind) -> &SigningKey {
-    if matches!(kind, Kind::Found | Kind::Decision | Kind::Release) {
+    if matches!(
+        kind,
+        Kind::Found | Kind::Decision | Kind::Release | Kind::Restored | Kind::Checked
+    ) {
         &cast.log_key
     } else if kind == Kind::Request {
         &cast.asking

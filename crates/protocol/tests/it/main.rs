@@ -4,6 +4,7 @@
 mod cast;
 mod code;
 mod deposit;
+mod label;
 mod log;
 mod policy;
 mod receipt;

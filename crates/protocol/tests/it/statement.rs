@@ -1,7 +1,12 @@
 //! Statements: what is signed is read back, and nothing else is.
 
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
 use strongroom_protocol::policy::{Policy, Rule};
-use strongroom_protocol::statement::{Kind, ParseStatementError, SignedStatement};
+use strongroom_protocol::statement::{
+    Checked, CheckedDeposit, Kind, ParseStatementError, SignedStatement,
+};
 
 use crate::cast::{Cast, NOW, author};
 use crate::wire::{Item, Parts, e, error_of, h, label_of};
@@ -25,7 +30,7 @@ fn every_kind_reads_back_as_it_was_signed() {
 #[test]
 fn the_wire_form_is_five_items_and_the_id_hashes_what_was_signed_with_its_signature() {
     let cast = Cast::new();
-    for (number, signed) in (1..).zip(cast.every_kind()) {
+    for (number, signed) in KINDS.into_iter().zip(cast.every_kind()) {
         let parts = Parts::of(&signed);
         assert_eq!(parts.kind, number);
         assert_eq!(parts.to_bytes(), signed.as_bytes());
@@ -59,16 +64,23 @@ fn every_flipped_bit_in_a_deposit_and_what_it_carries_is_noticed() {
 
 #[test]
 fn every_flipped_bit_in_a_short_statement_is_noticed() {
-    for kind in [Kind::Enroll, Kind::Evidence, Kind::Veto, Kind::Decision] {
+    for kind in [
+        Kind::Enroll,
+        Kind::Evidence,
+        Kind::Veto,
+        Kind::Decision,
+        Kind::Restored,
+        Kind::Checked,
+    ] {
         refuses_flips(kind, &[0, 1, 2, 3, 4, 5, 6, 7]);
     }
 }
 
-/// These have long keys in them, and are parsed like the others: two bits of each byte do.
+/// These have long keys in them, and are parsed like the others: one bit of each byte does.
 #[test]
 fn a_flipped_bit_in_any_byte_of_a_long_statement_is_noticed() {
-    for kind in [Kind::Found, Kind::Request, Kind::Release] {
-        refuses_flips(kind, &[0, 7]);
+    for (bit, kind) in [(0, Kind::Found), (4, Kind::Request), (7, Kind::Release)] {
+        refuses_flips(kind, &[bit]);
     }
 }
 
@@ -88,7 +100,10 @@ fn refuses_flips(kind: Kind, bits: &[u8]) {
 #[test]
 fn a_signature_of_one_kind_is_none_of_another() {
     for signed in Cast::new().every_kind() {
-        for kind in (1..=8).filter(|kind| *kind != signed.kind().code()) {
+        for kind in KINDS
+            .into_iter()
+            .filter(|kind| *kind != signed.kind().code())
+        {
             let parts = Parts {
                 kind,
                 ..Parts::of(&signed)
@@ -172,10 +187,13 @@ fn kinds_that_carry_nothing_carry_nothing() {
     }
 }
 
+/// The numbers of the kinds.
+const KINDS: [u64; 10] = [1, 2, 3, 4, 5, 6, 7, 8, 20, 21];
+
 #[test]
-fn there_are_eight_kinds() {
+fn other_numbers_are_no_kinds() {
     let cast = Cast::new();
-    for code in [0, 9, 23, 24, 255, 256, u64::MAX] {
+    for code in [0, 9, 19, 22, 23, 24, 255, 256, u64::MAX] {
         assert_eq!(Kind::from_code(code), None);
         let parts = Parts {
             kind: code,
@@ -186,7 +204,7 @@ fn there_are_eight_kinds() {
             "{code}"
         );
     }
-    for code in 1..=8 {
+    for code in KINDS {
         assert_eq!(Kind::from_code(code).unwrap().code(), code);
     }
 }
@@ -310,4 +328,83 @@ fn a_wrapping_key_that_is_none_is_refused() {
         let forged = Parts::sign(Kind::Found, &cast.log_key, body, Vec::new());
         assert!(forged.error().starts_with("malformed wrapping key"));
     }
+}
+
+/// Parses a well-signed statement of whatever body: a peer signs what it likes.
+fn parse_signed(kind: usize, body: Vec<u8>, carried: Vec<u8>) -> Option<SignedStatement> {
+    let (cast, statements) = &*MADE;
+    let kind = statements[kind].kind();
+    let bytes = Parts::sign(kind, author(cast, kind), body, carried).to_bytes();
+    let read = SignedStatement::parse(&bytes).ok()?;
+    assert_eq!(read.as_bytes(), bytes);
+    Some(read)
+}
+
+static MADE: LazyLock<(Cast, Vec<SignedStatement>)> = LazyLock::new(|| {
+    let cast = Cast::new();
+    let statements = cast.every_kind();
+    (cast, statements)
+});
+
+proptest! {
+    #[test]
+    fn no_body_panics_that_is_signed_and_anything(
+        kind in 0..8_usize,
+        body in prop::collection::vec(any::<u8>(), 0..200),
+        carried in prop::collection::vec(any::<u8>(), 0..50),
+    ) {
+        prop_assert!(parse_signed(kind, body, carried).is_none());
+    }
+
+    #[test]
+    fn whatever_of_a_changed_body_is_still_read_is_what_was_signed(
+        kind in 0..8_usize,
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        cut in prop::option::of(any::<prop::sample::Index>()),
+        in_carried in any::<bool>(),
+    ) {
+        let Parts { mut body, mut carried, .. } = Parts::of(&MADE.1[kind]);
+        let bytes = if in_carried && !carried.is_empty() { &mut carried } else { &mut body };
+        for (place, value) in changes {
+            let place = place.index(bytes.len());
+            bytes[place] = value;
+        }
+        if let Some(cut) = cut {
+            bytes.truncate(cut.index(bytes.len()));
+        }
+        parse_signed(kind, body, carried);
+    }
+}
+
+#[test]
+fn a_check_whose_numbers_do_not_fit_together_is_refused() {
+    let cast = Cast::new();
+    let good = cast.checked();
+    let refuses = |change: &dyn Fn(&mut Checked)| {
+        let mut checked = good.clone();
+        change(&mut checked);
+        let signed = SignedStatement::sign(checked, &cast.log_key);
+        assert!(SignedStatement::parse(signed.as_bytes()).is_err());
+    };
+    refuses(&|checked| checked.named.reverse());
+    refuses(&|checked| checked.named = vec![checked.named[0]; 2]);
+    refuses(&|checked| checked.failed = 1);
+    refuses(&|checked| checked.failed = 6);
+    refuses(&|checked| checked.opened = 6);
+    refuses(&|checked| {
+        (checked.kept, checked.opened, checked.failed) = (9999, 9999, 9999);
+        let named = (0..=Checked::NAMED_MAX).map(|number| CheckedDeposit {
+            owner: cast.owner,
+            serial: crate::cast::serial(number),
+        });
+        checked.named = named.collect();
+    });
+    assert!(good.is_complete());
+    assert!(good.names(cast.owner, crate::cast::serial(3)));
+    assert!(!good.names(cast.owner, crate::cast::serial(1)));
+    let mut partial = [good.clone(), good.clone(), good];
+    partial[0].kept = 6;
+    partial[1].unread = 1;
+    partial[2].failed = 3;
+    assert!(!partial.iter().any(Checked::is_complete));
 }

@@ -59,7 +59,9 @@ pub(crate) fn label_of(kind: Kind) -> Label {
         Kind::Veto => Label::VETO,
         Kind::Decision => Label::DECISION,
         Kind::Release => Label::RELEASE,
-        _ => unreachable!("there are eight kinds"),
+        Kind::Restored => Label::RESTORED,
+        Kind::Checked => Label::CHECKED,
+        _ => unreachable!("every kind has a label"),
     }
 }
 

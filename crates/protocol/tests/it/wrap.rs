@@ -5,9 +5,12 @@ use hpke::aead::ChaCha20Poly1305;
 use hpke::kdf::HkdfSha256;
 use hpke::kem::XWing;
 use hpke::{Deserializable, Kem, OpModeR, setup_receiver};
+use strongroom_protocol::code::RecoveryCode;
 use strongroom_protocol::id::{AuthorityId, Digest, Serial};
 use strongroom_protocol::statement::SignedStatement;
-use strongroom_protocol::wrap::{Encapsulation, Opening, PublicKey, Sealing, SecretKey};
+use strongroom_protocol::wrap::{
+    Encapsulation, Opening, PublicKey, SealedSecretKey, Sealing, SecretKey,
+};
 
 use crate::cast::{Cast, deposit_in, draft, release_in, serial};
 use crate::rng::Counting;
@@ -184,7 +187,7 @@ fn every_flipped_byte_of_an_encapsulation_is_noticed() {
     let cast = Cast::new();
     let made = SignedStatement::sign(cast.deposit(1), &cast.device);
     for place in (0..Encapsulation::BYTES)
-        .step_by(31)
+        .step_by(79)
         .chain([Encapsulation::BYTES - 1])
     {
         let mut batch = Batch::of(&made);
@@ -242,4 +245,31 @@ fn opens(sealing: &Sealing, opening: &Opening) -> bool {
     let serial = Serial::from_bytes([7; 16]);
     let sealed = sealing.seal(serial, LABEL, b"secret");
     opening.open(serial, LABEL, &sealed).is_ok()
+}
+
+#[test]
+fn a_wrapping_key_sealed_under_a_code_opens_with_that_code_for_that_authority_alone() {
+    let cast = Cast::new();
+    let code = |fill| RecoveryCode::generate(&mut Counting(fill));
+    let public_key = cast.wrap_key.public_key();
+    let sealed = SealedSecretKey::seal(&cast.wrap_key, cast.authority, &code(1), &mut Counting(2));
+    let read = SealedSecretKey::from_bytes(&sealed.to_bytes());
+    let opened = read.open(cast.authority, &public_key, &code(1)).unwrap();
+    assert!(opened.public_key() == public_key);
+    assert!(read.open(cast.authority, &public_key, &code(3)).is_err());
+    let other = Cast::under(strongroom_protocol::policy::Policy {
+        rules: Vec::new(),
+        lapse_millis: 1,
+    });
+    assert!(read.open(other.authority, &public_key, &code(1)).is_err());
+    let other_key = cast.release_key.public_key();
+    assert!(read.open(cast.authority, &other_key, &code(1)).is_err());
+    for place in [0, 31, 32, 63, 64, SealedSecretKey::BYTES - 1] {
+        let mut bytes = sealed.to_bytes();
+        bytes[place] ^= 1;
+        let changed = SealedSecretKey::from_bytes(&bytes);
+        assert!(changed.open(cast.authority, &public_key, &code(1)).is_err());
+    }
+    let again = SealedSecretKey::seal(&cast.wrap_key, cast.authority, &code(1), &mut Counting(4));
+    assert_ne!(again.to_bytes(), sealed.to_bytes());
 }

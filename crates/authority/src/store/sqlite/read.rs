@@ -135,6 +135,11 @@ impl<'c> Snapshot<'c> {
         )
     }
 
+    /// Returns every deposit.
+    pub(crate) fn all_deposits(&self) -> Result<Vec<DepositRow>, StoreError> {
+        self.all("SELECT serial, entry, place FROM deposit", [], deposit_row)
+    }
+
     /// Returns an owner's deposits behind `after`, by serial, at most `limit`.
     pub(crate) fn deposits(
         &self,

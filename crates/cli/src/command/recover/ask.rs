@@ -49,12 +49,19 @@ pub(super) fn ask(
     let mut client = reach::connect(context, home, &authority, &mut rng)?;
     let request = request(context, arguments, &mut client, wanted, grounds)?;
     let mut view = client.view(&request)?;
-    if wants_code(&view) {
-        match code {
-            Some(code) => client.show_code(&request, code)?,
-            None => {
-                let code = prompt::recovery_code(arguments.code_file.as_deref())?;
-                client.show_code(&request, &code)?;
+    // Sealed custody opens with the code; what was released before is read again without.
+    let sealed = authority.is_sealed() && may_be_released(&view);
+    if wants_code(&view) || sealed {
+        let asked = match code {
+            Some(_) => None,
+            None => Some(prompt::recovery_code(arguments.code_file.as_deref())?),
+        };
+        if let Some(code) = code.or(asked.as_ref()) {
+            if wants_code(&view) {
+                client.show_code(&request, code)?;
+            }
+            if sealed {
+                authority.unlock(code)?;
             }
         }
         view = client.view(&request)?;
@@ -90,7 +97,8 @@ fn request(
     wanted: Wanted,
     grounds: &Grounds,
 ) -> anyhow::Result<PendingRequest> {
-    let key_type = arguments.key_type.into();
+    // There is a key by now.
+    let key_type = arguments.key_type.unwrap_or_default().into();
     match client.request_recovery(&wanted, grounds, key_type) {
         Err(RecoverError::Exchange(ExchangeError::Submit(SubmitError::Refused(
             Refusal::Holdings,
@@ -101,6 +109,14 @@ fn request(
             Ok(client.request_recovery(&Wanted::Everything, grounds, key_type)?)
         }
         requested => Ok(requested?),
+    }
+}
+
+fn may_be_released(view: &RequestView) -> bool {
+    match view.state {
+        RequestState::Decided(verdict) => verdict == Verdict::Approved,
+        RequestState::Released => false,
+        RequestState::Requested => wants_code(view),
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 use anyhow::{Error, ensure};
+use strongroom_agefile::KeyType;
 use strongroom_agefile::header::ReadHeaderError;
 use strongroom_client::file::output::Overwrite;
 use strongroom_client::home::{Home, Identities};
@@ -64,6 +65,30 @@ impl<'c> Files<'c> {
             left: 0,
             exit: Exit::Done,
         })
+    }
+
+    /// Returns the kind of key that was lost, as the first file tells that can: who chose one that every age opens
+    /// gets another such, and headers keep their length.
+    pub(super) fn key_type(&self, home: &Home) -> anyhow::Result<KeyType> {
+        for Open { file, .. } in &self.open {
+            let Ok(header) = read_header(&file.path) else {
+                continue;
+            };
+            if header.is_for_passphrase() {
+                continue;
+            }
+            let own = home.own_stanza(&header)?;
+            let stanzas = header.stanzas().iter().enumerate();
+            let mut tags = stanzas
+                .filter(|(place, _)| own.is_none_or(|own| own == *place))
+                .map(|(_, stanza)| stanza.tag());
+            return Ok(if tags.any(|tag| tag == "X25519") {
+                KeyType::X25519
+            } else {
+                KeyType::Hybrid
+            });
+        }
+        Ok(KeyType::default())
     }
 
     /// Rewraps those that a key at hand opens.

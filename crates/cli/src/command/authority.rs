@@ -1,0 +1,174 @@
+//! `strongroom authority`: what whoever runs an authority in a folder does with it, on that folder.
+
+mod check;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+use strongroom_authority::{Extent, Keys, Service};
+use strongroom_client::ConnectError;
+use strongroom_client::home::Home;
+
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::reach;
+use crate::terminal::{count, shown};
+
+/// Back up an authority's folder, restore it, or check what it keeps.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Copy the authority into a new folder, while it is in use.
+    ///
+    /// With its keys, the copy opens every deposit, as the authority's folder does: keep it as safe.
+    Backup {
+        /// The folder to make.
+        #[arg(value_name = "DIR")]
+        to: PathBuf,
+        /// The authority's folder [default: the one that your home is with].
+        #[arg(long, value_name = "DIR")]
+        authority: Option<PathBuf>,
+        /// Leave the key file out. Without it nothing in the copy opens: keep one elsewhere.
+        #[arg(long)]
+        without_keys: bool,
+    },
+    /// Open deposits and compare them with their commitments; the log records that it was done.
+    ///
+    /// Asks for the recovery code where the authority's key is sealed. What all of a check opened counts as verified in
+    /// your home from then on. Exits with 1 if anything does not match.
+    Check {
+        /// How many, chosen at random.
+        #[arg(long, value_name = "N", default_value_t = 100, conflicts_with = "all")]
+        sample: u64,
+        /// Every deposit.
+        #[arg(long)]
+        all: bool,
+        /// The authority's folder [default: the one that your home is with].
+        #[arg(long, value_name = "DIR")]
+        authority: Option<PathBuf>,
+        /// Read the recovery code from PATH.
+        #[arg(long, value_name = "PATH")]
+        code_file: Option<PathBuf>,
+        /// Print a line of JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make an authority's folder from a backup, having proved its log.
+    ///
+    /// What was deposited after the backup was made is missing in it, and so is every veto and decision. Those who use
+    /// the authority see that, and are asked to accept it: `log accept-restored`, then `sync`.
+    Restore {
+        /// The backup: its folder, or its store alone.
+        #[arg(value_name = "FROM")]
+        from: PathBuf,
+        /// The folder to make, best where the authority was.
+        #[arg(long, value_name = "DIR")]
+        authority: PathBuf,
+        /// The key file, if it is not in the backup.
+        #[arg(long, value_name = "FILE")]
+        keys: Option<PathBuf>,
+    },
+}
+
+pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
+    match &arguments.command {
+        Command::Backup {
+            to,
+            authority,
+            without_keys,
+        } => backup(context, to, authority.as_deref(), *without_keys),
+        Command::Check {
+            sample,
+            all,
+            authority,
+            code_file,
+            json,
+        } => {
+            let extent = if *all {
+                Extent::All
+            } else {
+                Extent::Sample(*sample)
+            };
+            let code_file = code_file.as_deref();
+            check::run(context, authority.as_deref(), extent, code_file, *json)
+        }
+        Command::Restore {
+            from,
+            authority,
+            keys,
+        } => restore(context, from, authority, keys.as_deref()),
+    }
+}
+
+fn backup(
+    context: &Context,
+    to: &Path,
+    authority: Option<&Path>,
+    without_keys: bool,
+) -> anyhow::Result<Exit> {
+    let folder = match authority {
+        Some(folder) => folder.to_owned(),
+        None => address(&Home::open(&context.home)?)?,
+    };
+    let service = reach::service(context, &folder)?;
+    let keys = if without_keys {
+        Keys::Omitted
+    } else {
+        Keys::Included
+    };
+    let checkpoint = service
+        .backup(to, keys)
+        .with_context(|| format!("cannot back up the authority in `{}`", folder.display()))?;
+    context.say(format_args!(
+        "backup: {}, {}, root {}",
+        shown(to),
+        count(checkpoint.size, "entry", "entries"),
+        checkpoint.root
+    ));
+    context.say(match keys {
+        Keys::Included => {
+            "The authority's keys are in it: whoever reads it can open every file with a spare there."
+        }
+        Keys::Omitted => {
+            "The authority's keys are not in it: keep a copy of its `keys.txt` elsewhere, or this opens nothing."
+        }
+    });
+    Ok(Exit::Done)
+}
+
+fn restore(
+    context: &Context,
+    from: &Path,
+    folder: &Path,
+    keys: Option<&Path>,
+) -> anyhow::Result<Exit> {
+    let clock = Arc::clone(&context.clock);
+    let (service, held) = Service::restore(from, keys, folder, clock, context.rng())
+        .with_context(|| format!("cannot restore an authority from `{}`", from.display()))?;
+    context.say(format_args!(
+        "authority {} restored in {}: {}, root {}, proved; entry {} says so",
+        service.about().authority(),
+        shown(folder),
+        count(held.size, "entry", "entries"),
+        held.root,
+        held.size
+    ));
+    context.say(
+        "What was recorded after the backup is missing. Whoever uses it runs `strongroom log accept-restored`, and then\n\
+         `strongroom sync`, which sends the deposits that are missing. Never run it beside the authority it was copied from.",
+    );
+    Ok(Exit::Done)
+}
+
+/// Returns where the authority is that the home is with.
+fn address(home: &Home) -> anyhow::Result<PathBuf> {
+    let membership = home.membership()?.ok_or(ConnectError::NoAuthority)?;
+    Ok(membership.address)
+}

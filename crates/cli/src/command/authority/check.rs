@@ -1,0 +1,128 @@
+//! `strongroom authority check`: what was deposited long ago, opened and compared.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Serialize;
+use strongroom_authority::{Caller, CheckReport, Extent};
+use strongroom_client::checked::CheckedHere;
+use strongroom_client::home::Home;
+use strongroom_protocol::statement::Checked;
+
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::terminal::{self, count};
+use crate::{prompt, reach};
+
+#[derive(Serialize)]
+struct Line {
+    /// The number of entries looked at.
+    entries: u64,
+    /// How many deposits are kept in them.
+    kept: u64,
+    opened: u64,
+    failed: u64,
+    /// How many entries could not be read.
+    unread: u64,
+    named: Vec<Named>,
+    /// The statement that records the check.
+    statement: String,
+    time: String,
+    /// How many of this home's are verified that were not.
+    verified: u64,
+}
+
+#[derive(Serialize)]
+struct Named {
+    owner: String,
+    serial: String,
+}
+
+pub(super) fn run(
+    context: &Context,
+    authority: Option<&Path>,
+    extent: Extent,
+    code_file: Option<&Path>,
+    json: bool,
+) -> anyhow::Result<Exit> {
+    // Another's authority is checked for its own sake: what a home knows is of its own.
+    let mut home = match authority {
+        Some(_) => None,
+        None => Some(Home::open(&context.home)?),
+    };
+    let folder = match (authority, &home) {
+        (Some(folder), _) => folder.to_owned(),
+        (None, Some(home)) => super::address(home)?,
+        (None, None) => return Ok(Exit::Failed),
+    };
+    let service = Arc::new(reach::service(context, &folder)?);
+    if service.is_sealed() {
+        service.unlock(&prompt::recovery_code(code_file)?)?;
+    }
+    let report = service.check(extent)?;
+    let mut here = CheckedHere::default();
+    if let Some(home) = &mut home {
+        let session = Arc::clone(&service).into_session(Caller::Operator);
+        let mut rng = context.rng();
+        let mut client = reach::connect(context, home, &session, &mut rng)?;
+        here = client.record_check(&report.statement, &report.receipt)?;
+    }
+    let checked = &report.checked;
+    if json {
+        terminal::print_json(&line(&report, here))?;
+    } else {
+        say(checked, here)?;
+    }
+    Ok(if checked.failed == 0 && checked.unread == 0 {
+        Exit::Done
+    } else {
+        Exit::Failed
+    })
+}
+
+fn line(report: &CheckReport, here: CheckedHere) -> Line {
+    let checked = &report.checked;
+    Line {
+        entries: checked.size,
+        kept: checked.kept,
+        opened: checked.opened,
+        failed: checked.failed,
+        unread: checked.unread,
+        named: checked.named.iter().map(named).collect(),
+        statement: report.statement.id().to_string(),
+        time: checked.time.to_string(),
+        verified: here.verified,
+    }
+}
+
+fn named(deposit: &strongroom_protocol::statement::CheckedDeposit) -> Named {
+    Named {
+        owner: deposit.owner.to_string(),
+        serial: deposit.serial.to_string(),
+    }
+}
+
+fn say(checked: &Checked, here: CheckedHere) -> std::io::Result<()> {
+    for deposit in checked.named.iter().map(named) {
+        terminal::print(format_args!(
+            "serial {}  of owner {}  does not match",
+            deposit.serial, deposit.owner
+        ))?;
+    }
+    let mut line = format!(
+        "{} of {} opened, {} did not match",
+        checked.opened,
+        count(checked.kept, "deposit", "deposits"),
+        checked.failed
+    );
+    if checked.unread > 0 {
+        line += &format!(
+            "; {} of the log can't be read",
+            count(checked.unread, "entry", "entries")
+        );
+    }
+    if here.verified > 0 {
+        line += &format!("; {} of yours verified since now", here.verified);
+    }
+    terminal::print(line)
+}

@@ -1,0 +1,122 @@
+//! `strongroom sync`: sends an authority that was restored from a backup what it lost.
+
+use clap::Args;
+use serde::Serialize;
+use strongroom_client::home::Home;
+use strongroom_client::sync::{Synced, Unsent};
+
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::reach;
+use crate::terminal::{self, Progress, count, tell};
+
+/// Send the authority the deposits that it lost, from the copies that this home keeps.
+///
+/// After the authority was restored from a backup, and `log accept-restored`. Run again, it has nothing to do. Exits with
+/// 1 if the authority would not take something back.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Print a line of JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Line {
+    /// Whether the owner was enrolled again.
+    enrolled: bool,
+    /// How many deposit statements the authority had.
+    present: u64,
+    /// How many were sent.
+    sent: u64,
+    unsent: Vec<UnsentLine>,
+}
+
+#[derive(Serialize)]
+struct UnsentLine {
+    serial: Option<String>,
+    statement: Option<String>,
+    reason: String,
+}
+
+pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
+    let mut home = Home::open(&context.home)?;
+    let authority = reach::authority_of(context, &home)?;
+    let mut rng = context.rng();
+    let mut client = reach::connect(context, &mut home, &authority, &mut rng)?;
+    let bar = Progress::items(context);
+    let synced = client.sync(&mut |done, total| bar.set_of(done, total))?;
+    drop(bar);
+    if arguments.json {
+        terminal::print_json(&line(&synced))?;
+    } else {
+        say(context, &synced);
+    }
+    Ok(if synced.unsent.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Failed
+    })
+}
+
+fn line(synced: &Synced) -> Line {
+    Line {
+        enrolled: synced.enrolled,
+        present: synced.present,
+        sent: synced.sent,
+        unsent: synced.unsent.iter().map(unsent).collect(),
+    }
+}
+
+fn say(context: &Context, synced: &Synced) {
+    if synced.enrolled {
+        context.say("the authority had lost you: enrolled again");
+    }
+    context.say(format_args!(
+        "{} there, {} sent",
+        count(synced.present, "deposit statement", "deposit statements"),
+        synced.sent
+    ));
+    let mut refused = false;
+    for lost in &synced.unsent {
+        refused |= matches!(lost, Unsent::Refused { .. });
+        let UnsentLine {
+            serial,
+            statement,
+            reason,
+        } = unsent(lost);
+        let what = match serial {
+            Some(serial) => format!("serial {serial}"),
+            None => format!("statement {}", statement.unwrap_or_default()),
+        };
+        tell(format_args!(
+            "error: {what}: the authority does not keep it: {reason}"
+        ));
+    }
+    if refused {
+        tell(
+            "hint: if this device became yours by a recovery that the authority has lost, `strongroom recover --all` makes \
+             it yours again; then run `sync` once more",
+        );
+    }
+}
+
+fn unsent(unsent: &Unsent) -> UnsentLine {
+    match unsent {
+        Unsent::NotKept { serial, state } => UnsentLine {
+            serial: Some(serial.to_string()),
+            statement: None,
+            reason: state.as_str().to_owned(),
+        },
+        Unsent::Refused { statement, refusal } => UnsentLine {
+            serial: None,
+            statement: Some(statement.to_string()),
+            reason: refusal.to_string(),
+        },
+        _ => UnsentLine {
+            serial: None,
+            statement: None,
+            reason: "not known".to_owned(),
+        },
+    }
+}

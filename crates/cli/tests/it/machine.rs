@@ -1,0 +1,215 @@
+//! A machine of its own for each test: a folder, in which the command runs with a home beside the files.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+pub(crate) struct Machine {
+    folder: TempDir,
+}
+
+/// What a command did.
+pub(crate) struct Ran {
+    pub(crate) status: Option<i32>,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: String,
+}
+
+impl Machine {
+    /// A machine that has never seen Strongroom.
+    pub(crate) fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    /// A machine with a home, whose recovery code is in `code`.
+    pub(crate) fn with_home() -> Self {
+        let machine = Self::new();
+        machine.run(["init", "--code-file", "code"]).done();
+        machine
+    }
+
+    /// The same with a classic key.
+    pub(crate) fn with_classic_home() -> Self {
+        let machine = Self::new();
+        machine
+            .run(["init", "--code-file", "code", "--key-type", "x25519"])
+            .done();
+        machine
+    }
+
+    pub(crate) fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+
+    pub(crate) fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.path(name)).unwrap()
+    }
+
+    pub(crate) fn read_text(&self, name: &str) -> String {
+        String::from_utf8(self.read(name)).unwrap()
+    }
+
+    pub(crate) fn remove(&self, name: &str) {
+        fs::remove_file(self.path(name)).unwrap();
+    }
+
+    pub(crate) fn exists(&self, name: &str) -> bool {
+        self.path(name).exists()
+    }
+
+    /// Changes the bytes of a file.
+    pub(crate) fn change(&self, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
+        let mut bytes = self.read(name);
+        change(&mut bytes);
+        self.write(name, bytes);
+    }
+
+    /// The names of what is in a folder, hidden ones too.
+    pub(crate) fn names(&self, folder: &str) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(self.path(folder))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    pub(crate) fn code(&self) -> String {
+        self.read_text("code").trim().to_owned()
+    }
+
+    /// The command, without its environment, and nobody at a terminal.
+    pub(crate) fn command<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_strongroom"));
+        command
+            .args(args)
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("HOME", self.folder.path())
+            .env("STRONGROOM_HOME", self.path("home"))
+            .stdin(Stdio::null());
+        command
+    }
+
+    pub(crate) fn run<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Ran {
+        ran(&mut self.command(args), b"")
+    }
+
+    pub(crate) fn run_with<A: AsRef<OsStr>>(
+        &self,
+        variable: &str,
+        value: &str,
+        args: impl IntoIterator<Item = A>,
+    ) -> Ran {
+        ran(self.command(args).env(variable, value), b"")
+    }
+
+    pub(crate) fn pipe<A: AsRef<OsStr>>(
+        &self,
+        input: &[u8],
+        args: impl IntoIterator<Item = A>,
+    ) -> Ran {
+        ran(self.command(args).stdin(Stdio::piped()), input)
+    }
+
+    /// Recovers with the code, as its owner does.
+    pub(crate) fn recover<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Ran {
+        let mut command = self.command(["recover"]);
+        command
+            .args(args)
+            .env("STRONGROOM_RECOVERY_CODE", self.code());
+        ran(&mut command, b"")
+    }
+
+    /// What `status` says of one file.
+    pub(crate) fn status(&self, file: &str) -> Value {
+        let ran = self.run(["status", "--json", "--same-disk-ok", file]);
+        let lines = ran.json();
+        assert_eq!(lines.len(), 1, "{}", ran.stderr);
+        lines.into_iter().next().unwrap()
+    }
+
+    pub(crate) fn is_protected(&self, file: &str) -> bool {
+        self.status(file)["protected"] == true
+    }
+
+    /// Asserts that a file decrypts to these bytes.
+    pub(crate) fn opens_to(&self, file: &str, plaintext: &[u8]) {
+        let ran = self.run(["decrypt", "-o", "-", file]).done();
+        assert!(ran.stdout == plaintext, "{file} opened to something else");
+    }
+}
+
+pub(crate) fn ran(command: &mut Command, input: &[u8]) -> Ran {
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let stdin = child.stdin.take();
+    thread::scope(|scope| {
+        if let Some(mut stdin) = stdin {
+            // A command that refuses does not read.
+            scope.spawn(move || stdin.write_all(input));
+        }
+        let output = child.wait_with_output().unwrap();
+        Ran {
+            status: output.status.code(),
+            stdout: output.stdout,
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    })
+}
+
+impl Ran {
+    /// Asserts that all was done.
+    #[track_caller]
+    pub(crate) fn done(self) -> Self {
+        assert_eq!(self.status, Some(0), "{}", self.stderr);
+        self
+    }
+
+    /// Asserts that it ended with this status, and said each of these, and nothing secret.
+    #[track_caller]
+    pub(crate) fn refused(self, status: i32, said: &[&str]) -> Self {
+        assert_eq!(self.status, Some(status), "{}", self.stderr);
+        for said in said {
+            assert!(
+                self.stderr.contains(said),
+                "expected `{said}` in:\n{}",
+                self.stderr
+            );
+        }
+        for secret in ["AGE-SECRET-KEY-1", "AGE-SECRET-KEY-PQ-1"] {
+            assert!(!self.stderr.contains(secret), "{}", self.stderr);
+        }
+        assert!(!self.stderr.contains("panicked"), "{}", self.stderr);
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn text(&self) -> &str {
+        str::from_utf8(&self.stdout).unwrap()
+    }
+
+    /// The lines of JSON that it printed.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Vec<Value> {
+        let parse = |line| serde_json::from_str(line).unwrap();
+        self.text().lines().map(parse).collect()
+    }
+}

@@ -1,0 +1,273 @@
+//! Recovery in all its ways: everything, one serial, a lost home, nothing to do.
+
+use std::fs;
+
+use crate::machine::Machine;
+
+/// A machine with three encrypted files and without its key.
+fn after_the_loss() -> Machine {
+    let machine = Machine::with_home();
+    for name in ["a", "b", "c"] {
+        machine.write(name, name);
+    }
+    machine.run(["encrypt", "a", "b", "c"]).done();
+    machine.remove("home/identity.txt");
+    machine
+}
+
+#[test]
+fn what_opens_already_asks_for_nothing() {
+    let machine = Machine::with_home();
+    machine.write("a", "a");
+    machine.run(["encrypt", "a"]).done();
+    let before = machine.read("a.age");
+    let ran = machine.run(["recover", "a.age"]).done();
+    assert!(ran.stderr.contains("opens with your key already"));
+    assert!(machine.read("a.age") == before);
+    let log = machine.run(["log", "show"]).done();
+    assert!(!log.text().contains("request"), "{}", log.text());
+}
+
+#[test]
+fn without_the_code_the_request_waits_for_it() {
+    let machine = after_the_loss();
+    machine.run(["recover", "a.age"]).refused(
+        1,
+        &[
+            "recovery code is needed",
+            "--code-file",
+            "STRONGROOM_RECOVERY_CODE",
+        ],
+    );
+    machine
+        .run(["recover", "--code-file", "code", "a.age"])
+        .done();
+    machine.opens_to("a.age", b"a");
+    let log = machine.run(["log", "show"]).done();
+    assert_eq!(log.text().matches("request").count(), 1, "{}", log.text());
+}
+
+#[test]
+fn a_wrong_code_releases_nothing() {
+    let machine = after_the_loss();
+    let other = Machine::with_home().code();
+    let variable = "STRONGROOM_RECOVERY_CODE";
+    machine
+        .run_with(variable, &other, ["recover", "a.age"])
+        .refused(
+            1,
+            &["this is not the recovery code of this owner", "hint: "],
+        );
+    let typo = machine.code().replacen(|c: char| c != '-', "Z", 1);
+    let ran = machine.run_with(variable, &typo, ["recover", "a.age"]);
+    if typo != machine.code() {
+        let ran = ran.refused(1, &["recovery code", "hint: it is eight groups of four"]);
+        assert!(
+            !ran.stderr.contains(typo.trim_start_matches(|c| c != '-')),
+            "{}",
+            ran.stderr
+        );
+    }
+    machine.run(["decrypt", "a.age", "-o", "-"]).refused(1, &[]);
+    machine.recover(["a.age"]).done();
+    machine.opens_to("a.age", b"a");
+}
+
+#[test]
+fn all_keys_come_at_once_and_are_applied_later_offline() {
+    let machine = after_the_loss();
+    let ran = machine.recover(["--all"]).done();
+    assert!(ran.stderr.contains("3 keys released"), "{}", ran.stderr);
+    fs::rename(machine.path("home/authority"), machine.path("away")).unwrap();
+    let ran = machine.run(["rewrap", "."]).done();
+    assert!(ran.stderr.contains("only encrypting anew revokes"));
+    for name in ["a", "b", "c"] {
+        machine.opens_to(&format!("{name}.age"), name.as_bytes());
+    }
+}
+
+#[test]
+fn one_serial_is_one_key() {
+    let machine = after_the_loss();
+    let serial = machine.status("b.age")["serial"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let ran = machine.recover(["--serial", &serial]).done();
+    assert!(ran.stderr.contains("1 key released"), "{}", ran.stderr);
+    machine.run(["rewrap", "b.age"]).done();
+    machine.run(["rewrap", "a.age"]).refused(
+        1,
+        &["a.age: no key at hand opens this file", "recover --all"],
+    );
+}
+
+#[test]
+fn keys_only_leaves_the_files_as_they_are() {
+    let machine = after_the_loss();
+    let before = machine.read("a.age");
+    machine.recover(["--keys-only", "a.age"]).done();
+    assert!(machine.read("a.age") == before);
+    machine.run(["rewrap", "-o", "new.age", "a.age"]).done();
+    assert!(machine.read("a.age") == before);
+    machine.opens_to("new.age", b"a");
+}
+
+#[test]
+fn a_lost_home_is_rebuilt_from_its_sheet() {
+    let machine = Machine::new();
+    fs::create_dir(machine.path("disk")).unwrap();
+    machine
+        .run(["init", "--authority", "disk/spare", "--sheet", "sheet"])
+        .done();
+    machine.write("a", "kept");
+    machine.run(["encrypt", "a"]).done();
+    machine.run(["--home", "other", "init"]).done();
+    machine
+        .run(["--home", "other", "recover", "--sheet", "sheet", "a.age"])
+        .refused(1, &["there is a finished home"]);
+    fs::remove_dir_all(machine.path("home")).unwrap();
+    machine
+        .run(["recover", "a.age"])
+        .refused(1, &["there is no Strongroom home", "recover --sheet"]);
+
+    machine.run(["recover", "--sheet", "sheet", "a.age"]).done();
+    machine.opens_to("a.age", b"kept");
+    assert!(machine.is_protected("a.age"));
+    machine.run(["sheet", "test", "sheet"]).done();
+    machine.write("b", "new");
+    machine.run(["encrypt", "b"]).done();
+    assert!(machine.is_protected("b.age"));
+}
+
+#[test]
+fn a_sheet_for_another_authority_rebuilds_nothing() {
+    let machine = Machine::new();
+    fs::create_dir(machine.path("disk")).unwrap();
+    for (home, spare, sheet) in [("home", "disk/one", "one"), ("second", "disk/two", "two")] {
+        machine
+            .run([
+                "--home",
+                home,
+                "init",
+                "--authority",
+                spare,
+                "--sheet",
+                sheet,
+            ])
+            .done();
+    }
+    fs::remove_dir_all(machine.path("home")).unwrap();
+    machine
+        .run([
+            "recover",
+            "--sheet",
+            "one",
+            "--authority",
+            "disk/two",
+            "--all",
+        ])
+        .refused(1, &["another authority answers", "hint: "]);
+    machine
+        .run([
+            "recover",
+            "--sheet",
+            "one",
+            "--authority",
+            "disk/none",
+            "--all",
+        ])
+        .refused(75, &["there is no authority in"]);
+}
+
+#[test]
+fn a_stripped_or_foreign_pointer_does_not_keep_the_file_closed() {
+    for pointer in ["none", "foreign", "swapped"] {
+        let machine = after_the_loss();
+        let other = machine.status("b.age")["serial"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let authority = machine.status("b.age")["authority"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        machine.change("a.age", |bytes| {
+            let line = match pointer {
+                "none" => String::new(),
+                "foreign" => format!("-> strongroom/deposit {} {other}\n\n", "0".repeat(64)),
+                _ => format!("-> strongroom/deposit {authority} {other}\n\n"),
+            };
+            replace_pointer(bytes, line.as_bytes());
+        });
+        if pointer == "swapped" {
+            // The key it names comes, and is another file's.
+            machine
+                .recover(["a.age"])
+                .refused(1, &["no key at hand opens this file", "recover --all"]);
+            machine.recover(["--all", "a.age"]).done();
+        } else {
+            machine.recover(["a.age"]).done();
+        }
+        machine.opens_to("a.age", b"a");
+        assert!(machine.is_protected("a.age"), "{pointer}");
+    }
+}
+
+/// Puts other bytes in the place of a header's pointer stanza.
+fn replace_pointer(bytes: &mut Vec<u8>, line: &[u8]) {
+    let start = find(bytes, b"-> strongroom/deposit ");
+    let end = start + find(&bytes[start..], b"\n\n") + 2;
+    bytes.splice(start..end, line.iter().copied());
+}
+
+pub(crate) fn find(bytes: &[u8], wanted: &[u8]) -> usize {
+    bytes
+        .windows(wanted.len())
+        .position(|window| window == wanted)
+        .unwrap()
+}
+
+#[test]
+fn a_lost_key_is_made_anew_of_its_kind_so_that_headers_are_replaced_in_place() {
+    for (machine, kind) in [
+        (Machine::with_classic_home(), "AGE-SECRET-KEY-1"),
+        (Machine::with_home(), "AGE-SECRET-KEY-PQ-1"),
+    ] {
+        machine.write("file", "text");
+        machine.run(["encrypt", "file"]).done();
+        machine.remove("home/identity.txt");
+        let said = machine.recover(["file.age"]).done().stderr;
+        assert!(said.contains("replaced in place"), "{said}");
+        assert!(machine.read_text("home/identity.txt").contains(kind));
+        machine.opens_to("file.age", b"text");
+    }
+}
+
+#[test]
+fn a_rebuilt_home_follows_its_authority_where_the_sheet_is_told_to() {
+    let machine = Machine::with_home();
+    machine.write("file", "text");
+    machine.run(["encrypt", "file"]).done();
+    fs::rename(
+        machine.path("home/recovery-sheet.txt"),
+        machine.path("sheet"),
+    )
+    .unwrap();
+    for place in ["one", "two"] {
+        let old = if place == "one" {
+            "home/authority"
+        } else {
+            "one"
+        };
+        fs::rename(machine.path(old), machine.path(place)).unwrap();
+        if place == "one" {
+            fs::remove_dir_all(machine.path("home")).unwrap();
+        }
+        machine
+            .run(["recover", "--sheet", "sheet", "--authority", place, "--all"])
+            .done();
+    }
+    machine.run(["rewrap", "file.age"]).done();
+    machine.opens_to("file.age", b"text");
+}

@@ -1,0 +1,187 @@
+//! An authority that lies: no lie is believed, and none costs anything that was there.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use strongroom_agefile::KeyType;
+use strongroom_authority::{Caller, Service};
+use strongroom_client::connection::ExchangeError;
+use strongroom_client::recover::{Collected, RecoverError, Wanted};
+use strongroom_client::rewrap::RewrapError;
+use strongroom_client::spare::{DepositError, Spare};
+use strongroom_client::{Client, ConnectError};
+use strongroom_protocol::code::RecoveryCode;
+use strongroom_protocol::policy::Policy;
+use strongroom_protocol::statement::{Grounds, Particulars};
+use strongroom_protocol::{Authority, QueryError};
+use strongroom_testkit::{HostileAuthority, TestRng, Trick};
+
+use crate::fixture::World;
+
+/// The world's authority, and in front of it one that lies.
+fn lying(world: &mut World, trick: Trick) -> HostileAuthority {
+    let device = world.home().ensure_device_key(&mut world.rng).unwrap();
+    let caller = Caller::Device(device.verifying_key());
+    let honest = Arc::new(Arc::new(world.service(30)).into_session(caller));
+    let log_key = HostileAuthority::steal_log_key(&world.path("authority"));
+    HostileAuthority::new(honest, trick, &log_key)
+}
+
+/// Another authority altogether.
+fn stranger(world: &World) -> Arc<dyn Authority> {
+    let folder = world.path("stranger");
+    let policy = Policy::code_alone();
+    let service = Service::found(&folder, policy, world.clock.clone(), TestRng::new(31)).unwrap();
+    Arc::new(Arc::new(service).into_session(Caller::Operator))
+}
+
+fn deposit(client: &mut Client<'_>) -> Result<Vec<Spare>, DepositError> {
+    let mut ask = |_: &std::path::Path| panic!("the identity is not sealed");
+    let owner = client.home().identities(&mut ask).unwrap().recipient();
+    client.deposit(&owner.unwrap(), &[], vec![Particulars::default()])
+}
+
+/// Deposits with an authority that lies; returns why that was refused, and checks that nothing was kept of it.
+fn refused_deposit(trick: impl FnOnce(&World) -> Trick) -> ExchangeError {
+    let mut world = World::new();
+    let trick = trick(&world);
+    let authority = lying(&mut world, trick);
+    let error = match world.with_authority(&authority, |client| deposit(client).err()) {
+        Ok(Some(DepositError::Exchange(error))) | Err(ConnectError::Exchange(error)) => error,
+        other => panic!("expected a refusal, and got {other:?}"),
+    };
+    assert_eq!(world.home().deposits_count().unwrap(), 0);
+    // The honest one is believed as before.
+    world
+        .with_client(|client| deposit(client).unwrap())
+        .unwrap();
+    error
+}
+
+#[test]
+fn a_receipt_that_does_not_hold_is_no_receipt() {
+    for trick in [
+        Trick::ForeignReceipt,
+        Trick::ForgedReceipt,
+        Trick::GarbledInclusion,
+    ] {
+        let error = refused_deposit(|_| trick);
+        assert!(matches!(error, ExchangeError::Receipt(_)), "{error:?}");
+    }
+}
+
+#[test]
+fn another_authoritys_checkpoint_is_refused() {
+    let error = refused_deposit(|world| Trick::ForeignCheckpoint(stranger(world)));
+    assert!(
+        matches!(error, ExchangeError::Checkpoint { .. }),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn an_authority_that_can_not_be_reached_leaves_nothing_behind() {
+    let error = refused_deposit(|_| Trick::Unreachable(1));
+    let unreachable =
+        matches!(&error, ExchangeError::Query(QueryError::Unavailable(why)) if why.retry);
+    assert!(unreachable, "{error:?}");
+}
+
+#[test]
+fn a_log_that_shrank_is_refused() {
+    let mut world = World::new();
+    let authority = lying(&mut world, Trick::Shrunk);
+    world
+        .with_client(|client| deposit(client).unwrap())
+        .unwrap();
+    let error = world.with_authority(&authority, |_| ()).err();
+    assert!(
+        matches!(
+            error,
+            Some(ConnectError::Exchange(ExchangeError::LogShrunk { .. }))
+        ),
+        "{error:?}"
+    );
+}
+
+/// Recovers from an authority that lies.
+fn recover_from(trick: Trick) -> (World, PathBuf, Result<Collected, RecoverError>) {
+    let mut world = World::new();
+    let file = world.encrypt("letter", "dear reader");
+    world.lose_identity();
+    let collected = collect_from(&mut world, trick);
+    (world, file, collected)
+}
+
+fn collect_from(world: &mut World, trick: Trick) -> Result<Collected, RecoverError> {
+    let authority = lying(world, trick);
+    let code = RecoveryCode::parse(&world.code.to_text()).unwrap();
+    world
+        .with_authority(&authority, |client| {
+            let (wanted, grounds) = (Wanted::Everything, Grounds::default());
+            let request = client.request_recovery(&wanted, &grounds, KeyType::Hybrid)?;
+            client.show_code(&request, &code)?;
+            client.collect(&request, &mut |_| {})
+        })
+        .unwrap()
+}
+
+#[test]
+fn a_lie_does_not_take_the_place_of_a_key_that_was_released_before() {
+    let mut world = World::new();
+    let file = world.encrypt("letter", "dear reader");
+    world.lose_identity();
+    world.recover(&Wanted::Everything).unwrap();
+    let lied = collect_from(&mut world, Trick::ReleaseWrongCommitment);
+    assert!(matches!(lied, Err(RecoverError::Key { .. })), "{lied:?}");
+    world.rewrap(&file).unwrap();
+    assert_eq!(world.decrypt(&file).unwrap(), "dear reader");
+}
+
+#[test]
+fn a_release_that_is_not_an_answer_is_refused_and_nothing_of_it_kept() {
+    for trick in [Trick::ReleaseForOtherRequest, Trick::ReleaseToOtherKey] {
+        let (mut world, file, collected) = recover_from(trick);
+        // An encapsulation to another key opens to nothing that was sealed, and does not say so.
+        let refused = matches!(
+            collected,
+            Err(RecoverError::Release | RecoverError::Key { .. })
+        );
+        assert!(refused, "{collected:?}");
+        assert!(world.home().released_serials().unwrap().is_empty());
+        assert!(world.rewrap(&file).is_err());
+    }
+}
+
+#[test]
+fn a_released_key_that_was_not_deposited_is_named() {
+    let (_, _, collected) = recover_from(Trick::ReleaseWrongKey);
+    assert!(
+        matches!(collected, Err(RecoverError::Key { .. })),
+        "{collected:?}"
+    );
+}
+
+#[test]
+fn a_released_key_with_a_label_to_match_is_named_and_costs_no_file() {
+    let (mut world, file, collected) = recover_from(Trick::ReleaseWrongCommitment);
+    assert!(
+        matches!(collected, Err(RecoverError::Key { .. })),
+        "{collected:?}"
+    );
+    let before = fs::read(&file).unwrap();
+    let rewrapped = world.rewrap(&file);
+    assert!(
+        matches!(rewrapped, Err(RewrapError::NoKey { .. })),
+        "{rewrapped:?}"
+    );
+    assert_eq!(fs::read(&file).unwrap(), before);
+}
+
+#[test]
+fn what_is_withheld_is_said() {
+    let (_, _, collected) = recover_from(Trick::Withheld);
+    let collected = collected.unwrap();
+    assert_eq!((collected.keys, collected.withheld.len()), (0, 1));
+}

@@ -1,0 +1,343 @@
+//! An authority that was put back from a backup: noticed, accepted by its owner, and filled again.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+use strongroom_authority::{Caller, Keys, Service};
+use strongroom_client::ConnectError;
+use strongroom_client::connection::ExchangeError;
+use strongroom_client::home::{Home, HomeError};
+use strongroom_client::restored::RestoredLog;
+use strongroom_client::status::{Doubt, Inspector};
+use strongroom_client::sync::{SyncError, Synced, Unsent};
+use strongroom_protocol::id::Clock;
+use strongroom_protocol::receipt::DepositState;
+use strongroom_protocol::{Authority, Refusal};
+use strongroom_testkit::TestRng;
+
+use crate::fixture::World;
+
+impl World {
+    fn back_up(&self) -> PathBuf {
+        let to = self.path("backup");
+        self.service(20).backup(&to, Keys::Included).unwrap();
+        to
+    }
+
+    /// Loses the authority's folder and puts it back from a backup.
+    fn restore(&self, from: &Path) {
+        fs::remove_dir_all(self.path("authority")).unwrap();
+        let (folder, clock) = (self.path("authority"), self.clock.clone());
+        Service::restore(from, None, &folder, clock, TestRng::new(21)).unwrap();
+    }
+
+    fn restored_log(&self) -> Option<RestoredLog> {
+        let service = self.service(22);
+        RestoredLog::find(&self.home(), &service.session(Caller::Operator)).unwrap()
+    }
+
+    fn accept(&self) {
+        let restored = self.restored_log().expect("nothing is to be accepted");
+        restored.accept(&mut self.home(), self.clock.now()).unwrap();
+    }
+
+    fn sync(&mut self) -> Result<Synced, SyncError> {
+        self.with_client(|client| client.sync(&mut |_, _| {}))
+            .unwrap()
+    }
+
+    fn doubt(&mut self, file: &Path) -> Option<Doubt> {
+        let inspect = |client: &mut strongroom_client::Client<'_>| {
+            let mut inspector = Inspector::new(client.home(), Some(client.connection())).unwrap();
+            inspector.inspect(file).unwrap().doubt
+        };
+        self.with_client(inspect).unwrap()
+    }
+}
+
+#[test]
+fn nothing_is_done_with_a_restored_authority_before_it_is_accepted() {
+    let mut world = World::new();
+    world.encrypt("old", "1");
+    let backup = world.back_up();
+    for name in ["new", "newer"] {
+        world.encrypt(name, "2");
+    }
+    world.restore(&backup);
+    let refused = world.with_client(|_| ()).unwrap_err();
+    assert!(
+        matches!(
+            refused,
+            ConnectError::Exchange(ExchangeError::LogShrunk { seen: 5, now: 4 })
+        ),
+        "{refused:?}"
+    );
+    let restored = world.restored_log().unwrap();
+    assert_eq!((restored.seen().size, restored.now().size), (5, 4));
+    assert!(world.home().accepted().unwrap().is_empty());
+    let before = world.home().seen().unwrap().unwrap();
+    world.accept();
+    assert!(world.restored_log().is_none(), "it is accepted once");
+    let [accepted] = &world.home().accepted().unwrap()[..] else {
+        panic!("one was accepted");
+    };
+    assert_eq!(accepted.seen.as_text(), before.as_text());
+    assert_eq!(accepted.now.checkpoint().size, 4);
+    assert_eq!(accepted.time, world.clock.now());
+}
+
+#[test]
+fn a_log_that_was_restored_and_grew_again_is_noticed_too() {
+    let mut world = World::new();
+    let backup = world.back_up();
+    world.encrypt("new", "1");
+    // The restored log is as long as the one that was seen, and another.
+    world.restore(&backup);
+    let refused = world.with_client(|_| ()).unwrap_err();
+    assert!(
+        matches!(
+            refused,
+            ConnectError::Exchange(ExchangeError::LogForked { .. })
+        ),
+        "{refused:?}"
+    );
+    world.accept();
+    world.sync().unwrap();
+}
+
+#[test]
+fn a_log_that_only_grew_is_not_to_be_accepted() {
+    let mut world = World::new();
+    let backup = world.back_up();
+    // Nothing came after the backup: restoring it took nothing back.
+    world.restore(&backup);
+    assert!(world.restored_log().is_none());
+    let file = world.encrypt("new", "1");
+    assert!(world.restored_log().is_none());
+    assert_eq!(world.doubt(&file), None);
+}
+
+#[test]
+fn another_authority_is_never_accepted() {
+    let world = World::new();
+    let other = World::new();
+    let policy = strongroom_protocol::policy::Policy::code_alone();
+    let place = other.path("second");
+    let service = Service::found(&place, policy, other.clock.clone(), TestRng::new(99)).unwrap();
+    let found = RestoredLog::find(&world.home(), &service.session(Caller::Operator));
+    assert!(matches!(
+        found.err(),
+        Some(ConnectError::Exchange(ExchangeError::OtherAuthority { .. }))
+    ));
+}
+
+#[test]
+fn what_a_restored_authority_lacks_is_said_and_sent_again() {
+    let mut world = World::new();
+    let old = world.encrypt("old", "1");
+    let backup = world.back_up();
+    let new = world.encrypt("new", "2");
+    let receipt = |world: &World, file: &Path| {
+        let header = crate::fixture::parts(file).0;
+        let serial = world.home().matched(&header).unwrap().unwrap().serial;
+        let record = world.home().deposit(serial).unwrap().unwrap();
+        let (statement, receipt) = world.home().statement(record.statement).unwrap();
+        (statement.id(), receipt.to_text())
+    };
+    let before = [receipt(&world, &old), receipt(&world, &new)];
+    world.restore(&backup);
+    world.accept();
+    assert_eq!(world.doubt(&old), None);
+    assert_eq!(world.doubt(&new), Some(Doubt::Lost));
+
+    let synced = world.sync().unwrap();
+    assert_eq!((synced.present, synced.sent), (1, 1));
+    assert!(!synced.enrolled && synced.unsent.is_empty());
+    assert_eq!(world.doubt(&new), None);
+    let after = [receipt(&world, &old), receipt(&world, &new)];
+    assert_eq!(after[0], before[0]);
+    assert_eq!(after[1].0, before[1].0, "it is the same statement");
+    assert_ne!(after[1].1, before[1].1, "and another entry");
+
+    let again = world.sync().unwrap();
+    assert_eq!((again.present, again.sent), (2, 0));
+    // And it comes back from there.
+    world.lose_identity();
+    world
+        .recover(&strongroom_client::recover::Wanted::Everything)
+        .unwrap();
+    world.rewrap(&new).unwrap();
+    assert_eq!(world.decrypt(&new).unwrap(), "2");
+}
+
+#[test]
+fn an_owner_whose_enrolment_was_lost_is_enrolled_again_by_the_same_statement() {
+    let mut world = World::new();
+    let enrolment = world.home().membership().unwrap().unwrap().enrolment;
+    let enrolment = enrolment.unwrap();
+    let files = ["a", "b", "c"].map(|name| world.encrypt(name, name));
+    // A backup from before anybody was enrolled.
+    let policy = strongroom_protocol::policy::Policy::code_alone();
+    let (place, clock) = (world.path("young"), world.clock.clone());
+    let young = Service::found(&place, policy, clock, TestRng::new(8)).unwrap();
+    let backup = world.path("backup");
+    young.backup(&backup, Keys::Included).unwrap();
+    world.restore(&backup);
+    world.accept();
+    let mut watched = Vec::new();
+    let synced = world
+        .with_client(|client| client.sync(&mut |done, total| watched.push((done, total))))
+        .unwrap()
+        .unwrap();
+    assert!(synced.enrolled);
+    assert_eq!((synced.present, synced.sent), (0, 3));
+    assert_eq!(watched, [(1, 3), (2, 3), (3, 3)]);
+    let service = world.service(30);
+    let session = service.session(Caller::Operator);
+    session.receipt(enrolment.id()).unwrap();
+    for file in files {
+        assert_eq!(world.doubt(&file), None);
+    }
+}
+
+#[test]
+fn what_the_authority_will_not_have_back_is_named_and_the_rest_is_sent() {
+    let mut world = World::new();
+    let backup = world.back_up();
+    let lost = world.encrypt("lost", "1");
+    let serial = {
+        let header = crate::fixture::parts(&lost).0;
+        world.home().matched(&header).unwrap().unwrap().serial
+    };
+    world.encrypt("other", "2");
+    world.restore(&backup);
+    world.accept();
+    // Another deposit has come under that serial since.
+    let device = world
+        .home()
+        .ensure_device_key(&mut TestRng::new(1))
+        .unwrap();
+    let membership = world.home().membership().unwrap().unwrap();
+    let draft = strongroom_protocol::statement::Draft {
+        serial,
+        key: strongroom_protocol::session_key::BlindedKey::new(
+            strongroom_protocol::session_key::SessionKey::age_file_key(&[7; 16]),
+            &mut TestRng::new(2),
+        ),
+        particulars: strongroom_protocol::statement::Particulars::default(),
+    };
+    let about = &membership.about;
+    let deposit = strongroom_protocol::statement::Deposit::seal(
+        about.authority(),
+        &about.found().wrap_key,
+        membership.owner,
+        &[draft],
+        &mut TestRng::new(3),
+    )
+    .unwrap();
+    let statement = strongroom_protocol::statement::SignedStatement::sign(deposit, &device);
+    let service = world.service(31);
+    service
+        .session(Caller::Operator)
+        .submit(&statement)
+        .unwrap();
+    let synced = world.sync().unwrap();
+    assert_eq!(synced.sent, 2);
+    let [
+        Unsent::NotKept {
+            serial: named,
+            state,
+        },
+    ] = &synced.unsent[..]
+    else {
+        panic!("{:?}", synced.unsent);
+    };
+    assert_eq!((*named, *state), (serial, DepositState::Conflict));
+    assert_eq!(world.doubt(&lost), Some(Doubt::UnknownDeposit));
+}
+
+#[test]
+fn deposits_of_a_device_that_the_restored_log_does_not_know_are_refused_by_name() {
+    let mut world = World::new();
+    let backup = world.back_up();
+    // The device is lost and a recovery makes another the owner's: a decision that the backup has not.
+    world.encrypt("one", "1");
+    fs::remove_file(world.path("home/device.key")).unwrap();
+    world
+        .recover(&strongroom_client::recover::Wanted::Everything)
+        .unwrap();
+    world.encrypt("two", "2");
+    world.restore(&backup);
+    world.accept();
+    let synced = world.sync().unwrap();
+    assert_eq!(synced.sent, 1);
+    assert!(
+        matches!(
+            synced.unsent[..],
+            [Unsent::Refused {
+                refusal: Refusal::Author,
+                ..
+            }]
+        ),
+        "{:?}",
+        synced.unsent
+    );
+    // Recovering makes the device the owner's again.
+    world
+        .recover(&strongroom_client::recover::Wanted::Everything)
+        .unwrap();
+    let synced = world.sync().unwrap();
+    assert_eq!((synced.sent, synced.unsent.len()), (1, 0));
+}
+
+#[test]
+fn a_home_of_the_first_version_is_migrated_beside_a_copy_of_it() {
+    let world = World::new();
+    let path = world.path("home/home.db");
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(
+        "DROP TABLE accepted; DROP TABLE recipient; DROP TABLE detached; PRAGMA user_version = 1",
+    )
+    .unwrap();
+    drop(old);
+    let before = fs::read(&path).unwrap();
+    let seen = {
+        let home = world.home();
+        assert!(home.accepted().unwrap().is_empty());
+        home.seen().unwrap().unwrap()
+    };
+    assert_eq!(seen.checkpoint().size, 2);
+    let backup = world.path("home/home.db.backup-v1");
+    assert_eq!(fs::read(&backup).unwrap(), before);
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = fs::metadata(&backup).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    let migrated = Connection::open(&path).unwrap();
+    let version: i64 = migrated
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .unwrap();
+    assert_eq!(version, 2);
+    // Once: the copy stays that of the first version.
+    drop(migrated);
+    drop(world.home());
+    assert_eq!(fs::read(&backup).unwrap(), before);
+}
+
+#[test]
+fn a_home_of_a_newer_version_is_refused_and_left_alone() {
+    let world = World::new();
+    let path = world.path("home/home.db");
+    let newer = Connection::open(&path).unwrap();
+    newer.execute_batch("PRAGMA user_version = 3").unwrap();
+    drop(newer);
+    let before = fs::read(&path).unwrap();
+    let refused = Home::open(&world.path("home")).err().unwrap();
+    assert!(
+        matches!(refused, HomeError::NewerVersion { found: 3, known: 2 }),
+        "{refused:?}"
+    );
+    assert_eq!(fs::read(&path).unwrap(), before);
+}
