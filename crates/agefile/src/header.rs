@@ -106,6 +106,12 @@ impl Header {
         &self.stanzas
     }
 
+    /// Tells whether a passphrase opens the file, and nothing else does.
+    #[must_use]
+    pub fn is_for_passphrase(&self) -> bool {
+        self.stanzas.iter().any(|stanza| stanza.tag() == SCRYPT)
+    }
+
     /// Returns the header as it stands in the file, up to and with the line feed after the MAC.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {

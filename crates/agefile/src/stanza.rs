@@ -74,7 +74,7 @@ impl Stanza {
     }
 
     /// Appends the stanza as it stands in a header.
-    pub(crate) fn encode(&self, header: &mut Vec<u8>) {
+    pub fn encode(&self, header: &mut Vec<u8>) {
         header.extend_from_slice(b"->");
         for argument in &self.arguments {
             header.push(b' ');

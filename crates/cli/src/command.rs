@@ -7,6 +7,7 @@ pub(crate) mod init;
 pub(crate) mod keygen;
 pub(crate) mod list;
 pub(crate) mod log;
+pub(crate) mod protect;
 pub(crate) mod recover;
 pub(crate) mod rewrap;
 pub(crate) mod sheet;
@@ -21,6 +22,7 @@ use crate::options::Command;
 pub(crate) fn run(context: &Context, command: Command) -> anyhow::Result<Exit> {
     match command {
         Command::Encrypt(arguments) => encrypt::run(context, arguments),
+        Command::Protect(arguments) => protect::run(context, &arguments),
         Command::Decrypt(arguments) => decrypt::run(context, &arguments),
         Command::Status(arguments) => status::run(context, &arguments),
         Command::Recover(arguments) => recover::run(context, &arguments),

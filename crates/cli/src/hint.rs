@@ -18,8 +18,9 @@ use strongroom_client::encrypt::EncryptError;
 use strongroom_client::file::output::{CommitError, CreateError};
 use strongroom_client::file::rewrite::PlanError;
 use strongroom_client::home::{HomeError, KeysError};
+use strongroom_client::protect::ProtectError;
 use strongroom_client::recover::RecoverError;
-use strongroom_client::rewrap::RewrapError;
+use strongroom_client::rewrap::{ReplaceError, RewrapError};
 use strongroom_client::sheet::SheetError;
 use strongroom_client::spare::DepositError;
 use strongroom_protocol::code::CodeError;
@@ -46,6 +47,7 @@ pub(crate) fn of(error: &(dyn Error + 'static)) -> Option<String> {
 
 fn of_cause(cause: &(dyn Error + 'static)) -> Option<&'static str> {
     of_command(cause)
+        .or_else(|| of_protect(cause))
         .or_else(|| of_home(cause))
         .or_else(|| of_authority(cause))
         .or_else(|| of_key(cause))
@@ -201,10 +203,12 @@ fn of_key(cause: &(dyn Error + 'static)) -> Option<&'static str> {
                 "name an older key with `rewrap -i`, or get all of yours back with `strongroom recover --all`",
             ),
             RewrapError::OntoItself { .. } => Some("name another file with `-o OUT`"),
-            RewrapError::Plan(PlanError::Io { .. }) => {
+            RewrapError::Passphrase => Some(
+                "decrypt it with its passphrase; if it has a spare, `strongroom recover` brings its key back",
+            ),
+            RewrapError::Replace(ReplaceError::Plan(PlanError::Io { .. })) => {
                 Some("make the file writable, or name another with `-o OUT`")
             }
-            RewrapError::Passphrase => Some("decrypt it with its passphrase"),
             _ => None,
         };
     }
@@ -229,6 +233,23 @@ fn of_key(cause: &(dyn Error + 'static)) -> Option<&'static str> {
         CodeError::Character { .. } | CodeError::Checksum | CodeError::Length { .. } => Some(
             "it is eight groups of four, as on the sheet; capitals, spaces and dashes do not matter",
         ),
+        _ => None,
+    }
+}
+
+fn of_protect(cause: &(dyn Error + 'static)) -> Option<&'static str> {
+    match cause.downcast_ref()? {
+        ProtectError::Create(CreateError::NotWritable { .. }) => {
+            Some("`--detached` gives it a spare and changes no byte of it")
+        }
+        ProtectError::Create(CreateError::SymbolicLink { .. }) => {
+            Some("name the file that the link points to, or use `--detached`")
+        }
+        ProtectError::Unwrap(UnwrapError::NoMatch) => Some("name the key that opens it with `-i`"),
+        ProtectError::Unwrap(UnwrapError::Altered) => {
+            Some("somebody changed the header: it is not deposited as if it were whole")
+        }
+        ProtectError::WrongPassphrase => Some("if STRONGROOM_PASSPHRASE is set, it was used"),
         _ => None,
     }
 }

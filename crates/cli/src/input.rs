@@ -20,6 +20,9 @@ pub(crate) struct Paths {
     /// Read more paths from FILE, one a line; from a pipe if it is `-`.
     #[arg(long, value_name = "FILE")]
     pub(crate) files_from: Option<PathBuf>,
+    /// The paths in FILE end with a NUL each, as `find -print0` writes them.
+    #[arg(short = '0', long, requires = "files_from")]
+    pub(crate) null: bool,
 }
 
 /// A file that is meant.
@@ -40,7 +43,7 @@ impl Paths {
     pub(crate) fn files(&self) -> anyhow::Result<Vec<Input>> {
         let mut named = self.paths.clone();
         if let Some(list) = &self.files_from {
-            named.extend(read_list(list)?);
+            named.extend(read_list(list, if self.null { 0 } else { b'\n' })?);
         }
         let mut files = Vec::new();
         for path in named {
@@ -78,7 +81,8 @@ fn is_leftover(entry: &DirEntry) -> bool {
     name.starts_with(".strongroom-") && name.ends_with(".tmp")
 }
 
-fn read_list(list: &Path) -> anyhow::Result<Vec<PathBuf>> {
+/// Reads paths that end with the byte `end` each.
+fn read_list(list: &Path, end: u8) -> anyhow::Result<Vec<PathBuf>> {
     let failed = || format!("cannot read the list `{}`", list.display());
     let mut bytes = Vec::new();
     let file = if stream::is_pipe(list) {
@@ -88,10 +92,10 @@ fn read_list(list: &Path) -> anyhow::Result<Vec<PathBuf>> {
     };
     file.and_then(|mut file| file.read_to_end(&mut bytes))
         .with_context(failed)?;
-    let lines = bytes.split(|byte| *byte == b'\n');
-    Ok(lines
-        .filter(|line| !line.is_empty())
-        .map(|line| PathBuf::from(OsString::from_vec(line.to_vec())))
+    let paths = bytes.split(|byte| *byte == end);
+    Ok(paths
+        .filter(|path| !path.is_empty())
+        .map(|path| PathBuf::from(OsString::from_vec(path.to_vec())))
         .collect())
 }
 

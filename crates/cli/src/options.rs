@@ -6,7 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use strongroom_agefile::KeyType;
 
 use crate::command::{
-    authority, decrypt, encrypt, init, keygen, list, log, recover, rewrap, sheet, status, sync,
+    authority, decrypt, encrypt, init, keygen, list, log, protect, recover, rewrap, sheet, status,
+    sync,
 };
 
 /// Keeps a spare of every key you encrypt with.
@@ -41,6 +42,7 @@ pub(crate) struct Global {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Encrypt(encrypt::Arguments),
+    Protect(protect::Arguments),
     Decrypt(decrypt::Arguments),
     Status(status::Arguments),
     Recover(recover::Arguments),

@@ -95,6 +95,21 @@ impl Progress {
         bar
     }
 
+    /// Draws a bar for so many files.
+    pub(crate) fn files(context: &Context, total: u64) -> Self {
+        let target = if context.quiet || !io::stderr().is_terminal() {
+            ProgressDrawTarget::hidden()
+        } else {
+            ProgressDrawTarget::stderr()
+        };
+        let bar = ProgressBar::with_draw_target(Some(total), target);
+        let template = "{wide_bar} {human_pos}/{human_len} files ({per_sec}, {eta})";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        Self(bar)
+    }
+
     /// So many bytes are done.
     pub(crate) fn set(&self, bytes: u64) {
         self.0.set_position(bytes);

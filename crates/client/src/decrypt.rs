@@ -35,10 +35,7 @@ impl<R: BufRead + Send> SealedFile<R> {
     /// Tells whether a passphrase opens it, and nothing else does.
     #[must_use]
     pub fn is_for_passphrase(&self) -> bool {
-        self.header
-            .stanzas()
-            .iter()
-            .any(|stanza| stanza.tag() == "scrypt")
+        self.header.is_for_passphrase()
     }
 
     /// Unwraps the session key and checks the header.

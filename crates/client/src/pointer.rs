@@ -2,7 +2,7 @@
 //! the pointer to a file's deposit, and padding.
 
 use strongroom_agefile::{Header, Stanza};
-use strongroom_protocol::id::{AuthorityId, Serial};
+use strongroom_protocol::id::{AuthorityId, Digest, Serial};
 
 const POINTER: &str = "strongroom/deposit";
 const PAD: &str = "strongroom/pad";
@@ -62,6 +62,19 @@ pub(crate) fn is_ours(stanza: &Stanza) -> bool {
 
 pub(crate) fn is_pad(stanza: &Stanza) -> bool {
     stanza.tag() == PAD
+}
+
+/// Returns the digest by which the deposit of a file without a pointer is found (spec/protect.md#detached): of its
+/// header, or of the stanza of a passphrase, which stands alone.
+pub(crate) fn header_mark(header: &Header) -> Digest {
+    match header.stanzas() {
+        [stanza] if header.is_for_passphrase() => {
+            let mut bytes = Vec::new();
+            stanza.encode(&mut bytes);
+            Digest::of(&[&bytes])
+        }
+        _ => Digest::of(&[header.as_bytes()]),
+    }
 }
 
 /// Makes a stanza that takes exactly `bytes` in a header, if there is one.

@@ -5,12 +5,9 @@ mod find;
 mod repair;
 mod reseal;
 
-use std::fs::File;
-use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
 use rand_core::CryptoRng;
-use strongroom_agefile::armor::{ArmoredWriter, Dearmored};
 use strongroom_agefile::header::{InvalidHeader, ReadHeaderError};
 use strongroom_agefile::payload::{NONCE_BYTES, SEALED_CHUNK_BYTES};
 use strongroom_agefile::{Header, Recipient};
@@ -19,12 +16,13 @@ use strongroom_protocol::id::Serial;
 use self::find::{Evidence, Finder, Found};
 pub use self::repair::{Repair, RepairError, Repaired};
 use self::reseal::Resealed;
-use crate::file::copy::{CopyError, Stamp, with_header};
-use crate::file::output::{CommitError, CreateError, Output, Overwrite};
-use crate::file::rewrite::{ApplyError, PlanError, Rewrite};
+use crate::file::output::Overwrite;
 use crate::file::same_file;
 use crate::home::{Home, HomeError, Identities, KeysError, Matched};
+use crate::pointer::Pointer;
 use crate::released::ReleasedError;
+pub use crate::replace::ReplaceError;
+use crate::replace::{Beginning, BeginningError, Replaced, Replacement};
 
 /// How a file is rewrapped.
 pub struct RewrapOptions<'o> {
@@ -82,9 +80,11 @@ pub fn rewrap(
             path: target.clone(),
         });
     }
-    let beginning = read(path)?;
+    let first_chunk_bytes = NONCE_BYTES + SEALED_CHUNK_BYTES;
+    let (beginning, first_chunk) = Beginning::read_with(path, first_chunk_bytes)?;
     let header = &beginning.header;
-    let found = Finder::new(home, options)?.find(header, &beginning.first_chunk)?;
+    let finder = Finder::new(home, options)?;
+    let found = finder.find(header, &first_chunk)?;
     if matches!(found.evidence, Evidence::FirstChunk) && options.output.is_none() {
         return Err(RewrapError::Altered);
     }
@@ -92,41 +92,32 @@ pub fn rewrap(
     if found.is_current && matches!(found.evidence, Evidence::Mac) && options.output.is_none() {
         return Ok(Rewrapped::Current);
     }
-    let resealed = reseal(home, header, &found, &owner, rng)?;
-    put(
-        home, path, &beginning, &found, resealed, options, rng, progress,
-    )
-}
-
-/// A file's beginning, and whether it is text.
-struct Beginning {
-    header: Header,
-    first_chunk: Vec<u8>,
-    armored: bool,
-}
-
-fn read(path: &Path) -> Result<Beginning, RewrapError> {
-    let failed = |source| RewrapError::Read {
-        path: path.to_path_buf(),
-        source,
+    let pointer = finder.pointer_of(&found);
+    let resealed = reseal(home, header, &found, pointer, &owner, rng)?;
+    let matched = found
+        .serial
+        .filter(|_| found.matches)
+        .map(|serial| Matched::new(&resealed.header, serial, Some(resealed.own)));
+    let replacement = Replacement {
+        path,
+        old: &beginning,
+        new: &resealed.header,
+        matched,
+        in_place: true,
+        output: options
+            .output
+            .as_ref()
+            .map(|(path, overwrite)| (path.as_path(), *overwrite)),
     };
-    let file = File::open(path).map_err(failed)?;
-    if !file.metadata().map_err(failed)?.is_file() {
-        return Err(failed(io::Error::from(io::ErrorKind::InvalidInput)));
+    if replacement.put(home, rng, progress)? == Replaced::InPlace {
+        return Ok(Rewrapped::InPlace);
     }
-    let mut reader = Dearmored::new(BufReader::new(file)).map_err(failed)?;
-    let header = Header::read(&mut reader)?;
-    let mut first_chunk = Vec::new();
-    let armored = reader.is_armored();
-    let length = (NONCE_BYTES + SEALED_CHUNK_BYTES) as u64;
-    reader
-        .take(length)
-        .read_to_end(&mut first_chunk)
-        .map_err(failed)?;
-    Ok(Beginning {
-        header,
-        first_chunk,
-        armored,
+    if let Some(matched) = &matched {
+        home.record_matched(matched)?;
+    }
+    Ok(match &options.output {
+        Some((target, _)) => Rewrapped::Written(target.clone()),
+        None => Rewrapped::Copied,
     })
 }
 
@@ -134,6 +125,7 @@ fn reseal(
     home: &Home,
     header: &Header,
     found: &Found,
+    pointer: Option<Pointer>,
     owner: &Recipient,
     rng: &mut impl CryptoRng,
 ) -> Result<Resealed, RewrapError> {
@@ -143,92 +135,7 @@ fn reseal(
             .own_stanza(header)?
             .or_else(|| reseal::only_recipient(header)),
     };
-    Ok(reseal::reseal(header, found, own, owner, rng)?)
-}
-
-/// Puts the new header where it belongs: each step durable before the next.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "one call, in the paragraph above"
-)]
-fn put(
-    home: &mut Home,
-    path: &Path,
-    read: &Beginning,
-    found: &Found,
-    resealed: Resealed,
-    options: &RewrapOptions<'_>,
-    rng: &mut impl CryptoRng,
-    progress: &mut dyn FnMut(u64, u64),
-) -> Result<Rewrapped, RewrapError> {
-    let matched = found
-        .serial
-        .filter(|_| found.matches)
-        .map(|serial| Matched::new(&resealed.header, serial, Some(resealed.own)));
-    let (old, new) = (read.header.as_bytes(), resealed.header.as_bytes());
-    if options.output.is_none() && !read.armored && old.len() == new.len() {
-        match Rewrite::plan(path, old.to_vec(), new.to_vec()) {
-            Ok(rewrite) => {
-                home.begin_rewrite(&rewrite, matched.map(|matched| matched.serial))?;
-                rewrite.apply()?;
-                home.end_rewrite(&rewrite, matched.as_ref())?;
-                return Ok(Rewrapped::InPlace);
-            }
-            // Others would change along with it; a copy leaves them as they are.
-            Err(PlanError::HardLinks { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    let (target, overwrite) = match &options.output {
-        Some((target, overwrite)) => (target.as_path(), *overwrite),
-        None => (path, Overwrite::Force),
-    };
-    let output = Output::create(target, overwrite, 0o666, rng)?;
-    if read.armored {
-        copy_armored(path, old, new, output)?;
-    } else {
-        with_header(path, old, new, output, progress)?;
-    }
-    if let Some(matched) = matched {
-        home.record_matched(&matched)?;
-    }
-    Ok(match &options.output {
-        Some((target, _)) => Rewrapped::Written(target.clone()),
-        None => Rewrapped::Copied,
-    })
-}
-
-/// Writes the new header and the old payload as text, unless the file has changed since its header was read.
-fn copy_armored(
-    path: &Path,
-    old: &[u8],
-    new: &[u8],
-    mut output: Output,
-) -> Result<(), RewrapError> {
-    let failed = |source| RewrapError::Read {
-        path: path.to_path_buf(),
-        source,
-    };
-    let file = File::open(path).map_err(failed)?;
-    let before = Stamp::of(&file.metadata().map_err(failed)?);
-    let mut payload = Dearmored::new(BufReader::new(file)).map_err(failed)?;
-    if Header::read(&mut payload)?.as_bytes() != old {
-        return Err(CopyError::Header {
-            path: path.to_path_buf(),
-        }
-        .into());
-    }
-    let mut armored = ArmoredWriter::new(&mut output);
-    armored.write_all(new).map_err(RewrapError::Write)?;
-    io::copy(&mut payload, &mut armored).map_err(RewrapError::Write)?;
-    armored.finish().map_err(RewrapError::Write)?;
-    if Stamp::of(&path.metadata().map_err(failed)?) != before {
-        return Err(CopyError::Changed {
-            path: path.to_path_buf(),
-        }
-        .into());
-    }
-    Ok(output.commit()?)
+    Ok(reseal::reseal(header, found, own, pointer, owner, rng)?)
 }
 
 /// Why a file was left as it is.
@@ -238,21 +145,9 @@ pub enum RewrapError {
     /// The header's MAC is wrong, and the payload opens.
     #[error("the file's header was altered; its payload opens")]
     Altered,
-    /// The header could not be replaced in place.
-    #[error(transparent)]
-    Apply(#[from] ApplyError),
-    /// The copy could not appear.
-    #[error(transparent)]
-    Commit(#[from] CommitError),
-    /// The file could not be copied.
-    #[error(transparent)]
-    Copy(#[from] CopyError),
-    /// The copy can't be started.
-    #[error(transparent)]
-    Create(#[from] CreateError),
     /// The header can't be read.
     #[error(transparent)]
-    Header(#[from] ReadHeaderError),
+    Header(ReadHeaderError),
     /// The home can't be used.
     #[error(transparent)]
     Home(#[from] HomeError),
@@ -277,21 +172,27 @@ pub enum RewrapError {
     /// A passphrase opens it, and rewrapping is for keys.
     #[error("this file is encrypted with a passphrase")]
     Passphrase,
-    /// The header can't be replaced in place.
-    #[error(transparent)]
-    Plan(#[from] PlanError),
     /// The file can't be read.
     #[error("cannot read `{path}`")]
     Read {
         /// The file.
         path: PathBuf,
         /// What the system answered.
-        source: io::Error,
+        source: std::io::Error,
     },
     /// A released key can't be had.
     #[error(transparent)]
     Released(#[from] ReleasedError),
-    /// The copy can't be written.
-    #[error("cannot write the copy")]
-    Write(#[source] io::Error),
+    /// The new header could not be put in place of the old one.
+    #[error(transparent)]
+    Replace(#[from] ReplaceError),
+}
+
+impl From<BeginningError> for RewrapError {
+    fn from(error: BeginningError) -> Self {
+        match error {
+            BeginningError::Header(error) => Self::Header(error),
+            BeginningError::Read { path, source } => Self::Read { path, source },
+        }
+    }
 }

@@ -68,24 +68,52 @@ impl Client<'_> {
         others: &[Recipient],
         particulars: Vec<Particulars>,
     ) -> Result<Vec<Spare>, DepositError> {
-        if !self.is_enrolled() {
-            return Err(DepositError::NotEnrolled);
-        }
-        let device = self.home.device_key()?;
+        // Before any key is made.
+        self.check_enrolled()?;
         let drafted = particulars
             .into_iter()
             .map(|particulars| self.draft(owner, others, particulars))
             .collect::<Result<Vec<_>, _>>()?;
         let (headers, drafts): (Vec<_>, Vec<_>) = drafted.into_iter().unzip();
+        // The owner's stanza is the first of each header.
+        let matched: Vec<Matched> = headers
+            .iter()
+            .zip(&drafts)
+            .map(|((_, header), draft)| Matched::new(header, draft.serial, Some(0)))
+            .collect();
+        let kept = self.deposit_keys(&drafts, &matched)?;
+        let spares = headers.into_iter().zip(drafts.iter().zip(kept.states));
+        Ok(spares
+            .map(|((file_key, header), (draft, state))| Spare {
+                file_key,
+                header,
+                authority: kept.authority,
+                serial: draft.serial,
+                state,
+                time: kept.time,
+            })
+            .collect())
+    }
+
+    /// Deposits 1 to [`Self::SPARES_MAX`] keys in one statement, whoever made them.
+    ///
+    /// When this returns, the receipt is verified; it, the statement and what `matched` says are in the home.
+    pub(crate) fn deposit_keys(
+        &mut self,
+        drafts: &[Draft],
+        matched: &[Matched],
+    ) -> Result<Kept, DepositError> {
+        self.check_enrolled()?;
+        let device = self.home.device_key()?;
         let about = self.connection.about();
+        let authority = about.authority();
         let deposit = Deposit::seal(
-            about.authority(),
+            authority,
             &about.found().wrap_key,
             self.membership.owner,
-            &drafts,
+            drafts,
             &mut self.rng,
         )?;
-        let authority = about.authority();
         let statement = SignedStatement::sign(deposit, &device);
         let (receipt, acknowledgement) = self.connection.submit(self.home, &statement)?;
         let states = acknowledgement.states();
@@ -97,26 +125,21 @@ impl Client<'_> {
             .map(|draft| draft.serial)
             .zip(states.iter().copied())
             .collect();
-        // The owner's stanza is the first of each header.
-        let matched: Vec<Matched> = headers
-            .iter()
-            .zip(&kept)
-            .map(|((_, header), (serial, _))| Matched::new(header, *serial, Some(0)))
-            .collect();
         self.home
-            .record_deposit(&statement, &receipt, &acknowledgement, &kept, &matched)?;
-        let time = acknowledgement.time();
-        let spares = headers.into_iter().zip(kept);
-        Ok(spares
-            .map(|((file_key, header), (serial, state))| Spare {
-                file_key,
-                header,
-                authority,
-                serial,
-                state,
-                time,
-            })
-            .collect())
+            .record_deposit(&statement, &receipt, &acknowledgement, &kept, matched)?;
+        Ok(Kept {
+            authority,
+            states: states.to_vec(),
+            time: acknowledgement.time(),
+        })
+    }
+
+    fn check_enrolled(&self) -> Result<(), DepositError> {
+        if self.is_enrolled() {
+            Ok(())
+        } else {
+            Err(DepositError::NotEnrolled)
+        }
     }
 
     /// Makes one session key, the header of its file and what is deposited of it.
@@ -146,6 +169,14 @@ impl Client<'_> {
         };
         Ok(((file_key, header), draft))
     }
+}
+
+/// What became of keys that were deposited together: the authority keeps every one of them.
+pub(crate) struct Kept {
+    pub(crate) authority: AuthorityId,
+    /// What it said of each, in their order.
+    pub(crate) states: Vec<DepositState>,
+    pub(crate) time: Time,
 }
 
 /// Why there is no spare key, and so no session key.

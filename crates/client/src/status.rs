@@ -44,8 +44,10 @@ impl SpareState {
 /// What is known of a file.
 #[derive(Clone, Debug)]
 pub struct FileStatus {
-    /// Where its header says the spare is.
+    /// Where the spare is, as its header says, or this home of a header that says nothing.
     pub pointer: Option<Pointer>,
+    /// Whether the header does not say where the spare is, and this home does.
+    pub detached: bool,
     /// How far the spare is known to be good; none if there is no receipt for it here.
     pub state: Option<SpareState>,
     /// Since when the authority has it, by its clock.
@@ -76,7 +78,7 @@ pub enum Doubt {
     Mismatch,
     /// The header is not the one this home wrote: a pointer can be copied.
     NotMatched,
-    /// The header names no deposit.
+    /// The header names no deposit, and this home knows none for it.
     NoPointer,
     /// The authority has not opened the deposit.
     NotVerified,
@@ -123,8 +125,11 @@ impl<'i> Inspector<'i> {
     /// Says so when it can't be read or is no age file.
     pub fn inspect(&mut self, path: &Path) -> Result<FileStatus, StatusError> {
         let header = read_header(path)?;
+        let named = self.named(&header);
+        let pointer = self.known(&header)?.or(named);
         let mut status = FileStatus {
-            pointer: header.stanzas().iter().find_map(Pointer::from_stanza),
+            pointer,
+            detached: pointer != named,
             state: None,
             since: None,
             same_disk: self.is_on_disk_of(path),
@@ -132,6 +137,29 @@ impl<'i> Inspector<'i> {
         };
         status.doubt = self.doubt(&header, &mut status)?;
         Ok(status)
+    }
+
+    /// Finds where a header says that the spare is: with this authority, or else with another.
+    fn named(&self, header: &Header) -> Option<Pointer> {
+        let known = self.membership.as_ref();
+        known
+            .and_then(|known| Pointer::find(header, known.about.authority()))
+            .or_else(|| header.stanzas().iter().find_map(Pointer::from_stanza))
+    }
+
+    /// Finds where this home knows the spare to be: it saw that the deposit holds the header's key, or, of a header that
+    /// points nowhere, that a deposit is labelled with its digest.
+    fn known(&self, header: &Header) -> Result<Option<Pointer>, StatusError> {
+        let Some(known) = &self.membership else {
+            return Ok(None);
+        };
+        let authority = known.about.authority();
+        let serial = match self.home.matched(header)? {
+            Some(matched) => Some(matched.serial),
+            None if Pointer::find(header, authority).is_some() => None,
+            None => self.home.detached(header)?,
+        };
+        Ok(serial.map(|serial| Pointer { authority, serial }))
     }
 
     fn doubt(

@@ -336,5 +336,8 @@ pub(super) fn parse_label(text: &str) -> Result<(String, String), &'static str> 
     if name.is_empty() {
         return Err("a label has a name");
     }
+    if name.starts_with(Particulars::RESERVED) {
+        return Err("names that begin with `strongroom/` are reserved");
+    }
     Ok((name.to_owned(), value.to_owned()))
 }

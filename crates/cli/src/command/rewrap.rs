@@ -8,13 +8,14 @@ use strongroom_agefile::header::ReadHeaderError;
 use strongroom_client::file::output::Overwrite;
 use strongroom_client::home::Home;
 use strongroom_client::rewrap::{Repair, RewrapError, RewrapOptions, Rewrapped, rewrap};
+use strongroom_client::status::read_header;
 
 use crate::command::decrypt::read_identities;
 use crate::context::Context;
 use crate::exit::{self, Exit, Usage};
 use crate::input::{self, Input, Paths};
 use crate::prompt;
-use crate::terminal::{Progress, shown, tell};
+use crate::terminal::{Progress, count, shown, tell};
 
 /// Make files open with your key of today, without the authority.
 ///
@@ -59,13 +60,17 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     };
     let mut exit = Exit::Done;
     let mut rewritten = false;
+    let mut left = 0;
     for file in &files {
-        match rewrap_one(context, &mut home, &file.path, &options) {
-            Ok(rewrapped) => rewritten |= say(context, &file.path, &rewrapped),
-            Err(error) if is_passed_over(file, &error) => {}
+        match rewrap_one(context, &mut home, file, &options) {
+            Ok(rewrapped) => rewritten |= rewrapped.say(context, &file.path),
+            Err(error) if is_passed_over(file, &error) => {
+                left += u64::from(matches!(error, RewrapError::Passphrase));
+            }
             Err(error) => exit = exit.and(exit::fail(&shown(&file.path), &error.into())),
         }
     }
+    say_left(context, left);
     if rewritten {
         say_no_revocation(context);
     }
@@ -106,17 +111,35 @@ pub(crate) fn repair(context: &Context, home: &mut Home) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What became of a file, and whether a passphrase opened it before.
+pub(crate) struct Done {
+    rewrapped: Rewrapped,
+    passphrase: bool,
+}
+
 /// Rewraps a file, with a bar where it takes a copy.
+///
+/// A passphrase's file that was only found in a folder stays: whoever knows the passphrase would lose it.
 pub(crate) fn rewrap_one(
     context: &Context,
     home: &mut Home,
-    path: &Path,
+    file: &Input,
     options: &RewrapOptions<'_>,
-) -> Result<Rewrapped, RewrapError> {
+) -> Result<Done, RewrapError> {
     let mut bar = None;
-    rewrap(home, path, options, &mut context.rng(), &mut |bytes, of| {
+    // What can't be read is told below.
+    let passphrase = read_header(&file.path).is_ok_and(|header| header.is_for_passphrase());
+    if passphrase && !file.named {
+        return Err(RewrapError::Passphrase);
+    }
+    let mut progress = |bytes, of| {
         bar.get_or_insert_with(|| Progress::bytes(context, of))
             .set(bytes);
+    };
+    let rewrapped = rewrap(home, &file.path, options, &mut context.rng(), &mut progress)?;
+    Ok(Done {
+        rewrapped,
+        passphrase,
     })
 }
 
@@ -129,26 +152,45 @@ pub(crate) fn is_passed_over(file: &Input, error: &RewrapError) -> bool {
     foreign && !file.named
 }
 
-/// Says what became of a file, and tells whether a header was written.
-pub(crate) fn say(context: &Context, path: &Path, rewrapped: &Rewrapped) -> bool {
-    let path = shown(path);
-    match rewrapped {
-        Rewrapped::Current => {
-            context.say(format_args!("{path}  opens with your key already"));
-            return false;
+impl Done {
+    /// Says what became of a file, and tells whether a header was written.
+    pub(crate) fn say(&self, context: &Context, path: &Path) -> bool {
+        let path = shown(path);
+        match &self.rewrapped {
+            Rewrapped::Current => {
+                context.say(format_args!("{path}  opens with your key already"));
+                return false;
+            }
+            Rewrapped::InPlace => context.say(format_args!(
+                "{path}  opens with your key: its header was replaced in place"
+            )),
+            Rewrapped::Copied => context.say(format_args!(
+                "{path}  opens with your key: it was replaced by a copy with a new header"
+            )),
+            Rewrapped::Written(output) => context.say(format_args!(
+                "{}  opens with your key; {path} was left as it is",
+                shown(output)
+            )),
         }
-        Rewrapped::InPlace => context.say(format_args!(
-            "{path}  opens with your key: its header was replaced in place"
-        )),
-        Rewrapped::Copied => context.say(format_args!(
-            "{path}  opens with your key: it was replaced by a copy with a new header"
-        )),
-        Rewrapped::Written(output) => context.say(format_args!(
-            "{}  opens with your key; {path} was left as it is",
-            shown(output)
-        )),
+        if self.passphrase {
+            let new = match &self.rewrapped {
+                Rewrapped::Written(output) => shown(output),
+                Rewrapped::Copied | Rewrapped::Current | Rewrapped::InPlace => path,
+            };
+            context.say(format_args!("{new}  no longer opens with its passphrase"));
+        }
+        true
     }
-    true
+}
+
+/// Says how many passphrases' files were found in folders, and left.
+pub(crate) fn say_left(context: &Context, left: u64) {
+    if left > 0 {
+        context.say(format_args!(
+            "{} with a passphrase left as they are: name one to have it open with your key instead",
+            count(left, "file", "files")
+        ));
+    }
 }
 
 /// Says what rewrapping does not do.

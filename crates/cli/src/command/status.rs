@@ -39,6 +39,7 @@ struct Line<'l> {
     state: Option<&'static str>,
     protected: bool,
     same_disk: bool,
+    detached: bool,
     since: Option<String>,
     reason: Option<String>,
 }
@@ -178,6 +179,7 @@ fn print(
             state,
             protected,
             same_disk: status.same_disk,
+            detached: status.detached,
             since: status.since.map(|since| since.to_string()),
             reason,
         });
@@ -202,6 +204,9 @@ fn print(
     if let Some(state) = state {
         line += &format!("  {state}");
     }
+    if status.detached {
+        line += "  detached";
+    }
     if let Some(since) = status.since {
         line += &format!("  since {since}");
     }
@@ -225,6 +230,7 @@ fn print_unread(path: &Path, error: StatusError, arguments: &Arguments) -> std::
             state: None,
             protected: false,
             same_disk: false,
+            detached: false,
             since: None,
             reason: Some(reason),
         });

@@ -5,6 +5,7 @@ mod crash;
 mod independent;
 mod machine;
 mod moving;
+mod protecting;
 mod readme;
 mod recovering;
 mod refusing;

@@ -13,7 +13,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use rand_core::CryptoRng;
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, RawMode};
+use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, RawMode};
 use rustix::io::Errno;
 
 pub use self::errors::{CommitError, CreateError, WriteFailed};
@@ -76,9 +76,13 @@ impl Output {
     ///
     /// # Errors
     ///
-    /// Says what is in the way.
+    /// Says what is in the way, or that its folder does not take a file.
     pub fn check(path: &Path, overwrite: Overwrite) -> Result<(), CreateError> {
-        Place::open(path)?.look(overwrite).map(|_| ())
+        let place = Place::open(path)?;
+        place.look(overwrite)?;
+        let access = Access::WRITE_OK | Access::EXEC_OK;
+        rustix::fs::accessat(&place.folder, ".", access, AtFlags::empty())
+            .map_err(|error| place.not_created(error))
     }
 
     /// `unnamed` makes a file without a name, or says that this cannot be had here.

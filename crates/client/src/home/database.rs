@@ -102,6 +102,12 @@ CREATE TABLE recipient (
     file      BLOB NOT NULL,     -- SHA-256 of the identity file: of another one it says nothing
     recipient TEXT NOT NULL
 ) STRICT;
+
+-- Deposits of files that have no pointer, by the label that says so: a claim, as a pointer is.
+CREATE TABLE detached (
+    mark   BLOB PRIMARY KEY,     -- SHA-256 of the header, or of a passphrase's stanza
+    serial BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
 "];
 
 pub(super) fn create(path: &Path) -> Result<Database, HomeError> {

@@ -1,13 +1,16 @@
 //! What the home knows of its deposits: the statements with their receipts, and the headers that match.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{OptionalExtension, Transaction};
 use strongroom_agefile::{Header, Stanza};
-use strongroom_protocol::id::{Digest, Serial, StatementId, Time};
+use strongroom_protocol::id::{AuthorityId, Digest, Serial, StatementId, Time};
 use strongroom_protocol::log::SignedCheckpoint;
 use strongroom_protocol::receipt::{Acknowledgement, DepositState, Receipt};
-use strongroom_protocol::statement::SignedStatement;
+use strongroom_protocol::statement::{SignedStatement, Statement};
 
 use super::{Home, HomeError, parse_statement};
+use crate::pointer::{Pointer, header_mark};
 
 /// A deposit as the home keeps it.
 #[derive(Clone, Debug)]
@@ -91,6 +94,7 @@ impl Home {
         for matched in matched {
             insert_matched(&transaction, matched)?;
         }
+        insert_detached(&transaction, statement, kept)?;
         if let Some(seen) = seen {
             transaction.execute("UPDATE authority SET seen = ?1", (seen.as_text(),))?;
         }
@@ -117,11 +121,8 @@ impl Home {
         let digest = Digest::of(&[header.as_bytes()]);
         let row = self
             .database
-            .query_row(
-                "SELECT serial, own FROM matched WHERE header = ?1",
-                (digest.as_bytes(),),
-                |row| Ok((row.get(0)?, row.get(1)?)),
-            )
+            .prepare_cached("SELECT serial, own FROM matched WHERE header = ?1")?
+            .query_row((digest.as_bytes(),), |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
         Ok(row.map(|(serial, own)| Matched {
             header: digest,
@@ -147,19 +148,50 @@ impl Home {
         Ok(None)
     }
 
-    /// Finds the deposit of a header's session key by the owner's own stanza in it, whatever else was changed.
+    /// Returns the deposits that may be of a header's session key, the likeliest first: the one it was seen to match; the
+    /// one that its pointer to `authority` names; the one that is labelled with its digest; those of headers that had
+    /// the owner's own stanza, whatever else was changed. All but the first are claims.
     ///
     /// # Errors
     ///
     /// Says so when the home can't be read.
-    pub fn serial_by_own_stanza(&self, header: &Header) -> Result<Option<Serial>, HomeError> {
+    pub fn serials_of(
+        &self,
+        header: &Header,
+        authority: Option<AuthorityId>,
+    ) -> Result<Vec<Serial>, HomeError> {
+        let mut serials: Vec<Serial> = Vec::new();
+        serials.extend(self.matched(header)?.map(|matched| matched.serial));
+        let pointer = authority.and_then(|authority| Pointer::find(header, authority));
+        serials.extend(pointer.map(|pointer| pointer.serial));
+        serials.extend(self.detached(header)?);
+        serials.extend(self.serials_by_own_stanza(header)?);
+        let mut known = BTreeSet::new();
+        serials.retain(|serial| known.insert(*serial));
+        Ok(serials)
+    }
+
+    /// Finds the deposit that is labelled with a header's digest.
+    pub(crate) fn detached(&self, header: &Header) -> Result<Option<Serial>, HomeError> {
+        let mut serial = self
+            .database
+            .prepare_cached("SELECT serial FROM detached WHERE mark = ?1")?;
+        let serial = serial.query_row((header_mark(header).as_bytes(),), |row| row.get(0));
+        Ok(serial.optional()?.map(Serial::from_bytes))
+    }
+
+    fn serials_by_own_stanza(&self, header: &Header) -> Result<Vec<Serial>, HomeError> {
+        let mut known = self
+            .database
+            .prepare_cached("SELECT serial FROM matched WHERE own = ?1")?;
+        let mut serials = Vec::new();
         for stanza in header.stanzas() {
-            let serial = self.serial_of_own(stanza)?;
-            if serial.is_some() {
-                return Ok(serial);
+            let rows = known.query_map((stanza_digest(stanza).as_bytes(),), |row| row.get(0))?;
+            for serial in rows {
+                serials.push(Serial::from_bytes(serial?));
             }
         }
-        Ok(None)
+        Ok(serials)
     }
 
     /// Finds the deposit of the session key in a stanza, if it is the owner's own in a header that was seen.
@@ -313,5 +345,28 @@ pub(super) fn insert_matched(
             matched.own.as_bytes(),
         ),
     )?;
+    Ok(())
+}
+
+/// Notes which of the deposits that a statement made are of files without a pointer. What is deposited later counts.
+fn insert_detached(
+    transaction: &Transaction<'_>,
+    statement: &SignedStatement,
+    kept: &[(Serial, DepositState)],
+) -> rusqlite::Result<()> {
+    let Statement::Deposit(deposit) = statement.statement() else {
+        return Ok(());
+    };
+    for key in deposit.keys() {
+        let serial = key.label.serial;
+        let is_kept = || kept.iter().any(|(kept, _)| *kept == serial);
+        let Some(mark) = key.particulars.header().filter(|_| is_kept()) else {
+            continue;
+        };
+        transaction.execute(
+            "INSERT OR REPLACE INTO detached (mark, serial) VALUES (?1, ?2)",
+            (mark.as_bytes(), serial.as_bytes()),
+        )?;
+    }
     Ok(())
 }

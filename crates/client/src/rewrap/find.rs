@@ -52,17 +52,23 @@ impl<'f> Finder<'f> {
 
     /// Tries the identities, then the key that the pointer names, then every released key.
     pub(super) fn find(&self, header: &Header, payload: &[u8]) -> Result<Found, RewrapError> {
-        if header
-            .stanzas()
-            .iter()
-            .any(|stanza| stanza.tag() == "scrypt")
-        {
-            return Err(RewrapError::Passphrase);
-        }
         if let Some(found) = self.by_identity(header, payload)? {
             return Ok(found);
         }
-        self.by_released_key(header, payload)
+        if let Some(found) = self.by_released_key(header, payload)? {
+            return Ok(found);
+        }
+        let serial = self.serials_of(header)?.first().copied();
+        if serial.is_none() && header.is_for_passphrase() {
+            return Err(RewrapError::Passphrase);
+        }
+        Err(RewrapError::NoKey { serial })
+    }
+
+    /// Returns the pointer that belongs into the new header.
+    pub(super) fn pointer_of(&self, found: &Found) -> Option<Pointer> {
+        let (authority, serial) = (self.authority?, found.serial?);
+        found.matches.then_some(Pointer { authority, serial })
     }
 
     fn by_identity(&self, header: &Header, payload: &[u8]) -> Result<Option<Found>, RewrapError> {
@@ -113,49 +119,47 @@ impl<'f> Finder<'f> {
         }))
     }
 
-    fn by_released_key(&self, header: &Header, payload: &[u8]) -> Result<Found, RewrapError> {
+    fn by_released_key(
+        &self,
+        header: &Header,
+        payload: &[u8],
+    ) -> Result<Option<Found>, RewrapError> {
         let mut released = ReleasedKeys::of(self.home);
-        let named = self.serials_of(header)?;
         let mut altered = None;
-        // The one that is named first: what follows is for headers that lost their pointer, or carry another's.
-        for serial in named.iter().copied().chain(released.serials()?) {
-            let Some(key) = released.key(serial)? else {
-                continue;
-            };
-            let key = key.key.into_key();
-            let Ok(bytes) = key.expose().try_into() else {
-                continue;
-            };
-            let file_key = FileKey::from_bytes(bytes);
-            let evidence = if header.is_authentic(&file_key) {
-                Evidence::Mac
-            } else if let Some(stanzas) = self.restored(header, serial, &file_key) {
-                Evidence::MacRestored(stanzas)
-            } else {
-                if altered.is_none() && open_first_chunk(&file_key, payload) {
-                    altered = Some((file_key, serial));
+        let mut look = |serials: Vec<Serial>| {
+            for serial in serials {
+                let Some(file_key) = file_key_of(&mut released, serial)? else {
+                    continue;
+                };
+                if let Some(evidence) = self.evidence(header, serial, &file_key) {
+                    return Ok::<_, RewrapError>(Some(released_found(file_key, serial, evidence)));
                 }
-                continue;
-            };
-            return Ok(released_found(file_key, serial, evidence));
-        }
-        match altered {
-            Some((file_key, serial)) => Ok(released_found(file_key, serial, Evidence::FirstChunk)),
-            None => Err(RewrapError::NoKey {
-                serial: named.first().copied(),
-            }),
-        }
+                if altered.is_none() && open_first_chunk(&file_key, payload) {
+                    altered = Some(released_found(file_key, serial, Evidence::FirstChunk));
+                }
+            }
+            Ok(None)
+        };
+        // Those that are named first: the others are for a header that names none, lost its pointer, or has another's.
+        let found = match look(self.serials_of(header)?)? {
+            Some(found) => Some(found),
+            None => look(self.home.released_serials()?)?,
+        };
+        Ok(found.or(altered))
     }
 
-    /// Returns the deposit that a header points to, and the one that it had when this home saw its owner's stanza.
+    /// Tells how a header holds under a key, if it does.
+    fn evidence(&self, header: &Header, serial: Serial, file_key: &FileKey) -> Option<Evidence> {
+        if header.is_authentic(file_key) {
+            return Some(Evidence::Mac);
+        }
+        let stanzas = self.restored(header, serial, file_key)?;
+        Some(Evidence::MacRestored(stanzas))
+    }
+
+    /// Returns the deposits that may be of a header's key, the likeliest first.
     fn serials_of(&self, header: &Header) -> Result<Vec<Serial>, HomeError> {
-        let pointer = self
-            .authority
-            .and_then(|authority| Pointer::find(header, authority));
-        let mut serials: Vec<Serial> = pointer.map(|pointer| pointer.serial).into_iter().collect();
-        serials.extend(self.home.serial_by_own_stanza(header)?);
-        serials.dedup();
-        Ok(serials)
+        self.home.serials_of(header, self.authority)
     }
 
     /// Returns the header's stanzas with the right pointer put back, if the MAC is right then.
@@ -173,6 +177,17 @@ impl<'f> Finder<'f> {
         let restored = Header::seal(stanzas.clone(), file_key).ok()?;
         (restored.mac() == header.mac()).then_some(stanzas)
     }
+}
+
+fn file_key_of(
+    released: &mut ReleasedKeys<'_>,
+    serial: Serial,
+) -> Result<Option<FileKey>, RewrapError> {
+    let key = released
+        .key(serial)?
+        .map(|released| released.key.into_key());
+    // A key of another length is not an age file's.
+    Ok(key.and_then(|key| key.expose().try_into().ok().map(FileKey::from_bytes)))
 }
 
 fn released_found(file_key: FileKey, serial: Serial, evidence: Evidence) -> Found {

@@ -2,10 +2,10 @@
 
 use rand_core::CryptoRng;
 use strongroom_agefile::header::InvalidHeader;
-use strongroom_agefile::{Header, Recipient};
+use strongroom_agefile::{Header, Recipient, Stanza};
 
 use super::find::{Evidence, Found};
-use crate::pointer::{is_ours, is_pad, pad};
+use crate::pointer::{Pointer, is_ours, is_pad, pad};
 
 /// A header for today's key.
 pub(super) struct Resealed {
@@ -18,11 +18,13 @@ pub(super) struct Resealed {
 ///
 /// The stanza known to be the owner's is replaced. Where it cannot be told which that is, all stay and the new one
 /// is added: a colleague's access is not taken by guess. A new hybrid stanza beside a classic one that was there takes
-/// nothing from the file, and so that mix is not refused as it is for new files.
+/// nothing from the file, and so that mix is not refused as it is for new files. `pointer` goes where one to the same
+/// authority was, or behind all others: the file changes in any case, and then says itself where its spare is.
 pub(super) fn reseal(
     old: &Header,
     found: &Found,
     own: Option<usize>,
+    pointer: Option<Pointer>,
     owner: &Recipient,
     rng: &mut impl CryptoRng,
 ) -> Result<Resealed, InvalidHeader> {
@@ -45,6 +47,9 @@ pub(super) fn reseal(
         kept.insert(0, stanza);
         0
     });
+    if let Some(pointer) = pointer {
+        point(&mut kept, pointer);
+    }
     let plain = Header::seal(kept.clone(), &found.file_key)?;
     let spare = old.as_bytes().len().checked_sub(plain.as_bytes().len());
     let header = match spare.filter(|spare| *spare > 0).and_then(pad) {
@@ -55,6 +60,17 @@ pub(super) fn reseal(
         None => plain,
     };
     Ok(Resealed { header, own })
+}
+
+/// Lets the stanzas point to a deposit: once to its authority, and to others as before.
+fn point(stanzas: &mut Vec<Stanza>, pointer: Pointer) {
+    let is_same = |stanza: &&mut Stanza| {
+        Pointer::from_stanza(stanza).is_some_and(|other| other.authority == pointer.authority)
+    };
+    match stanzas.iter_mut().find(is_same) {
+        Some(stanza) => *stanza = pointer.to_stanza(),
+        None => stanzas.push(pointer.to_stanza()),
+    }
 }
 
 /// Finds the one stanza that wraps the session key to anybody, if there is only one.

@@ -296,8 +296,10 @@ fn a_home_of_the_first_version_is_migrated_beside_a_copy_of_it() {
     let world = World::new();
     let path = world.path("home/home.db");
     let old = Connection::open(&path).unwrap();
-    old.execute_batch("DROP TABLE accepted; DROP TABLE recipient; PRAGMA user_version = 1")
-        .unwrap();
+    old.execute_batch(
+        "DROP TABLE accepted; DROP TABLE recipient; DROP TABLE detached; PRAGMA user_version = 1",
+    )
+    .unwrap();
     drop(old);
     let before = fs::read(&path).unwrap();
     let seen = {

@@ -99,12 +99,39 @@ impl Particulars {
     /// The length in bytes of the longest encoding of all of it: 256 of them fit into a statement, a release's too.
     pub const BYTES_MAX: usize = 12 * 1024;
 
+    /// Begins the names of labels that are not their owner's to give (spec/protect.md#reserved-labels).
+    pub const RESERVED: &str = "strongroom/";
+    /// The name of the label that says of which header a deposit is whose file has no pointer.
+    const HEADER: &str = "strongroom/header";
+
     /// Takes a description and labels.
     ///
     /// # Errors
     ///
-    /// Says which is too long, or that there are too many.
+    /// Says which is too long or reserved, or that there are too many.
     pub fn new(
+        description: String,
+        labels: BTreeMap<String, String>,
+    ) -> Result<Self, ParticularsError> {
+        if labels.keys().any(|name| name.starts_with(Self::RESERVED)) {
+            return Err(ParticularsError::Reserved);
+        }
+        Self::bounded(description, labels)
+    }
+
+    /// Adds the digest by which the file is found, which does not say itself where its deposit is.
+    ///
+    /// # Errors
+    ///
+    /// Says so when there is no room for it.
+    pub fn with_header(mut self, header: Digest) -> Result<Self, ParticularsError> {
+        self.labels
+            .insert(Self::HEADER.to_owned(), header.to_string());
+        Self::bounded(self.description, self.labels)
+    }
+
+    /// Takes what is within bounds, with reserved labels: also those that a later version may give.
+    fn bounded(
         description: String,
         labels: BTreeMap<String, String>,
     ) -> Result<Self, ParticularsError> {
@@ -144,6 +171,13 @@ impl Particulars {
         &self.labels
     }
 
+    /// Returns the digest by which a file is found that does not say itself where its deposit is. It is a claim, like
+    /// a pointer.
+    #[must_use]
+    pub fn header(&self) -> Option<Digest> {
+        self.labels.get(Self::HEADER)?.parse().ok()
+    }
+
     /// Returns SHA-256 of `E(description, (name, value).., attachment)`.
     #[must_use]
     pub fn digest(&self) -> Digest {
@@ -173,7 +207,7 @@ impl Canonical for Particulars {
         if !attachment.is_empty() {
             return Err(reader.malformed("attachment"));
         }
-        Self::new(description, labels).map_err(|_| reader.malformed("labels"))
+        Self::bounded(description, labels).map_err(|_| reader.malformed("labels"))
     }
 }
 
@@ -212,6 +246,12 @@ pub enum ParticularsError {
     /// Too many labels.
     #[error("there are more than {} labels", Particulars::LABELS_MAX)]
     Labels,
+    /// A label whose name only Strongroom gives.
+    #[error(
+        "names of labels that begin with `{}` are reserved",
+        Particulars::RESERVED
+    )]
+    Reserved,
     /// Each fits, and all of them do not.
     #[error(
         "the description and the labels together take more than {} bytes",

@@ -1,11 +1,11 @@
 //! The files of a recovery: rewrapped as soon as a key for them is at hand.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use anyhow::{Error, ensure};
 use strongroom_agefile::KeyType;
 use strongroom_agefile::header::ReadHeaderError;
-use strongroom_client::Pointer;
 use strongroom_client::file::output::Overwrite;
 use strongroom_client::home::{Home, Identities};
 use strongroom_client::rewrap::{RewrapError, RewrapOptions};
@@ -26,10 +26,21 @@ pub(super) struct Files<'c> {
     context: &'c Context,
     keys_only: bool,
     output: Option<(PathBuf, Overwrite)>,
-    /// Those that no key at hand has opened yet, with the serial that their header names and that may help.
-    open: Vec<(Input, Option<Serial>)>,
+    /// Those that no key at hand has opened yet.
+    open: Vec<Open>,
     rewritten: u64,
+    /// Passphrases' files that were found in folders.
+    left: u64,
     exit: Exit,
+}
+
+/// A file that no key at hand has opened yet.
+struct Open {
+    file: Input,
+    /// The deposit that its header names, or that is labelled with it, and that may help.
+    serial: Option<Serial>,
+    /// Whether it is a passphrase's, and nothing says that it has a spare.
+    passphrase: bool,
 }
 
 impl<'c> Files<'c> {
@@ -49,8 +60,9 @@ impl<'c> Files<'c> {
             context,
             keys_only: arguments.keys_only,
             output: arguments.output.clone().map(|path| (path, overwrite)),
-            open: files.into_iter().map(|file| (file, None)).collect(),
+            open: files.into_iter().map(Open::new).collect(),
             rewritten: 0,
+            left: 0,
             exit: Exit::Done,
         })
     }
@@ -58,10 +70,13 @@ impl<'c> Files<'c> {
     /// Returns the kind of key that was lost, as the first file tells that can: who chose one that every age opens
     /// gets another such, and headers keep their length.
     pub(super) fn key_type(&self, home: &Home) -> anyhow::Result<KeyType> {
-        for (file, _) in &self.open {
+        for Open { file, .. } in &self.open {
             let Ok(header) = read_header(&file.path) else {
                 continue;
             };
+            if header.is_for_passphrase() {
+                continue;
+            }
             let own = home.own_stanza(&header)?;
             let stanzas = header.stanzas().iter().enumerate();
             let mut tags = stanzas
@@ -79,17 +94,25 @@ impl<'c> Files<'c> {
     /// Rewraps those that a key at hand opens.
     pub(super) fn rewrap(&mut self, home: &mut Home) -> anyhow::Result<()> {
         let identities = home.identities(&mut prompt::identity_passphrase)?;
-        let released = home.released_serials()?;
-        for (file, _) in std::mem::take(&mut self.open) {
-            if let Err(error) = self.rewrap_one(home, &identities, &file) {
-                match error.downcast_ref() {
-                    Some(RewrapError::NoKey { serial }) => {
-                        // A key that is here and does not open the file is another file's.
-                        let serial = serial.filter(|serial| !released.contains(serial));
-                        self.open.push((file, serial));
-                    }
-                    _ => self.fail(&file, &error),
+        let released: HashSet<Serial> = home.released_serials()?.into_iter().collect();
+        for Open { file, .. } in std::mem::take(&mut self.open) {
+            let Err(error) = self.rewrap_one(home, &identities, &file) else {
+                continue;
+            };
+            match error.downcast_ref() {
+                Some(RewrapError::NoKey { serial }) => {
+                    // A key that is here and does not open the file is another file's.
+                    let serial = serial.filter(|serial| !released.contains(serial));
+                    self.open.push(Open {
+                        serial,
+                        ..Open::new(file)
+                    });
                 }
+                Some(RewrapError::Passphrase) => self.open.push(Open {
+                    passphrase: true,
+                    ..Open::new(file)
+                }),
+                _ => self.fail(&file, &error),
             }
         }
         Ok(())
@@ -110,12 +133,15 @@ impl<'c> Files<'c> {
             others: &[],
             output: self.output.clone(),
         };
-        match rewrap::rewrap_one(self.context, home, &file.path, &options) {
+        match rewrap::rewrap_one(self.context, home, file, &options) {
             Ok(rewrapped) => {
-                self.rewritten += u64::from(rewrap::say(self.context, &file.path, &rewrapped));
+                self.rewritten += u64::from(rewrapped.say(self.context, &file.path));
                 Ok(())
             }
-            Err(error) if is_passed_over(file, &error) => Ok(()),
+            Err(error) if is_passed_over(file, &error) => {
+                self.left += u64::from(matches!(error, RewrapError::Passphrase));
+                Ok(())
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -126,7 +152,7 @@ impl<'c> Files<'c> {
 
     /// Returns the serials that the files left over name; none if one of them names none, or one that did not help.
     pub(super) fn missing(&self) -> Option<Vec<Serial>> {
-        self.open.iter().map(|(_, serial)| *serial).collect()
+        self.open.iter().map(|open| open.serial).collect()
     }
 
     /// Says which keys the authority did not hand out.
@@ -141,9 +167,16 @@ impl<'c> Files<'c> {
 
     /// Says what is left over, and how the command ends.
     pub(super) fn end(&mut self) -> Exit {
-        for (file, serial) in std::mem::take(&mut self.open) {
-            self.fail(&file, &RewrapError::NoKey { serial }.into());
+        for open in std::mem::take(&mut self.open) {
+            let serial = open.serial;
+            let error = if open.passphrase {
+                RewrapError::Passphrase
+            } else {
+                RewrapError::NoKey { serial }
+            };
+            self.fail(&open.file, &error.into());
         }
+        rewrap::say_left(self.context, self.left);
         if self.rewritten > 0 {
             rewrap::say_no_revocation(self.context);
         }
@@ -157,15 +190,27 @@ fn look(home: &Home, identities: &Identities, file: &Input) -> anyhow::Result<()
         Err(StatusError::Header(ReadHeaderError::NotAge)) if !file.named => return Ok(()),
         header => header?,
     };
-    if header.unwrap(&identities.as_unwraps()).is_ok() {
+    let is_passed_over = header.is_for_passphrase() && !file.named;
+    if is_passed_over || header.unwrap(&identities.as_unwraps()).is_ok() {
         return Ok(());
     }
     let membership = home.membership()?;
     let authority = membership.map(|membership| membership.about.authority());
-    let pointer = authority.and_then(|authority| Pointer::find(&header, authority));
-    let serial = pointer.map(|pointer| pointer.serial);
-    match serial {
-        Some(serial) if home.released_serials()?.contains(&serial) => Ok(()),
-        serial => Err(RewrapError::NoKey { serial }.into()),
+    let serials = home.serials_of(&header, authority)?;
+    let released = home.released_serials()?;
+    if serials.iter().any(|serial| released.contains(serial)) {
+        return Ok(());
+    }
+    let serial = serials.first().copied();
+    Err(RewrapError::NoKey { serial }.into())
+}
+
+impl Open {
+    fn new(file: Input) -> Self {
+        Self {
+            file,
+            serial: None,
+            passphrase: false,
+        }
     }
 }

@@ -1,0 +1,134 @@
+//! `strongroom protect`: a spare for files that are encrypted already.
+
+mod report;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::ensure;
+use clap::Args;
+use strongroom_agefile::Passphrase;
+use strongroom_client::ConnectError;
+use strongroom_client::home::{Home, Identities, KeysError};
+use strongroom_client::protect::{Job, ProtectOptions, look};
+use strongroom_protocol::statement::Particulars;
+
+use self::report::Report;
+use crate::command::decrypt::read_identities;
+use crate::command::encrypt::parse_label;
+use crate::command::rewrap::repair;
+use crate::context::Context;
+use crate::exit::{Exit, Usage};
+use crate::input::{self, Paths};
+use crate::{prompt, reach, stream};
+
+/// Give files that are encrypted already a spare of their keys at the authority.
+///
+/// Takes files of any age program that your key opens, or one named with `-i`. Their headers then say where the spare
+/// is; payloads and other people's access stay as they are. A file with a passphrase stays as it is altogether. Run
+/// again, it passes over what is done.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  strongroom protect archive/                         every age file in a folder
+  strongroom protect -i old-key.txt letters.age       a file that another key of yours opens
+  strongroom protect --detached /mnt/dvd              no byte of a file changes
+  find . -name '*.age' -print0 | strongroom protect --files-from - -0")]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    paths: Paths,
+    /// Also open with the keys of this file.
+    #[arg(short, long = "identity", value_name = "IDENTITY")]
+    identities: Vec<PathBuf>,
+    /// Change no byte of the files: their spares are found by the files' headers.
+    #[arg(long)]
+    detached: bool,
+    /// Say what would be done, and do nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// What the authority is told of the files [default: the file's name].
+    #[arg(long, value_name = "TEXT")]
+    description: Option<String>,
+    /// A label for the authority.
+    #[arg(long = "label", value_name = "NAME=VALUE", value_parser = parse_label)]
+    labels: Vec<(String, String)>,
+    /// Print a line of JSON for each file.
+    #[arg(long)]
+    json: bool,
+    /// Count a spare on the file's own disk as protection.
+    #[arg(long)]
+    same_disk_ok: bool,
+}
+
+pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
+    ensure!(!arguments.paths.is_empty(), Usage("no file was named"));
+    let files = arguments.paths.files()?;
+    ensure!(
+        !files.iter().any(|file| stream::is_pipe(&file.path)),
+        Usage("a pipe can't be protected: `encrypt` does that from the start")
+    );
+    // Before anything is done: a description or labels that no deposit takes.
+    let particulars = Particulars::new(
+        arguments.description.clone().unwrap_or_default(),
+        arguments.labels.iter().cloned().collect(),
+    )?;
+    let others = read_identities(&arguments.identities)?;
+    let mut home = Home::open(&context.home)?;
+    let own = own_identities(&home, &others)?;
+    let options = ProtectOptions {
+        identities: own.as_ref(),
+        others: &others,
+        detached: arguments.detached,
+    };
+    let membership = home.membership()?.ok_or(ConnectError::NoAuthority)?;
+    let mut report = Report::new(context, arguments, &files, membership.address);
+    if arguments.dry_run {
+        for (number, file) in files.iter().enumerate() {
+            let look = look(&home, membership.about.authority(), &file.path, &options);
+            report.looked(number, look);
+        }
+        return report.end();
+    }
+    if own.is_some() {
+        repair(context, &mut home)?;
+    }
+    if !arguments.detached {
+        input::remove_leftovers(files.iter().map(|file| file.path.as_path()));
+    }
+    let authority = reach::authority_of(context, &home)?;
+    let mut rng = context.rng();
+    let mut client = reach::connect(context, &mut home, &authority, &mut rng)?;
+    let jobs = files.iter().map(|file| Job {
+        path: file.path.clone(),
+        particulars: match arguments.description {
+            Some(_) => particulars.clone(),
+            None => named(&file.path, &particulars),
+        },
+    });
+    client.protect(jobs, &options, &mut ask, &mut report)?;
+    report.end()
+}
+
+/// Reads the home's identities. One whose identity is lost may still protect what others open.
+fn own_identities(home: &Home, others: &[Identities]) -> Result<Option<Identities>, KeysError> {
+    match home.identities(&mut prompt::identity_passphrase) {
+        Err(KeysError::IdentityMissing { .. }) if !others.is_empty() => Ok(None),
+        identities => identities.map(Some),
+    }
+}
+
+/// Describes a file by its name, where there is room for it beside the labels.
+fn named(path: &Path, particulars: &Particulars) -> Particulars {
+    let name = if input::is_age_name(path) {
+        path.file_stem()
+    } else {
+        path.file_name()
+    };
+    let name = name.unwrap_or_default().to_string_lossy().into_owned();
+    Particulars::new(name, particulars.labels().clone()).unwrap_or_else(|_| particulars.clone())
+}
+
+/// Asks for the passphrase of a file.
+fn ask(path: &Path) -> io::Result<Passphrase> {
+    prompt::passphrase(&crate::terminal::shown(path))
+}

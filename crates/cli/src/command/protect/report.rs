@@ -1,0 +1,248 @@
+//! What `strongroom protect` says of each file, when it has its spare.
+
+use std::io;
+use std::path::PathBuf;
+
+use serde::Serialize;
+use strongroom_agefile::header::ReadHeaderError;
+use strongroom_client::file::same_disk;
+use strongroom_client::protect::{Look, ProtectError, Protected, Standing, Watch};
+use strongroom_client::status::SpareState;
+use strongroom_protocol::id::{AuthorityId, Serial};
+use strongroom_protocol::receipt::DepositState;
+
+use super::Arguments;
+use crate::context::Context;
+use crate::exit::{self, Exit};
+use crate::input::Input;
+use crate::terminal::{self, Progress, count, shown};
+
+/// Watches the work, and says what came of it.
+pub(super) struct Report<'c> {
+    context: &'c Context,
+    json: bool,
+    dry_run: bool,
+    same_disk_ok: bool,
+    files: &'c [Input],
+    /// Where the spares are.
+    address: PathBuf,
+    bar: Progress,
+    ended: u64,
+    done: u64,
+    before: u64,
+    failed: u64,
+    foreign: u64,
+    near: u64,
+    exit: Exit,
+    /// Standard output failed.
+    broken: Option<io::Error>,
+}
+
+#[derive(Serialize)]
+struct Line {
+    file: String,
+    serial: Option<String>,
+    authority: Option<String>,
+    state: Option<&'static str>,
+    protected: bool,
+    same_disk: bool,
+    detached: bool,
+    before: &'static str,
+    dry_run: bool,
+}
+
+/// A spare that is there.
+struct Spare {
+    serial: Serial,
+    authority: Option<AuthorityId>,
+    state: DepositState,
+}
+
+impl<'c> Report<'c> {
+    pub(super) fn new(
+        context: &'c Context,
+        arguments: &Arguments,
+        files: &'c [Input],
+        address: PathBuf,
+    ) -> Self {
+        Self {
+            context,
+            json: arguments.json,
+            dry_run: arguments.dry_run,
+            same_disk_ok: arguments.same_disk_ok,
+            files,
+            address,
+            bar: Progress::files(context, files.len() as u64),
+            ended: 0,
+            done: 0,
+            before: 0,
+            failed: 0,
+            foreign: 0,
+            near: 0,
+            exit: Exit::Done,
+            broken: None,
+        }
+    }
+
+    /// Says what would be done about a file.
+    pub(super) fn looked(&mut self, number: usize, look: Result<Look, ProtectError>) {
+        match look {
+            Ok(look) => {
+                let spare = match look.before {
+                    Standing::Spared { serial, state, .. } => Some(Spare {
+                        serial,
+                        authority: None,
+                        state,
+                    }),
+                    Standing::Bare | Standing::Doubtful { .. } => None,
+                };
+                let detached = match look.before {
+                    Standing::Spared { detached, .. } => detached,
+                    Standing::Bare | Standing::Doubtful { .. } => look.detached,
+                };
+                self.say(number, spare.as_ref(), detached, look.before);
+            }
+            Err(error) => self.fail(number, error),
+        }
+    }
+
+    /// Says what holds for all of them, and how the command ends.
+    pub(super) fn end(self) -> anyhow::Result<Exit> {
+        drop(self.bar);
+        let files = |number| count(number, "file", "files");
+        let mut line = match self.dry_run {
+            true => format!("{} would get a spare", files(self.done)),
+            false => format!("{} got a spare", files(self.done)),
+        };
+        for (number, what) in [
+            (self.before, "had one"),
+            (self.failed, "failed"),
+            (self.foreign, "no age files, passed over"),
+        ] {
+            if number > 0 {
+                line += &format!(", {number} {what}");
+            }
+        }
+        self.context.say(line);
+        if self.near > 0 && !self.same_disk_ok {
+            self.context.say(
+                "spare on the same disk: not protected against losing the disk (`strongroom status` says more)",
+            );
+        }
+        match self.broken {
+            Some(error) => Err(error.into()),
+            None => Ok(self.exit),
+        }
+    }
+
+    fn say(&mut self, number: usize, spare: Option<&Spare>, detached: bool, before: Standing) {
+        self.tick();
+        let Some(file) = self.files.get(number) else {
+            return;
+        };
+        let near = same_disk(&file.path, &self.address).unwrap_or(true);
+        self.near += u64::from(near && spare.is_some());
+        match before {
+            Standing::Spared { .. } => self.before += 1,
+            Standing::Bare | Standing::Doubtful { .. } => self.done += 1,
+        }
+        // The session key was at hand when it was deposited, here or earlier.
+        let state = spare.map(|spare| {
+            if spare.state == DepositState::Verified {
+                SpareState::Matched
+            } else {
+                SpareState::Deposited
+            }
+        });
+        if self.json {
+            let line = Line {
+                file: file.path.to_string_lossy().into_owned(),
+                serial: spare.map(|spare| spare.serial.to_string()),
+                authority: spare
+                    .and_then(|spare| spare.authority)
+                    .map(|authority| authority.to_string()),
+                state: state.map(SpareState::as_str),
+                protected: state == Some(SpareState::Matched) && (!near || self.same_disk_ok),
+                same_disk: near,
+                detached,
+                before: match before {
+                    Standing::Bare => "bare",
+                    Standing::Doubtful { .. } => "doubtful",
+                    Standing::Spared { .. } => "spared",
+                },
+                dry_run: self.dry_run,
+            };
+            if let Err(error) = self.bar.aside(|| terminal::print_json(&line)) {
+                self.broken.get_or_insert(error);
+            }
+            return;
+        }
+        let mut line = shown(&file.path);
+        match (before, spare) {
+            (Standing::Spared { .. }, _) => line += "  has its spare already",
+            (_, None) => line += "  would get a spare",
+            (_, Some(spare)) => line += &format!("  {}", spare.state.as_str()),
+        }
+        if let Some(spare) = spare {
+            line += &format!("  serial {}", spare.serial);
+        }
+        if detached {
+            line += "  detached";
+        }
+        line += &doubt(before);
+        self.bar.aside(|| self.context.say(line));
+    }
+
+    fn fail(&mut self, number: usize, error: ProtectError) {
+        self.tick();
+        let Some(file) = self.files.get(number) else {
+            return;
+        };
+        if !file.named && matches!(error, ProtectError::Header(ReadHeaderError::NotAge)) {
+            self.foreign += 1;
+            return;
+        }
+        self.failed += 1;
+        let error = anyhow::Error::new(error);
+        let exit = self.bar.aside(|| exit::fail(&shown(&file.path), &error));
+        self.exit = self.exit.and(exit);
+    }
+
+    fn tick(&mut self) {
+        self.ended += 1;
+        self.bar.set(self.ended);
+    }
+}
+
+/// Says why a file that named a deposit gets another one.
+fn doubt(before: Standing) -> String {
+    match before {
+        Standing::Doubtful {
+            serial,
+            known: false,
+        } => format!("  (its header named serial {serial}, which this home does not know)"),
+        Standing::Doubtful {
+            serial,
+            known: true,
+        } => format!("  (its header named serial {serial}, which need not be of this file)"),
+        Standing::Bare | Standing::Spared { .. } => String::new(),
+    }
+}
+
+impl Watch for Report<'_> {
+    fn progress(&mut self, _: usize, _: u64, _: u64) {}
+
+    fn done(&mut self, job: usize, result: Result<Protected, ProtectError>) {
+        match result {
+            Ok(protected) => {
+                let spare = Spare {
+                    serial: protected.serial,
+                    authority: Some(protected.authority),
+                    state: protected.state,
+                };
+                self.say(job, Some(&spare), protected.detached, protected.before);
+            }
+            Err(error) => self.fail(job, error),
+        }
+    }
+}

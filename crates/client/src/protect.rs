@@ -1,0 +1,374 @@
+//! Protecting files that are encrypted already, by whatever age program: their session keys get a spare, and their
+//! headers a pointer to it, or nothing at all (spec/protect.md). The payload stays as it is.
+//!
+//! In this order, each durable before the next: the deposit, whose receipt is verified, with what it matches; then
+//! each file. A crash in between leaves deposits that no file names, of one group at most, and files as they were or
+//! done. The next command passes over what is done.
+
+mod open;
+mod standing;
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+use rand_core::CryptoRng;
+use strongroom_agefile::header::{InvalidHeader, ReadHeaderError};
+use strongroom_agefile::{FileKey, Header, UnwrapError};
+use strongroom_protocol::id::{AuthorityId, Digest, Serial};
+use strongroom_protocol::receipt::DepositState;
+use strongroom_protocol::session_key::{BlindedKey, SessionKey};
+use strongroom_protocol::statement::{Draft, Particulars, ParticularsError};
+
+use self::open::{Opened, open};
+pub use self::standing::{Standing, standing};
+use crate::client::Client;
+use crate::file::output::{CreateError, Output, Overwrite};
+use crate::home::{AskPassphrase, Home, HomeError, Identities, Matched};
+use crate::pointer::{Pointer, header_mark, is_pad, pad};
+use crate::replace::{Beginning, BeginningError, ReplaceError, Replacement};
+use crate::spare::DepositError;
+
+/// A file to protect.
+pub struct Job {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What the authority is told of it.
+    pub particulars: Particulars,
+}
+
+/// How files are protected.
+pub struct ProtectOptions<'o> {
+    /// The home's identities, if it has any.
+    pub identities: Option<&'o Identities>,
+    /// Other identities that may open the files.
+    pub others: &'o [Identities],
+    /// Whether no byte of a file changes.
+    pub detached: bool,
+}
+
+/// A file whose session key has a spare.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Protected {
+    /// The authority that keeps the spare.
+    pub authority: AuthorityId,
+    /// Its serial number there.
+    pub serial: Serial,
+    /// What the authority said of it.
+    pub state: DepositState,
+    /// Whether the file says nothing of it.
+    pub detached: bool,
+    /// How the file stood before; one that had its spare was passed over.
+    pub before: Standing,
+}
+
+/// What is told of the work while it goes on.
+pub trait Watch {
+    /// So many bytes of job `job` are copied, of so many.
+    fn progress(&mut self, job: usize, bytes: u64, of: u64);
+    /// Job `job` ended.
+    fn done(&mut self, job: usize, result: Result<Protected, ProtectError>);
+}
+
+impl Client<'_> {
+    /// Protects each file, in groups whose keys are deposited together.
+    ///
+    /// A file that fails does not stop the others; `watch` is told of each. `ask` is asked for a passphrase where
+    /// nothing else opens a file.
+    ///
+    /// # Errors
+    ///
+    /// Says why a group's keys were not deposited; then neither that group nor what is behind it was touched.
+    pub fn protect(
+        &mut self,
+        jobs: impl IntoIterator<Item = Job>,
+        options: &ProtectOptions<'_>,
+        ask: &mut AskPassphrase<'_>,
+        watch: &mut dyn Watch,
+    ) -> Result<(), DepositError> {
+        let mut jobs = jobs.into_iter().enumerate();
+        loop {
+            let mut group = Group::default();
+            for (number, job) in jobs.by_ref() {
+                match self.prepare(&mut group, number, job, options, ask) {
+                    Ok(None) => {}
+                    Ok(Some(protected)) => watch.done(number, Ok(protected)),
+                    Err(error) => watch.done(number, Err(error)),
+                }
+                if group.files.len() == Self::SPARES_MAX {
+                    break;
+                }
+            }
+            if group.files.is_empty() {
+                return Ok(());
+            }
+            self.finish(group, watch)?;
+        }
+    }
+
+    /// Puts a file into the group, unless it has its spare. What can be seen to fail now fails without a deposit.
+    fn prepare(
+        &mut self,
+        group: &mut Group,
+        number: usize,
+        job: Job,
+        options: &ProtectOptions<'_>,
+        ask: &mut AskPassphrase<'_>,
+    ) -> Result<Option<Protected>, ProtectError> {
+        let authority = self.connection.about().authority();
+        let old = Beginning::read(&job.path)?;
+        let before = standing(self.home, authority, &old.header)?;
+        if let Standing::Spared {
+            serial,
+            state,
+            detached,
+        } = before
+        {
+            return Ok(Some(Protected {
+                authority,
+                serial,
+                state,
+                detached,
+                before,
+            }));
+        }
+        let detached = options.detached || old.header.is_for_passphrase();
+        if !detached {
+            Output::check(&job.path, Overwrite::Force)?;
+        }
+        let opened = open(&job.path, &old.header, options, ask)?;
+        let key = Digest::of(&[old.header.as_bytes()]);
+        // A copy of a file in the same group shares its deposit.
+        let serial = match group.serials.get(&key) {
+            Some(serial) => *serial,
+            None => self.generate_serial(),
+        };
+        let new = match detached {
+            true => None,
+            false => Some(point(
+                &old.header,
+                &opened.file_key,
+                Pointer { authority, serial },
+            )?),
+        };
+        if group.serials.insert(key, serial).is_none() {
+            let particulars = match detached {
+                true => job.particulars.with_header(header_mark(&old.header))?,
+                false => job.particulars,
+            };
+            group
+                .drafts
+                .push(self.draft_of(&opened.file_key, serial, particulars));
+        }
+        let header = new.as_ref().unwrap_or(&old.header);
+        group
+            .matched
+            .push(Matched::new(header, serial, Some(opened.stanza)));
+        group.files.push(Ready {
+            number,
+            path: job.path,
+            old,
+            new,
+            opened,
+            serial,
+            before,
+        });
+        Ok(None)
+    }
+
+    fn draft_of(&mut self, key: &FileKey, serial: Serial, particulars: Particulars) -> Draft {
+        let key = SessionKey::age_file_key(key.expose());
+        Draft {
+            serial,
+            key: BlindedKey::new(key, &mut self.rng),
+            particulars,
+        }
+    }
+
+    /// Deposits a group's keys, then lets its files say so.
+    fn finish(&mut self, group: Group, watch: &mut dyn Watch) -> Result<(), DepositError> {
+        let kept = self.deposit_keys(&group.drafts, &group.matched)?;
+        let serials = group.drafts.iter().map(|draft| draft.serial);
+        let states: BTreeMap<Serial, DepositState> = serials.zip(kept.states).collect();
+        for file in group.files {
+            let number = file.number;
+            let replaced = file.replace(self.home, &mut self.rng, &mut |bytes, of| {
+                watch.progress(number, bytes, of);
+            });
+            let result = replaced.map(|()| Protected {
+                authority: kept.authority,
+                serial: file.serial,
+                // Each file's key is among those that were deposited.
+                state: states
+                    .get(&file.serial)
+                    .copied()
+                    .unwrap_or(DepositState::Deposited),
+                detached: file.new.is_none(),
+                before: file.before,
+            });
+            watch.done(number, result);
+        }
+        Ok(())
+    }
+}
+
+/// Files whose keys are deposited together.
+#[derive(Default)]
+struct Group {
+    files: Vec<Ready>,
+    drafts: Vec<Draft>,
+    /// What holds of the files once they are done.
+    matched: Vec<Matched>,
+    /// The serials by the digest of the header.
+    serials: HashMap<Digest, Serial>,
+}
+
+/// A file that only waits for the deposit of its key.
+struct Ready {
+    number: usize,
+    path: PathBuf,
+    old: Beginning,
+    /// The header with the pointer; none where the file stays as it is.
+    new: Option<Header>,
+    opened: Opened,
+    serial: Serial,
+    before: Standing,
+}
+
+impl Ready {
+    fn replace(
+        &self,
+        home: &mut Home,
+        rng: &mut impl CryptoRng,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<(), ProtectError> {
+        let Some(new) = &self.new else {
+            return Ok(());
+        };
+        let replacement = Replacement {
+            path: &self.path,
+            old: &self.old,
+            new,
+            matched: Some(Matched::new(new, self.serial, Some(self.opened.stanza))),
+            in_place: self.opened.by_home,
+            output: None,
+        };
+        match replacement.put(home, rng, progress) {
+            Ok(_) => Ok(()),
+            // A file that was named twice, and is done.
+            Err(_) if Beginning::read(&self.path).is_ok_and(|now| now.header == *new) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Makes the header of the same stanzas and session key that points to a deposit. The pointer stands last; one to the
+/// same authority goes, and padding before it keeps the length where it can.
+fn point(old: &Header, file_key: &FileKey, pointer: Pointer) -> Result<Header, InvalidHeader> {
+    let is_replaced = |stanza| {
+        let other = Pointer::from_stanza(stanza);
+        is_pad(stanza) || other.is_some_and(|other| other.authority == pointer.authority)
+    };
+    let stanzas = old.stanzas().iter().filter(|stanza| !is_replaced(stanza));
+    let mut stanzas: Vec<_> = stanzas.cloned().collect();
+    stanzas.push(pointer.to_stanza());
+    let plain = Header::seal(stanzas.clone(), file_key)?;
+    let room = old.as_bytes().len().checked_sub(plain.as_bytes().len());
+    let Some(pad) = room.filter(|room| *room > 0).and_then(pad) else {
+        return Ok(plain);
+    };
+    stanzas.insert(stanzas.len() - 1, pad);
+    Header::seal(stanzas, file_key)
+}
+
+/// Looks how a file stands and whether it could be protected now. Deposits nothing, and asks for no passphrase.
+///
+/// # Errors
+///
+/// Says why it could not be.
+pub fn look(
+    home: &Home,
+    authority: AuthorityId,
+    path: &Path,
+    options: &ProtectOptions<'_>,
+) -> Result<Look, ProtectError> {
+    let old = Beginning::read(path)?;
+    let before = standing(home, authority, &old.header)?;
+    let passphrase = old.header.is_for_passphrase();
+    let look = Look {
+        before,
+        detached: options.detached || passphrase,
+    };
+    if matches!(before, Standing::Spared { .. }) {
+        return Ok(look);
+    }
+    if !look.detached {
+        Output::check(path, Overwrite::Force)?;
+    }
+    if !passphrase {
+        let nobody = &mut |_: &Path| Err(std::io::ErrorKind::Unsupported.into());
+        open(path, &old.header, options, nobody)?;
+    }
+    Ok(look)
+}
+
+/// How a file stands, and what would be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// How it stands.
+    pub before: Standing,
+    /// Whether it would stay as it is.
+    pub detached: bool,
+}
+
+/// Why a file was not protected.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProtectError {
+    /// The file can't be replaced by one with a pointer.
+    #[error(transparent)]
+    Create(#[from] CreateError),
+    /// The header can't be read.
+    #[error(transparent)]
+    Header(ReadHeaderError),
+    /// The home can't be used.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// There is no room for the pointer.
+    #[error(transparent)]
+    Invalid(#[from] InvalidHeader),
+    /// There is no room for the label by which a detached deposit is found.
+    #[error(transparent)]
+    Particulars(#[from] ParticularsError),
+    /// No passphrase was given.
+    #[error("no passphrase")]
+    Passphrase {
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file can't be read.
+    #[error("cannot read `{path}`")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system answered.
+        source: std::io::Error,
+    },
+    /// The header could not be replaced.
+    #[error(transparent)]
+    Replace(#[from] ReplaceError),
+    /// Nothing at hand opens the file, or its header was altered.
+    #[error(transparent)]
+    Unwrap(#[from] UnwrapError),
+    /// Another passphrase opens the file.
+    #[error("the passphrase does not open this file")]
+    WrongPassphrase,
+}
+
+impl From<BeginningError> for ProtectError {
+    fn from(error: BeginningError) -> Self {
+        match error {
+            BeginningError::Header(error) => Self::Header(error),
+            BeginningError::Read { path, source } => Self::Read { path, source },
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! How a file stands before anything is done about it: what the home knows, without a key and without the authority.
+
+use strongroom_agefile::Header;
+use strongroom_protocol::id::{AuthorityId, Serial};
+use strongroom_protocol::receipt::DepositState;
+
+use crate::home::{Home, HomeError};
+use crate::pointer::Pointer;
+
+/// How a file stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing says that its session key is with this authority.
+    Bare,
+    /// It points to a deposit of which this home cannot tell that it holds the file's key: the commitment shows that to
+    /// those alone who have the blinding. The key is deposited anew.
+    Doubtful {
+        /// The deposit that it points to.
+        serial: Serial,
+        /// Whether this home knows such a deposit, and not of this header.
+        known: bool,
+    },
+    /// This home saw that its key is the one deposited.
+    Spared {
+        /// The deposit.
+        serial: Serial,
+        /// What the authority said of it.
+        state: DepositState,
+        /// Whether the file says nothing of it.
+        detached: bool,
+    },
+}
+
+/// Tells how a file with this header stands.
+///
+/// # Errors
+///
+/// Says so when the home can't be read.
+pub fn standing(
+    home: &Home,
+    authority: AuthorityId,
+    header: &Header,
+) -> Result<Standing, HomeError> {
+    let pointer = Pointer::find(header, authority).map(|pointer| pointer.serial);
+    if let Some(matched) = home.matched(header)?
+        && let Some(record) = home.deposit(matched.serial)?
+    {
+        return Ok(Standing::Spared {
+            serial: matched.serial,
+            state: record.state,
+            detached: pointer != Some(matched.serial),
+        });
+    }
+    Ok(match pointer {
+        None => Standing::Bare,
+        Some(serial) => Standing::Doubtful {
+            serial,
+            known: home.deposit(serial)?.is_some(),
+        },
+    })
+}
