@@ -44,6 +44,8 @@ pub fn standing(
     let pointer = Pointer::find(header, authority).map(|pointer| pointer.serial);
     if let Some(matched) = home.matched(header)?
         && let Some(record) = home.deposit(matched.serial)?
+        // One that a check found not to match is no spare.
+        && record.state.is_kept()
     {
         return Ok(Standing::Spared {
             serial: matched.serial,
