@@ -12,8 +12,8 @@ use std::fmt;
 pub use deposit::{Deposit, Draft, WrongCount};
 pub use found::{Enroll, Found};
 pub use recovery::{
-    Decision, Evidence, EvidenceKind, Grounds, GroundsTooLong, Request, Scope, Verdict, Veto,
-    WrongScope,
+    Approval, Decision, Departed, Evidence, EvidenceKind, Grounds, GroundsTooLong, PolicyChange,
+    Request, Scope, Verdict, Veto, Word, WrongScope,
 };
 pub use release::{Release, ReleaseOrigin, WrongRelease};
 pub use sealed::{DepositLabel, Particulars, ParticularsError, SealedKey};
@@ -114,11 +114,14 @@ impl SignedStatement {
     #[must_use]
     pub fn authority(&self) -> AuthorityId {
         match &self.statement {
+            Statement::Approval(body) => body.authority,
             Statement::Decision(body) => body.authority,
+            Statement::Departed(body) => body.authority,
             Statement::Deposit(body) => body.authority(),
             Statement::Enroll(body) => body.authority,
             Statement::Evidence(body) => body.authority,
             Statement::Found(_) => AuthorityId::from_bytes(*self.id.as_bytes()),
+            Statement::PolicyChange(body) => body.authority,
             Statement::Release(body) => body.authority(),
             Statement::Request(body) => body.authority,
             Statement::Veto(body) => body.authority,
@@ -166,8 +169,12 @@ pub enum ParseStatementError {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Statement {
+    /// An officer's word on a request or a change.
+    Approval(Approval),
     /// An authority's decision on a request.
     Decision(Decision),
+    /// An officer's word that an owner has departed.
+    Departed(Departed),
     /// An owner's deposits.
     Deposit(Deposit),
     /// An owner's enrolment.
@@ -176,6 +183,8 @@ pub enum Statement {
     Evidence(Evidence),
     /// The founding of an authority.
     Found(Box<Found>),
+    /// A change of the policy.
+    PolicyChange(Box<PolicyChange>),
     /// An authority's release of keys.
     Release(Release),
     /// A recovery request.
@@ -189,11 +198,14 @@ impl Statement {
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
+            Self::Approval(_) => Kind::Approval,
             Self::Decision(_) => Kind::Decision,
+            Self::Departed(_) => Kind::Departed,
             Self::Deposit(_) => Kind::Deposit,
             Self::Enroll(_) => Kind::Enroll,
             Self::Evidence(_) => Kind::Evidence,
             Self::Found(_) => Kind::Found,
+            Self::PolicyChange(_) => Kind::PolicyChange,
             Self::Release(_) => Kind::Release,
             Self::Request(_) => Kind::Request,
             Self::Veto(_) => Kind::Veto,
@@ -202,11 +214,14 @@ impl Statement {
 
     fn body(&self) -> Vec<u8> {
         match self {
+            Self::Approval(body) => encode(body),
             Self::Decision(body) => encode(body),
+            Self::Departed(body) => encode(body),
             Self::Deposit(body) => body.body(),
             Self::Enroll(body) => encode(body),
             Self::Evidence(body) => encode(body),
             Self::Found(body) => encode(&**body),
+            Self::PolicyChange(body) => encode(&**body),
             Self::Release(body) => body.body(),
             Self::Request(body) => encode(&**body),
             Self::Veto(body) => encode(body),
@@ -218,10 +233,13 @@ impl Statement {
         match self {
             Self::Deposit(body) => body.carried(),
             Self::Release(body) => body.carried(),
-            Self::Decision(_)
+            Self::Approval(_)
+            | Self::Decision(_)
+            | Self::Departed(_)
             | Self::Enroll(_)
             | Self::Evidence(_)
             | Self::Found(_)
+            | Self::PolicyChange(_)
             | Self::Request(_)
             | Self::Veto(_) => Vec::new(),
         }
@@ -233,11 +251,14 @@ impl Statement {
             return Err(Malformed::new("statement (carries what it may not)", 0));
         }
         Ok(match kind {
+            Kind::Approval => Self::Approval(decode(body)?),
             Kind::Decision => Self::Decision(decode(body)?),
+            Kind::Departed => Self::Departed(decode(body)?),
             Kind::Deposit => Self::Deposit(Deposit::read(body, carried)?),
             Kind::Enroll => Self::Enroll(decode(body)?),
             Kind::Evidence => Self::Evidence(decode(body)?),
             Kind::Found => Self::Found(Box::new(decode(body)?)),
+            Kind::PolicyChange => Self::PolicyChange(Box::new(decode(body)?)),
             Kind::Release => Self::Release(Release::read(body, carried)?),
             Kind::Request => Self::Request(Box::new(decode(body)?)),
             Kind::Veto => Self::Veto(decode(body)?),
@@ -250,9 +271,12 @@ impl Statement {
             Self::Enroll(body) => body.device_key == *author,
             Self::Found(body) => body.log_key == *author,
             Self::Request(body) => body.device_key == *author,
-            Self::Decision(_)
+            Self::Approval(_)
+            | Self::Decision(_)
+            | Self::Departed(_)
             | Self::Deposit(_)
             | Self::Evidence(_)
+            | Self::PolicyChange(_)
             | Self::Release(_)
             | Self::Veto(_) => true,
         }
@@ -274,7 +298,10 @@ macro_rules! into_statement {
     };
 }
 
-into_statement!(Decision, Deposit, Enroll, Evidence, Release, Veto; boxed Found, Request);
+into_statement!(
+    Approval, Decision, Departed, Deposit, Enroll, Evidence, Release, Veto;
+    boxed Found, PolicyChange, Request
+);
 
 /// The kinds of statement, with the numbers they have on the wire and in the log's leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -296,10 +323,16 @@ pub enum Kind {
     Decision = 7,
     /// [`Statement::Release`].
     Release = 8,
+    /// [`Statement::Approval`].
+    Approval = 9,
+    /// [`Statement::Departed`].
+    Departed = 10,
+    /// [`Statement::PolicyChange`].
+    PolicyChange = 11,
 }
 
 impl Kind {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 11] = [
         Self::Found,
         Self::Enroll,
         Self::Deposit,
@@ -308,6 +341,9 @@ impl Kind {
         Self::Veto,
         Self::Decision,
         Self::Release,
+        Self::Approval,
+        Self::Departed,
+        Self::PolicyChange,
     ];
 
     /// Returns the number on the wire.
@@ -334,6 +370,9 @@ impl Kind {
             Self::Veto => "veto",
             Self::Decision => "decision",
             Self::Release => "release",
+            Self::Approval => "approval",
+            Self::Departed => "departed",
+            Self::PolicyChange => "policy change",
         }
     }
 
@@ -347,6 +386,9 @@ impl Kind {
             Self::Veto => Label::VETO,
             Self::Decision => Label::DECISION,
             Self::Release => Label::RELEASE,
+            Self::Approval => Label::APPROVAL,
+            Self::Departed => Label::DEPARTED,
+            Self::PolicyChange => Label::POLICY_CHANGE,
         }
     }
 }

@@ -1,0 +1,1 @@
+//! The policy as people write it, in TOML (spec/policy.md#file).
