@@ -215,7 +215,10 @@ fn say_where(context: &Context, address: &Path, plan: &Plan) {
     context.say(format_args!("home:      {}", shown(&context.home)));
     context.say(format_args!("authority: {}", shown(address)));
     let sheet = sheet_path(context, plan);
-    context.say(format_args!("sheet:     {}", shown(&sheet)));
+    // One that was moved away already is where it belongs.
+    if sheet.exists() {
+        context.say(format_args!("sheet:     {}", shown(&sheet)));
+    }
     context.say(
         "Print the recovery sheet, or move it to another place: with it you get your keys back, and so does whoever\n\
          has it and the authority's folder. Whoever can read these folders can open every file, whatever the policy.",

@@ -9,9 +9,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::context::Context;
 
-/// Says a line on standard error. That it can't be said fails nothing.
+/// Says a line on standard error, in one piece. That it can't be said fails nothing.
 pub(crate) fn tell(text: impl Display) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let line = format!("{text}\n");
+    let _ = io::stderr().lock().write_all(line.as_bytes());
 }
 
 /// Prints a line on standard output.

@@ -50,7 +50,9 @@ pub(crate) struct NoName;
 /// The file's header was being replaced when a command was killed.
 #[derive(Debug, thiserror::Error)]
 #[error("a command that was replacing the header of this file was interrupted")]
-pub(crate) struct Interrupted;
+pub(crate) struct Interrupted {
+    source: anyhow::Error,
+}
 
 pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     let pipes = arguments.files.iter().filter(|path| stream::is_pipe(path));
@@ -208,7 +210,7 @@ fn explain(context: &Context, path: &Path, error: anyhow::Error) -> anyhow::Erro
         Some(home.interrupted().ok()?.contains(&path.ok()?))
     };
     if torn && interrupted() == Some(true) {
-        return error.context(Interrupted);
+        return Interrupted { source: error }.into();
     }
     error
 }

@@ -26,7 +26,7 @@ use crate::{prompt, reach, stream};
 
 /// Encrypt files, each with a spare of its key at the authority.
 ///
-/// PATH becomes PATH.age, and itself stays as it is. The first use makes your key, an authority and a recovery sheet,
+/// PATH becomes PATH.age, and itself stays as it is; `-` is a pipe. The first use makes your key, an authority and a recovery sheet,
 /// and says where they are.
 #[derive(Args)]
 #[command(after_help = "\

@@ -1,6 +1,7 @@
 //! The command, run as its users run it.
 #![cfg(test)]
 
+mod crash;
 mod machine;
 mod recovering;
 mod refusing;
