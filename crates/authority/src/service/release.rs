@@ -268,3 +268,58 @@ fn not_released(error: QueryError) -> ReleaseError {
         QueryError::NotFound | _ => ReleaseError::NotFound,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use strongroom_protocol::Authority;
+    use strongroom_protocol::id::Clock;
+    use strongroom_protocol::policy::{Policy, Rule};
+    use strongroom_testkit::{Owner, TestClock, TestRng, submit};
+
+    use super::*;
+
+    /// An act between drawing a page and logging it: what it changes is seen under the lock.
+    #[test]
+    fn a_page_drawn_before_a_veto_is_not_logged_after_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = TestClock::new();
+        let policy = Policy {
+            rules: vec![Rule {
+                veto: true,
+                ..Rule::code_alone("code")
+            }],
+            ..Policy::code_alone()
+        };
+        let rng = TestRng::new(1);
+        let service = Service::found(folder.path(), policy, clock.clone(), rng).unwrap();
+        let session = service.session(Caller::Operator);
+        let mut owner = Owner::enrolled(&session, 1);
+        submit(&session, &owner.deposit(1));
+        let asked = owner.ask(owner.everything(&session), clock.now());
+        let id = asked.statement.id();
+        submit(&session, &asked.statement);
+        submit(&session, &owner.evidence(&asked));
+        session.request(id).unwrap();
+        let draw = || {
+            let now = clock.now();
+            let page = service
+                .store
+                .read(|store| service.find_or_draw(store, Caller::Operator, id, 0, now));
+            match page.unwrap() {
+                Page::Drawn(drawn) => drawn,
+                Page::Stored(_) => panic!("nothing was released yet"),
+            }
+        };
+        let (drawn, late) = (draw(), draw());
+        submit(&session, &owner.veto_by(&asked, &owner.device));
+        let answer = service.commit(Act::Release(drawn)).unwrap();
+        assert!(matches!(answer, Answer::NotNow));
+        clock.advance_millis(40 * TestClock::DAY_MILLIS);
+        let answer = service.commit(Act::Release(late)).unwrap();
+        assert!(matches!(answer, Answer::NotNow));
+        assert!(matches!(
+            session.release(id, 0),
+            Err(ReleaseError::Not { .. })
+        ));
+    }
+}
