@@ -348,10 +348,10 @@ pub fn decide_change(case: &ChangeCase<'_>, now: Time) -> ChangeRuling {
     };
     let mut missing = Vec::new();
     let mut approvals = BTreeMap::new();
-    if let Some(name) = &policy.change.approvals
-        && let Some(group) = policy.group(name)
-    {
-        let people = group.people(policy);
+    if let Some(name) = &policy.change.approvals {
+        // A group that there is not is nobody, and never enough.
+        let group = policy.group(name);
+        let people = group.map(|group| group.people(policy)).unwrap_or_default();
         let denials = one_each(said.words(Word::Deny));
         if let Some(by) = denials.keys().find(|name| people.contains(*name)) {
             let (rule, by) = (CHANGE.to_owned(), (*by).to_owned());
@@ -363,13 +363,16 @@ pub fn decide_change(case: &ChangeCase<'_>, now: Time) -> ChangeRuling {
         });
         approvals = one_each(others);
         let agreed: BTreeSet<&str> = approvals.keys().copied().collect();
-        if !group.is_met(policy, &agreed) {
+        if !group.is_some_and(|group| group.is_met(policy, &agreed)) {
             missing.push(Reason::NeedsApprovals {
                 rule: CHANGE.to_owned(),
                 group: name.clone(),
                 have: agreed.into_iter().map(str::to_owned).collect(),
             });
         }
+    } else if !policy.change.codes {
+        // It would ask for nothing; no policy that was read does.
+        return ChangeRuling::Ended(Verdict::Denied, vec![Reason::NoRule]);
     }
     let kind = EvidenceKind::RecoveryCode;
     let mut codes = Vec::new();

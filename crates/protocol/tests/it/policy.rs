@@ -1,6 +1,7 @@
 //! The one function that decides, case by case (spec/policy.md#decide): here what owners do alone, with officers in
 //! the modules below.
 
+mod change;
 mod group;
 
 use std::sync::LazyLock;
