@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::approved::{Approved, Grounds, PolicyApproved};
-use super::{Officer, OwnerKeys, Owners, Policy, Reason, Rule};
+use super::{Inapplicable, Officer, OwnerKeys, Owners, Policy, Reason, Rule, Standing};
 use crate::id::{AuthorityId, Digest, OwnerId, StatementId, Time};
 use crate::keys::VerifyingKey;
 use crate::statement::{
@@ -71,8 +71,9 @@ pub fn decide(case: &Case<'_>, now: Time) -> Ruling {
     let mut pending = Vec::new();
     let mut stopped = Vec::new();
     let mut verdict = Verdict::Denied;
-    for rule in case.policy.rules.iter().filter(|rule| case.applies(rule)) {
+    for rule in &case.policy.rules {
         match case.examine(rule, now) {
+            Examined::Inapplicable(_) => {}
             Examined::Met(evidence, approvals) => {
                 let grounds = Grounds {
                     rule: rule.name.clone(),
@@ -100,7 +101,21 @@ pub fn decide(case: &Case<'_>, now: Time) -> Ruling {
     Ruling::Pending(pending)
 }
 
+/// Returns how a request stands with each rule of the policy, in their order, as of `now`.
+#[must_use]
+pub fn standings(case: &Case<'_>, now: Time) -> Vec<Standing> {
+    let rules = case.policy.rules.iter();
+    let examined = rules.map(|rule| match case.examine(rule, now) {
+        Examined::Inapplicable(why) => Standing::Inapplicable(why),
+        Examined::Met(..) => Standing::Met,
+        Examined::Missing(reasons) => Standing::Missing(reasons),
+        Examined::Stopped(_, reason) => Standing::Stopped(reason),
+    });
+    examined.collect()
+}
+
 enum Examined {
+    Inapplicable(Inapplicable),
     /// What it rests on: evidence, and approvals, each sorted.
     Met(Vec<StatementId>, Vec<StatementId>),
     Missing(Vec<Reason>),
@@ -108,26 +123,39 @@ enum Examined {
 }
 
 impl Case<'_> {
-    fn applies(&self, rule: &Rule) -> bool {
+    /// Finds why a rule is not for this request, if it is not.
+    fn inapplicable(&self, rule: &Rule) -> Option<Inapplicable> {
         let scene = self.scene;
         // A rule that asks for nothing would give keys to whoever waits; no policy that was read has one.
-        let asks = !rule.evidence.is_empty() || rule.approvals.is_some();
-        let owners = match &rule.owners {
-            Owners::Any => true,
-            Owners::Departed => scene.departed,
-            Owners::These(owners) => owners.contains(&self.request.owner),
-        };
-        let labels = rule
-            .labels
-            .iter()
-            .all(|(name, value)| scene.labels.get(name) == Some(value));
-        let few = rule.keys_max.is_none_or(|most| scene.keys <= most);
-        let asker = match (&scene.asker, &rule.asker) {
-            (None, None) => true,
-            (Some(asker), Some(group)) => self.is_in(*asker, group),
-            (None, Some(_)) | (Some(_), None) => false,
-        };
-        asks && owners && labels && few && asker
+        if rule.evidence.is_empty() && rule.approvals.is_none() {
+            return Some(Inapplicable::AsksNothing);
+        }
+        match (&scene.asker, &rule.asker) {
+            (None, Some(_)) => return Some(Inapplicable::ForOthers),
+            (Some(_), None) => return Some(Inapplicable::ForOwners),
+            (Some(asker), Some(group)) if !self.is_in(*asker, group) => {
+                return Some(Inapplicable::Asker {
+                    group: group.clone(),
+                });
+            }
+            (None, None) | (Some(_), Some(_)) => {}
+        }
+        match &rule.owners {
+            Owners::Departed if !scene.departed => return Some(Inapplicable::NotDeparted),
+            Owners::These(owners) if !owners.contains(&self.request.owner) => {
+                return Some(Inapplicable::OtherOwner);
+            }
+            Owners::Any | Owners::Departed | Owners::These(_) => {}
+        }
+        let lacks = |(name, value): &(&String, &String)| scene.labels.get(*name) != Some(*value);
+        if let Some((name, value)) = rule.labels.iter().find(lacks) {
+            return Some(Inapplicable::Label {
+                name: name.clone(),
+                value: value.clone(),
+            });
+        }
+        let most = rule.keys_max.filter(|most| scene.keys > *most)?;
+        Some(Inapplicable::TooMany { most })
     }
 
     fn is_in(&self, owner: OwnerId, group: &str) -> bool {
@@ -141,6 +169,9 @@ impl Case<'_> {
     }
 
     fn examine(&self, rule: &Rule, now: Time) -> Examined {
+        if let Some(why) = self.inapplicable(rule) {
+            return Examined::Inapplicable(why);
+        }
         if let Some(by) = self.denial(rule) {
             let rule = rule.name.clone();
             return Examined::Stopped(Verdict::Denied, Reason::Denied { rule, by });

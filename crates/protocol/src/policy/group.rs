@@ -36,13 +36,14 @@ impl Group {
     /// heads there are. `policy check` warns where one person alone can so be enough.
     #[must_use]
     pub fn is_met(&self, policy: &Policy, people: &BTreeSet<&str>) -> bool {
-        self.is_met_knowing(policy, people, &mut BTreeMap::new())
+        let groups = policy.groups.iter().map(|group| (&*group.name, group));
+        self.is_met_knowing(&groups.collect(), people, &mut BTreeMap::new())
     }
 
     /// A group is looked at once, however many groups it is in: else sixty that name each other twice never end.
     fn is_met_knowing<'p>(
         &'p self,
-        policy: &'p Policy,
+        groups: &BTreeMap<&str, &'p Self>,
         people: &BTreeSet<&str>,
         known: &mut BTreeMap<&'p str, bool>,
     ) -> bool {
@@ -51,8 +52,8 @@ impl Group {
         }
         let mut met = 0;
         for member in &self.of {
-            met += u64::from(match policy.group(member) {
-                Some(group) => group.is_met_knowing(policy, people, known),
+            met += u64::from(match groups.get(member.as_str()) {
+                Some(group) => group.is_met_knowing(groups, people, known),
                 None => people.contains(member.as_str()),
             });
         }

@@ -2,7 +2,10 @@
 //! the modules below.
 
 mod change;
+mod file;
 mod group;
+mod officers;
+mod random;
 
 use std::sync::LazyLock;
 
