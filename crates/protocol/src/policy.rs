@@ -7,14 +7,16 @@ pub mod file;
 mod group;
 mod reason;
 mod rule;
+mod standing;
 
 use std::collections::BTreeSet;
 
 pub use approved::{Approved, PolicyApproved};
-pub use case::{Case, ChangeCase, ChangeRuling, Ruling, Scene, decide, decide_change};
+pub use case::{Case, ChangeCase, ChangeRuling, Ruling, Scene, decide, decide_change, standings};
 pub use group::Group;
 pub use reason::Reason;
 pub use rule::{Change, Owners, Rule};
+pub use standing::{Inapplicable, Standing};
 
 use crate::encoding::{Canonical, Malformed, Reader, Writer, canonical_struct, encode};
 use crate::id::{Digest, OwnerId};
