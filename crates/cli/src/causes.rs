@@ -14,12 +14,14 @@ use strongroom_client::file::WriteError;
 use strongroom_client::file::copy::CopyError;
 use strongroom_client::home::{HomeError, KeysError};
 use strongroom_client::log::ReadLogError;
+use strongroom_client::officer::{FindError, OfficerKeyError, SayError};
 use strongroom_client::recover::RecoverError;
 use strongroom_client::released::ReleasedError;
 use strongroom_client::rewrap::{RepairError, RewrapError};
 use strongroom_client::sheet::SheetError;
 use strongroom_client::spare::DepositError;
 use strongroom_client::status::StatusError;
+use strongroom_client::veto::VetoError;
 use strongroom_protocol::{QueryError, ReleaseError, SubmitError, Unavailable};
 
 type Cause<'e> = &'e (dyn Error + 'static);
@@ -80,8 +82,10 @@ fn passed_on(error: Cause<'_>) -> Option<Cause<'_>> {
         EncryptError: Commit Create Seal;
         EnrollError: About Exchange Home Keys;
         ExchangeError: Home Query Submit;
+        FindError: Exchange;
         HomeError: Lock;
         KeysError: Write;
+        OfficerKeyError: Read;
         OpenIdentitiesError: Parse;
         QueryError: Unavailable;
         ReadHeaderError: Invalid;
@@ -92,9 +96,11 @@ fn passed_on(error: Cause<'_>) -> Option<Cause<'_>> {
         ReleaseError: Unavailable;
         RepairError: Apply Home State;
         RewrapError: Apply Commit Copy Create Header Home Invalid Keys Plan Released;
+        SayError: Exchange Find;
         SheetError: Code;
         StatusError: Header Home;
         SubmitError: Refused Unavailable;
+        VetoError: Exchange Keys;
         WriteError: Commit Create Write;
     }
     None

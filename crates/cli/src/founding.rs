@@ -13,6 +13,7 @@ use strongroom_client::home::{Home, HomeError, Membership};
 use strongroom_client::sheet::Sheet;
 use strongroom_protocol::Unavailable;
 use strongroom_protocol::code::RecoveryCode;
+use strongroom_protocol::id::OwnerId;
 use strongroom_protocol::policy::Policy;
 use zeroize::Zeroizing;
 
@@ -129,12 +130,13 @@ fn enroll(
         }
         None => Enrolling::begin(home, &address, &authority, plan.key_type, clock, &mut rng)?,
     };
+    let owner = enrolling.membership().owner;
     let sheet = write_down(context, enrolling.membership(), enrolling.has_code(), plan)?;
     if let Some(code) = sheet.filter(|_| !enrolling.has_code()) {
         enrolling.settle_code(home, &code, clock, &mut rng)?;
     }
     enrolling.finish(home, &authority)?;
-    say_where(context, &address, plan);
+    say_where(context, owner, &address, plan);
     Ok(())
 }
 
@@ -210,9 +212,10 @@ fn sheet_path(context: &Context, plan: &Plan) -> PathBuf {
     plan.sheet.clone().unwrap_or_else(home)
 }
 
-fn say_where(context: &Context, address: &Path, plan: &Plan) {
+fn say_where(context: &Context, owner: OwnerId, address: &Path, plan: &Plan) {
     let near = same_disk(&context.home, address).unwrap_or(true);
     context.say(format_args!("home:      {}", shown(&context.home)));
+    context.say(format_args!("owner:     {owner}"));
     context.say(format_args!("authority: {}", shown(address)));
     let sheet = sheet_path(context, plan);
     // One that was moved away already is where it belongs.

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use strongroom_agefile::KeyType;
 
-use crate::command::{decrypt, encrypt, init, keygen, list, log, recover, rewrap, sheet, status};
+use crate::command::{
+    authority, decrypt, departed, encrypt, init, keygen, list, log, officer, policy, recover,
+    rewrap, sheet, status, veto,
+};
 
 /// Keeps a spare of every key you encrypt with.
 ///
@@ -48,6 +51,11 @@ pub(crate) enum Command {
     Sheet(sheet::Arguments),
     Log(log::Arguments),
     Keygen(keygen::Arguments),
+    Veto(veto::Arguments),
+    Officer(officer::Arguments),
+    Departed(departed::Arguments),
+    Policy(policy::Arguments),
+    Authority(authority::Arguments),
 }
 
 /// The kinds of key, by the words for them.

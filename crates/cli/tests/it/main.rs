@@ -2,7 +2,9 @@
 #![cfg(test)]
 
 mod crash;
+mod group;
 mod machine;
+mod people;
 mod recovering;
 mod refusing;
 mod scripts;
