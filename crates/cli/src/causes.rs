@@ -16,6 +16,7 @@ use strongroom_client::file::WriteError;
 use strongroom_client::file::copy::CopyError;
 use strongroom_client::home::{HomeError, KeysError};
 use strongroom_client::log::ReadLogError;
+use strongroom_client::officer::{FindError, OfficerKeyError, SayError};
 use strongroom_client::recover::RecoverError;
 use strongroom_client::released::ReleasedError;
 use strongroom_client::rewrap::{RepairError, RewrapError};
@@ -23,6 +24,7 @@ use strongroom_client::sheet::SheetError;
 use strongroom_client::spare::DepositError;
 use strongroom_client::status::StatusError;
 use strongroom_client::sync::SyncError;
+use strongroom_client::veto::VetoError;
 use strongroom_protocol::{QueryError, ReleaseError, SubmitError, Unavailable};
 
 type Cause<'e> = &'e (dyn Error + 'static);
@@ -85,9 +87,11 @@ fn passed_on(error: Cause<'_>) -> Option<Cause<'_>> {
         EncryptError: Commit Create Seal;
         EnrollError: About Exchange Home Keys;
         ExchangeError: Home Query Submit;
+        FindError: Exchange;
         FoundError: Place;
         HomeError: Lock;
         KeysError: Home Write;
+        OfficerKeyError: Read;
         OpenIdentitiesError: Parse;
         QueryError: Unavailable;
         ReadHeaderError: Invalid;
@@ -100,10 +104,12 @@ fn passed_on(error: Cause<'_>) -> Option<Cause<'_>> {
         RepairError: Apply Home State;
         RestoreError: Place Store;
         RewrapError: Apply Commit Copy Create Header Home Invalid Keys Plan Released;
+        SayError: Exchange Find;
         SheetError: Code;
         StatusError: Header Home;
         SubmitError: Refused Unavailable;
         SyncError: Exchange Home;
+        VetoError: Exchange Keys;
         WriteError: Commit Create Write;
     }
     None

@@ -2,7 +2,7 @@
 
 use strongroom_agefile::payload::open_first_chunk;
 use strongroom_agefile::{FileKey, Header, Stanza, Unwrap};
-use strongroom_protocol::id::{AuthorityId, Serial};
+use strongroom_protocol::id::{AuthorityId, OwnerId, Serial};
 
 use super::{RewrapError, RewrapOptions};
 use crate::home::{Home, HomeError};
@@ -21,6 +21,8 @@ pub(super) struct Found {
     pub(super) is_current: bool,
     /// Whether file, deposit and commitment are known to agree.
     pub(super) matches: bool,
+    /// Whether the key was deposited by somebody else, for whom the file was.
+    pub(super) is_anothers: bool,
 }
 
 /// What shows that a session key is a file's.
@@ -35,8 +37,8 @@ pub(super) enum Evidence {
 
 pub(super) struct Finder<'f> {
     home: &'f Home,
-    /// The authority that this home is with, if it is with one.
-    authority: Option<AuthorityId>,
+    /// The authority that this home is with, and as whom, if it is with one.
+    known: Option<(AuthorityId, OwnerId)>,
     options: &'f RewrapOptions<'f>,
 }
 
@@ -45,7 +47,7 @@ impl<'f> Finder<'f> {
         let membership = home.membership()?;
         Ok(Self {
             home,
-            authority: membership.map(|membership| membership.about.authority()),
+            known: membership.map(|known| (known.about.authority(), known.owner)),
             options,
         })
     }
@@ -110,6 +112,7 @@ impl<'f> Finder<'f> {
             },
             evidence,
             is_current: opened.identity == 0,
+            is_anothers: false,
         }))
     }
 
@@ -122,6 +125,7 @@ impl<'f> Finder<'f> {
             let Some(key) = released.key(serial)? else {
                 continue;
             };
+            let is_anothers = self.known.is_some_and(|known| known.1 != key.label.owner);
             let key = key.key.into_key();
             let Ok(bytes) = key.expose().try_into() else {
                 continue;
@@ -133,14 +137,17 @@ impl<'f> Finder<'f> {
                 Evidence::MacRestored(stanzas)
             } else {
                 if altered.is_none() && open_first_chunk(&file_key, payload) {
-                    altered = Some((file_key, serial));
+                    altered = Some((file_key, serial, is_anothers));
                 }
                 continue;
             };
-            return Ok(released_found(file_key, serial, evidence));
+            return Ok(released_found(file_key, serial, is_anothers, evidence));
         }
         match altered {
-            Some((file_key, serial)) => Ok(released_found(file_key, serial, Evidence::FirstChunk)),
+            Some((file_key, serial, is_anothers)) => {
+                let evidence = Evidence::FirstChunk;
+                Ok(released_found(file_key, serial, is_anothers, evidence))
+            }
             None => Err(RewrapError::NoKey {
                 serial: named.first().copied(),
             }),
@@ -150,8 +157,8 @@ impl<'f> Finder<'f> {
     /// Returns the deposit that a header points to, and the one that it had when this home saw its owner's stanza.
     fn serials_of(&self, header: &Header) -> Result<Vec<Serial>, HomeError> {
         let pointer = self
-            .authority
-            .and_then(|authority| Pointer::find(header, authority));
+            .known
+            .and_then(|(authority, _)| Pointer::find(header, authority));
         let mut serials: Vec<Serial> = pointer.map(|pointer| pointer.serial).into_iter().collect();
         serials.extend(self.home.serial_by_own_stanza(header)?);
         serials.dedup();
@@ -160,7 +167,7 @@ impl<'f> Finder<'f> {
 
     /// Returns the header's stanzas with the right pointer put back, if the MAC is right then.
     fn restored(&self, header: &Header, serial: Serial, file_key: &FileKey) -> Option<Vec<Stanza>> {
-        let authority = self.authority?;
+        let (authority, _) = self.known?;
         let pointer = Pointer { authority, serial }.to_stanza();
         let mut stanzas = header.stanzas().to_vec();
         let place = stanzas
@@ -175,14 +182,21 @@ impl<'f> Finder<'f> {
     }
 }
 
-fn released_found(file_key: FileKey, serial: Serial, evidence: Evidence) -> Found {
+fn released_found(
+    file_key: FileKey,
+    serial: Serial,
+    is_anothers: bool,
+    evidence: Evidence,
+) -> Found {
     Found {
         file_key,
         serial: Some(serial),
         own: None,
-        // It matched its commitment when it was opened.
-        matches: !matches!(evidence, Evidence::FirstChunk),
+        // It matched its commitment when it was opened. That somebody else's file has a spare is not this home's to
+        // say: it knows deposits by their serials, which are unique among one owner's only.
+        matches: !matches!(evidence, Evidence::FirstChunk) && !is_anothers,
         evidence,
         is_current: false,
+        is_anothers,
     }
 }

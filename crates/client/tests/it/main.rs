@@ -6,6 +6,7 @@ mod example;
 mod file;
 mod fixture;
 mod hostile;
+mod officer;
 mod recover;
 mod repair;
 mod restored;
