@@ -1,5 +1,5 @@
 //! An authority's policy: who may get keys back, on whose word, after what wait (spec/policy.md). What it is here; how
-//! a request is decided by it is in [`decide`], how people write it in [`file`].
+//! a request is decided by it is in [`decide`], how people write it in [`mod@file`].
 
 mod approved;
 mod case;

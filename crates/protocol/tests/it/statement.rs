@@ -280,11 +280,11 @@ fn lengths_that_lie_cost_nothing() {
 
 #[test]
 fn a_policy_that_makes_no_sense_is_written_and_not_read() {
-    for kind in [Kind::Found, Kind::PolicyChange] {
+    for founds in [true, false] {
         let cast = Cast::new();
-        let signed = |policy: Policy| match kind {
-            Kind::Found => Cast::under(policy).found,
-            _ => SignedStatement::sign(
+        let signed = |policy: Policy| match founds {
+            true => Cast::under(policy).found,
+            false => SignedStatement::sign(
                 PolicyChange {
                     policy,
                     ..cast.policy_change()

@@ -1,5 +1,7 @@
 //! Changes of a policy, decided by the policy that they replace (spec/policy.md#change).
 
+use std::slice::from_ref;
+
 use strongroom_protocol::id::{AuthorityId, Digest, Time};
 use strongroom_protocol::keys::{SigningKey, VerifyingKey};
 use strongroom_protocol::policy::{
@@ -29,7 +31,7 @@ fn a_change_needs_the_approvals_and_the_wait_of_the_policy_in_force() {
     );
     assert_eq!(stage.outcome(&both, after), approved());
     assert_eq!(
-        stage.reasons(&[bob.clone()], NOW),
+        stage.reasons(from_ref(&bob), NOW),
         [
             "rule `change` needs the approval of `board` (so far: bob)".to_owned(),
             format!("rule `change` waits until {after}"),

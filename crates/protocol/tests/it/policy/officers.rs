@@ -1,12 +1,14 @@
 //! Requests decided with officers in the policy (spec/policy.md#decide, #own-request).
 
+use std::slice::from_ref;
+
 use strongroom_protocol::id::{AuthorityId, Digest, OwnerId, Time};
 use strongroom_protocol::keys::SigningKey;
-use strongroom_protocol::policy::{Owners, Policy, Rule};
-use strongroom_protocol::statement::{Approval, SignedStatement, Verdict, Word};
+use strongroom_protocol::policy::{Owners, Policy, Rule, Ruling, decide};
+use strongroom_protocol::statement::{Approval, Request, Scope, SignedStatement, Verdict, Word};
 
 use super::{Outcome, Stage};
-use crate::cast::{DAY, NOW, group, officer, officer_key};
+use crate::cast::{DAY, NOW, group, officer, officer_key, serial};
 
 #[test]
 fn a_group_approves_with_as_many_people_as_it_needs() {
@@ -16,9 +18,9 @@ fn a_group_approves_with_as_many_people_as_it_needs() {
         says(&stage, "bob", Word::Approve),
     );
     assert_eq!(stage.outcome(&[], NOW), Outcome::Pending);
-    assert_eq!(stage.outcome(&[ada.clone()], NOW), Outcome::Pending);
+    assert_eq!(stage.outcome(from_ref(&ada), NOW), Outcome::Pending);
     assert_eq!(
-        stage.reasons(&[ada.clone()], NOW),
+        stage.reasons(from_ref(&ada), NOW),
         ["rule `rule` needs the approval of `two` (so far: ada)"]
     );
     assert_eq!(stage.outcome(&[ada.clone(), bob.clone()], NOW), approved());
@@ -54,8 +56,8 @@ fn an_approval_is_of_this_request_under_this_policy_at_this_authority() {
     let right = approval(&stage, Word::Approve);
     let bob = says(&stage, "bob", Word::Approve);
     let zero = Digest::from_bytes([0; 32]);
-    let grown = strongroom_protocol::statement::Request {
-        scope: strongroom_protocol::statement::Scope::of((0..9).map(crate::cast::serial)).unwrap(),
+    let grown = Request {
+        scope: Scope::of((0..9).map(serial)).unwrap(),
         ..stage.request.clone()
     };
     for wrong in [
@@ -182,9 +184,7 @@ fn somebody_elses_keys_are_for_who_may_ask_and_does_not_approve() {
         Outcome::Pending
     );
     let statements = two(&stage, "ada", "bob");
-    let strongroom_protocol::policy::Ruling::Approved(given) =
-        strongroom_protocol::policy::decide(&stage.case(&statements), NOW)
-    else {
+    let Ruling::Approved(given) = decide(&stage.case(&statements), NOW) else {
         panic!("it is not approved")
     };
     assert_eq!(
@@ -275,11 +275,11 @@ fn rivals_freeze_what_no_officer_has_a_say_in_until_one_is_denied() {
     let mut stage = stage(Rule::code_alone("code"));
     let code = stage.code();
     let approved = Outcome::Approved("code".to_owned());
-    assert_eq!(stage.outcome(&[code.clone()], NOW), approved);
+    assert_eq!(stage.outcome(from_ref(&code), NOW), approved);
     stage.scene.rival = true;
-    assert_eq!(stage.outcome(&[code.clone()], NOW), Outcome::Pending);
+    assert_eq!(stage.outcome(from_ref(&code), NOW), Outcome::Pending);
     assert_eq!(
-        stage.reasons(&[code.clone()], NOW),
+        stage.reasons(from_ref(&code), NOW),
         ["rule `code` waits for officers: another request for this owner is open"]
     );
     // Any officer says which is wrong; this one is.
@@ -290,7 +290,7 @@ fn rivals_freeze_what_no_officer_has_a_say_in_until_one_is_denied() {
     );
     // Or the other one, which is then no longer open.
     stage.scene.rival = false;
-    assert_eq!(stage.outcome(&[code.clone()], NOW), approved);
+    assert_eq!(stage.outcome(from_ref(&code), NOW), approved);
     // Without a rival, officers have no say in the code.
     assert_eq!(stage.outcome(&[code.clone(), no], NOW), approved);
     // Officers who approve have chosen between the two.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::slice::from_ref;
 
 use strongroom_protocol::id::{OwnerId, Time};
 use strongroom_protocol::policy::file::{
@@ -64,8 +65,8 @@ fn the_help_desk_wants_the_code_and_an_officer_or_two_officers_and_three_days() 
         "helpdesk",
         own(),
         &[
-            (&[code.clone()], 29 * 24, "pending"),
-            (&[ada.clone()], 29 * 24, "pending"),
+            (from_ref(&code), 29 * 24, "pending"),
+            (from_ref(&ada), 29 * 24, "pending"),
             (&[code.clone(), bob.clone()], 0, "code and helpdesk"),
             // Dan is not of the desk.
             (&[code.clone(), dan.clone()], 0, "pending"),
