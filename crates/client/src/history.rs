@@ -66,12 +66,19 @@ impl Client<'_> {
         if let Some(enrolment) = &self.membership.enrolment {
             self.put(&mut acts, enrolment, Act::Enroll)?;
         }
+        // A receipt from before the authority was restored names a place in a log that is no more.
+        let is_restored = !self.home.accepted()?.is_empty();
         self.home.each_statement(&mut |statement, receipt| {
+            let Statement::Deposit(deposit) = statement.statement() else {
+                return Ok(());
+            };
+            let act = Act::Deposit(deposit.keys().len());
+            if is_restored {
+                return self.put(&mut acts, statement, act);
+            }
             let acknowledgement =
                 receipt.verify(statement, &self.connection.about().found().log_key)?;
-            if let Statement::Deposit(deposit) = statement.statement() {
-                acts.insert(acknowledgement.index(), Act::Deposit(deposit.keys().len()));
-            }
+            acts.insert(acknowledgement.index(), act);
             Ok::<_, ExchangeError>(())
         })?;
         self.add_requests(&mut acts)?;
