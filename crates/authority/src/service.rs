@@ -3,6 +3,7 @@
 
 mod audit;
 mod backup;
+mod change;
 mod check;
 mod commit;
 mod custody;
@@ -10,10 +11,13 @@ mod decide;
 mod deposit;
 mod enrol;
 mod evidence;
+mod officer;
 mod queue;
 mod release;
 mod request;
+mod scene;
 mod session;
+mod succession;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -161,11 +165,6 @@ impl Service {
 
     fn authority(&self) -> AuthorityId {
         self.about.authority()
-    }
-
-    /// The policy in force: the founding's, which nothing changes yet.
-    fn policy(&self) -> &Policy {
-        &self.about.found().policy
     }
 
     fn rng(&self) -> MutexGuard<'_, Box<dyn CryptoRng + Send>> {

@@ -16,6 +16,7 @@ use strongroom_client::file::WriteError;
 use strongroom_client::file::copy::CopyError;
 use strongroom_client::home::{HomeError, KeysError};
 use strongroom_client::log::ReadLogError;
+use strongroom_client::officer::{FindError, OfficerKeyError, SayError};
 use strongroom_client::protect::ProtectError;
 use strongroom_client::recover::RecoverError;
 use strongroom_client::released::ReleasedError;
@@ -24,6 +25,7 @@ use strongroom_client::sheet::SheetError;
 use strongroom_client::spare::DepositError;
 use strongroom_client::status::StatusError;
 use strongroom_client::sync::SyncError;
+use strongroom_client::veto::VetoError;
 use strongroom_protocol::{QueryError, ReleaseError, SubmitError, Unavailable};
 
 type Cause<'e> = &'e (dyn Error + 'static);
@@ -86,9 +88,11 @@ fn passed_on(error: Cause<'_>) -> Option<Cause<'_>> {
         EncryptError: Commit Create Seal;
         EnrollError: About Exchange Home Keys;
         ExchangeError: Home Query Submit;
+        FindError: Exchange;
         FoundError: Place;
         HomeError: Lock;
         KeysError: Home Write;
+        OfficerKeyError: Read;
         OpenIdentitiesError: Parse;
         ProtectError: Create Header Home Invalid Particulars Replace Unwrap;
         QueryError: Unavailable;
@@ -103,10 +107,12 @@ fn passed_on(error: Cause<'_>) -> Option<Cause<'_>> {
         ReplaceError: Apply Commit Copy Create Home Plan;
         RestoreError: Place Store;
         RewrapError: Header Home Invalid Keys Released Replace;
+        SayError: Exchange Find;
         SheetError: Code;
         StatusError: Header Home;
         SubmitError: Refused Unavailable;
         SyncError: Exchange Home;
+        VetoError: Exchange Keys;
         WriteError: Commit Create Write;
     }
     None

@@ -2,17 +2,21 @@
 
 pub(crate) mod authority;
 pub(crate) mod decrypt;
+pub(crate) mod departed;
 pub(crate) mod encrypt;
 pub(crate) mod init;
 pub(crate) mod keygen;
 pub(crate) mod list;
 pub(crate) mod log;
+pub(crate) mod officer;
+pub(crate) mod policy;
 pub(crate) mod protect;
 pub(crate) mod recover;
 pub(crate) mod rewrap;
 pub(crate) mod sheet;
 pub(crate) mod status;
 pub(crate) mod sync;
+pub(crate) mod veto;
 
 use crate::context::Context;
 use crate::exit::Exit;
@@ -32,7 +36,11 @@ pub(crate) fn run(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Sheet(arguments) => sheet::run(context, &arguments),
         Command::Log(arguments) => log::run(context, &arguments),
         Command::Sync(arguments) => sync::run(context, &arguments),
-        Command::Authority(arguments) => authority::run(context, &arguments),
         Command::Keygen(arguments) => keygen::run(context, &arguments),
+        Command::Veto(arguments) => veto::run(context, &arguments),
+        Command::Officer(arguments) => officer::run(context, &arguments),
+        Command::Departed(arguments) => departed::run(context, &arguments),
+        Command::Policy(arguments) => policy::run(context, &arguments),
+        Command::Authority(arguments) => authority::run(context, &arguments),
     }
 }

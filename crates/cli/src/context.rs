@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use anyhow::Context as _;
 use etcetera::BaseStrategy;
@@ -23,6 +23,8 @@ pub(crate) struct Context {
     pub(crate) quiet: bool,
     /// How many threads encrypt and decrypt.
     pub(crate) threads: NonZeroUsize,
+    /// Done once this command has told its owner of requests by others.
+    pub(crate) warned: Once,
 }
 
 impl Context {
@@ -47,6 +49,7 @@ impl Context {
             randomness,
             quiet: global.quiet,
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            warned: Once::new(),
         })
     }
 

@@ -13,6 +13,7 @@ use strongroom_client::file::{same_disk, write_new};
 use strongroom_client::home::{Home, HomeError, Membership};
 use strongroom_client::sheet::Sheet;
 use strongroom_protocol::code::RecoveryCode;
+use strongroom_protocol::id::OwnerId;
 use strongroom_protocol::policy::Policy;
 use strongroom_protocol::{Authority as _, Unavailable};
 use zeroize::Zeroizing;
@@ -165,13 +166,14 @@ fn enroll(
         }
         None => Enrolling::begin(home, &address, &authority, plan.key_type, clock, &mut rng)?,
     };
+    let owner = enrolling.membership().owner;
     let sheet = write_down(context, enrolling.membership(), enrolling.has_code(), plan)?;
     if let Some(code) = sheet.filter(|_| !enrolling.has_code()) {
         seal_custody(home, &authority, &code)?;
         enrolling.settle_code(home, &code, clock, &mut rng)?;
     }
     enrolling.finish(home, &authority)?;
-    say_where(context, home, &authority, &address, plan)
+    say_where(context, home, &authority, owner, &address, plan)
 }
 
 /// Seals the authority's key under the code where the identity is sealed, so that custody is never weaker than that.
@@ -267,11 +269,13 @@ fn say_where(
     context: &Context,
     home: &Home,
     authority: &Session<'static>,
+    owner: OwnerId,
     address: &Path,
     plan: &Plan,
 ) -> anyhow::Result<()> {
     let near = same_disk(&context.home, address).unwrap_or(true);
     context.say(format_args!("home:      {}", shown(&context.home)));
+    context.say(format_args!("owner:     {owner}"));
     context.say(format_args!("authority: {}", shown(address)));
     let sheet = sheet_path(context, plan);
     // One that was moved away already is where it belongs.

@@ -18,6 +18,7 @@ use strongroom_client::encrypt::EncryptError;
 use strongroom_client::file::output::{CommitError, CreateError};
 use strongroom_client::file::rewrite::PlanError;
 use strongroom_client::home::{HomeError, KeysError};
+use strongroom_client::officer::{FindError, OfficerKeyError, SayError};
 use strongroom_client::protect::ProtectError;
 use strongroom_client::recover::RecoverError;
 use strongroom_client::rewrap::{ReplaceError, RewrapError};
@@ -30,7 +31,11 @@ use crate::causes::causes;
 use crate::command::decrypt::{Interrupted, NoName, OntoItself, WrongPassphrase};
 use crate::command::encrypt::{MixedOnFirstUse, OntoTerminal, OtherKeyType};
 use crate::command::log::NotAccepted;
+use crate::command::officer::Unsure;
+use crate::command::policy::set::NotChanged;
 use crate::command::sheet::{OtherCode, OtherSheet};
+use crate::command::veto::NotVetoed;
+use crate::desk::OtherPin;
 use crate::founding::{Finished, OtherAddress};
 use crate::prompt::NobodyToAsk;
 
@@ -70,6 +75,8 @@ fn of_command(cause: &(dyn Error + 'static)) -> Option<&'static str> {
         NoName => "name it with `-o OUT`, or `-o -` for a pipe",
         OntoItself => "name another file with `-o OUT`",
         OntoTerminal => "name a file with `-o OUT`, or make it text with `-a`",
+        NotChanged => "`--again` asks for the same change anew",
+        OtherPin => "see that the authority's folder is the right one; for another authority use another key",
         OtherAddress => "finish `init` without `--authority`, or begin another home with `--home`",
         OtherCode => "test the newest sheet: an older one is of another home",
         OtherKeyType => "leave out `--key-type`: it chooses the kind of key on the first use alone",
@@ -77,6 +84,14 @@ fn of_command(cause: &(dyn Error + 'static)) -> Option<&'static str> {
         OtherSheet => "set STRONGROOM_HOME or `--home` to the home that the sheet was made for",
         WrongCode => "the authority's key is sealed under the code of whoever made the authority: see that it is that sheet",
         WrongPassphrase => "if STRONGROOM_PASSPHRASE is set, it was used",
+    }
+    if let Some(Unsure::Nobody) = cause.downcast_ref() {
+        return Some("look at it with `officer show`, and say so with `--yes`");
+    }
+    if let Some(NotVetoed::NotFound { .. }) = cause.downcast_ref() {
+        return Some(
+            "`strongroom list` reaches the authority, and so tells what others ask for in your name",
+        );
     }
     match cause.downcast_ref()? {
         NobodyToAsk::Code => {
@@ -147,6 +162,9 @@ fn of_authority(cause: &(dyn Error + 'static)) -> Option<&'static str> {
             _ => None,
         };
     }
+    if let Some(hint) = of_officer(cause) {
+        return Some(hint);
+    }
     if let Some(error) = cause.downcast_ref() {
         return match error {
             PlaceError::MountPoint { .. } => {
@@ -178,6 +196,32 @@ fn of_authority(cause: &(dyn Error + 'static)) -> Option<&'static str> {
             Some("this device is not one of the owner's: `strongroom recover --all` makes it one")
         }
         Refusal::Expiry => Some("see that this machine's clock is right"),
+        Refusal::Policy => Some("the policy was changed meanwhile: run the same command again"),
+        _ => None,
+    }
+}
+
+fn of_officer(cause: &(dyn Error + 'static)) -> Option<&'static str> {
+    if let Some(OfficerKeyError::Missing { .. }) = cause.downcast_ref() {
+        return Some(
+            "name it with `--key` or STRONGROOM_OFFICER_KEY; `strongroom keygen --officer` makes one",
+        );
+    }
+    if let Some(error) = cause.downcast_ref() {
+        return match error {
+            FindError::Ambiguous { .. } => Some("give more of it"),
+            FindError::NotFound { .. } => Some("`strongroom officer list --all` prints the ids"),
+            _ => None,
+        };
+    }
+    match cause.downcast_ref()? {
+        SayError::NotAnOfficer => Some(
+            "name the right key with `--key`; `strongroom policy show` prints whose keys count",
+        ),
+        SayError::Own => Some("another officer has to; you can deny it"),
+        SayError::WrongCode => Some(
+            "see that it is the newest sheet of an owner who had joined when the change was asked for",
+        ),
         _ => None,
     }
 }

@@ -4,6 +4,7 @@
 mod causes;
 mod command;
 mod context;
+mod desk;
 mod exit;
 mod founding;
 mod hint;

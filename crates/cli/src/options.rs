@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use strongroom_agefile::KeyType;
 
 use crate::command::{
-    authority, decrypt, encrypt, init, keygen, list, log, protect, recover, rewrap, sheet, status,
-    sync,
+    authority, decrypt, departed, encrypt, init, keygen, list, log, officer, policy, protect,
+    recover, rewrap, sheet, status, sync, veto,
 };
 
 /// Keeps a spare of every key you encrypt with.
@@ -52,8 +52,12 @@ pub(crate) enum Command {
     Sheet(sheet::Arguments),
     Log(log::Arguments),
     Sync(sync::Arguments),
-    Authority(authority::Arguments),
     Keygen(keygen::Arguments),
+    Veto(veto::Arguments),
+    Officer(officer::Arguments),
+    Departed(departed::Arguments),
+    Policy(policy::Arguments),
+    Authority(authority::Arguments),
 }
 
 /// The kinds of key, by the words for them.

@@ -36,6 +36,19 @@ pub(crate) fn recovery_code(file: Option<&Path>) -> anyhow::Result<RecoveryCode>
     Ok(RecoveryCode::parse(text.trim())?)
 }
 
+/// Returns the recovery code where there is one: from the variable, or by asking somebody who may not have it.
+pub(crate) fn recovery_code_if_any() -> anyhow::Result<Option<RecoveryCode>> {
+    let text = match variable(CODE_VARIABLE) {
+        Some(text) => text,
+        None if can_ask_secretly() => ask("Recovery code, or Enter to go on without it: ")?,
+        None => return Ok(None),
+    };
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(RecoveryCode::parse(text.trim())?))
+}
+
 /// Returns the passphrase that opens `what`: from the variable, or by asking.
 pub(crate) fn passphrase(what: &str) -> io::Result<Passphrase> {
     let text = match variable(PASSPHRASE_VARIABLE) {

@@ -7,9 +7,12 @@ use anyhow::Context as _;
 use strongroom_authority::{Caller, OpenError, Service, Session};
 use strongroom_client::home::{Home, KeysError};
 use strongroom_client::{Client, ConnectError};
-use strongroom_protocol::Unavailable;
+use strongroom_protocol::statement::Statement;
+use strongroom_protocol::{RequestState, Unavailable};
 
+use crate::command::officer::short;
 use crate::context::{Context, Randomness};
+use crate::terminal::{escape, tell};
 
 /// Opens the authority in a folder, as `caller`.
 pub(crate) fn open(
@@ -45,8 +48,44 @@ pub(crate) fn authority_of(context: &Context, home: &Home) -> anyhow::Result<Ses
     open(context, &membership.address, caller(home)?)
 }
 
-/// Connects a home with its authority.
+/// Connects a home with its authority, and tells its owner of what others ask for in their name.
 pub(crate) fn connect<'c>(
+    context: &'c Context,
+    home: &'c mut Home,
+    authority: &'c Session<'static>,
+    rng: &'c mut Randomness,
+) -> anyhow::Result<Client<'c>> {
+    let client = connect_silently(context, home, authority, rng)?;
+    context.warned.call_once(|| warn(&client));
+    Ok(client)
+}
+
+/// Says which open requests for the owner's keys this device did not make.
+fn warn(client: &Client<'_>) {
+    // What the command itself asks for fails by itself; this is beside it.
+    for view in client.requests_by_others().unwrap_or_default() {
+        let Statement::Request(request) = view.request.statement() else {
+            continue;
+        };
+        let why = match request.grounds.as_str() {
+            "" => "without a reason".to_owned(),
+            why => format!("saying: {}", escape(why)),
+        };
+        let state = match view.state {
+            RequestState::Requested => "",
+            RequestState::Decided(_) | RequestState::Released => " That is approved already.",
+        };
+        tell(format_args!(
+            "warning: somebody asked for your keys on {}, {why}.{state}\n  \
+             If it was not you: strongroom veto {}",
+            view.recorded,
+            short(view.request.id())
+        ));
+    }
+}
+
+/// Connects a home with its authority.
+pub(crate) fn connect_silently<'c>(
     context: &'c Context,
     home: &'c mut Home,
     authority: &'c Session<'static>,

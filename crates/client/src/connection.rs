@@ -7,6 +7,7 @@ use strongroom_protocol::statement::SignedStatement;
 use strongroom_protocol::{About, Authority, QueryError, SubmitError};
 
 use crate::home::{Home, HomeError};
+use crate::policy::PolicyInForce;
 
 /// An authority that proved to be the one this home knows, and to have lost nothing since the last time.
 pub struct Connection<'a> {
@@ -47,7 +48,7 @@ impl<'a> Connection<'a> {
             authority,
             about: pinned.clone(),
         };
-        let checkpoint = connection.verified(&authority.checkpoint()?)?;
+        let checkpoint = newest(authority, pinned, None)?;
         Ok((connection, checkpoint))
     }
 
@@ -57,12 +58,10 @@ impl<'a> Connection<'a> {
         home: &Home,
         newest: &SignedCheckpoint,
     ) -> Result<(), ExchangeError> {
-        let now = newest.checkpoint().size;
-        let seen = home.seen()?.map_or(0, |seen| seen.checkpoint().size);
-        if now < seen {
-            return Err(ExchangeError::LogShrunk { seen, now });
+        match home.seen()? {
+            Some(seen) => extends(self.authority, &seen, newest),
+            None => Ok(()),
         }
-        self.agree(home, newest)
     }
 
     /// Returns who this is.
@@ -111,34 +110,81 @@ impl<'a> Connection<'a> {
         Ok(acknowledgement)
     }
 
-    /// Proves one of `checkpoint` and the last one seen to extend the other.
-    fn agree(&self, home: &Home, checkpoint: &SignedCheckpoint) -> Result<(), ExchangeError> {
-        let Some(seen) = home.seen()? else {
-            return Ok(());
-        };
-        let (seen, given) = (seen.checkpoint(), checkpoint.checkpoint());
-        if seen.size == given.size && seen.root == given.root {
-            return Ok(());
-        }
-        let (old, new) = if seen.size <= given.size {
-            (seen, given)
-        } else {
-            (given, seen)
-        };
-        let proof = self.authority.consistency(old.size, new.size)?;
-        proof
-            .verify(old.size, old.root, new.size, new.root)
-            .map_err(|_: NotConsistent| ExchangeError::LogForked {
-                old: old.size,
-                new: new.size,
-            })
+    /// Returns the policy in force, once it is shown to be.
+    ///
+    /// # Errors
+    ///
+    /// Says so when it is not, or the authority can't be reached.
+    pub fn policy(&self, home: &Home) -> Result<PolicyInForce, ExchangeError> {
+        let view = self.authority.policy()?;
+        PolicyInForce::verify(&self.about, view, |decision, receipt| {
+            self.verify(home, decision, receipt)
+        })
     }
 
-    fn verified(&self, checkpoint: &SignedCheckpoint) -> Result<SignedCheckpoint, ExchangeError> {
-        let authority = self.about.authority();
-        SignedCheckpoint::parse(checkpoint.as_text(), authority, &self.about.found().log_key)
-            .map_err(|_| ExchangeError::Checkpoint { authority })
+    /// Proves one of `checkpoint` and the last one seen to extend the other.
+    fn agree(&self, home: &Home, checkpoint: &SignedCheckpoint) -> Result<(), ExchangeError> {
+        match home.seen()? {
+            Some(seen) => agree(self.authority, &seen, checkpoint),
+            None => Ok(()),
+        }
     }
+}
+
+/// Returns the newest checkpoint, once it is shown to be the authority's and to extend the one seen.
+pub(crate) fn newest(
+    authority: &dyn Authority,
+    about: &About,
+    seen: Option<&SignedCheckpoint>,
+) -> Result<SignedCheckpoint, ExchangeError> {
+    let checkpoint = authority.checkpoint()?;
+    let id = about.authority();
+    let checkpoint = SignedCheckpoint::parse(checkpoint.as_text(), id, &about.found().log_key)
+        .map_err(|_| ExchangeError::Checkpoint { authority: id })?;
+    if let Some(seen) = seen {
+        extends(authority, seen, &checkpoint)?;
+    }
+    Ok(checkpoint)
+}
+
+/// Proves the newest checkpoint to extend the one seen.
+fn extends(
+    authority: &dyn Authority,
+    seen: &SignedCheckpoint,
+    newest: &SignedCheckpoint,
+) -> Result<(), ExchangeError> {
+    let (old, new) = (seen.checkpoint().size, newest.checkpoint().size);
+    if new < old {
+        return Err(ExchangeError::LogShrunk {
+            seen: old,
+            now: new,
+        });
+    }
+    agree(authority, seen, newest)
+}
+
+/// Proves one of two checkpoints to extend the other.
+pub(crate) fn agree(
+    authority: &dyn Authority,
+    seen: &SignedCheckpoint,
+    given: &SignedCheckpoint,
+) -> Result<(), ExchangeError> {
+    let (seen, given) = (seen.checkpoint(), given.checkpoint());
+    if seen.size == given.size && seen.root == given.root {
+        return Ok(());
+    }
+    let (old, new) = if seen.size <= given.size {
+        (seen, given)
+    } else {
+        (given, seen)
+    };
+    let proof = authority.consistency(old.size, new.size)?;
+    proof
+        .verify(old.size, old.root, new.size, new.root)
+        .map_err(|_: NotConsistent| ExchangeError::LogForked {
+            old: old.size,
+            new: new.size,
+        })
 }
 
 /// What an authority said that does not hold, or did not say.
@@ -178,6 +224,9 @@ pub enum ExchangeError {
         /// The one that answers.
         found: AuthorityId,
     },
+    /// The policy is not shown to be in force.
+    #[error("the authority does not show that the policy it names is in force")]
+    Policy,
     /// A question got no answer.
     #[error(transparent)]
     Query(#[from] QueryError),

@@ -22,6 +22,7 @@ use strongroom_protocol::statement::SignedStatement;
 pub use accepted::Accepted;
 pub use deposits::{DepositRecord, Matched};
 pub(crate) use journal::Record;
+pub(crate) use keys::read_secret;
 pub use keys::{AskPassphrase, Identities, KeysError};
 pub use requests::{PendingRequest, ReleasedKey};
 

@@ -1,7 +1,8 @@
 //! The library to embed: encrypt with a spare key at a backup authority, recover, rewrap.
 //!
 //! A [`home`] is a folder with everything of one owner. A [`Client`] is an owner at work with their authority, which is
-//! a [`strongroom_protocol::Authority`] of any kind. `examples/whole_loop.rs` goes once around.
+//! a [`strongroom_protocol::Authority`] of any kind. An [`officer`] needs no home. `examples/whole_loop.rs` goes once
+//! around.
 
 pub mod checked;
 mod client;
@@ -10,9 +11,13 @@ pub mod decrypt;
 pub mod encrypt;
 pub mod enroll;
 pub mod file;
+pub mod fingerprint;
+pub mod history;
 pub mod home;
 pub mod log;
+pub mod officer;
 mod pointer;
+pub mod policy;
 pub mod protect;
 pub mod recover;
 pub mod released;
@@ -20,9 +25,11 @@ mod replace;
 pub mod restored;
 pub mod rewrap;
 pub mod sheet;
+mod signing_key_text;
 pub mod spare;
 pub mod status;
 pub mod sync;
+pub mod veto;
 
 pub use client::{Client, ConnectError};
 pub use pointer::Pointer;

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use strongroom_agefile::KeyType;
 use strongroom_protocol::code::RecoveryCode;
-use strongroom_protocol::id::{Digest, RequestId, Serial, StatementId};
+use strongroom_protocol::id::{Digest, OwnerId, RequestId, Serial, StatementId};
 use strongroom_protocol::statement::{
     Evidence, EvidenceKind, Grounds, Request, Scope, SignedStatement, Statement, Verdict,
     WrongScope,
@@ -56,21 +56,43 @@ impl Client<'_> {
         grounds: &Grounds,
         key_type: KeyType,
     ) -> Result<PendingRequest, RecoverError> {
+        self.request_recovery_for(self.membership.owner, wanted, grounds, key_type)
+    }
+
+    /// The same for the keys of `owner`, who may be somebody else: they are released to this home all the same.
+    ///
+    /// # Errors
+    ///
+    /// Says what can't be made, or was refused.
+    pub fn request_recovery_for(
+        &mut self,
+        owner: OwnerId,
+        wanted: &Wanted,
+        grounds: &Grounds,
+        key_type: KeyType,
+    ) -> Result<PendingRequest, RecoverError> {
         let now = self.clock.now();
         self.home.ensure_identity(key_type, now, &mut self.rng)?;
-        if let Some(pending) = self.pending_request(wanted)? {
+        if let Some(pending) = self.pending_request(owner, wanted)? {
             return Ok(pending);
         }
-        let request = self.make_request(wanted, grounds)?;
+        let request = self.make_request(owner, wanted, grounds)?;
         self.home.record_request(&request)?;
         self.send(&request)?;
         Ok(request)
     }
 
     /// Finds the request for this that is under way, and sends it again: it may not have arrived.
-    fn pending_request(&mut self, wanted: &Wanted) -> Result<Option<PendingRequest>, RecoverError> {
+    fn pending_request(
+        &mut self,
+        owner: OwnerId,
+        wanted: &Wanted,
+    ) -> Result<Option<PendingRequest>, RecoverError> {
         let now = self.clock.now();
         for request in self.home.requests()? {
+            if request.request().owner != owner {
+                continue;
+            }
             let fits = match (&request.request().scope, wanted) {
                 (Scope::Everything { .. }, Wanted::Everything) => !request.is_complete(),
                 (Scope::Everything { .. }, Wanted::Serials(_))
@@ -105,12 +127,13 @@ impl Client<'_> {
 
     fn make_request(
         &mut self,
+        owner: OwnerId,
         wanted: &Wanted,
         grounds: &Grounds,
     ) -> Result<PendingRequest, RecoverError> {
         let device = self.home.ensure_device_key(&mut self.rng)?;
-        let owner = self.membership.owner;
-        let about = self.connection.about().clone();
+        let authority = self.connection.about().authority();
+        let policy = self.connection.policy(self.home)?;
         let scope = match wanted {
             Wanted::Serials(serials) => Scope::of(serials.iter().copied())?,
             Wanted::Everything => {
@@ -127,10 +150,9 @@ impl Client<'_> {
         };
         let release_key = SecretKey::generate(&mut self.rng);
         let created = self.clock.now();
-        let policy = &about.found().policy;
         let statement = SignedStatement::sign(
             Request {
-                authority: about.authority(),
+                authority,
                 request: RequestId::generate(&mut self.rng),
                 owner,
                 scope,
@@ -139,7 +161,7 @@ impl Client<'_> {
                 grounds: grounds.clone(),
                 policy: policy.digest(),
                 created,
-                expires: created.plus_millis(policy.lapse_millis),
+                expires: created.plus_millis(policy.policy().lapse_millis),
             },
             &device,
         );
@@ -197,8 +219,11 @@ impl Client<'_> {
             }
             Err(error) => return Err(error.into()),
         }
-        // From now on a sheet can be tested against it.
-        Ok(self.home.record_enrolled(Some(&code_key.verifying_key()))?)
+        // From now on a sheet can be tested against it, if it is this home's.
+        if request.request().owner == self.membership.owner {
+            self.home.record_enrolled(Some(&code_key.verifying_key()))?;
+        }
+        Ok(())
     }
 
     /// Fetches the pages of a release that are not in the home yet, and verifies each before it is kept.
@@ -212,6 +237,7 @@ impl Client<'_> {
         progress: &mut dyn FnMut(u64),
     ) -> Result<Collected, RecoverError> {
         let id = request.statement().id();
+        let is_own = request.request().owner == self.membership.owner;
         let mut collected = Collected {
             keys: 0,
             withheld: Vec::new(),
@@ -235,9 +261,11 @@ impl Client<'_> {
                 }
             }
             // Before it is kept: it would take the place of a key that was released before.
-            let unknown = self.compare(&labels)?;
-            labels.retain(|serial, _| unknown.contains(serial));
-            adopted.extend(labels);
+            if is_own {
+                let unknown = self.compare(&labels)?;
+                labels.retain(|serial, _| unknown.contains(serial));
+                adopted.extend(labels);
+            }
             self.home
                 .record_release(request, page, &released, &serials)?;
             collected.keys += serials.len() as u64;
@@ -259,9 +287,13 @@ impl Client<'_> {
         if !all {
             return Err(RecoverError::Incomplete);
         }
-        self.adopt()?;
-        if !self.compare(&adopted)?.is_empty() {
-            return Err(RecoverError::OtherStatement);
+        // Somebody else's deposits are not this caller's to list, and this home has no statement of theirs to compare
+        // with. What was released then is held against its own commitment alone, and in the end against the files.
+        if is_own {
+            self.adopt()?;
+            if !self.compare(&adopted)?.is_empty() {
+                return Err(RecoverError::OtherStatement);
+            }
         }
         Ok(collected)
     }
@@ -349,7 +381,7 @@ impl Client<'_> {
                 && decision.verdict == Verdict::Approved
                 && decision.digest() == release.decision());
         let answers = release.request() == request.request().digest()
-            && release.owner() == self.membership.owner
+            && release.owner() == request.request().owner
             && release.page() == page;
         if !decided || !answers {
             return Err(RecoverError::Release);

@@ -131,9 +131,12 @@ fn reseal(
 ) -> Result<Resealed, RewrapError> {
     let own = match found.own {
         Some(own) => Some(own),
-        None => home
-            .own_stanza(header)?
-            .or_else(|| reseal::only_recipient(header)),
+        None => {
+            let known = home.own_stanza(header)?;
+            // The only recipient of somebody else's file is that somebody, who keeps their access.
+            let only = || reseal::only_recipient(header).filter(|_| !found.is_anothers);
+            known.or_else(only)
+        }
     };
     Ok(reseal::reseal(header, found, own, pointer, owner, rng)?)
 }

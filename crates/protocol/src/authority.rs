@@ -3,7 +3,7 @@
 
 use crate::id::{AuthorityId, Digest, OwnerId, Serial, StatementId, Time};
 use crate::log::{ConsistencyProof, SignedCheckpoint};
-use crate::policy::Reason;
+use crate::policy::{Policy, Reason, Scene};
 use crate::receipt::{DepositState, Receipt};
 use crate::statement::{DepositLabel, Found, Particulars, SignedStatement, Statement, Verdict};
 
@@ -60,6 +60,29 @@ pub trait Authority: Send + Sync {
     ///
     /// Says so when the authority can't be reached.
     fn holdings(&self, owner: OwnerId) -> Result<Holdings, QueryError>;
+
+    /// Returns the policy in force, with what put it there.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the authority can't be reached.
+    fn policy(&self) -> Result<PolicyView, QueryError>;
+
+    /// Returns the changes of the policy that were asked for, in the log's order, beginning behind index `after`:
+    /// officers and the operator see them, and whoever asked.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the authority can't be reached.
+    fn changes(&self, after: Option<u64>) -> Result<Page<ChangeView>, QueryError>;
+
+    /// Returns the requests that the caller may see, in the log's order, beginning behind index `after`: all of them
+    /// for officers and the operator, those for their owner and those they made for a device.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the authority can't be reached.
+    fn requests(&self, after: Option<u64>) -> Result<Page<RequestView>, QueryError>;
 
     /// Returns where a request stands, having decided it where that can be done now.
     ///
@@ -176,14 +199,45 @@ pub struct Holdings {
 pub struct RequestView {
     /// The request.
     pub request: SignedStatement,
+    /// Its index in the log.
+    pub index: u64,
     /// When the authority recorded it.
     pub recorded: Time,
+    /// What the log says around it.
+    pub scene: Scene,
+    /// What was said to it: evidence, vetoes, officers' words.
+    pub statements: Vec<SignedStatement>,
     /// Where it stands.
     pub state: RequestState,
     /// Why it stands there.
     pub reasons: Vec<Reason>,
-    /// How many deposits it is for.
-    pub deposits: u64,
+}
+
+/// The policy in force.
+#[derive(Clone, Debug)]
+pub struct PolicyView {
+    /// The policy.
+    pub policy: Policy,
+    /// The change that put it there, the decision on it, and that decision's place in the log; nothing for the policy
+    /// that the authority was founded with.
+    pub decided: Option<(SignedStatement, SignedStatement, Receipt)>,
+}
+
+/// Where a change of the policy stands.
+#[derive(Clone, Debug)]
+pub struct ChangeView {
+    /// The change.
+    pub change: SignedStatement,
+    /// Its index in the log.
+    pub index: u64,
+    /// When the authority recorded it.
+    pub recorded: Time,
+    /// What was said to it: evidence, officers' words.
+    pub statements: Vec<SignedStatement>,
+    /// Where it stands.
+    pub state: RequestState,
+    /// Why it stands there.
+    pub reasons: Vec<Reason>,
 }
 
 /// The states of a recovery request: requested, then decided, then, if approved, released.

@@ -18,6 +18,12 @@ impl Label {
     pub const EVIDENCE: Self = Self("strongroom/evidence/v1");
     /// Signs an owner's veto of a recovery request.
     pub const VETO: Self = Self("strongroom/veto/v1");
+    /// Signs an officer's word on a request or a change.
+    pub const APPROVAL: Self = Self("strongroom/approval/v1");
+    /// Signs an officer's word that an owner has departed.
+    pub const DEPARTED: Self = Self("strongroom/departed/v1");
+    /// Signs a change of the policy, and hashes it.
+    pub const POLICY_CHANGE: Self = Self("strongroom/policy-change/v1");
     /// Signs the authority's decision on a recovery request.
     pub const DECISION: Self = Self("strongroom/decision/v1");
     /// Signs the authority's record of released wraps.
@@ -63,6 +69,9 @@ impl Label {
         Self::REQUEST,
         Self::EVIDENCE,
         Self::VETO,
+        Self::APPROVAL,
+        Self::DEPARTED,
+        Self::POLICY_CHANGE,
         Self::DECISION,
         Self::RELEASE,
         Self::RESTORED,

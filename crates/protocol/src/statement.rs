@@ -14,8 +14,8 @@ pub use deposit::{Deposit, Draft, WrongCount};
 pub use found::{Enroll, Found};
 pub use operator::{Checked, CheckedDeposit, Restored};
 pub use recovery::{
-    Decision, Evidence, EvidenceKind, Grounds, GroundsTooLong, Request, Scope, Verdict, Veto,
-    WrongScope,
+    Approval, Decision, Departed, Evidence, EvidenceKind, Grounds, GroundsTooLong, PolicyChange,
+    Request, Scope, Verdict, Veto, Word, WrongScope,
 };
 pub use release::{Release, ReleaseOrigin, WrongRelease};
 pub use sealed::{DepositLabel, Particulars, ParticularsError, SealedKey};
@@ -116,12 +116,15 @@ impl SignedStatement {
     #[must_use]
     pub fn authority(&self) -> AuthorityId {
         match &self.statement {
+            Statement::Approval(body) => body.authority,
             Statement::Checked(body) => body.authority,
             Statement::Decision(body) => body.authority,
+            Statement::Departed(body) => body.authority,
             Statement::Deposit(body) => body.authority(),
             Statement::Enroll(body) => body.authority,
             Statement::Evidence(body) => body.authority,
             Statement::Found(_) => AuthorityId::from_bytes(*self.id.as_bytes()),
+            Statement::PolicyChange(body) => body.authority,
             Statement::Release(body) => body.authority(),
             Statement::Request(body) => body.authority,
             Statement::Restored(body) => body.authority,
@@ -170,10 +173,14 @@ pub enum ParseStatementError {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Statement {
+    /// An officer's word on a request or a change.
+    Approval(Approval),
     /// An authority's check of deposits.
     Checked(Checked),
     /// An authority's decision on a request.
     Decision(Decision),
+    /// An officer's word that an owner has departed.
+    Departed(Departed),
     /// An owner's deposits.
     Deposit(Deposit),
     /// An owner's enrolment.
@@ -182,6 +189,8 @@ pub enum Statement {
     Evidence(Evidence),
     /// The founding of an authority.
     Found(Box<Found>),
+    /// A change of the policy.
+    PolicyChange(Box<PolicyChange>),
     /// An authority's release of keys.
     Release(Release),
     /// A recovery request.
@@ -197,12 +206,15 @@ impl Statement {
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
+            Self::Approval(_) => Kind::Approval,
             Self::Checked(_) => Kind::Checked,
             Self::Decision(_) => Kind::Decision,
+            Self::Departed(_) => Kind::Departed,
             Self::Deposit(_) => Kind::Deposit,
             Self::Enroll(_) => Kind::Enroll,
             Self::Evidence(_) => Kind::Evidence,
             Self::Found(_) => Kind::Found,
+            Self::PolicyChange(_) => Kind::PolicyChange,
             Self::Release(_) => Kind::Release,
             Self::Request(_) => Kind::Request,
             Self::Restored(_) => Kind::Restored,
@@ -212,12 +224,15 @@ impl Statement {
 
     fn body(&self) -> Vec<u8> {
         match self {
+            Self::Approval(body) => encode(body),
             Self::Checked(body) => encode(body),
             Self::Decision(body) => encode(body),
+            Self::Departed(body) => encode(body),
             Self::Deposit(body) => body.body(),
             Self::Enroll(body) => encode(body),
             Self::Evidence(body) => encode(body),
             Self::Found(body) => encode(&**body),
+            Self::PolicyChange(body) => encode(&**body),
             Self::Release(body) => body.body(),
             Self::Request(body) => encode(&**body),
             Self::Restored(body) => encode(body),
@@ -230,11 +245,14 @@ impl Statement {
         match self {
             Self::Deposit(body) => body.carried(),
             Self::Release(body) => body.carried(),
-            Self::Checked(_)
+            Self::Approval(_)
+            | Self::Checked(_)
             | Self::Decision(_)
+            | Self::Departed(_)
             | Self::Enroll(_)
             | Self::Evidence(_)
             | Self::Found(_)
+            | Self::PolicyChange(_)
             | Self::Request(_)
             | Self::Restored(_)
             | Self::Veto(_) => Vec::new(),
@@ -247,12 +265,15 @@ impl Statement {
             return Err(Malformed::new("statement (carries what it may not)", 0));
         }
         Ok(match kind {
+            Kind::Approval => Self::Approval(decode(body)?),
             Kind::Checked => Self::Checked(decode(body)?),
             Kind::Decision => Self::Decision(decode(body)?),
+            Kind::Departed => Self::Departed(decode(body)?),
             Kind::Deposit => Self::Deposit(Deposit::read(body, carried)?),
             Kind::Enroll => Self::Enroll(decode(body)?),
             Kind::Evidence => Self::Evidence(decode(body)?),
             Kind::Found => Self::Found(Box::new(decode(body)?)),
+            Kind::PolicyChange => Self::PolicyChange(Box::new(decode(body)?)),
             Kind::Release => Self::Release(Release::read(body, carried)?),
             Kind::Request => Self::Request(Box::new(decode(body)?)),
             Kind::Restored => Self::Restored(decode(body)?),
@@ -266,10 +287,13 @@ impl Statement {
             Self::Enroll(body) => body.device_key == *author,
             Self::Found(body) => body.log_key == *author,
             Self::Request(body) => body.device_key == *author,
-            Self::Checked(_)
+            Self::Approval(_)
+            | Self::Checked(_)
             | Self::Decision(_)
+            | Self::Departed(_)
             | Self::Deposit(_)
             | Self::Evidence(_)
+            | Self::PolicyChange(_)
             | Self::Release(_)
             | Self::Restored(_)
             | Self::Veto(_) => true,
@@ -292,7 +316,10 @@ macro_rules! into_statement {
     };
 }
 
-into_statement!(Checked, Decision, Deposit, Enroll, Evidence, Release, Restored, Veto; boxed Found, Request);
+into_statement!(
+    Approval, Checked, Decision, Departed, Deposit, Enroll, Evidence, Release, Restored, Veto;
+    boxed Found, PolicyChange, Request
+);
 
 /// The kinds of statement, with the numbers they have on the wire and in the log's leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -314,6 +341,12 @@ pub enum Kind {
     Decision = 7,
     /// [`Statement::Release`].
     Release = 8,
+    /// [`Statement::Approval`].
+    Approval = 9,
+    /// [`Statement::Departed`].
+    Departed = 10,
+    /// [`Statement::PolicyChange`].
+    PolicyChange = 11,
     /// [`Statement::Restored`].
     Restored = 20,
     /// [`Statement::Checked`].
@@ -321,7 +354,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 13] = [
         Self::Found,
         Self::Enroll,
         Self::Deposit,
@@ -330,6 +363,9 @@ impl Kind {
         Self::Veto,
         Self::Decision,
         Self::Release,
+        Self::Approval,
+        Self::Departed,
+        Self::PolicyChange,
         Self::Restored,
         Self::Checked,
     ];
@@ -358,6 +394,9 @@ impl Kind {
             Self::Veto => "veto",
             Self::Decision => "decision",
             Self::Release => "release",
+            Self::Approval => "approval",
+            Self::Departed => "departed",
+            Self::PolicyChange => "policy change",
             Self::Restored => "restored",
             Self::Checked => "checked",
         }
@@ -373,6 +412,9 @@ impl Kind {
             Self::Veto => Label::VETO,
             Self::Decision => Label::DECISION,
             Self::Release => Label::RELEASE,
+            Self::Approval => Label::APPROVAL,
+            Self::Departed => Label::DEPARTED,
+            Self::PolicyChange => Label::POLICY_CHANGE,
             Self::Restored => Label::RESTORED,
             Self::Checked => Label::CHECKED,
         }

@@ -16,6 +16,7 @@ mod clock;
 mod forge;
 mod hostile;
 mod owner;
+mod person;
 mod rng;
 pub mod suite;
 
@@ -23,4 +24,5 @@ pub use clock::TestClock;
 pub use forge::{Forged, forge_deposit};
 pub use hostile::{HostileAuthority, Trick};
 pub use owner::{Asked, Owner, PageRelease, submit};
+pub use person::{Person, ask_change, change_of, say, speak};
 pub use rng::TestRng;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use strongroom_protocol::id::{OwnerId, RequestId, Serial, Time};
+use strongroom_protocol::id::{Digest, OwnerId, RequestId, Serial, Time};
 use strongroom_protocol::keys::SigningKey;
 use strongroom_protocol::receipt::Acknowledgement;
 use strongroom_protocol::session_key::{BlindedKey, SessionKey};
@@ -14,6 +14,7 @@ use strongroom_protocol::wrap::SecretKey;
 use strongroom_protocol::{About, Authority, ReleasePage};
 
 use crate::TestRng;
+use crate::person::change_of;
 
 /// An owner, and what the owner deposited.
 pub struct Owner {
@@ -53,6 +54,12 @@ impl Owner {
             about: about.clone(),
             rng,
         }
+    }
+
+    /// Returns the id of the owner that is made from a seed, for a policy that is written before.
+    #[must_use]
+    pub fn id_of(seed: u64) -> OwnerId {
+        OwnerId::generate(&mut TestRng::new(seed))
     }
 
     /// Makes an owner and enrolls the owner.
@@ -109,6 +116,18 @@ impl Owner {
         }
     }
 
+    /// Makes a session key under a new serial, with labels.
+    pub fn draft_labelled(&mut self, labels: &[(&str, &str)]) -> Draft {
+        let draft = self.draft();
+        let labels = labels.iter();
+        let labels = labels.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let particulars = Particulars::new(String::new(), labels.collect()).unwrap();
+        Draft {
+            particulars,
+            ..draft
+        }
+    }
+
     /// Returns the scope of all that the authority keeps of the owner's now.
     #[must_use]
     pub fn everything(&self, authority: &dyn Authority) -> Scope {
@@ -133,6 +152,23 @@ impl Owner {
         change: impl FnOnce(&mut Request),
     ) -> Asked {
         let device = SigningKey::generate(&mut self.rng);
+        self.ask_by(device, scope, now, change)
+    }
+
+    /// Asks for somebody else's deposits from the owner's device.
+    pub fn ask_for(&mut self, other: &Self, scope: Scope, now: Time) -> Asked {
+        let device = SigningKey::from_seed(self.device.expose_seed());
+        self.ask_by(device, scope, now, |request| request.owner = other.id)
+    }
+
+    /// Asks for deposits from this device, with the request changed before it is signed.
+    pub fn ask_by(
+        &mut self,
+        device: SigningKey,
+        scope: Scope,
+        now: Time,
+        change: impl FnOnce(&mut Request),
+    ) -> Asked {
         let release_key = SecretKey::generate(&mut self.rng);
         let policy = &self.about.found().policy;
         let mut request = Request {
@@ -164,9 +200,19 @@ impl Owner {
     /// Makes what looks like evidence of the recovery code, signed by any key.
     #[must_use]
     pub fn evidence_by(&self, asked: &Asked, key: &SigningKey) -> SignedStatement {
+        self.evidence_of(asked.request().digest(), key)
+    }
+
+    /// Makes the evidence of the recovery code for a change of the policy.
+    #[must_use]
+    pub fn evidence_for(&self, change: &SignedStatement) -> SignedStatement {
+        self.evidence_of(change_of(change).digest(), &self.code)
+    }
+
+    fn evidence_of(&self, subject: Digest, key: &SigningKey) -> SignedStatement {
         let evidence = Evidence {
             authority: self.about.authority(),
-            request: asked.request().digest(),
+            request: subject,
             kind: EvidenceKind::RecoveryCode,
         };
         SignedStatement::sign(evidence, key)

@@ -1,6 +1,8 @@
 //! What every [`Authority`] must do, whatever it runs on. Each case founds an authority of its own.
 
+mod changes;
 mod log;
+mod people;
 mod recovery;
 mod refusals;
 mod statements;
@@ -53,6 +55,8 @@ pub fn authority(found: &mut dyn FnMut(Policy) -> Subject) {
     statements(found);
     refusals(found);
     recovery(found);
+    people(found);
+    changes(found);
     log(found);
 }
 
@@ -69,6 +73,16 @@ pub fn refusals(found: &mut dyn FnMut(Policy) -> Subject) {
 /// Runs the cases of recoveries.
 pub fn recovery(found: &mut dyn FnMut(Policy) -> Subject) {
     recovery::all(found);
+}
+
+/// Runs the cases of officers, and of who may ask for what.
+pub fn people(found: &mut dyn FnMut(Policy) -> Subject) {
+    people::all(found);
+}
+
+/// Runs the cases of changes of the policy.
+pub fn changes(found: &mut dyn FnMut(Policy) -> Subject) {
+    changes::all(found);
 }
 
 /// Runs the cases of the log.

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use strongroom_protocol::id::{Serial, StatementId, Time};
+use strongroom_protocol::id::{Digest, Serial, StatementId, Time};
 use strongroom_protocol::policy::Approved;
 use strongroom_protocol::receipt::Outcome;
 use strongroom_protocol::statement::{
@@ -18,6 +18,7 @@ use super::Service;
 use super::commit::{Act, Answer, Checked};
 use super::custody;
 use super::decide::{Case, page_count};
+use super::scene::Labels;
 use crate::Caller;
 use crate::custody::{Kept, Opener};
 use crate::log::{Entry, Growth, Logged};
@@ -29,9 +30,9 @@ pub(super) struct Drawn {
     /// The entry of the request.
     request: u64,
     page: u64,
-    /// What it rests on: until when, and on how many statements.
-    not_after: Time,
-    statement_count: usize,
+    /// The decision it rests on.
+    decision: Digest,
+    labels: Labels,
 }
 
 enum Page {
@@ -85,14 +86,17 @@ impl Service {
         if let Some(index) = store.release_page(drawn.request, drawn.page)? {
             return Ok(Checked::Known(index));
         }
-        let statements = store.request_statements(drawn.request)?.len();
-        Ok(
-            if now >= drawn.not_after || statements != drawn.statement_count {
-                Checked::NotNow
-            } else {
-                Checked::New(Box::new(drawn.statement), Outcome::Recorded)
-            },
-        )
+        let Some(row) = store.request(drawn.request)? else {
+            return Ok(Checked::NotNow);
+        };
+        let case = self.case_again(store, &row, &drawn.labels, now)?;
+        let approval = self.standing(store, case, now)?.approval;
+        let still = approval.is_some_and(|approval| approval.decision() == drawn.decision);
+        Ok(if still {
+            Checked::New(Box::new(drawn.statement), Outcome::Recorded)
+        } else {
+            Checked::NotNow
+        })
     }
 
     fn find_or_draw(
@@ -104,7 +108,7 @@ impl Service {
         now: Time,
     ) -> Result<Page, ReleaseError> {
         let case = self
-            .case_for(store, caller, request)
+            .case_to_release(store, caller, request, now)
             .map_err(not_released)?;
         if page >= page_count(case.request()) {
             return Err(ReleaseError::NotFound);
@@ -136,7 +140,7 @@ impl Service {
         opener: &Opener<'_>,
         page: u64,
     ) -> Result<Drawn, StoreError> {
-        let serials = self.scope_serials(store, case)?;
+        let serials = self.scope_serials(store, case.request())?;
         let number = usize::try_from(page).unwrap_or(usize::MAX);
         let serials = serials.chunks(Release::KEYS_MAX).nth(number);
         let serials = serials.ok_or(Damage::of("a request has fewer deposits than it had"))?;
@@ -164,8 +168,8 @@ impl Service {
             statement: self.log.sign(release),
             request: case.index(),
             page,
-            not_after: approval.approved().decision().not_after,
-            statement_count: case.statement_count(),
+            decision: approval.decision(),
+            labels: case.labels().clone(),
         })
     }
 
@@ -213,7 +217,7 @@ impl Service {
         self.store.read(|store| {
             let missing = || StoreError::from(Damage::of_entry(request, "its release is missing"));
             let row = store.request(request)?.ok_or_else(missing)?;
-            let case = self.case(store, &row)?;
+            let case = self.case(store, &row, self.clock.now())?;
             let index = store.release_page(request, page)?.ok_or_else(missing)?;
             Ok(self.stored_page(store, &case, page, index)?)
         })
@@ -265,5 +269,60 @@ fn not_released(error: QueryError) -> ReleaseError {
     match error {
         QueryError::Unavailable(error) => ReleaseError::Unavailable(error),
         QueryError::NotFound | _ => ReleaseError::NotFound,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use strongroom_protocol::Authority;
+    use strongroom_protocol::id::Clock;
+    use strongroom_protocol::policy::{Policy, Rule};
+    use strongroom_testkit::{Owner, TestClock, TestRng, submit};
+
+    use super::*;
+
+    /// An act between drawing a page and logging it: what it changes is seen under the lock.
+    #[test]
+    fn a_page_drawn_before_a_veto_is_not_logged_after_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = TestClock::new();
+        let policy = Policy {
+            rules: vec![Rule {
+                veto: true,
+                ..Rule::code_alone("code")
+            }],
+            ..Policy::code_alone()
+        };
+        let rng = TestRng::new(1);
+        let service = Service::found(folder.path(), policy, clock.clone(), rng).unwrap();
+        let session = service.session(Caller::Operator);
+        let mut owner = Owner::enrolled(&session, 1);
+        submit(&session, &owner.deposit(1));
+        let asked = owner.ask(owner.everything(&session), clock.now());
+        let id = asked.statement.id();
+        submit(&session, &asked.statement);
+        submit(&session, &owner.evidence(&asked));
+        session.request(id).unwrap();
+        let draw = || {
+            let now = clock.now();
+            let page = service
+                .store
+                .read(|store| service.find_or_draw(store, Caller::Operator, id, 0, now));
+            match page.unwrap() {
+                Page::Drawn(drawn) => drawn,
+                Page::Stored(_) => panic!("nothing was released yet"),
+            }
+        };
+        let (drawn, late) = (draw(), draw());
+        submit(&session, &owner.veto_by(&asked, &owner.device));
+        let answer = service.commit(Act::Release(drawn)).unwrap();
+        assert!(matches!(answer, Answer::NotNow));
+        clock.advance_millis(40 * TestClock::DAY_MILLIS);
+        let answer = service.commit(Act::Release(late)).unwrap();
+        assert!(matches!(answer, Answer::NotNow));
+        assert!(matches!(
+            session.release(id, 0),
+            Err(ReleaseError::Not { .. })
+        ));
     }
 }

@@ -5,11 +5,12 @@ use std::fs;
 use rusqlite::Connection;
 use strongroom_authority::{Caller, Service};
 use strongroom_protocol::id::Clock;
-use strongroom_protocol::statement::{Scope, Verdict};
+use strongroom_protocol::statement::{Scope, SignedStatement, Verdict, Word};
 use strongroom_protocol::{Authority, QueryError, ReleaseError, RequestState};
-use strongroom_testkit::{Asked, Owner, PageRelease, TestRng, submit};
+use strongroom_testkit::{Asked, Owner, PageRelease, Person, TestRng, submit};
 
 use crate::Embedded;
+use crate::people::{FOR_VICTIM, FOREIGN, LOOSENED, Office, STRICT_DECISION};
 
 /// Two owners' deposits, a request of the first that was released, and one of the second that nothing speaks for.
 struct Robbery {
@@ -71,11 +72,11 @@ fn edited_rows_release_nothing() {
             "UPDATE request SET decision = {OWN_DECISION} WHERE entry = {WANTED}"
         )],
         vec![format!(
-            "INSERT INTO request_statement VALUES ({WANTED}, {OWN_EVIDENCE})"
+            "INSERT INTO word VALUES ({WANTED}, {OWN_EVIDENCE})"
         )],
         vec![
             format!("UPDATE request SET decision = {OWN_DECISION} WHERE entry = {WANTED}"),
-            format!("INSERT INTO request_statement VALUES ({WANTED}, {OWN_EVIDENCE})"),
+            format!("INSERT INTO word VALUES ({WANTED}, {OWN_EVIDENCE})"),
         ],
         vec![format!(
             "INSERT INTO release_page VALUES ({WANTED}, 0, {OWN_RELEASE})"
@@ -87,7 +88,7 @@ fn edited_rows_release_nothing() {
         // The thief's enrolment for the victim's.
         vec![
             "UPDATE owner SET entry = 1".to_owned(),
-            format!("INSERT INTO request_statement VALUES ({WANTED}, {OWN_EVIDENCE})"),
+            format!("INSERT INTO word VALUES ({WANTED}, {OWN_EVIDENCE})"),
         ],
         // The thief's entries in the place of others.
         vec![
@@ -120,6 +121,51 @@ fn edited_rows_release_nothing() {
 }
 
 #[test]
+fn edited_rows_give_no_officer_more_than_they_have() {
+    for edit in [
+        // The looser policy in force, by a decision that was on another change, by none, or from the beginning.
+        format!("UPDATE policy SET change = {LOOSENED} WHERE entry = {STRICT_DECISION}"),
+        format!("INSERT INTO policy VALUES ({LOOSENED} + 1, {LOOSENED})"),
+        format!("INSERT INTO policy VALUES ({STRICT_DECISION} - 1, {LOOSENED})"),
+        // The change to the stricter one forgotten, with requests that name it.
+        "DELETE FROM policy".to_owned(),
+        "UPDATE policy SET entry = 1000".to_owned(),
+        // Another asker, or none.
+        format!("UPDATE request SET asker = NULL WHERE entry = {FOREIGN}"),
+        format!(
+            "DELETE FROM device WHERE owner = (SELECT asker FROM request WHERE entry = {FOREIGN})"
+        ),
+        format!(
+            "UPDATE request SET asker = (SELECT asker FROM request WHERE entry = {FOREIGN}) \
+             WHERE entry = {FOR_VICTIM}"
+        ),
+        // Words and decisions on something else.
+        format!("INSERT OR IGNORE INTO word SELECT {FOR_VICTIM}, entry FROM word"),
+        format!("UPDATE request SET decision = {STRICT_DECISION} WHERE entry = {FOR_VICTIM}"),
+    ] {
+        let office = Office::open();
+        let edited = office.embedded.sql().execute(&edit, []).unwrap();
+        assert!(edited > 0, "{edit}");
+        let session = office.embedded.service.session(Caller::Operator);
+        for asked in [&office.foreign, &office.own, &office.wanted] {
+            let released = session.release(asked.statement.id(), 0);
+            assert!(released.is_err(), "{edit} released a key");
+        }
+        let view = session.policy();
+        let change = view.ok().and_then(|view| view.decided);
+        let loosened = change.is_some_and(|(change, ..)| change.id() == office.loosened.id());
+        assert!(!loosened, "{edit} put another policy in force");
+        // With its indexes made anew, all goes on.
+        office.embedded.service.rebuild().unwrap();
+        let boss = Person::new("boss", 1);
+        submit(&session, &boss.say(Word::Approve, &office.wanted));
+        let page = session.release(office.wanted.statement.id(), 0).unwrap();
+        let opened = office.wanted.open(office.embedded.service.about(), &page);
+        assert_eq!(opened, office.victim.keys);
+    }
+}
+
+#[test]
 fn a_request_whose_evidence_was_taken_away_releases_nothing() {
     let embedded = Embedded::found();
     let session = embedded.service.session(Caller::Operator);
@@ -132,7 +178,7 @@ fn a_request_whose_evidence_was_taken_away_releases_nothing() {
     let view = session.request(asked.statement.id()).unwrap();
     assert_eq!(view.state, RequestState::Decided(Verdict::Approved));
     let sql = embedded.sql();
-    sql.execute_batch("DELETE FROM request_statement").unwrap();
+    sql.execute_batch("DELETE FROM word").unwrap();
     let refused = session.release(asked.statement.id(), 0);
     assert!(
         matches!(refused, Err(ReleaseError::Not { .. })),
@@ -203,30 +249,67 @@ fn a_corrupt_row_is_an_error_that_names_its_entry() {
     }
 }
 
+/// The indexes, and their columns.
+const INDEXES: [(&str, &str); 9] = [
+    ("owner", "id entry code"),
+    ("device", "owner key entry"),
+    ("deposit", "owner serial entry place"),
+    ("release_page", "request page entry"),
+    ("request", "entry digest owner device asker decision"),
+    ("word", "subject entry"),
+    ("change", "entry digest author decision"),
+    ("policy", "entry change"),
+    ("departed", "owner author entry"),
+];
+
 #[test]
 fn no_value_in_any_column_panics() {
+    let robbery = Robbery::plan();
     let tables = [
         (
             "entry",
             "idx kind time salt statement attestation signature id leaf",
         ),
         ("head", "size frontier checkpoint"),
-        ("owner", "id entry"),
-        ("device", "owner key entry"),
-        ("deposit", "owner serial entry place"),
-        ("request", "entry digest owner device decision"),
-        ("request_statement", "request entry"),
-        ("release_page", "request page entry"),
     ];
-    let robbery = Robbery::plan();
+    let requests = [&robbery.own, &robbery.wanted];
+    let statements = [
+        robbery.victim.evidence(&robbery.own),
+        robbery.victim.evidence(&robbery.wanted),
+        robbery.own.statement.clone(),
+        robbery.wanted.statement.clone(),
+    ];
+    let tables = [&tables, &INDEXES[..6]].concat();
+    let opened = spoil_each(&robbery.embedded, &tables, |service| {
+        poke(service, requests, &statements);
+        let _ = service.verify_log();
+        let _ = service.rebuild();
+    });
+    assert!(opened > 40, "{opened} were opened at all");
+}
+
+#[test]
+fn no_value_in_any_column_panics_among_officers() {
+    let office = Office::open();
+    let about = office.embedded.service.about();
+    let requests = [&office.foreign, &office.wanted];
+    let statements = [
+        office.ann.say(Word::Deny, &office.wanted),
+        office.ann.say_of_change(Word::Deny, &office.loosened),
+        office.ann.say_departed(about, office.victim.id, false),
+    ];
+    let opened = spoil_each(&office.embedded, &INDEXES[4..], |service| {
+        poke(service, requests, &statements);
+    });
+    assert!(opened > 40, "{opened} were opened at all");
+}
+
+/// Puts values that were never there into each column, and opens what comes of it; returns how often it opened.
+fn spoil_each(embedded: &Embedded, tables: &[(&str, &str)], poke: impl Fn(&Service)) -> usize {
     let flush = "PRAGMA wal_checkpoint(TRUNCATE)";
-    robbery
-        .embedded
-        .sql()
-        .query_row(flush, [], |_| Ok(()))
-        .unwrap();
-    let original = robbery.embedded.folder();
-    let copy = robbery.embedded.parent.path().join("copy");
+    embedded.sql().query_row(flush, [], |_| Ok(())).unwrap();
+    let original = embedded.folder();
+    let copy = embedded.parent.path().join("copy");
     let mut opened = 0;
     for (table, columns) in tables {
         for column in columns.split(' ') {
@@ -241,34 +324,36 @@ fn no_value_in_any_column_panics() {
                 let edit = format!("UPDATE OR REPLACE {table} SET {column} = {value}");
                 let _ = sql.execute(&edit, []);
                 drop(sql);
-                let clock = robbery.embedded.clock.clone();
+                let clock = embedded.clock.clone();
                 if let Ok(service) = Service::open(&copy, clock, TestRng::new(3)) {
                     opened += 1;
-                    poke(&robbery, &service);
+                    poke(&service);
                 }
                 fs::remove_dir_all(&copy).unwrap();
             }
         }
     }
-    assert!(opened > 40, "{opened} were opened at all");
+    opened
 }
 
 /// Asks all that can be asked, and only sees that nothing panics.
-fn poke(robbery: &Robbery, service: &Service) {
+fn poke(service: &Service, requests: [&Asked; 2], statements: &[SignedStatement]) {
     let session = service.session(Caller::Operator);
-    let _ = service.verify_log();
-    for asked in [&robbery.own, &robbery.wanted] {
+    for asked in requests {
         let _ = session.request(asked.statement.id());
         let _ = session.release(asked.statement.id(), 0);
         let _ = session.receipt(asked.statement.id());
-        let _ = session.submit(&asked.statement);
-        let _ = session.submit(&robbery.victim.evidence(asked));
     }
-    let _ = session.deposits(robbery.victim.id, None);
-    let _ = session.holdings(robbery.victim.id);
+    for statement in statements {
+        let _ = session.submit(statement);
+    }
+    let _ = session.policy();
+    let _ = session.changes(None);
+    let _ = session.requests(None);
+    let _ = session.deposits(requests[1].request().owner, None);
+    let _ = session.holdings(requests[1].request().owner);
     let _ = session.leaves(0);
     let _ = session.consistency(1, 3);
-    let _ = service.rebuild();
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod custody;
 mod damage;
 mod folder;
 mod hostile;
+mod people;
 mod replay;
 mod suite;
 
@@ -33,9 +34,16 @@ impl Embedded {
 
     /// Founds it with other keys.
     fn found_with(seed: u64) -> Self {
+        Self::found_under(Policy::code_alone(), seed)
+    }
+
+    /// Founds it under a policy.
+    fn found_under(policy: Policy, seed: u64) -> Self {
         let parent = tempfile::tempdir().unwrap();
         let clock = TestClock::new();
-        let service = found_with(&parent.path().join("authority"), &clock, seed).unwrap();
+        let folder = parent.path().join("authority");
+        let rng = TestRng::new(seed);
+        let service = Service::found(&folder, policy, clock.clone(), rng).unwrap();
         Self {
             parent,
             clock,
@@ -59,10 +67,6 @@ impl Embedded {
 }
 
 fn found(folder: &Path, clock: &Arc<TestClock>) -> Result<Service, FoundError> {
-    found_with(folder, clock, 42)
-}
-
-fn found_with(folder: &Path, clock: &Arc<TestClock>, seed: u64) -> Result<Service, FoundError> {
-    let rng = TestRng::new(seed);
+    let rng = TestRng::new(42);
     Service::found(folder, Policy::code_alone(), clock.clone(), rng)
 }

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use strongroom_authority::Caller;
 use strongroom_protocol::Authority;
 use strongroom_protocol::id::Clock;
-use strongroom_protocol::statement::Scope;
-use strongroom_testkit::{Owner, TestClock, submit};
+use strongroom_protocol::statement::{Scope, Word};
+use strongroom_testkit::{Owner, Person, TestClock, submit};
 
 use crate::Embedded;
+use crate::people::{Office, policy};
 
 /// Everything that can be in the log, with refused keys and an ended request among it.
 fn with_history() -> Embedded {
@@ -43,12 +44,15 @@ fn with_history() -> Embedded {
     embedded
 }
 
-const TABLES: [&str; 6] = [
+const TABLES: [&str; 9] = [
     "owner",
     "device",
     "deposit",
     "request",
-    "request_statement",
+    "change",
+    "policy",
+    "word",
+    "departed",
     "release_page",
 ];
 
@@ -56,7 +60,10 @@ const TABLES: [&str; 6] = [
 fn dropped_indexes_come_back_row_by_row() {
     let embedded = with_history();
     let before = rows(&embedded);
-    assert!(before.values().all(|rows| !rows.is_empty()), "{before:?}");
+    let officers = ["change", "policy", "departed"];
+    for (table, rows) in &before {
+        assert_eq!(rows.is_empty(), officers.contains(table), "{table}");
+    }
     for table in TABLES {
         embedded
             .sql()
@@ -73,6 +80,27 @@ fn dropped_indexes_come_back_row_by_row() {
     embedded.service.rebuild().unwrap();
     assert_eq!(rows(&embedded), before);
     embedded.service.verify_log().unwrap();
+}
+
+#[test]
+fn what_officers_said_and_the_policies_come_back() {
+    let office = Office::open();
+    let embedded = &office.embedded;
+    let session = embedded.service.session(Caller::Operator);
+    // Asked for by another's device and by nobody's: approved, one of them is the owner's from then on.
+    let boss = Person::new("boss", 1);
+    submit(&session, &boss.say(Word::Approve, &office.wanted));
+    session.release(office.wanted.statement.id(), 0).unwrap();
+    session.requests(None).unwrap();
+    let before = rows(embedded);
+    assert!(before.values().all(|rows| !rows.is_empty()), "{before:?}");
+    let spoil = "DELETE FROM policy; UPDATE change SET decision = 3; DELETE FROM departed; \
+        UPDATE request SET asker = NULL; UPDATE word SET subject = subject + 100;";
+    embedded.sql().execute_batch(spoil).unwrap();
+    assert_ne!(rows(embedded), before);
+    embedded.service.rebuild().unwrap();
+    assert_eq!(rows(embedded), before);
+    assert_eq!(session.policy().unwrap().policy, policy(2));
 }
 
 #[test]

@@ -24,6 +24,16 @@ fn the_embedded_authority_gives_keys_back() {
 }
 
 #[test]
+fn the_embedded_authority_heeds_officers() {
+    run(suite::people);
+}
+
+#[test]
+fn the_embedded_authority_changes_its_policy_as_it_says() {
+    run(suite::changes);
+}
+
+#[test]
 fn the_embedded_authority_keeps_a_log() {
     run(suite::log);
 }

@@ -1,6 +1,7 @@
 //! `strongroom authority`: what whoever runs an authority in a folder does with it, on that folder.
 
 mod check;
+mod init;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use crate::exit::Exit;
 use crate::reach;
 use crate::terminal::{count, shown};
 
-/// Back up an authority's folder, restore it, or check what it keeps.
+/// Found an authority that several owners share, back one up, restore it, or check what it keeps.
 #[derive(Args)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -60,6 +61,7 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    Init(init::Arguments),
     /// Make an authority's folder from a backup, having proved its log.
     ///
     /// What was deposited after the backup was made is missing in it, and so is every veto and decision. Those who use
@@ -99,6 +101,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
             let code_file = code_file.as_deref();
             check::run(context, authority.as_deref(), extent, code_file, *json)
         }
+        Command::Init(arguments) => init::run(context, arguments),
         Command::Restore {
             from,
             authority,

@@ -5,13 +5,17 @@ use std::path::{Path, PathBuf};
 use anyhow::ensure;
 use clap::{Args, Subcommand};
 use serde::Serialize;
+use strongroom_client::history::Act;
 use strongroom_client::home::Home;
 use strongroom_client::log::LogEntry;
 use strongroom_client::restored::RestoredLog;
+use strongroom_protocol::policy::Policy;
+use strongroom_protocol::statement::Grounds;
 
+use crate::command::officer::short;
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::terminal::{self, count};
+use crate::terminal::{self, count, escape};
 use crate::{prompt, reach};
 
 /// Read the authority's log, or accept that it was restored.
@@ -23,7 +27,7 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Print what the log records, entry by entry. It names nobody.
+    /// Print what the log records, entry by entry: what happened, where that is yours to know; else its kind alone.
     Show {
         /// Print a line of JSON for each.
         #[arg(long)]
@@ -54,6 +58,8 @@ struct Line {
     index: u64,
     time: String,
     kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    what: Option<String>,
 }
 
 pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
@@ -71,7 +77,13 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
         Command::Show { json } => {
             let mut entries = Vec::new();
             client.read_log(&mut |entry| entries.push(entry))?;
-            entries.iter().try_for_each(|entry| print(entry, json))?;
+            let history = client.history()?;
+            let policy = client.connection().policy(client.home())?;
+            for entry in &entries {
+                let act = history.get(&entry.index);
+                let what = act.map(|act| sentence(act, policy.policy()));
+                print(entry, what, json)?;
+            }
         }
         Command::Verify => {
             let size = client.read_log(&mut |_| {})?;
@@ -136,17 +148,76 @@ fn is_accepted() -> std::io::Result<bool> {
     Ok(answer.eq_ignore_ascii_case("yes"))
 }
 
-fn print(entry: &LogEntry, json: bool) -> std::io::Result<()> {
+fn print(entry: &LogEntry, what: Option<String>, json: bool) -> std::io::Result<()> {
     let line = Line {
         index: entry.index,
         time: entry.time.to_string(),
         kind: entry.kind.map_or("unknown", |kind| kind.as_str()),
+        what,
     };
     if json {
         return terminal::print_json(&line);
     }
+    let what = line
+        .what
+        .map(|what| format!(": {what}"))
+        .unwrap_or_default();
     terminal::print(format_args!(
-        "{:>8}  {}  {}",
+        "{:>8}  {}  {}{what}",
         line.index, line.time, line.kind
     ))
+}
+
+/// Says what happened.
+fn sentence(act: &Act, policy: &Policy) -> String {
+    match act {
+        Act::Approval(word, key) => {
+            let who = policy.officer(key).map_or_else(
+                || "an officer who is none any more".to_owned(),
+                |officer| escape(&officer.name),
+            );
+            format!("{who} said `{}`", word.as_str())
+        }
+        Act::Decision => "the authority let keys leave to you".to_owned(),
+        Act::Deposit(keys) => format!("you deposited {}", keys_of(*keys)),
+        Act::Enroll => "you were enrolled".to_owned(),
+        Act::Evidence => "somebody showed a recovery code".to_owned(),
+        Act::Found => "the authority was founded".to_owned(),
+        Act::PolicyChange { grounds, state } => {
+            let state = state.as_str();
+            format!(
+                "somebody asked to change the policy ({state}){}",
+                because(grounds)
+            )
+        }
+        Act::Release(keys) => format!("{} came back to you", keys_of(*keys)),
+        Act::Request {
+            is_ours,
+            owner,
+            keys,
+            grounds,
+            state,
+        } => {
+            let who = if *is_ours { "you" } else { "somebody" };
+            let keys = keys.map_or_else(|| "all keys".to_owned(), keys_of);
+            let (owner, state) = (short(owner), state.as_str());
+            format!(
+                "{who} asked for {keys} of owner {owner} ({state}){}",
+                because(grounds)
+            )
+        }
+        Act::Veto(grounds) => format!("a device of the owner's vetoed{}", because(grounds)),
+        _ => String::new(),
+    }
+}
+
+fn because(grounds: &Grounds) -> String {
+    match grounds.as_str() {
+        "" => String::new(),
+        text => format!(", saying: {}", escape(text)),
+    }
+}
+
+fn keys_of(number: usize) -> String {
+    count(number as u64, "key", "keys")
 }

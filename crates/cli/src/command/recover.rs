@@ -14,7 +14,7 @@ use strongroom_authority::Caller;
 use strongroom_client::home::{Home, KeysError};
 use strongroom_client::{enroll, recover::Wanted};
 use strongroom_protocol::Authority;
-use strongroom_protocol::id::Serial;
+use strongroom_protocol::id::{OwnerId, Serial};
 use strongroom_protocol::statement::Grounds;
 
 use self::ask::Asked;
@@ -32,15 +32,18 @@ const PAUSE: Duration = Duration::from_secs(10);
 
 /// Get the keys of files back, and make the files open with your key again.
 ///
-/// Asks for the recovery code. Makes a new key where yours is gone. Only the files' headers are rewritten; a file that
-/// opens already costs nothing. Run again, it goes on where it stopped; while a request waits it exits with 3.
+/// Asks for the recovery code, where the policy does. Makes a new key where yours is gone. Only the files' headers are
+/// rewritten; a file that opens already costs nothing. Run again, it goes on where it stopped; while a request waits
+/// it says what for, and exits with 3.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   strongroom recover thesis.pdf.age             one file
   strongroom recover archive/                   every encrypted file in a folder
   strongroom recover --all                      all keys; `rewrap` applies them to files later
-  strongroom recover --sheet sheet.txt archive/ when the Strongroom folder is lost, too")]
+  strongroom recover --sheet sheet.txt archive/ when the Strongroom folder is lost, too
+  strongroom recover --for OWNER --reason 'left us in May' archive/
+                                                a colleague's files, where the policy allows it")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     paths: Paths,
@@ -56,6 +59,14 @@ pub(crate) struct Arguments {
     /// Why you ask, for those who decide.
     #[arg(long, value_name = "TEXT", default_value = "")]
     reason: String,
+    /// Ask for the keys of another owner, by their id, where the policy lets you; they are told.
+    #[arg(
+        long = "for",
+        value_name = "OWNER",
+        requires = "reason",
+        conflicts_with = "sheet"
+    )]
+    owner: Option<OwnerId>,
     /// Read the recovery code from PATH.
     #[arg(long, value_name = "PATH")]
     code_file: Option<PathBuf>,

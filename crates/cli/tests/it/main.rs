@@ -2,9 +2,11 @@
 #![cfg(test)]
 
 mod crash;
+mod group;
 mod independent;
 mod machine;
 mod moving;
+mod people;
 mod protecting;
 mod readme;
 mod recovering;

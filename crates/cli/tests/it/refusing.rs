@@ -24,7 +24,7 @@ fn a_file_that_is_there_is_never_replaced_unasked() {
         .refused(1, &["`file` exists already"]);
     let log = machine.run(["log", "show"]).done();
     // What can be seen to fail deposits nothing.
-    assert_eq!(log.text().matches("deposit").count(), 1);
+    assert_eq!(log.text().matches("  deposit").count(), 1);
 }
 
 #[test]

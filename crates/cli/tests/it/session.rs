@@ -167,7 +167,7 @@ fn a_folder_is_one_command_and_one_statement() {
         machine.opens_to(&format!("tree/{name}.age"), name.as_bytes());
     }
     let log = machine.run(["log", "show"]).done();
-    assert_eq!(log.text().matches("deposit").count(), 1);
+    assert_eq!(log.text().matches("  deposit").count(), 1);
     // Named in a list, too; and a file that is there already does not stop the others.
     machine.write("more", "new");
     machine

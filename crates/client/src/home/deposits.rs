@@ -309,6 +309,30 @@ impl Home {
         Ok(changed as u64)
     }
 
+    /// Calls `each` with every deposit statement and its receipt.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the home can't be read; and passes on what `each` says.
+    pub fn each_statement<E: From<HomeError>>(
+        &self,
+        each: &mut dyn FnMut(&SignedStatement, &Receipt) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut statements = self
+            .database
+            .prepare("SELECT bytes, receipt FROM statement")
+            .map_err(HomeError::from)?;
+        let mut rows = statements.query(()).map_err(HomeError::from)?;
+        while let Some(row) = rows.next().map_err(HomeError::from)? {
+            let bytes: Vec<u8> = row.get(0).map_err(HomeError::from)?;
+            let receipt: String = row.get(1).map_err(HomeError::from)?;
+            let receipt =
+                Receipt::parse(&receipt).map_err(|_| HomeError::Damaged { what: "receipt" })?;
+            each(&parse_statement(&bytes)?, &receipt)?;
+        }
+        Ok(())
+    }
+
     /// Counts the deposits.
     ///
     /// # Errors

@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 
 use super::{DEVICE_KEY, Home, HomeError};
 use crate::file::{self, WriteError};
+use crate::signing_key_text;
 
 /// Identities from a file, the one in use first.
 pub struct Identities(Vec<Identity>);
@@ -250,40 +251,15 @@ const DEVICE_KEY_COMMENT: &str = "# The key with which this device signs its dep
 const DEVICE_KEY_PREFIX: &str = "STRONGROOM-DEVICE-KEY-1 ";
 
 fn device_key_text(key: &SigningKey) -> Zeroizing<String> {
-    let mut text = Zeroizing::new(String::with_capacity(256));
-    text.push_str(DEVICE_KEY_COMMENT);
-    text.push_str(DEVICE_KEY_PREFIX);
-    for byte in key.expose_seed() {
-        text.push(hex_digit(byte >> 4));
-        text.push(hex_digit(byte & 0x0f));
-    }
-    text.push('\n');
-    text
-}
-
-fn hex_digit(value: u8) -> char {
-    char::from_digit(value.into(), 16).expect("the value is below 16")
+    signing_key_text::write(DEVICE_KEY_COMMENT, DEVICE_KEY_PREFIX, key)
 }
 
 fn parse_device_key(text: &str) -> Option<SigningKey> {
-    let mut lines = text.lines().filter(|line| !line.starts_with('#'));
-    let digits = lines.next()?.strip_prefix(DEVICE_KEY_PREFIX)?.as_bytes();
-    let (pairs, []) = digits.as_chunks::<2>() else {
-        return None;
-    };
-    let mut seed = Zeroizing::new([0; SigningKey::SEED_BYTES]);
-    if pairs.len() != seed.len() || lines.next().is_some() {
-        return None;
-    }
-    for (byte, [high, low]) in seed.iter_mut().zip(pairs) {
-        let digit = |digit: &u8| char::from(*digit).to_digit(16);
-        *byte = u8::try_from(digit(high)? << 4 | digit(low)?).ok()?;
-    }
-    Some(SigningKey::from_seed(&seed))
+    signing_key_text::parse(DEVICE_KEY_PREFIX, text)
 }
 
 /// Reads a small secret file; `None` when there is none.
-fn read_secret(path: &Path) -> Result<Option<Zeroizing<String>>, KeysError> {
+pub(crate) fn read_secret(path: &Path) -> Result<Option<Zeroizing<String>>, KeysError> {
     const BYTES_MAX: u64 = 1 << 20;
     let failed = |source| KeysError::Read {
         path: path.to_path_buf(),

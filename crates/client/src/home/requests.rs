@@ -151,6 +151,8 @@ impl Home {
     ) -> Result<(), HomeError> {
         let id = request.statement.id();
         let transaction = self.database.transaction()?;
+        let owner: [u8; 32] =
+            transaction.query_row("SELECT owner FROM authority", (), |row| row.get(0))?;
         transaction.execute(
             "INSERT OR REPLACE INTO release (request, page, bytes) VALUES (?1, ?2, ?3)",
             (
@@ -159,9 +161,17 @@ impl Home {
                 released.release.as_bytes(),
             ),
         )?;
+        // Serials are unique among one owner's deposits only: somebody else's never takes the place of ours.
+        let or = if request.request.owner.as_bytes() == &owner {
+            "REPLACE"
+        } else {
+            "IGNORE"
+        };
         for serial in serials {
             transaction.execute(
-                "INSERT OR REPLACE INTO released (serial, request, page) VALUES (?1, ?2, ?3)",
+                &format!(
+                    "INSERT OR {or} INTO released (serial, request, page) VALUES (?1, ?2, ?3)"
+                ),
                 (serial.as_bytes(), id.as_bytes(), page.cast_signed()),
             )?;
         }

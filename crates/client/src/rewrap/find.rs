@@ -2,7 +2,7 @@
 
 use strongroom_agefile::payload::open_first_chunk;
 use strongroom_agefile::{FileKey, Header, Stanza, Unwrap};
-use strongroom_protocol::id::{AuthorityId, Serial};
+use strongroom_protocol::id::{AuthorityId, OwnerId, Serial};
 
 use super::{RewrapError, RewrapOptions};
 use crate::home::{Home, HomeError};
@@ -21,6 +21,8 @@ pub(super) struct Found {
     pub(super) is_current: bool,
     /// Whether file, deposit and commitment are known to agree.
     pub(super) matches: bool,
+    /// Whether the key was deposited by somebody else, for whom the file was.
+    pub(super) is_anothers: bool,
 }
 
 /// What shows that a session key is a file's.
@@ -35,8 +37,8 @@ pub(super) enum Evidence {
 
 pub(super) struct Finder<'f> {
     home: &'f Home,
-    /// The authority that this home is with, if it is with one.
-    authority: Option<AuthorityId>,
+    /// The authority that this home is with, and as whom, if it is with one.
+    known: Option<(AuthorityId, OwnerId)>,
     options: &'f RewrapOptions<'f>,
 }
 
@@ -45,7 +47,7 @@ impl<'f> Finder<'f> {
         let membership = home.membership()?;
         Ok(Self {
             home,
-            authority: membership.map(|membership| membership.about.authority()),
+            known: membership.map(|known| (known.about.authority(), known.owner)),
             options,
         })
     }
@@ -67,7 +69,7 @@ impl<'f> Finder<'f> {
 
     /// Returns the pointer that belongs into the new header.
     pub(super) fn pointer_of(&self, found: &Found) -> Option<Pointer> {
-        let (authority, serial) = (self.authority?, found.serial?);
+        let ((authority, _), serial) = (self.known?, found.serial?);
         found.matches.then_some(Pointer { authority, serial })
     }
 
@@ -116,6 +118,7 @@ impl<'f> Finder<'f> {
             },
             evidence,
             is_current: opened.identity == 0,
+            is_anothers: false,
         }))
     }
 
@@ -128,14 +131,17 @@ impl<'f> Finder<'f> {
         let mut altered = None;
         let mut look = |serials: Vec<Serial>| {
             for serial in serials {
-                let Some(file_key) = file_key_of(&mut released, serial)? else {
+                let Some((file_key, is_anothers)) = self.released_key(&mut released, serial)?
+                else {
                     continue;
                 };
                 if let Some(evidence) = self.evidence(header, serial, &file_key) {
-                    return Ok::<_, RewrapError>(Some(released_found(file_key, serial, evidence)));
+                    let found = released_found(file_key, serial, is_anothers, evidence);
+                    return Ok::<_, RewrapError>(Some(found));
                 }
                 if altered.is_none() && open_first_chunk(&file_key, payload) {
-                    altered = Some(released_found(file_key, serial, Evidence::FirstChunk));
+                    let evidence = Evidence::FirstChunk;
+                    altered = Some(released_found(file_key, serial, is_anothers, evidence));
                 }
             }
             Ok(None)
@@ -146,6 +152,22 @@ impl<'f> Finder<'f> {
             None => look(self.home.released_serials()?)?,
         };
         Ok(found.or(altered))
+    }
+
+    /// Opens a released key, and tells whether it is another owner's.
+    fn released_key(
+        &self,
+        released: &mut ReleasedKeys<'_>,
+        serial: Serial,
+    ) -> Result<Option<(FileKey, bool)>, RewrapError> {
+        let Some(key) = released.key(serial)? else {
+            return Ok(None);
+        };
+        let is_anothers = self.known.is_some_and(|known| known.1 != key.label.owner);
+        // A key of another length is not an age file's.
+        let bytes = key.key.into_key();
+        let file_key = bytes.expose().try_into().ok().map(FileKey::from_bytes);
+        Ok(file_key.map(|file_key| (file_key, is_anothers)))
     }
 
     /// Tells how a header holds under a key, if it does.
@@ -159,12 +181,13 @@ impl<'f> Finder<'f> {
 
     /// Returns the deposits that may be of a header's key, the likeliest first.
     fn serials_of(&self, header: &Header) -> Result<Vec<Serial>, HomeError> {
-        self.home.serials_of(header, self.authority)
+        let authority = self.known.map(|(authority, _)| authority);
+        self.home.serials_of(header, authority)
     }
 
     /// Returns the header's stanzas with the right pointer put back, if the MAC is right then.
     fn restored(&self, header: &Header, serial: Serial, file_key: &FileKey) -> Option<Vec<Stanza>> {
-        let authority = self.authority?;
+        let (authority, _) = self.known?;
         let pointer = Pointer { authority, serial }.to_stanza();
         let mut stanzas = header.stanzas().to_vec();
         let place = stanzas
@@ -179,25 +202,21 @@ impl<'f> Finder<'f> {
     }
 }
 
-fn file_key_of(
-    released: &mut ReleasedKeys<'_>,
+fn released_found(
+    file_key: FileKey,
     serial: Serial,
-) -> Result<Option<FileKey>, RewrapError> {
-    let key = released
-        .key(serial)?
-        .map(|released| released.key.into_key());
-    // A key of another length is not an age file's.
-    Ok(key.and_then(|key| key.expose().try_into().ok().map(FileKey::from_bytes)))
-}
-
-fn released_found(file_key: FileKey, serial: Serial, evidence: Evidence) -> Found {
+    is_anothers: bool,
+    evidence: Evidence,
+) -> Found {
     Found {
         file_key,
         serial: Some(serial),
         own: None,
-        // It matched its commitment when it was opened.
-        matches: !matches!(evidence, Evidence::FirstChunk),
+        // It matched its commitment when it was opened. That somebody else's file has a spare is not this home's to
+        // say: it knows deposits by their serials, which are unique among one owner's only.
+        matches: !matches!(evidence, Evidence::FirstChunk) && !is_anothers,
         evidence,
         is_current: false,
+        is_anothers,
     }
 }

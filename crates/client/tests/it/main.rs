@@ -6,6 +6,7 @@ mod example;
 mod file;
 mod fixture;
 mod hostile;
+mod officer;
 mod protect;
 mod recover;
 mod repair;

@@ -6,6 +6,7 @@ use crate::encoding::{Canonical, Malformed, Reader, Writer, canonical_struct, en
 use crate::id::{AuthorityId, Digest, OwnerId, RequestId, Serial, StatementId, Time};
 use crate::keys::VerifyingKey;
 use crate::label::Label;
+use crate::policy::Policy;
 use crate::wrap::PublicKey;
 
 /// A recovery request, signed by the device that asks (spec/recovery.md#request).
@@ -253,13 +254,13 @@ canonical_struct!(Veto {
 pub struct Decision {
     /// Whose decision.
     pub authority: AuthorityId,
-    /// H(Q) of the request.
+    /// H(Q) of the request, or the digest of the change.
     pub request: Digest,
     /// The policy it was decided by.
     pub policy: Digest,
     /// The evidence it rests on, sorted.
     pub evidence: Vec<StatementId>,
-    /// The approvals it rests on, sorted. None yet: officers come with their policy.
+    /// The approvals it rests on, sorted.
     pub approvals: Vec<StatementId>,
     /// What was decided.
     pub verdict: Verdict,
@@ -268,7 +269,8 @@ pub struct Decision {
 }
 
 impl Decision {
-    const STATEMENTS_MAX: u64 = 256;
+    /// Enough for every officer's approval, and for the codes of this many owners where a change needs them all.
+    const STATEMENTS_MAX: u64 = 32_768;
 
     /// Returns SHA-256 of the decision's encoding, which the releases made on it name.
     #[must_use]
@@ -311,6 +313,132 @@ impl Canonical for Decision {
             verdict: reader.item()?,
             not_after: reader.item()?,
         })
+    }
+}
+
+/// An officer's word on a request or on a change of the policy (spec/policy.md#approval).
+///
+/// Made by the officer's own program from the whole request, which it hashes itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Approval {
+    /// Whom it is told.
+    pub authority: AuthorityId,
+    /// H(Q) of the request, or the digest of the change.
+    pub subject: Digest,
+    /// The policy that the officer saw it to be decided by.
+    pub policy: Digest,
+    /// What they say.
+    pub word: Word,
+    /// When, by the officer's clock.
+    pub created: Time,
+}
+
+canonical_struct!(Approval {
+    authority,
+    subject,
+    policy,
+    word,
+    created
+});
+
+/// What an officer says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Word {
+    /// Yes.
+    Approve,
+    /// No.
+    Deny,
+    /// The owner's veto is not to count.
+    Overrule,
+}
+
+impl Word {
+    /// Returns the word itself.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Approve => "approve",
+            Self::Deny => "deny",
+            Self::Overrule => "overrule",
+        }
+    }
+}
+
+impl Canonical for Word {
+    fn write(&self, writer: &mut Writer) {
+        writer.uint(match self {
+            Self::Approve => 1,
+            Self::Deny => 2,
+            Self::Overrule => 3,
+        });
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        match reader.uint("word")? {
+            1 => Ok(Self::Approve),
+            2 => Ok(Self::Deny),
+            3 => Ok(Self::Overrule),
+            _ => Err(reader.malformed("word")),
+        }
+    }
+}
+
+/// An officer's word that an owner has departed, or that they have not (spec/policy.md#departed).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Departed {
+    /// Whom it is told.
+    pub authority: AuthorityId,
+    /// Who it is about.
+    pub owner: OwnerId,
+    /// Whether they have: the officer's latest word counts.
+    pub departed: bool,
+    /// Why, for people to read.
+    pub grounds: Grounds,
+    /// When, by the officer's clock.
+    pub created: Time,
+}
+
+canonical_struct!(Departed {
+    authority,
+    owner,
+    departed,
+    grounds,
+    created
+});
+
+/// A change of the policy, as somebody asks for it (spec/policy.md#change). It is in force once it is decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyChange {
+    /// Whom it is asked.
+    pub authority: AuthorityId,
+    /// The policy that is to be in force.
+    pub policy: Policy,
+    /// The digest of the one that it takes the place of: it lapses when that is no longer in force.
+    pub replaces: Digest,
+    /// Why, for people to read.
+    pub grounds: Grounds,
+    /// When, by the asker's clock.
+    pub created: Time,
+    /// When it lapses.
+    pub expires: Time,
+}
+
+canonical_struct!(PolicyChange {
+    authority,
+    policy,
+    replaces,
+    grounds,
+    created,
+    expires
+});
+
+impl PolicyChange {
+    /// Returns SHA-256 of `strongroom/policy-change/v1 ‖ 00` and the change's encoding, which approvals, evidence and
+    /// the decision name. The label keeps it from being a request's.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest::of(&[&Label::POLICY_CHANGE.prefix(&encode(self))])
     }
 }
 

@@ -59,6 +59,9 @@ pub(crate) fn label_of(kind: Kind) -> Label {
         Kind::Veto => Label::VETO,
         Kind::Decision => Label::DECISION,
         Kind::Release => Label::RELEASE,
+        Kind::Approval => Label::APPROVAL,
+        Kind::Departed => Label::DEPARTED,
+        Kind::PolicyChange => Label::POLICY_CHANGE,
         Kind::Restored => Label::RESTORED,
         Kind::Checked => Label::CHECKED,
         _ => unreachable!("every kind has a label"),
@@ -230,6 +233,13 @@ impl Key {
             Item::Bytes(particulars),
         ]
     }
+}
+
+/// Returns the items of an array, each as it is encoded.
+pub(crate) fn raw_items(array: &[u8]) -> Vec<Vec<u8>> {
+    let mut decoder = Decoder::new(array);
+    let items = decoder.array().unwrap().unwrap();
+    (0..items).map(|_| raw(&mut decoder)).collect()
 }
 
 /// Reads one item, whatever it is, as it is encoded.

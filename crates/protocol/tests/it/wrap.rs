@@ -7,6 +7,7 @@ use hpke::kem::XWing;
 use hpke::{Deserializable, Kem, OpModeR, setup_receiver};
 use strongroom_protocol::code::RecoveryCode;
 use strongroom_protocol::id::{AuthorityId, Digest, Serial};
+use strongroom_protocol::policy::Policy;
 use strongroom_protocol::statement::SignedStatement;
 use strongroom_protocol::wrap::{
     Encapsulation, Opening, PublicKey, SealedSecretKey, Sealing, SecretKey,
@@ -257,9 +258,9 @@ fn a_wrapping_key_sealed_under_a_code_opens_with_that_code_for_that_authority_al
     let opened = read.open(cast.authority, &public_key, &code(1)).unwrap();
     assert!(opened.public_key() == public_key);
     assert!(read.open(cast.authority, &public_key, &code(3)).is_err());
-    let other = Cast::under(strongroom_protocol::policy::Policy {
-        rules: Vec::new(),
+    let other = Cast::under(Policy {
         lapse_millis: 1,
+        ..Policy::code_alone()
     });
     assert!(read.open(other.authority, &public_key, &code(1)).is_err());
     let other_key = cast.release_key.public_key();

@@ -3,6 +3,7 @@
 use anyhow::bail;
 use strongroom_client::Client;
 use strongroom_client::connection::ExchangeError;
+use strongroom_client::fingerprint::Fingerprint;
 use strongroom_client::home::{Home, PendingRequest};
 use strongroom_client::recover::{RecoverError, Wanted};
 use strongroom_protocol::code::RecoveryCode;
@@ -12,10 +13,11 @@ use strongroom_protocol::statement::{EvidenceKind, Grounds, Verdict};
 use strongroom_protocol::{Refusal, RequestState, RequestView, SubmitError};
 
 use super::Arguments;
+use crate::command::officer::short;
 use crate::context::Context;
 use crate::prompt;
 use crate::reach;
-use crate::terminal::tell;
+use crate::terminal::{escape, tell};
 
 /// What came of asking.
 pub(super) enum Asked {
@@ -49,15 +51,17 @@ pub(super) fn ask(
     let mut client = reach::connect(context, home, &authority, &mut rng)?;
     let request = request(context, arguments, &mut client, wanted, grounds)?;
     let mut view = client.view(&request)?;
+    let wanted = wants_code(&view, |_| true);
     // Sealed custody opens with the code; what was released before is read again without.
     let sealed = authority.is_sealed() && may_be_released(&view);
-    if wants_code(&view) || sealed {
+    if wanted || sealed {
+        let is_own = request.request().owner == client.membership().owner;
         let asked = match code {
             Some(_) => None,
-            None => Some(prompt::recovery_code(arguments.code_file.as_deref())?),
+            None => ask_for_code(arguments, &view, is_own)?,
         };
         if let Some(code) = code.or(asked.as_ref()) {
-            if wants_code(&view) {
+            if wanted {
                 client.show_code(&request, code)?;
             }
             if sealed {
@@ -81,8 +85,14 @@ pub(super) fn ask(
         RequestState::Requested => {
             tell("the request waits:");
             for reason in &view.reasons {
-                tell(format_args!("  {reason}"));
+                tell(format_args!("  {}", escape(&reason.to_string())));
             }
+            let id = short(request.statement().id());
+            tell(format_args!(
+                "Officers see it with `strongroom officer show {id}`. Tell them, past this machine, that the release \
+                 key is\n  {}",
+                Fingerprint::from(&request.request().release_key)
+            ));
             Ok(Asked::Waits)
         }
     }
@@ -99,32 +109,69 @@ fn request(
 ) -> anyhow::Result<PendingRequest> {
     // There is a key by now.
     let key_type = arguments.key_type.unwrap_or_default().into();
-    match client.request_recovery(&wanted, grounds, key_type) {
+    let owner = arguments.owner.unwrap_or(client.membership().owner);
+    match client.request_recovery_for(owner, &wanted, grounds, key_type) {
         Err(RecoverError::Exchange(ExchangeError::Submit(SubmitError::Refused(
             Refusal::Holdings,
         )))) if matches!(wanted, Wanted::Serials(_)) && arguments.serials.is_empty() => {
-            context.say(
-                "a file names a deposit that is not there: asking for everything of yours instead",
-            );
-            Ok(client.request_recovery(&Wanted::Everything, grounds, key_type)?)
+            let whose = if arguments.owner.is_some() {
+                "theirs"
+            } else {
+                "yours"
+            };
+            context.say(format_args!(
+                "a file names a deposit that is not there: asking for everything of {whose} instead"
+            ));
+            Ok(client.request_recovery_for(owner, &Wanted::Everything, grounds, key_type)?)
         }
         requested => Ok(requested?),
     }
+}
+
+/// Returns the recovery code: the one that was named, or the one that somebody types. Where the policy has another way,
+/// or the keys are somebody else's, it goes on without.
+fn ask_for_code(
+    arguments: &Arguments,
+    view: &RequestView,
+    is_own: bool,
+) -> anyhow::Result<Option<RecoveryCode>> {
+    let file = arguments.code_file.as_deref();
+    Ok(match (file, is_own) {
+        (None, false) => None,
+        (None, true) if has_other_way(view) => prompt::recovery_code_if_any()?,
+        (_, _) => Some(prompt::recovery_code(file)?),
+    })
 }
 
 fn may_be_released(view: &RequestView) -> bool {
     match view.state {
         RequestState::Decided(verdict) => verdict == Verdict::Approved,
         RequestState::Released => false,
-        RequestState::Requested => wants_code(view),
+        RequestState::Requested => wants_code(view, |_| true),
     }
 }
 
-fn wants_code(view: &RequestView) -> bool {
+/// Tells whether a rule that is not met yet wants the code: one of those that `among` picks.
+fn wants_code(view: &RequestView, among: impl Fn(&str) -> bool) -> bool {
     let kind = EvidenceKind::RecoveryCode;
     view.state == RequestState::Requested
-        && view
-            .reasons
-            .iter()
-            .any(|reason| matches!(reason, Reason::NeedsEvidence { kind: wanted, .. } if *wanted == kind))
+        && view.reasons.iter().any(|reason| {
+            matches!(reason, Reason::NeedsEvidence { kind: wanted, rule }
+                if *wanted == kind && among(rule))
+        })
+}
+
+/// Tells whether a rule can be met without the code.
+fn has_other_way(view: &RequestView) -> bool {
+    view.reasons.iter().any(|reason| match reason {
+        Reason::Frozen { rule }
+        | Reason::NeedsApprovals { rule, .. }
+        | Reason::Waits { rule, .. } => !wants_code(view, |wanting| wanting == rule),
+        Reason::Denied { .. }
+        | Reason::Lapsed { .. }
+        | Reason::NeedsEvidence { .. }
+        | Reason::NoRule
+        | Reason::Vetoed { .. }
+        | _ => false,
+    })
 }

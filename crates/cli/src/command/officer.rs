@@ -1,0 +1,173 @@
+//! `strongroom officer`: what is asked of an authority, shown to whom it concerns, and what they say to it.
+
+mod listing;
+pub(crate) mod show;
+
+use anyhow::ensure;
+use clap::{Args, Subcommand};
+use strongroom_client::officer::{Asked, Subject};
+use strongroom_protocol::RequestState;
+use strongroom_protocol::policy::Reason;
+use strongroom_protocol::statement::Word;
+
+use crate::context::Context;
+use crate::desk::DeskOptions;
+use crate::exit::Exit;
+use crate::prompt;
+use crate::terminal::{self, escape};
+
+/// Approve or deny what is asked of an authority, as one of its officers.
+///
+/// Everything shown is read from what was signed, and found in the authority's log, before it is shown. It takes the
+/// authority's folder and your officer's key; no home. `keygen --officer` makes a key.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    desk: DeskOptions,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// List what is open: requests for keys, and changes of the policy.
+    List {
+        /// Also what is decided.
+        #[arg(long)]
+        all: bool,
+        /// Print a line of JSON for each.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show all of a request or a change.
+    Show {
+        /// The beginning of its id.
+        id: String,
+    },
+    /// Show it, and approve it.
+    ///
+    /// First compare the fingerprint of the release key with whoever asks, by telephone or face to face: the keys go
+    /// to that key.
+    Approve(Say),
+    /// Deny it.
+    Deny(Say),
+    /// Let an owner's veto not count.
+    Overrule(Say),
+}
+
+#[derive(Args)]
+struct Say {
+    /// The beginning of its id.
+    id: String,
+    /// Do not ask whether you are sure.
+    #[arg(short, long)]
+    yes: bool,
+}
+
+/// Nobody said that they are sure.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unsure {
+    #[error("nothing was signed")]
+    Declined,
+    #[error("somebody has to say that they are sure, and there is no terminal to ask")]
+    Nobody,
+}
+
+pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
+    let desk = &arguments.desk;
+    match &arguments.command {
+        Command::List { all, json } => {
+            let subjects = desk.at(context, |desk| Ok(desk.subjects(*all)?))?;
+            listing::print(context, &subjects, *json)?;
+            Ok(Exit::Done)
+        }
+        Command::Show { id } => {
+            let subject = desk.at(context, |desk| {
+                let subject = desk.find(id)?;
+                show::print(&subject)?;
+                Ok(subject)
+            })?;
+            Ok(exit_of(&subject))
+        }
+        Command::Approve(say) => say_word(context, desk, say, Word::Approve),
+        Command::Deny(say) => say_word(context, desk, say, Word::Deny),
+        Command::Overrule(say) => say_word(context, desk, say, Word::Overrule),
+    }
+}
+
+/// Shows a subject, asks whether the officer is sure, and says the word.
+fn say_word(
+    context: &Context,
+    options: &DeskOptions,
+    say: &Say,
+    word: Word,
+) -> anyhow::Result<Exit> {
+    let (subject, passed_over) = options.at(context, |desk| {
+        let subject = desk.find(&say.id)?;
+        desk.may_say(&subject, word)?;
+        if !say.yes {
+            show::print(&subject)?;
+            be_sure(word)?;
+        }
+        let subject = desk.say(&subject, word, context.clock.now())?;
+        let passed_over = word == Word::Approve && desk.is_passed_over(&subject);
+        Ok((subject, passed_over))
+    })?;
+    tell_standing(context, &subject);
+    if passed_over {
+        context.say(
+            "Your approval is on record and does not count for it: the policy asks others, or you became an officer by\n\
+             a change that the owner or whoever asks had asked for.",
+        );
+    }
+    Ok(Exit::Done)
+}
+
+fn be_sure(word: Word) -> anyhow::Result<()> {
+    ensure!(terminal::can_ask(), Unsure::Nobody);
+    let question = format!("Type `yes` to {} it: ", word.as_str());
+    ensure!(prompt::question(&question)? == "yes", Unsure::Declined);
+    Ok(())
+}
+
+/// Says where a subject stands, and what it needs still.
+pub(crate) fn tell_standing(context: &Context, subject: &Subject) {
+    let what = kind(subject);
+    match subject.state() {
+        RequestState::Requested => {
+            context.say(format_args!("the {what} waits:"));
+            for reason in subject.reasons() {
+                context.say(format_args!("  {}", escape(&reason.to_string())));
+            }
+        }
+        state @ (RequestState::Decided(_) | RequestState::Released) => {
+            context.say(format_args!("the {what} is {}", state.as_str()));
+        }
+    }
+}
+
+/// Returns the status for what a subject came to.
+pub(crate) fn exit_of(subject: &Subject) -> Exit {
+    if subject.state() == RequestState::Requested {
+        Exit::Waiting
+    } else {
+        Exit::Done
+    }
+}
+
+/// Returns the word for what a subject is.
+pub(crate) fn kind(subject: &Subject) -> &'static str {
+    match subject.asked() {
+        Asked::Change(_) => "change",
+        Asked::Request(_) => "request",
+    }
+}
+
+/// Returns as much of an id as people type.
+pub(crate) fn short(id: impl std::fmt::Display) -> String {
+    id.to_string().chars().take(12).collect()
+}
+
+fn needs(subject: &Subject) -> Vec<String> {
+    subject.reasons().iter().map(Reason::to_string).collect()
+}

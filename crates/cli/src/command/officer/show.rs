@@ -1,0 +1,156 @@
+//! All of a request or a change, as its officers have to see it before they say anything.
+
+use std::io;
+
+use strongroom_client::fingerprint::Fingerprint;
+use strongroom_client::officer::{Asked, Said, Subject, Who};
+use strongroom_protocol::RequestState;
+use strongroom_protocol::id::OwnerId;
+use strongroom_protocol::policy::Policy;
+use strongroom_protocol::statement::{PolicyChange, Request, Scope, Word};
+
+use super::{kind, needs, short};
+use crate::command::policy::difference;
+use crate::terminal::{count, escape, print as line};
+
+/// The most serials that are printed one by one.
+const SERIALS_SHOWN: usize = 20;
+
+/// Prints a subject whose place in the log was verified.
+pub(crate) fn print(subject: &Subject) -> io::Result<()> {
+    line(format_args!("{} {}", kind(subject), subject.id()))?;
+    field("stands", subject.state().as_str())?;
+    match subject.asked() {
+        Asked::Change(change) => print_change(subject, change)?,
+        Asked::Request(request) => print_request(subject, request)?,
+    }
+    field("recorded", subject.recorded())?;
+    field("lapses", subject.expires())?;
+    print_said(subject)?;
+    print_needs(subject)
+}
+
+fn print_request(subject: &Subject, request: &Request) -> io::Result<()> {
+    let policy = subject.policy();
+    field("release key", Fingerprint::from(&request.release_key))?;
+    line("               compare this with whoever asks, past this machine: the keys go to it")?;
+    field("device", Fingerprint::from(&request.device_key))?;
+    field("keys of", named(policy, request.owner))?;
+    match subject.asker() {
+        Some(asker) => field("asked by", named(policy, asker))?,
+        None => field("asked by", "a device that says it is the owner's")?,
+    }
+    if subject.is_departed() {
+        line("               the owner has departed: their veto does not count")?;
+    }
+    if subject.has_rival() {
+        line("               another request for this owner is open")?;
+    }
+    field("reason", escape(request.grounds.as_str()))?;
+    match &request.scope {
+        Scope::Everything { count: keys, .. } => {
+            field("scope", format_args!("everything: {}", keys_of(*keys)))?;
+        }
+        Scope::Serials(serials) => {
+            field("scope", keys_of(serials.len() as u64))?;
+            for serial in serials.iter().take(SERIALS_SHOWN) {
+                line(format_args!("               {serial}"))?;
+            }
+            if serials.len() > SERIALS_SHOWN {
+                line(format_args!(
+                    "               and {} more",
+                    serials.len() - SERIALS_SHOWN
+                ))?;
+            }
+        }
+    }
+    for (name, value) in subject.labels() {
+        field("label", format_args!("{}={}", escape(name), escape(value)))?;
+    }
+    field("created", request.created)?;
+    field("policy", short(request.policy))
+}
+
+fn print_change(subject: &Subject, change: &PolicyChange) -> io::Result<()> {
+    let policy = subject.policy();
+    match policy.officer(subject.author()) {
+        Some(officer) => field("asked by", escape(&officer.name))?,
+        None => field(
+            "asked by",
+            format_args!("device {}", Fingerprint::from(subject.author())),
+        )?,
+    }
+    field("reason", escape(change.grounds.as_str()))?;
+    field("created", change.created)?;
+    line("the policy would change so:")?;
+    difference::print(policy, &change.policy)
+}
+
+fn print_said(subject: &Subject) -> io::Result<()> {
+    let said = subject.said();
+    if said.is_empty() {
+        return line("nothing was said to it so far");
+    }
+    line("said so far:")?;
+    said.iter()
+        .try_for_each(|said| line(format_args!("  {}", sentence(said))))
+}
+
+fn sentence(said: &Said) -> String {
+    let mut text = match &said.who {
+        Who::Code => "whoever asks showed the recovery code".to_owned(),
+        Who::Device(key) => format!("the owner's device {} vetoed it", Fingerprint::from(key)),
+        Who::Officer(name, word) => {
+            let verb = match word {
+                Word::Approve => "approved it",
+                Word::Deny => "denied it",
+                Word::Overrule => "overruled the veto",
+                _ => word.as_str(),
+            };
+            format!("{} {verb}", escape(name))
+        }
+    };
+    if let Some(when) = said.when {
+        text += &format!(", {when} by their clock");
+    }
+    if let Some(grounds) = said
+        .grounds
+        .as_ref()
+        .filter(|grounds| !grounds.as_str().is_empty())
+    {
+        text += &format!(": {}", escape(grounds.as_str()));
+    }
+    text
+}
+
+fn print_needs(subject: &Subject) -> io::Result<()> {
+    let needs = needs(subject);
+    if needs.is_empty() {
+        return Ok(());
+    }
+    line(if subject.state() == RequestState::Requested {
+        "it needs still, by any one of the rules:"
+    } else {
+        "because:"
+    })?;
+    needs
+        .iter()
+        .try_for_each(|need| line(format_args!("  {}", escape(need))))
+}
+
+/// Shows an owner, with the name that the policy has for them.
+fn named(policy: &Policy, owner: OwnerId) -> String {
+    let mut officers = policy.officers.iter();
+    match officers.find(|officer| officer.owner == Some(owner)) {
+        Some(officer) => format!("{owner} ({})", escape(&officer.name)),
+        None => owner.to_string(),
+    }
+}
+
+fn keys_of(number: u64) -> String {
+    count(number, "key", "keys")
+}
+
+fn field(name: &str, value: impl std::fmt::Display) -> io::Result<()> {
+    line(format_args!("  {name:12} {value}"))
+}

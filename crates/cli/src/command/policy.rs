@@ -1,0 +1,95 @@
+//! `strongroom policy`: what it takes to get keys back, shown, tried and changed.
+
+mod check;
+pub(crate) mod difference;
+pub(crate) mod set;
+mod simulate;
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+use strongroom_client::home::Home;
+use strongroom_protocol::policy::{Policy, file};
+
+use crate::context::Context;
+use crate::desk::DeskOptions;
+use crate::exit::Exit;
+use crate::{reach, stream, terminal};
+
+/// Show, check and change the policy: what it takes to get keys back.
+///
+/// `officer show` shows a change that is asked for, `officer approve` and `officer deny` answer it.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    desk: DeskOptions,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Print the policy in force, as a file that `set` takes.
+    Show,
+    /// Say in sentences what a policy comes to, and what is unwise about it.
+    Check {
+        /// The policy; from a pipe if it is `-`.
+        file: PathBuf,
+        /// Print a line of JSON for each finding.
+        #[arg(long)]
+        json: bool,
+    },
+    Simulate(simulate::Arguments),
+    Set(set::Arguments),
+}
+
+pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
+    match &arguments.command {
+        Command::Show => show(context, &arguments.desk),
+        Command::Check { file, json } => check::run(&read(file)?, *json),
+        Command::Simulate(simulate) => simulate::run(context, simulate),
+        Command::Set(set) => set::run(context, &arguments.desk, set),
+    }
+}
+
+fn show(context: &Context, desk: &DeskOptions) -> anyhow::Result<Exit> {
+    let in_force = if uses_home(context, desk)? {
+        let mut home = Home::open(&context.home)?;
+        let authority = reach::authority_of(context, &home)?;
+        let mut rng = context.rng();
+        let client = reach::connect(context, &mut home, &authority, &mut rng)?;
+        client.connection().policy(client.home())?
+    } else {
+        desk.at(context, |desk| Ok(desk.policy()?))?
+    };
+    context.say(format_args!("in force since {}", in_force.since()));
+    terminal::print(file::to_text(in_force.policy()).trim_end())?;
+    Ok(Exit::Done)
+}
+
+/// Tells whether a command speaks for the home's owner, and not for an officer.
+fn uses_home(context: &Context, desk: &DeskOptions) -> anyhow::Result<bool> {
+    Ok(!desk.names_key() && desk.authority().is_none() && Home::exists(&context.home)?)
+}
+
+/// Reads a policy's file.
+pub(crate) fn read(path: &Path) -> anyhow::Result<Policy> {
+    /// The length in bytes of the longest that is read.
+    const BYTES_MAX: u64 = 1 << 20;
+    let failed = || format!("cannot read the policy `{}`", path.display());
+    let input = if stream::is_pipe(path) {
+        stream::input()
+    } else {
+        File::open(path)
+    };
+    let mut text = String::new();
+    input
+        .with_context(failed)?
+        .take(BYTES_MAX)
+        .read_to_string(&mut text)
+        .with_context(failed)?;
+    file::parse(&text).with_context(failed)
+}

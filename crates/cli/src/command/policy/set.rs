@@ -1,0 +1,131 @@
+//! `strongroom policy set`: asks for a change of the policy, and goes on with it until it is in force.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use strongroom_authority::Caller;
+use strongroom_client::ConnectError;
+use strongroom_client::home::Home;
+use strongroom_client::officer::{Desk, Pin, SayError, Subject};
+use strongroom_protocol::RequestState;
+use strongroom_protocol::policy::{Policy, Reason};
+use strongroom_protocol::statement::{EvidenceKind, Grounds, Verdict};
+
+use super::{read, uses_home};
+use crate::command::officer::{exit_of, short, tell_standing};
+use crate::context::Context;
+use crate::desk::DeskOptions;
+use crate::exit::Exit;
+use crate::{prompt, reach};
+
+/// Change the policy to the one in a file, once what the policy in force asks for is there.
+///
+/// Run again, it goes on with the same change; while that waits, it says what for and exits with 3. Where the policy
+/// asks for recovery codes, every owner runs it once. Officers answer with `officer approve` or `officer deny`.
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// The policy; from a pipe if it is `-`.
+    file: PathBuf,
+    /// Why, for those who decide.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    reason: String,
+    /// Read the recovery code from PATH.
+    #[arg(long, value_name = "PATH")]
+    code_file: Option<PathBuf>,
+    /// Ask anew for a change that was denied.
+    #[arg(long)]
+    again: bool,
+}
+
+/// The change came to an end without coming into force.
+#[derive(Debug, thiserror::Error)]
+#[error("the change is {}: {}", .verdict.as_str(), .reasons.join("; "))]
+pub(crate) struct NotChanged {
+    verdict: Verdict,
+    reasons: Vec<String>,
+}
+
+pub(super) fn run(
+    context: &Context,
+    desk: &DeskOptions,
+    arguments: &Arguments,
+) -> anyhow::Result<Exit> {
+    let policy = read(&arguments.file)?;
+    let grounds = Grounds::new(arguments.reason.clone())?;
+    let act = |desk: &mut Desk<'_>| propose(context, arguments, desk, &policy, grounds);
+    let subject = if uses_home(context, desk)? {
+        as_owner(context, act)?
+    } else {
+        desk.at(context, act)?
+    };
+    let Some(subject) = subject else {
+        context.say("this policy is in force");
+        return Ok(Exit::Done);
+    };
+    match subject.state() {
+        RequestState::Decided(verdict) if verdict != Verdict::Approved => Err(NotChanged {
+            verdict,
+            reasons: subject.reasons().iter().map(Reason::to_string).collect(),
+        }
+        .into()),
+        RequestState::Requested => {
+            tell_standing(context, &subject);
+            context.say(format_args!(
+                "Officers see it with `strongroom officer show {}`.",
+                short(subject.id())
+            ));
+            Ok(exit_of(&subject))
+        }
+        RequestState::Decided(_) | RequestState::Released => {
+            context.say("the policy is changed");
+            Ok(Exit::Done)
+        }
+    }
+}
+
+/// Lets `act` work at a desk with the key of the home's device, and keeps what was seen in the home.
+fn as_owner<T>(
+    context: &Context,
+    act: impl FnOnce(&mut Desk<'_>) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let mut home = Home::open(&context.home)?;
+    let membership = home.membership()?.ok_or(ConnectError::NoAuthority)?;
+    let key = home.device_key()?;
+    let pin = Pin {
+        authority: membership.about.authority(),
+        seen: home.seen()?.map(|seen| seen.as_text().to_owned()),
+    };
+    // Whoever can open the authority's folder is its operator, who sees the changes that other owners ask for; what is
+    // said is signed by this device all the same.
+    let authority = reach::open(context, &membership.address, Caller::Operator)?;
+    let mut desk = Desk::open(&authority, Some(&pin), &key)?;
+    home.record_seen(desk.seen())?;
+    let result = act(&mut desk);
+    home.record_seen(desk.seen())?;
+    result
+}
+
+/// Asks for the change, or goes on with it. None if the policy is in force already.
+fn propose(
+    context: &Context,
+    arguments: &Arguments,
+    desk: &mut Desk<'_>,
+    policy: &Policy,
+    grounds: Grounds,
+) -> anyhow::Result<Option<Subject>> {
+    let now = context.clock.now();
+    let subject = match desk.propose(policy, grounds, arguments.again, now) {
+        Err(SayError::InForce) => return Ok(None),
+        subject => subject?,
+    };
+    let kind = EvidenceKind::RecoveryCode;
+    let wants_code = subject.state() == RequestState::Requested
+        && subject.reasons().iter().any(
+            |reason| matches!(reason, Reason::NeedsEvidence { kind: wanted, .. } if *wanted == kind),
+        );
+    if !wants_code {
+        return Ok(Some(subject));
+    }
+    let code = prompt::recovery_code(arguments.code_file.as_deref())?;
+    Ok(Some(desk.show_code(&subject, &code)?))
+}

@@ -1,0 +1,77 @@
+//! `strongroom veto`: an owner says that a request for their keys is not theirs.
+
+use anyhow::bail;
+use clap::Args;
+use strongroom_client::home::Home;
+use strongroom_protocol::policy::Reason;
+use strongroom_protocol::statement::Grounds;
+use strongroom_protocol::{RequestState, RequestView};
+
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::reach;
+use crate::terminal::escape;
+
+/// Stop a request for your keys that you did not make.
+///
+/// Every command that reaches the authority tells of such requests. Where the policy lets officers overrule a veto,
+/// they settle it.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// The beginning of the request's id.
+    id: String,
+    /// Why, for those who decide.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    reason: String,
+}
+
+/// There is no such request, or there are several.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotVetoed {
+    #[error("more than one open request for your keys begins with `{id}`")]
+    Ambiguous { id: String },
+    #[error("no open request for your keys that this device did not make begins with `{id}`")]
+    NotFound { id: String },
+}
+
+pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
+    let grounds = Grounds::new(arguments.reason.clone())?;
+    let mut home = Home::open(&context.home)?;
+    let authority = reach::authority_of(context, &home)?;
+    let mut rng = context.rng();
+    let mut client = reach::connect_silently(context, &mut home, &authority, &mut rng)?;
+    let id = &arguments.id;
+    let mut open = client.requests_by_others()?;
+    open.retain(|view| view.request.id().to_string().starts_with(id));
+    let view = match (open.pop(), open.pop()) {
+        (Some(view), None) => view,
+        (Some(_), Some(_)) => bail!(NotVetoed::Ambiguous { id: id.clone() }),
+        (None, _) => bail!(NotVetoed::NotFound { id: id.clone() }),
+    };
+    let view = client.veto(&view, grounds)?;
+    context.say(said(&view));
+    Ok(Exit::Done)
+}
+
+/// Says what the veto did: whether the policy lets it count is the policy's.
+fn said(view: &RequestView) -> String {
+    let counts = view
+        .reasons
+        .iter()
+        .any(|reason| matches!(reason, Reason::Vetoed { .. }));
+    let mut text = match view.state {
+        RequestState::Requested if counts => {
+            "you vetoed it; it waits for officers, who can overrule you:".to_owned()
+        }
+        RequestState::Requested => {
+            "your veto is on record; but the policy does not let it count:".to_owned()
+        }
+        state @ (RequestState::Decided(_) | RequestState::Released) => {
+            format!("the request is {}:", state.as_str())
+        }
+    };
+    for reason in &view.reasons {
+        text += &format!("\n  {}", escape(&reason.to_string()));
+    }
+    text
+}

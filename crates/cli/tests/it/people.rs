@@ -1,0 +1,508 @@
+//! Recovery on other people's word: officers, owners who object, and owners who have left.
+
+use crate::group::{Group, TWO_OF_THREE};
+
+/// As much of an id as people type.
+fn beginning(id: &str, digits: usize) -> &str {
+    id.get(..digits).unwrap()
+}
+
+#[test]
+fn two_officers_of_three_let_an_owner_back_in() {
+    let group = Group::new(TWO_OF_THREE);
+    group.join("ann");
+    group.lose_key("ann");
+    let said = group
+        .of(
+            "ann",
+            ["recover", "--reason", "the laptop burned", "ann.txt.age"],
+        )
+        .refused(
+            3,
+            &[
+                "the request waits",
+                "needs the approval of `two`",
+                "release key",
+            ],
+        );
+    let id = group.only();
+
+    // What `recover` printed is what an officer sees.
+    let shown = group
+        .officer("ada", &["officer", "show", beginning(&id, 8)])
+        .refused(3, &[]);
+    let fingerprint = shown
+        .text()
+        .lines()
+        .find(|line| line.contains("release key"));
+    let fingerprint = fingerprint
+        .unwrap()
+        .trim()
+        .strip_prefix("release key")
+        .unwrap()
+        .trim();
+    assert_eq!(fingerprint.len(), 19, "{fingerprint}");
+    assert!(said.stderr.contains(fingerprint), "{}", said.stderr);
+    for told in ["the laptop burned", "1 key", "nothing was said to it", &id] {
+        assert!(shown.text().contains(told), "{}", shown.text());
+    }
+
+    group.says("ada", "approve", beginning(&id, 8)).done();
+    group
+        .says("ada", "approve", &id)
+        .refused(1, &["you said `approve` to it already"]);
+    group
+        .of("ann", ["recover", "ann.txt.age"])
+        .refused(3, &["so far: ada"]);
+    let shown = group
+        .officer("bob", &["officer", "show", &id])
+        .refused(3, &[]);
+    assert!(shown.text().contains("ada approved it"), "{}", shown.text());
+    let ran = group.says("bob", "approve", &id).done();
+    assert!(
+        ran.stderr.contains("the request is approved"),
+        "{}",
+        ran.stderr
+    );
+
+    group.of("ann", ["recover", "ann.txt.age"]).done();
+    group.opens("ann", "ann.txt.age", "ann");
+    group
+        .says("cid", "deny", &id)
+        .refused(1, &["it is released already"]);
+    assert!(group.open().is_empty());
+    let log = group.of("ann", ["log", "show"]).done();
+    for told in [
+        "you were enrolled",
+        "you deposited 1 key",
+        "you asked for 1 key",
+        "ada said `approve`",
+        "1 key came back to you",
+    ] {
+        assert!(log.text().contains(told), "{told} in {}", log.text());
+    }
+}
+
+/// The code and one officer, or two officers and a wait.
+const HELPDESK: &str = r#"
+lapse = "30 days"
+[[group]]
+name = "one"
+need = 1
+of = ["ada", "bob", "cid"]
+[[group]]
+name = "two"
+need = 2
+of = ["ada", "bob", "cid"]
+[[rule]]
+name = "with the code"
+evidence = ["recovery code"]
+approvals = "one"
+[[rule]]
+name = "without it"
+approvals = "two"
+wait = "3 seconds"
+[change]
+approvals = "two"
+"#;
+
+#[test]
+fn a_helpdesk_takes_the_code_and_one_officer_or_two_and_a_wait() {
+    let group = Group::new(HELPDESK);
+    group.join("ann");
+    group.lose_key("ann");
+    group
+        .of("ann", ["recover", "--code-file", "ann.code", "ann.txt.age"])
+        .refused(3, &["rule `with the code` needs the approval of `one`"]);
+    group.says("cid", "approve", &group.only()).done();
+    group.of("ann", ["recover", "ann.txt.age"]).done();
+    group.opens("ann", "ann.txt.age", "ann");
+
+    group.join("ben");
+    group.lose_key("ben");
+    // The code is lost too, and that is no failure.
+    group.of("ben", ["recover", "ben.txt.age"]).refused(
+        3,
+        &[
+            "rule `with the code` needs the owner's recovery code",
+            "rule `without it` needs the approval of `two`",
+            "rule `without it` waits until",
+        ],
+    );
+    let id = group.only();
+    group.says("ada", "approve", &id).done();
+    group.says("bob", "approve", &id).done();
+    let ran = group.of("ben", ["recover", "--wait", "ben.txt.age"]).done();
+    assert!(ran.stderr.contains("waits until"), "{}", ran.stderr);
+    group.opens("ben", "ben.txt.age", "ben");
+}
+
+#[test]
+fn a_colleague_gets_a_leavers_files_and_the_leaver_keeps_them() {
+    let group = Group::unfounded();
+    group.machine.run(["authority", "init", "shared"]).done();
+    let (ann, ben) = (group.join("ann"), group.join("ben"));
+    // Who asks for the officers is neither the leaver nor the colleague: else none of them could approve.
+    group.join("zoe");
+
+    // The policy that is in force wants the code of everybody in it.
+    let mut policy = group.policy(TWO_OF_THREE);
+    let end = policy.find("[[officer]]\nname = \"bob\"").unwrap();
+    policy.insert_str(end, &format!("owner = \"{ben}\"\n"));
+    group.machine.write("policy.toml", policy);
+    let set = |owner, code| group.of(owner, ["policy", "set", "policy.toml", "--code-file", code]);
+    for (owner, code) in [("zoe", "zoe.code"), ("ann", "ann.code")] {
+        set(owner, code).refused(3, &["rule `change` needs the owner's recovery code"]);
+    }
+    let ran = set("ben", "ben.code").done();
+    assert!(
+        ran.stderr.contains("the policy is changed"),
+        "{}",
+        ran.stderr
+    );
+
+    let reason = ["--reason", "ann left in May", "ann.txt.age"];
+    let ask = || group.of("ben", [&["recover", "--for", &ann], &reason[..]].concat());
+    ask().refused(1, &["the request is denied", "no rule for such a request"]);
+    group
+        .officer(
+            "ada",
+            &["departed", &ben.replace(|_| true, "0"), "--reason", "typo"],
+        )
+        .refused(1, &["the authority knows no such owner"]);
+    for officer in ["ada", "cid"] {
+        let args = ["departed", &ann, "--reason", "her contract ended"];
+        group.officer(officer, &args).done();
+    }
+    ask().refused(3, &["rule `leaver` needs the approval of `two`"]);
+    let id = group.only();
+    let shown = group
+        .officer("bob", &["officer", "show", &id])
+        .refused(3, &[]);
+    for told in [
+        "ann left in May",
+        &format!("{ben} (ada)"),
+        "the owner has departed",
+    ] {
+        assert!(shown.text().contains(told), "{told} in {}", shown.text());
+    }
+
+    // The owner is told, whatever they do; and their veto is not asked for any more.
+    let told = group.of("ann", ["list"]).done();
+    let warning = format!("strongroom veto {}", beginning(&id, 12));
+    assert!(
+        told.stderr.contains("somebody asked for your keys"),
+        "{}",
+        told.stderr
+    );
+    assert!(told.stderr.contains("ann left in May"), "{}", told.stderr);
+    assert_eq!(told.stderr.matches(&warning).count(), 1, "{}", told.stderr);
+    let ran = group
+        .of("ann", ["veto", &id, "--reason", "I am here"])
+        .done();
+    assert!(
+        ran.stderr.contains("does not let it count"),
+        "{}",
+        ran.stderr
+    );
+
+    group
+        .says("ada", "approve", &id)
+        .refused(1, &["nobody approves their own request", "hint: "]);
+    group.says("bob", "approve", &id).done();
+    group.says("cid", "approve", &id).done();
+    ask().done();
+    group.opens("ben", "ann.txt.age", "ann");
+    group.opens("ann", "ann.txt.age", "ann");
+    assert_eq!(
+        group.of("ben", ["status", "--json", "ann.txt.age"]).status,
+        Some(1)
+    );
+    // Nothing of the colleague's own has changed.
+    group.opens("ben", "ben.txt.age", "ben");
+    let args = ["departed", &ann, "--undo", "--reason", "she is back"];
+    group.officer("cid", &args).done();
+    ask().done();
+}
+
+#[test]
+fn an_owner_stops_a_thief_and_officers_stop_a_thiefs_veto() {
+    let group = Group::new(TWO_OF_THREE);
+    group.join("ann");
+    // With the sheet, which somebody found.
+    group
+        .of("thief", ["recover", "--sheet", "ann.sheet", "--all"])
+        .refused(3, &["the request waits"]);
+    let id = group.only();
+    let told = group.of("ann", ["status", "ann.txt.age"]);
+    assert!(
+        told.stderr.contains("somebody asked for your keys"),
+        "{}",
+        told.stderr
+    );
+    group
+        .of("ann", ["veto", "ffff"])
+        .refused(1, &["no open request for your keys", "hint: "]);
+    let ran = group
+        .of(
+            "ann",
+            [
+                "veto",
+                beginning(&id, 6),
+                "--reason",
+                "the sheet was stolen",
+            ],
+        )
+        .done();
+    assert!(
+        ran.stderr.contains("it waits for officers"),
+        "{}",
+        ran.stderr
+    );
+    for officer in ["ada", "bob"] {
+        group.says(officer, "approve", &id).done();
+    }
+    group
+        .of("thief", ["recover", "--all"])
+        .refused(3, &["stopped rule `officers`"]);
+    let shown = group
+        .officer("cid", &["officer", "show", &id])
+        .refused(3, &[]);
+    assert!(shown.text().contains("vetoed it"), "{}", shown.text());
+    assert!(
+        shown.text().contains("the sheet was stolen"),
+        "{}",
+        shown.text()
+    );
+
+    // It was the owner after all, and the device that vetoes is the thief's.
+    for officer in ["ada", "bob", "cid"] {
+        group.says(officer, "overrule", &id).done();
+    }
+    group.of("thief", ["recover", "--all"]).done();
+}
+
+#[test]
+fn a_denied_request_is_over_and_says_by_whom() {
+    let group = Group::new(TWO_OF_THREE);
+    group.join("ann");
+    group.lose_key("ann");
+    group.of("ann", ["recover", "ann.txt.age"]).refused(3, &[]);
+    let id = group.only();
+    group
+        .says("ada", "overrule", &id)
+        .refused(1, &["there is nothing to overrule"]);
+    group.says("bob", "deny", &id).done();
+    group
+        .says("ada", "approve", &id)
+        .refused(1, &["it is denied already"]);
+    let shown = group.officer("ada", &["officer", "show", &id]).done();
+    assert!(shown.text().contains("`bob` denied it"), "{}", shown.text());
+}
+
+#[test]
+fn changing_the_policy_takes_what_the_policy_asks() {
+    let group = Group::new(TWO_OF_THREE);
+    let stricter = TWO_OF_THREE.replace("veto = true", "veto = true\nwait = \"3 days\"");
+    group
+        .machine
+        .write("stricter.toml", group.policy(&stricter));
+    let set = ["policy", "set", "stricter.toml", "--reason", "more time"];
+    group.officer("ada", &set).refused(
+        3,
+        &["rule `change` needs the approval of `two`", "officer show"],
+    );
+    let id = group.only();
+    group
+        .says("ada", "approve", &id)
+        .refused(1, &["nobody approves their own request"]);
+    let shown = group
+        .officer("bob", &["officer", "show", &id])
+        .refused(3, &[]);
+    for told in ["asked by     ada", "more time", "  + wait = \"3 days\""] {
+        assert!(shown.text().contains(told), "{told} in {}", shown.text());
+    }
+    assert!(!shown.text().contains("\n  - [["), "{}", shown.text());
+    group.says("bob", "approve", &id).done();
+    // Asked again it is the same change.
+    group.officer("ada", &set).refused(3, &["so far: bob"]);
+    group.says("cid", "approve", &id).done();
+    let ran = group.officer("ada", &set).done();
+    assert!(
+        ran.stderr.contains("this policy is in force"),
+        "{}",
+        ran.stderr
+    );
+    let shown = group.officer("cid", &["policy", "show"]).done();
+    assert!(
+        shown.text().contains("wait = \"3 days\""),
+        "{}",
+        shown.text()
+    );
+
+    // And an owner's next request is under it.
+    group.join("ann");
+    group.lose_key("ann");
+    group
+        .of("ann", ["recover", "ann.txt.age"])
+        .refused(3, &["rule `officers` waits until"]);
+
+    // Back to the old one: denied, which is the end of it.
+    let back = ["policy", "set", "policy.toml"];
+    group.officer("bob", &back).refused(3, &[]);
+    let open = group.open();
+    let change = open
+        .iter()
+        .find(|subject| subject["kind"] == "change")
+        .unwrap();
+    group
+        .says("cid", "deny", change["id"].as_str().unwrap())
+        .done();
+    group
+        .officer("bob", &back)
+        .refused(1, &["the change is denied", "`cid` denied it", "--again"]);
+    let ran = group.officer("bob", &[&back[..], &["--again"]].concat());
+    ran.refused(3, &[]);
+}
+
+#[test]
+fn an_officers_key_is_for_one_authority() {
+    let group = Group::new(TWO_OF_THREE);
+    let id = group.machine.run(["authority", "init", "other"]).done();
+    let id = id.text().trim();
+    let list = |place: &str, more: &[&str]| {
+        let args = ["officer", "list", "--key", "ada.key", "--authority", place];
+        group.machine.run(args.iter().chain(more))
+    };
+    list("shared", &["--authority-id", id]).refused(1, &["another authority answers"]);
+    let ran = list("shared", &[]).done();
+    assert!(ran.stderr.contains("for the first time"), "{}", ran.stderr);
+    let ran = list("shared", &[]).done();
+    assert!(!ran.stderr.contains("for the first time"), "{}", ran.stderr);
+    list("other", &[]).refused(1, &["another authority answers"]);
+    list("other", &["--authority-id", id]).refused(1, &["this key is for authority", "hint: "]);
+    list("nowhere", &[]).refused(75, &["there is no authority"]);
+}
+
+#[test]
+fn who_is_no_officer_says_nothing_and_who_does_not_say_yes_signs_nothing() {
+    let group = Group::new(TWO_OF_THREE);
+    group.join("ann");
+    group.lose_key("ann");
+    group.of("ann", ["recover", "ann.txt.age"]).refused(3, &[]);
+    let id = group.only();
+    let machine = &group.machine;
+    machine.run(["keygen", "--officer", "-o", "eve.key"]).done();
+    // To whom the authority shows nothing.
+    group
+        .says("eve", "approve", &id)
+        .refused(1, &["no request and no change"]);
+    group
+        .officer("ada", &["officer", "approve", &id])
+        .refused(1, &["no terminal to ask", "--yes"]);
+    group
+        .officer("ada", &["officer", "approve", "ffff", "--yes"])
+        .refused(1, &["begins with `ffff`", "officer list"]);
+    machine.remove("ada.key");
+    group
+        .says("ada", "approve", &id)
+        .refused(1, &["there is no officer's key in", "--key"]);
+    assert!(
+        group
+            .officer("bob", &["officer", "show", &id])
+            .text()
+            .contains("nothing was said")
+    );
+}
+
+#[test]
+fn an_officers_key_is_private_and_its_policy_lines_name_the_owner() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let group = Group::unfounded();
+    let machine = &group.machine;
+    machine
+        .run(["keygen", "--officer"])
+        .refused(2, &["there is no home to keep the key in"]);
+    machine
+        .run(["keygen", "--officer", "-o", "ada.key"])
+        .refused(1, &["ada.key"]);
+    machine.run(["authority", "init", "shared"]).done();
+    let ann = group.join("ann");
+    let ran = group
+        .of("ann", ["keygen", "--officer", "--name", "Ann \"A\""])
+        .done();
+    assert!(
+        ran.text().contains("name = \"Ann \\\"A\\\"\""),
+        "{}",
+        ran.text()
+    );
+    assert!(
+        ran.text().contains(&format!("owner = \"{ann}\"")),
+        "{}",
+        ran.text()
+    );
+    let key = machine.path("ann/officer.key");
+    let mode = std::fs::metadata(key).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let secret = machine.read_text("ann/officer.key");
+    let secret = secret.lines().last().unwrap().rsplit(' ').next().unwrap();
+    assert!(!ran.text().contains(secret) && !ran.stderr.contains(secret));
+    // The home is one still.
+    group.opens("ann", "ann.txt.age", "ann");
+}
+
+#[test]
+fn a_policy_is_explained_and_tried_before_it_matters() {
+    let group = Group::unfounded();
+    let machine = &group.machine;
+    machine.write("policy.toml", group.policy(TWO_OF_THREE));
+    let says = machine.run(["policy", "check", "policy.toml"]);
+    assert!(
+        says.text().contains("The officers are ada, bob and cid."),
+        "{}",
+        says.text()
+    );
+    let findings = machine
+        .run(["policy", "check", "policy.toml", "--json"])
+        .json();
+    assert!(findings.iter().any(|line| line["kind"] == "says"));
+    assert!(findings.iter().all(|line| line["text"].is_string()));
+    let simulate =
+        |args: &[&str]| machine.run(["policy", "simulate", "policy.toml"].iter().chain(args));
+    simulate(&[]).refused(3, &[]);
+    simulate(&["--approve", "ada"]).refused(3, &[]);
+    let ran = simulate(&["--approve", "ada", "--approve", "bob", "--json"]).done();
+    assert_eq!(ran.json()[0]["rule"], "officers");
+    simulate(&["--deny", "cid"]).refused(1, &[]);
+    simulate(&["--approve", "eve"]).refused(1, &["no officer `eve`"]);
+    simulate(&["--after", "soon"]).refused(2, &["72 hours"]);
+
+    machine.write(
+        "wrong.toml",
+        group.policy(&TWO_OF_THREE.replace("need = 2", "need = 4")),
+    );
+    machine
+        .run(["policy", "check", "wrong.toml"])
+        .refused(1, &["wrong.toml", "line ", "more than it has"]);
+}
+
+#[test]
+fn an_officer_whom_the_asker_brought_in_is_told_that_their_word_does_not_count() {
+    let group = Group::unfounded();
+    group.machine.run(["authority", "init", "shared"]).done();
+    group.join("ann");
+    group
+        .machine
+        .write("policy.toml", group.policy(TWO_OF_THREE));
+    group
+        .of(
+            "ann",
+            ["policy", "set", "policy.toml", "--code-file", "ann.code"],
+        )
+        .done();
+    group.lose_key("ann");
+    group.of("ann", ["recover", "ann.txt.age"]).refused(3, &[]);
+    let ran = group.says("ada", "approve", &group.only()).done();
+    assert!(ran.stderr.contains("does not count"), "{}", ran.stderr);
+}

@@ -1,0 +1,250 @@
+//! What a desk signs: words on what is asked, a change of the policy and the codes for it, and that an owner departed.
+//! What can't count is refused here, with the reason; the authority decides by itself what does.
+
+use strongroom_protocol::RequestState;
+use strongroom_protocol::code::RecoveryCode;
+use strongroom_protocol::id::{OwnerId, Time};
+use strongroom_protocol::keys::VerifyingKey;
+use strongroom_protocol::policy::{Officer, Policy, Reason};
+use strongroom_protocol::statement::{
+    Approval, Departed, Evidence, EvidenceKind, Grounds, PolicyChange, SignedStatement, Verdict,
+    Word,
+};
+use strongroom_protocol::{Refusal, SubmitError};
+
+use super::subject::View;
+use super::{Asked, Desk, FindError, Subject, Who};
+use crate::connection::ExchangeError;
+
+impl Desk<'_> {
+    /// Says whether this key may say `word` on a subject.
+    ///
+    /// # Errors
+    ///
+    /// Says why not.
+    pub fn may_say(&self, subject: &Subject, word: Word) -> Result<(), SayError> {
+        // What was approved can be denied as long as no key has left.
+        let stoppable = word == Word::Deny && subject.is_a_request() && subject.is_approved();
+        let is_open = subject.state() == RequestState::Requested
+            || stoppable && subject.state() != RequestState::Released;
+        if !is_open {
+            return Err(SayError::Ended(subject.state()));
+        }
+        let key = self.key.verifying_key();
+        let officer = subject.policy().officer(&key);
+        let officer = officer.ok_or(SayError::NotAnOfficer)?;
+        // To say no to one's own request is not refused.
+        if word != Word::Deny && is_own(officer, subject) {
+            return Err(SayError::Own);
+        }
+        let said = subject.said();
+        let same = Who::Officer(officer.name.clone(), word);
+        if said.iter().any(|said| said.who == same) {
+            return Err(SayError::AlreadySaid(word));
+        }
+        let vetoed = said.iter().any(|said| matches!(said.who, Who::Device(_)));
+        if word == Word::Overrule && !vetoed {
+            return Err(SayError::NoVeto);
+        }
+        Ok(())
+    }
+
+    /// Tells whether an approval by this key is passed over wherever approvals are missing: the policy asks others, or
+    /// whoever asks brought this officer in.
+    #[must_use]
+    pub fn is_passed_over(&self, subject: &Subject) -> bool {
+        let officer = subject.policy().officer(&self.key.verifying_key());
+        let Some(name) = officer.map(|officer| &officer.name) else {
+            return false;
+        };
+        let missing = subject.reasons().iter().filter_map(|reason| {
+            if let Reason::NeedsApprovals { have, .. } = reason {
+                Some(have)
+            } else {
+                None
+            }
+        });
+        let counted: Vec<bool> = missing.map(|have| have.contains(name)).collect();
+        !counted.is_empty() && !counted.contains(&true)
+    }
+
+    /// Says `word` on a subject, as an officer of the policy that it is decided by. Returns it as it is then.
+    ///
+    /// # Errors
+    ///
+    /// Says why that can't be said, or what the authority says that does not hold.
+    pub fn say(&mut self, subject: &Subject, word: Word, now: Time) -> Result<Subject, SayError> {
+        self.may_say(subject, word)?;
+        let approval = Approval {
+            authority: self.about.authority(),
+            subject: subject.digest(),
+            policy: subject.decided_by(),
+            word,
+            created: now,
+        };
+        self.submit(&SignedStatement::sign(approval, self.key))?;
+        Ok(self.find(&subject.id().to_string())?)
+    }
+
+    /// Says that an owner has departed, or that they have not.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the policy gives this key no say in that, or what the authority says does not hold.
+    pub fn say_departed(
+        &mut self,
+        owner: OwnerId,
+        departed: bool,
+        grounds: Grounds,
+        now: Time,
+    ) -> Result<(), SayError> {
+        let policy = self.policy()?;
+        let key = self.key.verifying_key();
+        let officer = policy.policy().officer(&key);
+        let officer = officer.ok_or(SayError::NotAnOfficer)?;
+        if !may_tell_departed(policy.policy(), officer) {
+            return Err(SayError::NotAsked);
+        }
+        let departed = Departed {
+            authority: self.about.authority(),
+            owner,
+            departed,
+            grounds,
+            created: now,
+        };
+        match self.submit(&SignedStatement::sign(departed, self.key)) {
+            // That this officer is asked was seen just now.
+            Err(ExchangeError::Submit(SubmitError::Refused(Refusal::Author))) => {
+                Err(SayError::NoOwner)
+            }
+            said => Ok(said?),
+        }
+    }
+
+    /// Asks that the policy be changed, or finds the same change that is open. One that was denied is found too, and
+    /// asked for anew only if `again` says so.
+    ///
+    /// # Errors
+    ///
+    /// Says so when it is in force already, or what the authority says does not hold.
+    pub fn propose(
+        &mut self,
+        policy: &Policy,
+        grounds: Grounds,
+        again: bool,
+        now: Time,
+    ) -> Result<Subject, SayError> {
+        let in_force = self.policy()?;
+        if in_force.policy() == policy {
+            return Err(SayError::InForce);
+        }
+        let same = |view: &View| {
+            view.new_policy() == Some(policy) && view.decided_by() == in_force.digest()
+        };
+        let stands = |view: &View| match view.state {
+            RequestState::Requested => true,
+            RequestState::Decided(verdict) => verdict == Verdict::Denied && !again,
+            RequestState::Released => false,
+        };
+        let last = self.changes()?.into_iter().rfind(same).filter(stands);
+        if let Some(last) = self.place(last.into_iter().collect())?.pop() {
+            return Ok(last);
+        }
+        let change = PolicyChange {
+            authority: self.about.authority(),
+            policy: policy.clone(),
+            replaces: in_force.digest(),
+            grounds,
+            created: now,
+            expires: now.plus_millis(in_force.policy().lapse_millis),
+        };
+        let statement = SignedStatement::sign(change, self.key);
+        self.submit(&statement)?;
+        Ok(self.find(&statement.id().to_string())?)
+    }
+
+    /// Shows a recovery code for a change of the policy. The code signs, and does not leave this function. Returns the
+    /// change as it is then.
+    ///
+    /// # Errors
+    ///
+    /// Says so when it is nobody's code, or what the authority says does not hold.
+    pub fn show_code(
+        &mut self,
+        subject: &Subject,
+        code: &RecoveryCode,
+    ) -> Result<Subject, SayError> {
+        let authority = self.about.authority();
+        let evidence = Evidence {
+            authority,
+            request: subject.digest(),
+            kind: EvidenceKind::RecoveryCode,
+        };
+        let evidence = SignedStatement::sign(evidence, &code.signing_key(authority));
+        match self.submit(&evidence) {
+            Err(ExchangeError::Submit(SubmitError::Refused(Refusal::Author))) => {
+                return Err(SayError::WrongCode);
+            }
+            shown => shown?,
+        }
+        Ok(self.find(&subject.id().to_string())?)
+    }
+}
+
+/// Tells whether a subject is an officer's own, as far as the officer can tell: the authority knows more devices.
+fn is_own(officer: &Officer, subject: &Subject) -> bool {
+    let is_theirs = |owner: Option<OwnerId>| owner.is_some() && owner == officer.owner;
+    let asked_by: &VerifyingKey = subject.author();
+    officer.keys.contains(asked_by)
+        || match subject.asked() {
+            Asked::Change(_) => false,
+            Asked::Request(request) => is_theirs(Some(request.owner)) || is_theirs(subject.asker()),
+        }
+}
+
+fn may_tell_departed(policy: &Policy, officer: &Officer) -> bool {
+    let group = policy
+        .departed
+        .as_deref()
+        .and_then(|name| policy.group(name));
+    group.is_some_and(|group| group.people(policy).contains(officer.name.as_str()))
+}
+
+/// Why nothing was said.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SayError {
+    /// This officer said it before.
+    #[error("you said `{}` to it already", .0.as_str())]
+    AlreadySaid(Word),
+    /// It is decided.
+    #[error("it is {} already", .0.as_str())]
+    Ended(RequestState),
+    /// What the authority says does not hold.
+    #[error(transparent)]
+    Exchange(#[from] ExchangeError),
+    /// It can't be found again.
+    #[error(transparent)]
+    Find(#[from] FindError),
+    /// The policy is in force as it is.
+    #[error("this policy is in force already")]
+    InForce,
+    /// Nobody of this id is enrolled.
+    #[error("the authority knows no such owner")]
+    NoOwner,
+    /// Nobody vetoed.
+    #[error("no device of the owner's vetoed it: there is nothing to overrule")]
+    NoVeto,
+    /// The key is none of the policy's.
+    #[error("this key is no officer's under the policy that it is decided by")]
+    NotAnOfficer,
+    /// Others are asked.
+    #[error("the policy does not ask you whether an owner has departed")]
+    NotAsked,
+    /// No one approves their own request.
+    #[error("it is your own: nobody approves their own request")]
+    Own,
+    /// The code is nobody's here.
+    #[error("this is not the recovery code of an owner here")]
+    WrongCode,
+}

@@ -1,0 +1,135 @@
+//! Officers and what they say, who may ask for what, and how far a thief gets among them.
+
+mod askers;
+mod officers;
+mod thieves;
+
+use strongroom_protocol::policy::{Group, Policy, Reason, Rule};
+use strongroom_protocol::statement::{Verdict, Word};
+use strongroom_protocol::{Authority, RequestState};
+
+use super::Subject;
+use crate::TestClock;
+use crate::owner::{Asked, Owner, submit};
+use crate::person::Person;
+
+pub(super) fn all(found: &mut dyn FnMut(Policy) -> Subject) {
+    officers::all(found);
+    askers::all(found);
+    thieves::all(found);
+}
+
+/// Three officers, of whom one is also an owner.
+pub(super) struct Staff {
+    pub(super) ann: Person,
+    pub(super) ben: Person,
+    pub(super) cas: Person,
+}
+
+/// The seed of the owner that is an officer, too.
+pub(super) const CAS: u64 = 77;
+
+pub(super) const DAY: u64 = TestClock::DAY_MILLIS;
+
+impl Staff {
+    pub(super) fn new() -> Self {
+        let mut cas = Person::new("cas", 1);
+        cas.owner = Some(Owner::id_of(CAS));
+        Self {
+            ann: Person::new("ann", 2),
+            ben: Person::new("ben", 1),
+            cas,
+        }
+    }
+
+    /// The recovery code after a day, with a veto that two can overrule; two of three at once.
+    pub(super) fn policy(&self) -> Policy {
+        let officers = [&self.ann, &self.ben, &self.cas];
+        let mut policy = Policy::code_alone();
+        policy.officers = officers.iter().map(|person| person.officer()).collect();
+        policy.groups = vec![
+            group("board", 2, &["ann", "ben", "cas"]),
+            group("desk", 1, &["ann", "ben", "cas"]),
+        ];
+        policy.rules = vec![
+            Rule {
+                wait_millis: DAY,
+                veto: true,
+                overrule: Some("board".to_owned()),
+                ..Rule::code_alone("code")
+            },
+            by("board"),
+        ];
+        policy.change.codes = false;
+        policy.change.approvals = Some("board".to_owned());
+        policy.change.wait_millis = DAY;
+        policy.departed = Some("board".to_owned());
+        policy
+    }
+}
+
+/// A rule by which a group approves, at once.
+pub(super) fn by(group: &str) -> Rule {
+    Rule {
+        evidence: Vec::new(),
+        approvals: Some(group.to_owned()),
+        ..Rule::code_alone(group)
+    }
+}
+
+pub(super) fn group(name: &str, need: u64, of: &[&str]) -> Group {
+    Group {
+        name: name.to_owned(),
+        need,
+        of: of.iter().map(|name| (*name).to_owned()).collect(),
+    }
+}
+
+/// An owner with two deposits.
+pub(super) fn owner(authority: &dyn Authority, seed: u64) -> Owner {
+    let mut owner = Owner::enrolled(authority, seed);
+    submit(authority, &owner.deposit(2));
+    owner
+}
+
+/// A request for everything from a new device, recorded.
+pub(super) fn asked(subject: &Subject, owner: &mut Owner) -> Asked {
+    let authority = subject.operator();
+    let scope = owner.everything(&*authority);
+    let asked = owner.ask(scope, subject.now());
+    submit(&*authority, &asked.statement);
+    asked
+}
+
+/// Records a word of each.
+pub(super) fn say(authority: &dyn Authority, people: &[&Person], word: Word, asked: &Asked) {
+    for person in people {
+        submit(authority, &person.say(word, asked));
+    }
+}
+
+pub(super) fn state(authority: &dyn Authority, asked: &Asked) -> RequestState {
+    authority.request(asked.statement.id()).unwrap().state
+}
+
+pub(super) fn reasons(authority: &dyn Authority, asked: &Asked) -> Vec<Reason> {
+    authority.request(asked.statement.id()).unwrap().reasons
+}
+
+pub(super) const APPROVED: RequestState = RequestState::Decided(Verdict::Approved);
+pub(super) const DENIED: RequestState = RequestState::Decided(Verdict::Denied);
+
+/// Sees that keys are released, all of an owner's.
+pub(super) fn assert_released(subject: &Subject, owner: &Owner, asked: &Asked) {
+    let page = subject.operator().release(asked.statement.id(), 0).unwrap();
+    assert_eq!(asked.open(&subject.about(), &page), owner.keys);
+}
+
+/// Sees that nothing is released.
+pub(super) fn assert_kept(authority: &dyn Authority, asked: &Asked) {
+    let released = authority.release(asked.statement.id(), 0);
+    assert!(
+        matches!(released, Err(strongroom_protocol::ReleaseError::Not { .. })),
+        "{released:?}"
+    );
+}
