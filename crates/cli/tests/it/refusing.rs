@@ -152,7 +152,7 @@ fn another_authority_and_a_shrunk_log_are_refused() {
         1,
         &[
             "log has shrunk",
-            "hint: was the authority's folder put back",
+            "hint: if you know that it was put back from a backup",
         ],
     );
     machine
