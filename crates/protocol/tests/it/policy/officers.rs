@@ -262,10 +262,7 @@ fn a_veto_is_overruled_by_the_group_or_ends_with_the_owners_departure() {
         dans.veto(&dans.cast.device),
         says(&dans, "dan", Word::Overrule),
     ];
-    assert_eq!(
-        dans.outcome(&overruled, NOW),
-        Outcome::Pending
-    );
+    assert_eq!(dans.outcome(&overruled, NOW), Outcome::Pending);
     stage = dans;
     stage.scene.departed = true;
     assert_eq!(stage.outcome(&overruled[..3], NOW), approved());
