@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use strongroom_authority::Caller;
+use strongroom_authority::{Caller, Extent};
 use strongroom_protocol::Authority;
 use strongroom_protocol::id::Clock;
 use strongroom_protocol::statement::{Scope, Word};
@@ -36,6 +36,7 @@ fn with_history() -> Embedded {
     session.release(all.statement.id(), 1).unwrap();
     embedded.clock.advance_millis(40 * TestClock::DAY_MILLIS);
     session.request(one.statement.id()).unwrap();
+    embedded.service.check(Extent::All).unwrap();
     for seed in 10..280 {
         session
             .submit(&Owner::new(embedded.service.about(), seed).enrolment())
@@ -92,6 +93,7 @@ fn what_officers_said_and_the_policies_come_back() {
     submit(&session, &boss.say(Word::Approve, &office.wanted));
     session.release(office.wanted.statement.id(), 0).unwrap();
     session.requests(None).unwrap();
+    embedded.service.check(Extent::All).unwrap();
     let before = rows(embedded);
     assert!(before.values().all(|rows| !rows.is_empty()), "{before:?}");
     let spoil = "DELETE FROM policy; UPDATE change SET decision = 3; DELETE FROM departed; \

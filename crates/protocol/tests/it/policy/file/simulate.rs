@@ -6,7 +6,7 @@ use strongroom_protocol::id::OwnerId;
 use strongroom_protocol::policy::file::{
     Outcome, Said, Scenario, Simulation, Trial, Whose, simulate,
 };
-use strongroom_protocol::policy::{Policy, Rule, Standing};
+use strongroom_protocol::policy::{Policy, Reason, Rule, Standing};
 use strongroom_protocol::statement::{Verdict, Word};
 
 use crate::cast::{DAY, NOW, two_officers};
@@ -85,6 +85,15 @@ fn each_rule_says_whether_it_is_for_a_request_and_what_it_still_needs() {
         said: vec![said(Trial::Veto)],
         ..asked
     };
+    let Simulation { rules, outcome } = simulate(&policy, &vetoed).unwrap();
+    // `both` may overrule it.
+    assert!(matches!(
+        &rules[0].1,
+        Standing::Missing(reasons) if matches!(reasons[..], [Reason::Vetoed { .. }])
+    ));
+    assert!(matches!(outcome, Outcome::Pending(_)));
+    let mut policy = policy;
+    policy.rules[0].overrule = None;
     let Simulation { rules, outcome } = simulate(&policy, &vetoed).unwrap();
     assert!(matches!(rules[0].1, Standing::Stopped(_)));
     assert!(matches!(outcome, Outcome::Ended(Verdict::Vetoed, _)));
