@@ -21,6 +21,7 @@ test *ARGS="--workspace":
 bench:
     cargo bench -p strongroom-agefile
 
-# The property tests again, with many more cases than ./test has time for.
+# The property tests again with many more cases, and a kill at every moment of a command, than ./test has time for.
 soak:
     PROPTEST_CASES=20000 cargo nextest run --workspace --locked --release
+    STRONGROOM_SOAK=1 cargo test --locked -p strongroom-cli --test it crash::

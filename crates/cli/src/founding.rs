@@ -7,18 +7,19 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use strongroom_agefile::KeyType;
 use strongroom_authority::{Caller, FoundError, OpenError, Service, Session};
+use strongroom_client::connection::ExchangeError;
 use strongroom_client::enroll::Enrolling;
 use strongroom_client::file::{same_disk, write_new};
 use strongroom_client::home::{Home, HomeError, Membership};
 use strongroom_client::sheet::Sheet;
-use strongroom_protocol::Unavailable;
 use strongroom_protocol::code::RecoveryCode;
 use strongroom_protocol::policy::Policy;
+use strongroom_protocol::{Authority, Unavailable};
 use zeroize::Zeroizing;
 
 use crate::context::Context;
-use crate::prompt;
 use crate::terminal::{self, shown};
+use crate::{prompt, reach};
 
 /// How a home is to begin.
 #[derive(Default)]
@@ -51,15 +52,45 @@ pub(crate) fn found(context: &Context, plan: &Plan) -> anyhow::Result<Home> {
     let mut home = make(context)?;
     strongroom_client::file::output::remove_leftovers(&context.home).ok();
     match home.membership()? {
-        Some(membership) if membership.enrolled => Err(Finished {
-            path: context.home.clone(),
+        Some(membership) if membership.enrolled => {
+            match plan
+                .authority
+                .as_deref()
+                .map(std::path::absolute)
+                .transpose()?
+            {
+                Some(address) if address != membership.address => {
+                    follow(context, &mut home, &membership, &address)?;
+                    Ok(home)
+                }
+                _ => Err(Finished {
+                    path: context.home.clone(),
+                }
+                .into()),
+            }
         }
-        .into()),
         membership => {
             enroll(context, &mut home, membership, plan)?;
             Ok(home)
         }
     }
+}
+
+/// Goes to where the home's authority was moved: the very same one, by its id.
+fn follow(
+    context: &Context,
+    home: &mut Home,
+    membership: &Membership,
+    address: &Path,
+) -> anyhow::Result<()> {
+    let authority = reach::open(context, address, Caller::Operator)?;
+    let (expected, found) = (membership.about.authority(), authority.about()?.authority());
+    if found != expected {
+        return Err(ExchangeError::OtherAuthority { expected, found }.into());
+    }
+    home.record_address(address)?;
+    context.say(format_args!("the authority is in {} now", shown(address)));
+    Ok(())
 }
 
 /// Asks where the spare shall live, if somebody is there to say. Otherwise it lives in the home.
@@ -215,7 +246,10 @@ fn say_where(context: &Context, address: &Path, plan: &Plan) {
     context.say(format_args!("home:      {}", shown(&context.home)));
     context.say(format_args!("authority: {}", shown(address)));
     let sheet = sheet_path(context, plan);
-    context.say(format_args!("sheet:     {}", shown(&sheet)));
+    // One that was moved away already is where it belongs.
+    if sheet.exists() {
+        context.say(format_args!("sheet:     {}", shown(&sheet)));
+    }
     context.say(
         "Print the recovery sheet, or move it to another place: with it you get your keys back, and so does whoever\n\
          has it and the authority's folder. Whoever can read these folders can open every file, whatever the policy.",

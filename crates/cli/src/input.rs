@@ -14,7 +14,7 @@ use crate::stream;
 
 #[derive(Args)]
 pub(crate) struct Paths {
-    /// Files, and folders, which are walked; `-` is a pipe where one file is taken.
+    /// Files, and folders, which are walked.
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
     /// Read more paths from FILE, one a line; from a pipe if it is `-`.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use strongroom_authority::{Caller, Service, Session};
+use strongroom_authority::{Caller, OpenError, Service, Session};
 use strongroom_client::home::{Home, KeysError};
 use strongroom_client::{Client, ConnectError};
 use strongroom_protocol::Unavailable;
@@ -18,9 +18,21 @@ pub(crate) fn open(
     caller: Caller,
 ) -> anyhow::Result<Session<'static>> {
     let service = Service::open(folder, Arc::clone(&context.clock), context.rng())
-        .map_err(Unavailable::from)
+        .map_err(out_of_reach)
         .with_context(|| format!("cannot reach the authority in `{}`", folder.display()))?;
     Ok(Arc::new(service).into_session(caller))
+}
+
+fn out_of_reach(error: OpenError) -> Unavailable {
+    let moved = matches!(error, OpenError::NotFound { .. });
+    let mut error = Unavailable::from(error);
+    if moved {
+        error.hint = Some(
+            "see that its disk is there; if it was moved, `strongroom init --authority DIR` says where to"
+                .to_owned(),
+        );
+    }
+    error
 }
 
 /// Opens the authority that a home is with, as the home's device.

@@ -3,11 +3,19 @@
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal};
 use std::os::fd::AsFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Tells whether a path stands for a pipe.
 pub(crate) fn is_pipe(path: &Path) -> bool {
     path == Path::new("-")
+}
+
+/// Returns the paths to work on: those named, or the pipe that is there where none is, as in age.
+pub(crate) fn or_pipe(named: &[PathBuf]) -> Vec<PathBuf> {
+    if named.is_empty() && !io::stdin().is_terminal() {
+        return vec![PathBuf::from("-")];
+    }
+    named.to_vec()
 }
 
 /// Returns standard input.

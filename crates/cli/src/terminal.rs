@@ -9,9 +9,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::context::Context;
 
-/// Says a line on standard error. That it can't be said fails nothing.
+/// Says a line on standard error, in one piece. That it can't be said fails nothing.
 pub(crate) fn tell(text: impl Display) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let line = format!("{text}\n");
+    let _ = io::stderr().lock().write_all(line.as_bytes());
 }
 
 /// Prints a line on standard output.
@@ -62,27 +63,23 @@ pub(crate) fn can_ask() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
+/// How many bytes take long enough to be watched.
+const LONG_BYTES: u64 = 64 << 20;
+
 /// A bar on long work, on a terminal only.
 pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
-    /// Draws a bar for so many bytes; for none, where that is not known.
+    /// Draws a bar for so many bytes, where they take a while. Beside a pipe there is none, as its length is not known.
     pub(crate) fn bytes(context: &Context, total: u64) -> Self {
-        let hidden = context.quiet || !io::stderr().is_terminal();
+        let hidden = context.quiet || total < LONG_BYTES || !io::stderr().is_terminal();
         let target = if hidden {
             ProgressDrawTarget::hidden()
         } else {
             ProgressDrawTarget::stderr()
         };
-        let bar = match total {
-            0 => ProgressBar::no_length(),
-            total => ProgressBar::new(total),
-        };
-        bar.set_draw_target(target);
-        let template = match total {
-            0 => "{spinner} {bytes} ({bytes_per_sec})",
-            _ => "{wide_bar} {bytes}/{total_bytes} ({bytes_per_sec}, {eta})",
-        };
+        let bar = ProgressBar::with_draw_target(Some(total), target);
+        let template = "{wide_bar} {bytes}/{total_bytes} ({bytes_per_sec}, {eta})";
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }

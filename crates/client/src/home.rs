@@ -154,16 +154,33 @@ impl Home {
     ///
     /// Says so when the home is with one already, or can't be written.
     pub fn join(&mut self, address: &Path, about: &About, owner: OwnerId) -> Result<(), HomeError> {
-        // Kept relative where it can be, so that a home that is moved takes its authority along.
-        let address = address.strip_prefix(&self.root).unwrap_or(address);
-        let address = address.to_str().ok_or(HomeError::NotText {
-            path: address.to_path_buf(),
-        })?;
+        let address = self.kept_address(address)?;
         self.database.execute(
             "INSERT INTO authority (one, address, founding, owner, enrolled) VALUES (1, ?1, ?2, ?3, 0)",
             (address, about.founding().as_bytes(), owner.as_bytes()),
         )?;
         Ok(())
+    }
+
+    /// Records that the authority is at another address now. That it is the same is the caller's to check.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the home can't be written.
+    pub fn record_address(&mut self, address: &Path) -> Result<(), HomeError> {
+        let address = self.kept_address(address)?;
+        self.database
+            .execute("UPDATE authority SET address = ?1", (address,))?;
+        Ok(())
+    }
+
+    /// An address is kept relative where it can be, so that a home that is moved takes its authority along.
+    fn kept_address(&self, address: &Path) -> Result<String, HomeError> {
+        let address = address.strip_prefix(&self.root).unwrap_or(address);
+        let text = address.to_str().ok_or(HomeError::NotText {
+            path: address.to_path_buf(),
+        })?;
+        Ok(text.to_owned())
     }
 
     /// Records the enrolment before it is submitted, so that the same bytes can be sent again.

@@ -23,8 +23,8 @@ use crate::{causes, input, prompt, stream};
 /// FILE.age becomes FILE. It takes your key alone: no authority, no network.
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Encrypted files; `-` is a pipe.
-    #[arg(required = true, value_name = "FILE")]
+    /// Encrypted files; `-`, or nothing, is a pipe.
+    #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Open with the keys of this file, and not with yours.
     #[arg(short, long = "identity", value_name = "IDENTITY")]
@@ -50,18 +50,22 @@ pub(crate) struct NoName;
 /// The file's header was being replaced when a command was killed.
 #[derive(Debug, thiserror::Error)]
 #[error("a command that was replacing the header of this file was interrupted")]
-pub(crate) struct Interrupted;
+pub(crate) struct Interrupted {
+    source: anyhow::Error,
+}
 
 pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
-    let pipes = arguments.files.iter().filter(|path| stream::is_pipe(path));
+    let files = stream::or_pipe(&arguments.files);
+    ensure!(!files.is_empty(), Usage("nothing to decrypt was named"));
+    let pipes = files.iter().filter(|path| stream::is_pipe(path));
     let alone = arguments.output.is_some() || pipes.count() > 0;
     ensure!(
-        !alone || arguments.files.len() == 1,
+        !alone || files.len() == 1,
         Usage("`-o` and `-` are for one file alone")
     );
     let mut keys = Keys::new(context, arguments);
     let mut exit = Exit::Done;
-    for path in &arguments.files {
+    for path in &files {
         let decrypted = decrypt(context, arguments, &mut keys, path)
             .map_err(|error| explain(context, path, error));
         if let Err(error) = decrypted {
@@ -95,7 +99,9 @@ fn decrypt(
         SealedFile::read(BufReader::with_capacity(1 << 16, file))?,
         keys,
     )?;
-    let bar = Progress::bytes(context, length);
+    // What is decrypted onto the terminal is not drawn over.
+    let shown = target.is_none() && stream::output_is_shown();
+    let bar = Progress::bytes(context, if shown { 0 } else { length });
     let mut progress = |bytes| bar.set(bytes);
     match target {
         Some(target) => {
@@ -208,7 +214,7 @@ fn explain(context: &Context, path: &Path, error: anyhow::Error) -> anyhow::Erro
         Some(home.interrupted().ok()?.contains(&path.ok()?))
     };
     if torn && interrupted() == Some(true) {
-        return error.context(Interrupted);
+        return Interrupted { source: error }.into();
     }
     error
 }

@@ -26,7 +26,7 @@ use crate::{prompt, reach, stream};
 
 /// Encrypt files, each with a spare of its key at the authority.
 ///
-/// PATH becomes PATH.age, and itself stays as it is. The first use makes your key, an authority and a recovery sheet,
+/// PATH becomes PATH.age, and itself stays as it is; `-`, or nothing, is a pipe. The first use makes your key, an authority and a recovery sheet,
 /// and says where they are.
 #[derive(Args)]
 #[command(after_help = "\
@@ -220,11 +220,16 @@ fn others(arguments: &Arguments) -> anyhow::Result<Vec<Recipient>> {
 }
 
 fn inputs(arguments: &Arguments) -> anyhow::Result<Vec<Input>> {
-    ensure!(
-        !arguments.paths.is_empty(),
-        Usage("nothing to encrypt was named")
-    );
-    let mut inputs = arguments.paths.files()?;
+    let paths = if arguments.paths.is_empty() {
+        &Paths {
+            paths: stream::or_pipe(&[]),
+            files_from: None,
+        }
+    } else {
+        &arguments.paths
+    };
+    ensure!(!paths.is_empty(), Usage("nothing to encrypt was named"));
+    let mut inputs = paths.files()?;
     inputs.retain(|input| input.named || !input::is_age_name(&input.path));
     let pipes = inputs
         .iter()

@@ -10,6 +10,8 @@ use crate::founding::{self, Plan};
 use crate::options::KeyTypeName;
 
 /// Make your key, an authority that keeps the spares, and the recovery sheet.
+///
+/// In a home that is finished, `--authority DIR` says where its authority's folder was moved to.
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Where the authority is, or is to be: a folder, best on another disk [default: `authority` in the home].

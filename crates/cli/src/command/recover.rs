@@ -114,9 +114,7 @@ fn attempt(
     files: &mut Files<'_>,
     code: Option<&strongroom_protocol::code::RecoveryCode>,
 ) -> anyhow::Result<Exit> {
-    if home.has_identity()? {
-        files::repair(context, home)?;
-    } else {
+    if !home.has_identity()? {
         // Made before anything is asked, and never over another. Two recoveries agree on one.
         let now = context.clock.now();
         home.ensure_identity(arguments.key_type.into(), now, &mut context.rng())?;
@@ -127,6 +125,7 @@ fn attempt(
             crate::terminal::shown(&home.identity_path())
         ));
     }
+    files::repair(context, home)?;
     // What opens with the keys at hand asks for nothing.
     files.rewrap(home)?;
     let Some(wanted) = wanted(arguments, files) else {
@@ -140,6 +139,8 @@ fn attempt(
             files.withheld(&withheld);
         }
     }
+    // A header that was torn when its key was lost, too.
+    files::repair(context, home)?;
     files.rewrap(home)?;
     Ok(files.end())
 }

@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::exit::{self, Exit, Usage};
 use crate::input::{self, Input, Paths};
 use crate::prompt;
-use crate::terminal::{Progress, shown};
+use crate::terminal::{Progress, shown, tell};
 
 /// Make files open with your key of today, without the authority.
 ///
@@ -84,6 +84,9 @@ pub(crate) fn repair(context: &Context, home: &mut Home) -> anyhow::Result<()> {
             Repair::Finished => context.say(format_args!("{path}  finished what was interrupted")),
             Repair::Foreign(why) => context.say(format_args!(
                 "{path}  left as it is, after an interruption: {why}"
+            )),
+            Repair::NoKey => tell(format_args!(
+                "{path}  its header is torn, and the key to mend it with is lost: `strongroom recover --all` gets it"
             )),
             Repair::NotOurs => context.say(format_args!(
                 "{path}  left as it is: what was interrupted is not for a key of this home"

@@ -1,7 +1,10 @@
 //! The command, run as its users run it.
 #![cfg(test)]
 
+mod crash;
 mod machine;
+mod moving;
+mod readme;
 mod recovering;
 mod refusing;
 mod scripts;

@@ -62,7 +62,11 @@ fn a_wrong_code_releases_nothing() {
     let ran = machine.run_with(variable, &typo, ["recover", "a.age"]);
     if typo != machine.code() {
         let ran = ran.refused(1, &["recovery code", "hint: it is eight groups of four"]);
-        assert!(!ran.stderr.contains(&typo[5..]), "{}", ran.stderr);
+        assert!(
+            !ran.stderr.contains(typo.trim_start_matches(|c| c != '-')),
+            "{}",
+            ran.stderr
+        );
     }
     machine.run(["decrypt", "a.age", "-o", "-"]).refused(1, &[]);
     machine.recover(["a.age"]).done();

@@ -112,6 +112,47 @@ fn two_commands_in_one_pipe_do_not_wait_for_each_other() {
 }
 
 #[test]
+fn commands_at_the_same_time_all_succeed() {
+    let machine = Machine::new();
+    let at_once = |commands: [Vec<&str>; 3]| {
+        let children = commands.map(|args| {
+            let mut command = machine.command(args);
+            command.stderr(Stdio::piped()).spawn().unwrap()
+        });
+        for child in children {
+            let output = child.wait_with_output().unwrap();
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert!(output.status.success(), "{said}");
+        }
+    };
+    for name in ["a", "b", "c"] {
+        machine.write(name, name);
+    }
+    // The first use, three times.
+    at_once([
+        vec!["encrypt", "a"],
+        vec!["encrypt", "b"],
+        vec!["encrypt", "c"],
+    ]);
+    // Three homes with one authority.
+    for home in ["second", "third"] {
+        machine
+            .run(["--home", home, "init", "--authority", "home/authority"])
+            .done();
+    }
+    at_once([
+        vec!["encrypt", "a", "b", "c", "--force"],
+        vec!["--home", "second", "encrypt", "a", "-o", "a2.age"],
+        vec!["--home", "third", "encrypt", "a", "-o", "a3.age"],
+    ]);
+    for name in ["a", "b", "c"] {
+        machine.opens_to(&format!("{name}.age"), name.as_bytes());
+        assert!(machine.is_protected(&format!("{name}.age")));
+    }
+    machine.run(["log", "verify"]).done();
+}
+
+#[test]
 fn a_folder_is_one_command_and_one_statement() {
     let machine = Machine::with_home();
     for name in ["a", "b/c", "b/d.txt"] {

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use strongroom_agefile::Header;
+use strongroom_agefile::{FileKey, Header};
 
 use crate::file::rewrite::{ApplyError, Foreign, OnDisk, StateError};
 use crate::home::{Home, HomeError, Identities, Matched, Record};
+use crate::released::{ReleasedError, ReleasedKeys};
 
 /// An interrupted rewrite, and what became of it.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub enum Repair {
     Finished,
     /// Nothing, and the record is gone: the file is not the one that was being rewritten.
     Foreign(Foreign),
+    /// Nothing, and the record stays: the header is torn, and the key of the new one is not at hand.
+    NoKey,
     /// Nothing, and the record is gone: what it would have written is no header of a key that this home has.
     NotOurs,
 }
@@ -31,7 +34,8 @@ impl Home {
     /// Finishes what was interrupted. Every command that rewrites begins with this.
     ///
     /// A record is followed only where the file has the old header, the new one or a mix of the two, and the new one's
-    /// MAC verifies under the session key that one of the identities unwraps from it.
+    /// MAC verifies under the session key: the one that an identity unwraps from it, or the one of its deposit that
+    /// was released since.
     ///
     /// # Errors
     ///
@@ -40,8 +44,10 @@ impl Home {
         let mut repaired = Vec::new();
         for record in self.unfinished_rewrites()? {
             let path = record.rewrite.path().to_path_buf();
-            let (repair, matched) = finish(&record, identities)?;
-            self.end_rewrite(&record.rewrite, matched.as_ref())?;
+            let (repair, matched) = finish(self, &record, identities)?;
+            if repair != Repair::NoKey {
+                self.end_rewrite(&record.rewrite, matched.as_ref())?;
+            }
             repaired.push(Repaired { path, repair });
         }
         Ok(repaired)
@@ -62,10 +68,12 @@ impl Home {
 }
 
 fn finish(
+    home: &Home,
     record: &Record,
     identities: &Identities,
 ) -> Result<(Repair, Option<Matched>), RepairError> {
-    if let OnDisk::Foreign(reason) = record.rewrite.state()? {
+    let on_disk = record.rewrite.state()?;
+    if let OnDisk::Foreign(reason) = on_disk {
         return Ok((Repair::Foreign(reason), None));
     }
     let mut bytes = record.rewrite.new_header();
@@ -73,17 +81,45 @@ fn finish(
         Ok(header) if bytes.is_empty() => header,
         Ok(_) | Err(_) => return Ok((Repair::NotOurs, None)),
     };
-    let Ok(opened) = header.unwrap_unauthenticated(&identities.as_unwraps()) else {
-        return Ok((Repair::NotOurs, None));
+    let Some(own) = own_stanza(home, record, &header, identities)? else {
+        // A header that is whole needs no record; a torn one has nothing else.
+        let repair = if on_disk == OnDisk::Torn {
+            Repair::NoKey
+        } else {
+            Repair::NotOurs
+        };
+        return Ok((repair, None));
     };
-    if !header.is_authentic(&opened.file_key) {
-        return Ok((Repair::NotOurs, None));
-    }
     record.rewrite.apply()?;
     let matched = record
         .serial
-        .map(|serial| Matched::new(&header, serial, Some(opened.stanza)));
+        .map(|serial| Matched::new(&header, serial, own));
     Ok((Repair::Finished, matched))
+}
+
+/// Verifies the MAC of the new header under a session key at hand, and returns which stanza is the owner's, if that
+/// can be told. None without such a key.
+fn own_stanza(
+    home: &Home,
+    record: &Record,
+    header: &Header,
+    identities: &Identities,
+) -> Result<Option<Option<usize>>, RepairError> {
+    if let Ok(opened) = header.unwrap_unauthenticated(&identities.as_unwraps())
+        && header.is_authentic(&opened.file_key)
+    {
+        return Ok(Some(Some(opened.stanza)));
+    }
+    let Some(serial) = record.serial else {
+        return Ok(None);
+    };
+    let released = ReleasedKeys::of(home).key(serial)?;
+    let authentic = released.is_some_and(|released| {
+        let key = released.key.into_key();
+        let bytes = key.expose().try_into();
+        bytes.is_ok_and(|bytes| header.is_authentic(&FileKey::from_bytes(bytes)))
+    });
+    Ok(authentic.then_some(None))
 }
 
 /// Why an interrupted rewrite is not finished.
@@ -96,6 +132,9 @@ pub enum RepairError {
     /// The home can't be used.
     #[error(transparent)]
     Home(#[from] HomeError),
+    /// A released key can't be had.
+    #[error(transparent)]
+    Released(#[from] ReleasedError),
     /// The file can't be looked at.
     #[error(transparent)]
     State(#[from] StateError),

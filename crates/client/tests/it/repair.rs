@@ -9,6 +9,8 @@ use strongroom_agefile::{FileKey, Header, Identity, KeyType};
 use strongroom_client::file::rewrite::Foreign;
 use strongroom_client::recover::Wanted;
 use strongroom_client::rewrap::Repair;
+use strongroom_protocol::id::Clock;
+use strongroom_testkit::TestRng;
 
 use crate::fixture::{World, parts};
 
@@ -61,6 +63,14 @@ impl Rewritten {
                 ),
             )
             .unwrap();
+    }
+
+    /// Puts into the record which deposit it is of, as a command that rewrites does.
+    fn name_serial(&self) {
+        let serial = self.world.home().released_serials().unwrap()[0];
+        let database = rusqlite::Connection::open(self.world.path("home/home.db")).unwrap();
+        let named = database.execute("UPDATE rewrite SET serial = ?1", (serial.as_bytes(),));
+        assert_eq!(named.unwrap(), 1);
     }
 
     fn repair(&self) -> Vec<Repair> {
@@ -141,4 +151,31 @@ fn a_record_of_a_file_that_is_another_now_does_nothing() {
     let before = fs::read(&moved).unwrap();
     assert_eq!(rewritten.repair(), [Repair::Foreign(Foreign::SymbolicLink)]);
     assert_eq!(fs::read(&moved).unwrap(), before);
+}
+
+#[test]
+fn a_torn_header_is_mended_even_if_its_new_key_is_lost_too() {
+    let mut rewritten = Rewritten::new();
+    let half = rewritten.old.len() / 2;
+    let torn = [&rewritten.new[..half], &rewritten.old[half..]].concat();
+    rewritten.crash_with(&torn);
+    rewritten.record(&rewritten.new);
+    rewritten.world.lose_identity();
+    let (clock, mut rng) = (rewritten.world.clock.clone(), TestRng::new(40));
+    let home = rewritten.world.home();
+    home.ensure_identity(KeyType::Hybrid, clock.now(), &mut rng)
+        .unwrap();
+    drop(home);
+    // What was released before is for the record's serial, and this record has none: it waits.
+    let mut home = rewritten.world.home();
+    let identities = rewritten.world.identities(&home);
+    let repaired = home.repair(&identities).unwrap();
+    assert_eq!(repaired[0].repair, Repair::NoKey);
+    assert_eq!(home.interrupted().unwrap().len(), 1);
+    drop(home);
+    rewritten.name_serial();
+    assert_eq!(rewritten.repair(), [Repair::Finished]);
+    rewritten.world.rewrap(&rewritten.file).unwrap();
+    let text = rewritten.world.decrypt(&rewritten.file);
+    assert_eq!(text.unwrap(), "dear reader");
 }

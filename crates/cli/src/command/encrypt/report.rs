@@ -100,11 +100,11 @@ impl<'c> Report<'c> {
         let Some(named) = self.named.get(named) else {
             return;
         };
-        // Beside a pipe that goes elsewhere nothing can be said of a disk but the worse.
+        // Where a pipe ends is not ours to say.
         let near = named
             .target
             .as_deref()
-            .is_none_or(|path| same_disk(path, &self.address).unwrap_or(true));
+            .is_some_and(|path| same_disk(path, &self.address).unwrap_or(true));
         self.done += 1;
         self.near += u64::from(near);
         // We have just written the header with the key that was deposited.

@@ -1,0 +1,433 @@
+//! The real binary, killed: at each call that makes something durable, one after another, and at random. Whatever the
+//! moment, a file is absent or whole and openable, what was reported holds, and the same command goes on.
+//!
+//! `STRONGROOM_SOAK=1` kills at every call, and hundreds of times at random.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use crate::machine::{Machine, ran};
+
+/// What puts bytes, lengths and names onto the disk. The question mark: not every machine has each of them.
+const CALLS: [&str; 11] = [
+    "fsync",
+    "fdatasync",
+    "pwrite64",
+    "write",
+    "ftruncate",
+    "linkat",
+    "?rename",
+    "?renameat",
+    "?renameat2",
+    "?unlink",
+    "?unlinkat",
+];
+
+const OLD: &[u8] = b"what was there before";
+const NEW: &[u8] = b"what is to be kept";
+
+#[test]
+fn encrypt_killed_anywhere_leaves_a_file_whole_or_absent() {
+    let prepared = Machine::with_classic_home();
+    prepared.write("files/a", NEW);
+    kill_everywhere(&prepared, &["encrypt", "files/a"], 6, |machine, stderr| {
+        if machine.exists("files/a.age") {
+            machine.opens_to("files/a.age", NEW);
+            assert!(machine.is_protected("files/a.age"));
+            machine.remove("files/a.age");
+        } else {
+            assert!(!stderr.contains("verified"), "{stderr}");
+        }
+        machine.run(["encrypt", "files/a"]).done();
+        assert_eq!(machine.names("files"), ["a", "a.age"]);
+        machine.opens_to("files/a.age", NEW);
+        assert!(machine.is_protected("files/a.age"));
+    });
+}
+
+#[test]
+fn encrypt_killed_anywhere_leaves_the_old_file_or_the_new() {
+    let prepared = Machine::with_classic_home();
+    prepared.write("files/a", OLD);
+    prepared.run(["encrypt", "files/a"]).done();
+    prepared.write("files/a", NEW);
+    let command = ["encrypt", "--force", "files/a"];
+    kill_everywhere(&prepared, &command, 4, |machine, stderr| {
+        let opened = machine.run(["decrypt", "-o", "-", "files/a.age"]).done();
+        assert!(opened.stdout == OLD || opened.stdout == NEW);
+        assert!(
+            opened.stdout == NEW || !stderr.contains("verified"),
+            "{stderr}"
+        );
+        assert!(machine.is_protected("files/a.age"));
+        machine.run(command).done();
+        assert_eq!(machine.names("files"), ["a", "a.age"]);
+        machine.opens_to("files/a.age", NEW);
+    });
+}
+
+#[test]
+fn a_first_use_killed_anywhere_is_finished_by_the_next() {
+    let prepared = Machine::new();
+    prepared.write("files/a", NEW);
+    kill_everywhere(&prepared, &["encrypt", "files/a"], 2, |machine, _| {
+        if machine.exists("files/a.age") {
+            machine.opens_to("files/a.age", NEW);
+            machine.remove("files/a.age");
+        }
+        machine.run(["encrypt", "files/a"]).done();
+        assert!(machine.is_protected("files/a.age"));
+        // Nobody is enrolled under a code that was never written down.
+        machine
+            .run(["sheet", "test", "home/recovery-sheet.txt"])
+            .done();
+        assert_eq!(machine.names("files"), ["a", "a.age"]);
+        assert_eq!(
+            machine.names("home"),
+            [
+                "authority",
+                "device.key",
+                "home.db",
+                "identity.txt",
+                "lock",
+                "recovery-sheet.txt"
+            ]
+        );
+    });
+}
+
+#[test]
+fn recover_killed_anywhere_goes_on() {
+    let prepared = after_the_loss();
+    let command = [
+        "recover",
+        "--key-type",
+        "x25519",
+        "--code-file",
+        "code",
+        "files/a.age",
+    ];
+    kill_everywhere(&prepared, &command, 3, |machine, stderr| {
+        if stderr.contains("opens with your key") {
+            machine.opens_to("files/a.age", NEW);
+        }
+        machine.run(command).done();
+        assert_eq!(machine.names("files"), ["a.age"]);
+        machine.opens_to("files/a.age", NEW);
+        assert!(machine.is_protected("files/a.age"));
+        let log = machine.run(["log", "show"]).done();
+        assert!(log.text().matches("request").count() <= 1, "{}", log.text());
+    });
+}
+
+#[test]
+fn rewrap_killed_anywhere_leaves_a_file_that_the_next_one_finishes() {
+    let prepared = after_the_loss();
+    prepared
+        .run([
+            "recover",
+            "--key-type",
+            "x25519",
+            "--code-file",
+            "code",
+            "--all",
+        ])
+        .done();
+    for (name, command) in [
+        ("in place", &["rewrap", "files/a.age"][..]),
+        (
+            "a copy",
+            &["rewrap", "-o", "files/b.age", "--force", "files/a.age"],
+        ),
+    ] {
+        kill_everywhere(&prepared, command, 6, |machine, _| {
+            if machine.exists("files/b.age") {
+                machine.opens_to("files/b.age", NEW);
+            }
+            machine.run(command).done();
+            let whole = if name == "a copy" {
+                "files/b.age"
+            } else {
+                "files/a.age"
+            };
+            machine.opens_to(whole, NEW);
+            assert!(machine.is_protected(whole));
+            assert!(
+                machine
+                    .names("files")
+                    .iter()
+                    .all(|name| !name.starts_with('.'))
+            );
+        });
+    }
+}
+
+#[test]
+fn a_header_torn_by_a_kill_is_told_and_finished() {
+    let prepared = after_the_loss();
+    prepared
+        .run([
+            "recover",
+            "--key-type",
+            "x25519",
+            "--code-file",
+            "code",
+            "--all",
+        ])
+        .done();
+    if !can_trace() {
+        return;
+    }
+    let command = ["rewrap", "files/a.age"];
+    let old = prepared.read("files/a.age");
+    for number in 1..=count(&prepared, &command, "pwrite64") {
+        let machine = copy(&prepared);
+        let inject = format!("inject=pwrite64:signal=KILL:when={number}");
+        let status = traced(&machine, &command, &["-o", "/dev/null", "-e", &inject]).status();
+        let new = machine.read("files/a.age");
+        if !was_killed(status.unwrap()) || new == old {
+            continue;
+        }
+        // The new header was written whole; a power cut may have left half of it.
+        let torn = old
+            .iter()
+            .zip(&new)
+            .position(|(old, new)| old != new)
+            .unwrap()
+            + 20;
+        machine.change("files/a.age", |bytes| {
+            bytes[torn..].copy_from_slice(&old[torn..]);
+        });
+        machine
+            .run(["decrypt", "files/a.age", "-o", "-"])
+            .refused(1, &["was interrupted", "hint: run `strongroom rewrap`"]);
+        let ran = machine.run(command).done();
+        assert!(
+            ran.stderr.contains("finished what was interrupted"),
+            "{}",
+            ran.stderr
+        );
+        machine.opens_to("files/a.age", NEW);
+        assert!(machine.is_protected("files/a.age"));
+        return;
+    }
+    panic!("no write of a header was found to kill at");
+}
+
+#[test]
+fn commands_killed_at_random_lose_nothing() {
+    let machine = Machine::with_classic_home();
+    machine.write("files/a", OLD);
+    machine.run(["encrypt", "files/a"]).done();
+    machine.write("files/a", NEW);
+    let mut random = Random(0x5eed);
+    let kills = if is_soak() { 500 } else { 50 };
+    let mut killed = 0;
+    for round in 0..kills {
+        let recovers = round % 5 == 4;
+        if recovers {
+            machine.remove("home/identity.txt");
+        }
+        let mut command = if recovers {
+            machine.command([
+                "recover",
+                "--key-type",
+                "x25519",
+                "--code-file",
+                "code",
+                "files/a.age",
+            ])
+        } else {
+            machine.command(["encrypt", "--force", "files/a"])
+        };
+        let lasts = Duration::from_millis(if recovers { 500 } else { 80 });
+        killed += u64::from(kill_within(&mut command, lasts, &mut random));
+        if recovers {
+            ran(&mut command, b"").done();
+        }
+        let opened = machine.run(["decrypt", "-o", "-", "files/a.age"]).done();
+        assert!(opened.stdout == OLD || opened.stdout == NEW);
+        assert!(machine.is_protected("files/a.age"));
+    }
+    machine.run(["encrypt", "--force", "files/a"]).done();
+    assert_eq!(machine.names("files"), ["a", "a.age"]);
+    machine.run(["log", "verify"]).done();
+    eprintln!("killed {killed} of {kills} commands");
+    assert!(
+        killed > kills / 4,
+        "the kills come too late: {killed} of {kills}"
+    );
+}
+
+/// A machine with an encrypted file alone, and without its key.
+fn after_the_loss() -> Machine {
+    let machine = Machine::with_classic_home();
+    machine.write("files/a", NEW);
+    machine.run(["encrypt", "files/a"]).done();
+    machine.remove("files/a");
+    machine.remove("home/identity.txt");
+    machine
+}
+
+/// Kills a command at its persistence calls in turn, each time on a fresh copy of `prepared`, and lets `check` look.
+///
+/// At `moments_max` moments of each call, unless this is a soak: a command that stretches a code takes its time.
+fn kill_everywhere(
+    prepared: &Machine,
+    args: &[&str],
+    moments_max: usize,
+    check: impl Fn(&Machine, &str),
+) {
+    if !can_trace() {
+        return;
+    }
+    let mut kills = 0;
+    for call in CALLS {
+        for number in moments(count(prepared, args, call), moments_max) {
+            let machine = copy(prepared);
+            let inject = format!("inject={call}:signal=KILL:when={number}");
+            let output = traced(&machine, args, &["-o", "/dev/null", "-e", &inject])
+                .output()
+                .unwrap();
+            let stderr = String::from_utf8(output.stderr).unwrap();
+            if !was_killed(output.status) {
+                // Calls are counted for each thread, and another one made some.
+                assert!(output.status.success(), "{stderr}");
+                break;
+            }
+            eprintln!("killed `{}` at {call} {number}", args.join(" "));
+            check(&machine, &stderr);
+            kills += 1;
+        }
+    }
+    eprintln!("killed `{}` {kills} times", args.join(" "));
+    assert!(kills > 10, "hardly a call was found to kill at");
+}
+
+/// Counts how often a command makes a call, all its threads together.
+fn count(prepared: &Machine, args: &[&str], call: &str) -> usize {
+    let machine = copy(prepared);
+    let trace = format!("trace={call}");
+    let output = traced(
+        &machine,
+        args,
+        &["-o", "trace", "-e", &trace, "-e", "signal=none"],
+    )
+    .output()
+    .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let name = format!("{}(", call.trim_start_matches('?'));
+    let trace = machine.read_text("trace");
+    trace.lines().filter(|line| line.contains(&name)).count()
+}
+
+/// Chooses moments among so many: all, or some from the first to the last.
+fn moments(calls: usize, max: usize) -> Vec<usize> {
+    if is_soak() || calls <= max {
+        return (1..=calls).collect();
+    }
+    (0..max)
+        .map(|place| 1 + place * (calls - 1) / (max - 1))
+        .collect()
+}
+
+fn traced(machine: &Machine, args: &[&str], options: &[&str]) -> Command {
+    let inner = machine.command(args);
+    let mut command = Command::new("strace");
+    command
+        .args(["-f", "-qq"])
+        .args(options)
+        .arg(inner.get_program())
+        .args(inner.get_args())
+        .current_dir(machine.path("."))
+        .stdin(Stdio::null());
+    for (name, value) in inner.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    for name in ["STRONGROOM_RECOVERY_CODE", "STRONGROOM_PASSPHRASE"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// strace ends as what it traces does.
+fn was_killed(status: ExitStatus) -> bool {
+    status.signal() == Some(9) || status.code() == Some(128 + 9)
+}
+
+fn can_trace() -> bool {
+    let can = Command::new("strace")
+        .args(["-o", "/dev/null", "true"])
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    if !can {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "strace is missing, or may not trace here"
+        );
+        eprintln!("SKIPPED: strace is missing, or may not trace here; no crash was tested");
+    }
+    can
+}
+
+/// Copies a machine: what its home keeps is relative to it.
+fn copy(prepared: &Machine) -> Machine {
+    let machine = Machine::new();
+    copy_folder(&prepared.path("."), &machine.path("."));
+    machine
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            fs::create_dir(&to).unwrap();
+            copy_folder(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), &to).unwrap();
+        }
+    }
+}
+
+/// Starts a command and kills it some time within `lasts`. Tells whether it was still at work.
+fn kill_within(command: &mut Command, lasts: Duration, random: &mut Random) -> bool {
+    let mut child = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    thread::sleep(lasts.mul_f64(random.fraction()));
+    // A child that ended and was not waited for takes the signal, too, and nothing comes of it.
+    child.kill().unwrap();
+    was_killed(child.wait().unwrap())
+}
+
+fn is_soak() -> bool {
+    std::env::var_os("STRONGROOM_SOAK").is_some_and(|value| value != OsStr::new("0"))
+}
+
+/// Xorshift: the same moments each time, as far as a machine allows.
+struct Random(u64);
+
+impl Random {
+    fn fraction(&mut self) -> f64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        f64::from(u32::try_from(self.0 >> 32).unwrap()) / f64::from(u32::MAX)
+    }
+}
