@@ -75,14 +75,30 @@ fn recovered_device(
     let Statement::Decision(decision) = decision.statement().statement() else {
         return Err(wrong().into());
     };
-    let request = store.request_decided_by(row.entry)?.ok_or_else(wrong)?;
-    let request = log.entry(store, request.entry)?;
+    let request_row = store.request_decided_by(row.entry)?.ok_or_else(wrong)?;
+    let request = log.entry(store, request_row.entry)?;
     let Statement::Request(request) = request.statement().statement() else {
         return Err(wrong().into());
     };
-    let so = decision.verdict == Verdict::Approved
+    let so = request_row.asker.is_none()
+        && decision.verdict == Verdict::Approved
         && decision.request == request.digest()
         && request.owner == owner
         && request.device_key == row.key;
     if so { Ok(row.key) } else { Err(wrong().into()) }
+}
+
+/// Tells whether a key speaks for any owner.
+pub(crate) fn is_device(
+    log: &Log,
+    store: &Snapshot<'_>,
+    key: &VerifyingKey,
+) -> Result<bool, StoreError> {
+    for owner in store.owners_of(key)? {
+        let keys = owner_keys(log, store, owner)?;
+        if keys.is_some_and(|keys| keys.devices.contains(key)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

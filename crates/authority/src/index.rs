@@ -1,49 +1,54 @@
 //! What the indexes say, made from entries one after another: when an entry is appended, and again by replay.
 //! The only writer of every index table.
 
-use strongroom_protocol::id::Digest;
-use strongroom_protocol::statement::{Deposit, Release, SignedStatement, Statement, Verdict};
+use strongroom_protocol::id::{Digest, OwnerId};
+use strongroom_protocol::keys::VerifyingKey;
+use strongroom_protocol::statement::{Decision, Deposit, Release, Statement, Verdict};
 
 use crate::log::Entry;
-use crate::store::{Damage, DepositRow, RequestRow, StoreError, Writing};
+use crate::store::{
+    ChangeRow, Damage, DepositRow, PolicyRow, RequestRow, Snapshot, StoreError, Subject, Writing,
+};
 
 /// Adds what follows from an entry to the indexes.
 pub(crate) fn add(store: &Writing<'_>, entry: &Entry) -> Result<(), StoreError> {
     let index = entry.index();
     let signed = entry.statement();
     match signed.statement() {
+        Statement::Approval(approval) => {
+            store.put_word(&subject(store, approval.subject, index)?, index)
+        }
+        Statement::Departed(departed) => store.put_departed(departed.owner, signed.author(), index),
         Statement::Enroll(enroll) => {
-            store.put_owner(enroll.owner, index)?;
+            store.put_owner(enroll.owner, &enroll.code_key, index)?;
             store.put_device(enroll.owner, &enroll.device_key, index)
         }
         Statement::Deposit(deposit) => add_deposit(store, entry, deposit),
-        Statement::Request(request) => store.put_request(
-            &RequestRow {
+        Statement::Request(request) => {
+            let (owner, device) = (request.owner, request.device_key);
+            let row = RequestRow {
                 entry: index,
-                owner: request.owner,
-                device: request.device_key,
+                owner,
+                device,
+                asker: asker(store, owner, &device, index)?,
                 decision: None,
-            },
-            request.digest(),
-        ),
+            };
+            store.put_request(&row, request.digest())
+        }
+        Statement::PolicyChange(change) => {
+            let row = ChangeRow {
+                entry: index,
+                author: *signed.author(),
+                decision: None,
+            };
+            store.put_change(&row, change.digest())
+        }
         Statement::Evidence(evidence) => {
-            let request = request_of(store, evidence.request, signed, index)?;
-            store.put_request_statement(request.entry, index)
+            store.put_word(&subject(store, evidence.request, index)?, index)
         }
-        Statement::Veto(veto) => {
-            let request = request_of(store, veto.request, signed, index)?;
-            store.put_request_statement(request.entry, index)
-        }
-        Statement::Decision(decision) => {
-            let request = request_of(store, decision.request, signed, index)?;
-            store.put_decision(request.entry, index)?;
-            if decision.verdict == Verdict::Approved {
-                // Whoever proved to be the owner has a device again.
-                store.put_device(request.owner, &request.device, index)?;
-            }
-            Ok(())
-        }
-        Statement::Release(release) => add_release(store, signed, release, index),
+        Statement::Veto(veto) => store.put_word(&subject(store, veto.request, index)?, index),
+        Statement::Decision(decision) => add_decision(store, decision, index),
+        Statement::Release(release) => add_release(store, release, index),
         // The founding is entry 0, and needs no index.
         Statement::Found(_) => Ok(()),
         _ => Err(Damage::of_entry(index, "its kind is not known").into()),
@@ -66,23 +71,45 @@ fn add_deposit(store: &Writing<'_>, entry: &Entry, deposit: &Deposit) -> Result<
     Ok(())
 }
 
-fn add_release(
-    store: &Writing<'_>,
-    signed: &SignedStatement,
-    release: &Release,
-    index: u64,
-) -> Result<(), StoreError> {
-    let request = request_of(store, release.request(), signed, index)?;
-    store.put_release_page(request.entry, release.page(), index)
+fn add_decision(store: &Writing<'_>, decision: &Decision, index: u64) -> Result<(), StoreError> {
+    let subject = subject(store, decision.request, index)?;
+    store.put_decision(&subject, index)?;
+    if decision.verdict != Verdict::Approved {
+        return Ok(());
+    }
+    match subject {
+        Subject::Change(change) => store.put_policy(&PolicyRow {
+            entry: index,
+            change: change.entry,
+        }),
+        // Whoever proved to be the owner has a device again. Who asked for somebody else has proved no such thing.
+        Subject::Request(request) if request.asker.is_none() => {
+            store.put_device(request.owner, &request.device, index)
+        }
+        Subject::Request(_) => Ok(()),
+    }
 }
 
-fn request_of(
-    store: &Writing<'_>,
-    digest: Digest,
-    signed: &SignedStatement,
+fn add_release(store: &Writing<'_>, release: &Release, index: u64) -> Result<(), StoreError> {
+    match subject(store, release.request(), index)? {
+        Subject::Request(request) => store.put_release_page(request.entry, release.page(), index),
+        Subject::Change(_) => Err(Damage::of_entry(index, "it releases for no request").into()),
+    }
+}
+
+fn subject(store: &Writing<'_>, digest: Digest, index: u64) -> Result<Subject, StoreError> {
+    let subject = store.subject(digest)?;
+    subject.ok_or_else(|| Damage::of_entry(index, "what it is about is missing").into())
+}
+
+/// Returns the other owner whose device asked, as of the request's entry: none if the device was the owner's own, or
+/// nobody's.
+pub(crate) fn asker(
+    store: &Snapshot<'_>,
+    owner: OwnerId,
+    device: &VerifyingKey,
     index: u64,
-) -> Result<RequestRow, StoreError> {
-    debug_assert!(!matches!(signed.statement(), Statement::Request(_)));
-    let request = store.request_of(digest)?;
-    request.ok_or_else(|| Damage::of_entry(index, "its request is missing").into())
+) -> Result<Option<OwnerId>, StoreError> {
+    let whose = store.device_owner(device, owner, index)?;
+    Ok(whose.filter(|whose| *whose != owner))
 }

@@ -11,12 +11,12 @@ use strongroom_protocol::log::{
     prove_consistency, prove_inclusion,
 };
 use strongroom_protocol::receipt::{Attestation, Outcome, Receipt, SignedAttestation};
-use strongroom_protocol::statement::{SignedStatement, Statement};
+use strongroom_protocol::statement::{Decision, SignedStatement, Statement};
 
 use crate::store::{Damage, EntryRow, Head, LeafRow, Snapshot, StoreError, Writing};
 
 pub(crate) use entry::Entry;
-pub(crate) use logged::Logged;
+pub(crate) use logged::{Logged, approval};
 
 /// Who writes the log: the authority's name and its log key.
 pub(crate) struct Log {
@@ -40,6 +40,13 @@ impl Log {
     /// Signs a statement of the authority's own.
     pub(crate) fn sign(&self, statement: impl Into<Statement>) -> SignedStatement {
         SignedStatement::sign(statement, &self.key)
+    }
+
+    /// Signs a decision; none if it rests on more statements than one can name.
+    pub(crate) fn sign_decision(&self, decision: Decision) -> Option<SignedStatement> {
+        let signed = self.sign(decision);
+        // What can't be read back would damage the log.
+        SignedStatement::parse(signed.as_bytes()).ok()
     }
 
     /// Begins to append, under the store's lock.

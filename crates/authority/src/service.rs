@@ -2,15 +2,19 @@
 //! Not how the caller got here.
 
 mod audit;
+mod change;
 mod commit;
 mod decide;
 mod deposit;
 mod enrol;
 mod evidence;
+mod officer;
 mod queue;
 mod release;
 mod request;
+mod scene;
 mod session;
+mod succession;
 
 use std::fmt;
 use std::path::Path;
@@ -157,11 +161,6 @@ impl Service {
 
     fn authority(&self) -> AuthorityId {
         self.about.authority()
-    }
-
-    /// The policy in force: the founding's, which nothing changes yet.
-    fn policy(&self) -> &Policy {
-        &self.about.found().policy
     }
 
     fn rng(&self) -> MutexGuard<'_, Box<dyn CryptoRng + Send>> {

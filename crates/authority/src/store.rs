@@ -61,7 +61,46 @@ pub(crate) struct RequestRow {
     pub(crate) entry: u64,
     pub(crate) owner: OwnerId,
     pub(crate) device: VerifyingKey,
+    /// The other owner whose device it was.
+    pub(crate) asker: Option<OwnerId>,
     pub(crate) decision: Option<u64>,
+}
+
+/// A change of the policy, by the entry it came in.
+pub(crate) struct ChangeRow {
+    pub(crate) entry: u64,
+    pub(crate) author: VerifyingKey,
+    pub(crate) decision: Option<u64>,
+}
+
+/// What words are said of and decisions are made on.
+pub(crate) enum Subject {
+    Change(ChangeRow),
+    Request(RequestRow),
+}
+
+impl Subject {
+    /// Returns the entry of the request, or of the change.
+    pub(crate) fn entry(&self) -> u64 {
+        match self {
+            Self::Change(row) => row.entry,
+            Self::Request(row) => row.entry,
+        }
+    }
+}
+
+/// Which rows of a listing somebody may see.
+#[derive(Clone, Copy)]
+pub(crate) enum Seen {
+    All,
+    /// What the key asked for, and what is asked of an owner that it speaks for.
+    By(VerifyingKey),
+}
+
+/// A policy that came into force: the decision that put it there, and the change it is in.
+pub(crate) struct PolicyRow {
+    pub(crate) entry: u64,
+    pub(crate) change: u64,
 }
 
 /// Why the store did not do what was asked.

@@ -16,8 +16,8 @@ use strongroom_protocol::statement::{
 };
 use strongroom_protocol::wrap::{PublicKey, SecretKey};
 use strongroom_protocol::{
-    About, Authority, Deposited, Holdings, Page, QueryError, ReleaseError, ReleasePage,
-    RequestView, SubmitError, Unavailable,
+    About, Authority, ChangeView, Deposited, Holdings, Page, PolicyView, QueryError, ReleaseError,
+    ReleasePage, RequestView, SubmitError, Unavailable,
 };
 
 use crate::TestRng;
@@ -247,6 +247,18 @@ impl Authority for HostileAuthority {
 
     fn holdings(&self, owner: OwnerId) -> Result<Holdings, QueryError> {
         self.inner()?.holdings(owner)
+    }
+
+    fn policy(&self) -> Result<PolicyView, QueryError> {
+        self.inner()?.policy()
+    }
+
+    fn changes(&self, after: Option<u64>) -> Result<Page<ChangeView>, QueryError> {
+        self.inner()?.changes(after)
+    }
+
+    fn requests(&self, after: Option<u64>) -> Result<Page<RequestView>, QueryError> {
+        self.inner()?.requests(after)
     }
 
     fn request(&self, request: StatementId) -> Result<RequestView, QueryError> {

@@ -49,7 +49,8 @@ impl Logged<Approved> {
     }
 }
 
-fn approval<'e>(entry: &'e Entry, log_key: &VerifyingKey) -> Option<&'e Decision> {
+/// Returns the approval that an entry is, if this authority made it.
+pub(crate) fn approval<'e>(entry: &'e Entry, log_key: &VerifyingKey) -> Option<&'e Decision> {
     let signed = entry.statement();
     let Statement::Decision(decision) = signed.statement() else {
         return None;

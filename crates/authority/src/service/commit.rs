@@ -6,17 +6,17 @@
 
 use std::sync::Arc;
 
-use strongroom_protocol::id::{StatementId, Time};
+use strongroom_protocol::id::{Digest, StatementId, Time};
 use strongroom_protocol::log::LeafSalt;
 use strongroom_protocol::receipt::{DepositState, Outcome};
-use strongroom_protocol::statement::{Kind, SignedStatement, Statement};
+use strongroom_protocol::statement::{Kind, SignedStatement, Statement, Word};
 use strongroom_protocol::{Refusal, Unavailable};
 
 use super::Service;
 use super::release::Drawn;
 use crate::index;
 use crate::log::{self, Growth};
-use crate::store::StoreError;
+use crate::store::{StoreError, Subject};
 
 /// What is to be committed.
 pub(super) enum Act {
@@ -24,6 +24,8 @@ pub(super) enum Act {
     Decide(StatementId),
     /// Log a release, before it is handed out.
     Release(Box<Drawn>),
+    /// Decide what changes of the policy can be decided now.
+    Settle,
     /// Record somebody's statement. A deposit was opened before the lock was taken.
     Submit {
         statement: Box<SignedStatement>,
@@ -88,9 +90,15 @@ impl Service {
 
     /// Checks an act and appends it. An error of the checks is the act's own; one of writing is the whole group's.
     fn perform(&self, growth: &mut Growth<'_>, act: Act, now: Time) -> Result<Answer, StoreError> {
+        if act.rests_on_policy()
+            && let Err(error) = self.settle(growth, now)?
+        {
+            return Ok(Answer::Failed(Arc::new(error)));
+        }
         let checked = match act {
             Act::Decide(request) => self.check_decide(growth, request, now),
             Act::Release(drawn) => self.check_release(growth, *drawn, now),
+            Act::Settle => Ok(Checked::NotNow),
             Act::Submit { statement, opened } => {
                 self.check_submit(growth, statement, opened.as_deref(), now)
             }
@@ -98,10 +106,14 @@ impl Service {
         Ok(match checked {
             Ok(Checked::Known(index)) => Answer::Recorded(index),
             Ok(Checked::New(statement, outcome)) => {
-                let salt = LeafSalt::generate(&mut *self.rng());
-                let entry = growth.append(*statement, outcome, now, salt)?;
-                index::add(growth.store(), &entry)?;
-                Answer::Recorded(entry.index())
+                let stops = stops(&statement);
+                let index = self.append(growth, *statement, outcome, now)?;
+                if let Some(request) = stops
+                    && let Err(error) = self.decide_stopped(growth, request, now)?
+                {
+                    return Ok(Answer::Failed(Arc::new(error)));
+                }
+                Answer::Recorded(index)
             }
             Ok(Checked::NotNow) => Answer::NotNow,
             Ok(Checked::Refused(refusal)) => {
@@ -110,6 +122,43 @@ impl Service {
             }
             Err(error) => Answer::Failed(Arc::new(error)),
         })
+    }
+
+    /// Appends a statement to the log, and what follows from it to the indexes.
+    pub(super) fn append(
+        &self,
+        growth: &mut Growth<'_>,
+        statement: SignedStatement,
+        outcome: Outcome,
+        now: Time,
+    ) -> Result<u64, StoreError> {
+        let salt = LeafSalt::generate(&mut *self.rng());
+        let entry = growth.append(statement, outcome, now, salt)?;
+        index::add(growth.store(), &entry)?;
+        Ok(entry.index())
+    }
+
+    /// Decides a request that somebody said no to, if that is the end of it: it ends with what ended it, and does not
+    /// come back when that which let it be said is gone, as when its rival is decided.
+    fn decide_stopped(
+        &self,
+        growth: &mut Growth<'_>,
+        request: Digest,
+        now: Time,
+    ) -> Result<Result<(), StoreError>, StoreError> {
+        let decision = match growth.store().subject(request) {
+            Ok(Some(Subject::Request(row))) => self.decision_on(growth.store(), &row, now),
+            Ok(_) => Ok(None),
+            Err(error) => Err(error),
+        };
+        match decision {
+            Ok(Some(decision)) => {
+                self.append(growth, decision, Outcome::Recorded, now)?;
+                Ok(Ok(()))
+            }
+            Ok(None) => Ok(Ok(())),
+            Err(error) => Ok(Err(error)),
+        }
     }
 
     fn check_submit(
@@ -140,9 +189,14 @@ impl Service {
                 self.check_deposit(store, &statement, deposit, opened)?
             }
             Statement::Enroll(enroll) => Self::check_enroll(store, enroll)?,
+            Statement::Approval(approval) => {
+                self.check_approval(store, &statement, approval, now)?
+            }
+            Statement::Departed(departed) => self.check_departed(store, &statement, departed)?,
             Statement::Evidence(evidence) => {
                 self.check_evidence(store, &statement, evidence, now)?
             }
+            Statement::PolicyChange(change) => self.check_change(store, &statement, change, now)?,
             Statement::Request(request) => self.check_request(growth, request, now)?,
             Statement::Veto(veto) => self.check_veto(store, &statement, veto, now)?,
             Statement::Decision(_) | Statement::Found(_) | Statement::Release(_) | _ => {
@@ -154,6 +208,30 @@ impl Service {
             Err(refusal) => refused(refusal),
         }
     }
+}
+
+impl Act {
+    /// Tells whether the policy in force has a say in it.
+    fn rests_on_policy(&self) -> bool {
+        match self {
+            Self::Decide(_) | Self::Settle => true,
+            Self::Release(_) => false,
+            Self::Submit { statement, .. } => {
+                !matches!(statement.kind(), Kind::Deposit | Kind::Enroll)
+            }
+        }
+    }
+}
+
+/// Returns the request that somebody says no to.
+fn stops(statement: &SignedStatement) -> Option<Digest> {
+    if let Statement::Veto(veto) = statement.statement() {
+        return Some(veto.request);
+    }
+    let Statement::Approval(approval) = statement.statement() else {
+        return None;
+    };
+    (approval.word == Word::Deny).then_some(approval.subject)
 }
 
 /// The counter of a refusal: what anybody can cause without end is counted, not logged.

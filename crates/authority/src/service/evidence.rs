@@ -1,17 +1,15 @@
 //! Evidence for a request, and vetoes of it (spec/recovery.md#evidence, #veto).
 
 use strongroom_protocol::Refusal;
-use strongroom_protocol::id::{Digest, Time};
-use strongroom_protocol::policy::Ruling;
+use strongroom_protocol::id::Time;
 use strongroom_protocol::receipt::Outcome;
 use strongroom_protocol::statement::{Evidence, EvidenceKind, SignedStatement, Veto};
 
 use super::Service;
-use super::decide::Case;
-use crate::store::{StoreError, Writing};
+use crate::store::{StoreError, Subject, Writing};
 
 impl Service {
-    /// Evidence is by the key that proves it, and for a request that is not decided.
+    /// Evidence is by the key that proves it, and for a request or a change that is not decided.
     pub(super) fn check_evidence(
         &self,
         store: &Writing<'_>,
@@ -19,19 +17,28 @@ impl Service {
         evidence: &Evidence,
         now: Time,
     ) -> Result<Result<Outcome, Refusal>, StoreError> {
-        let Some(case) = self.case_of(store, evidence.request)? else {
+        if evidence.kind != EvidenceKind::RecoveryCode {
             return Ok(Err(Refusal::Author));
+        }
+        let by = statement.author();
+        let (may, is_over) = match store.subject(evidence.request)? {
+            None => (false, false),
+            Some(Subject::Request(row)) => {
+                let case = self.case(store, &row, now)?;
+                let is_over = case.decision().is_some() || case.has_ended(now);
+                (case.owner().code_key == *by, is_over)
+            }
+            // Before all codes are read: whether this is one of them.
+            Some(Subject::Change(row)) if store.owner_of_code(by, row.entry)?.is_some() => {
+                let case = self.change_case(store, &row)?;
+                (case.codes().contains(by), case.is_over(now))
+            }
+            Some(Subject::Change(_)) => (false, false),
         };
-        let by_whom = match evidence.kind {
-            EvidenceKind::RecoveryCode => case.owner().code_key,
-            _ => return Ok(Err(Refusal::Author)),
-        };
-        Ok(if *statement.author() != by_whom {
-            Err(Refusal::Author)
-        } else if case.decision().is_some() || self.has_ended(&case, now) {
-            Err(Refusal::Ended)
-        } else {
-            Ok(Outcome::Recorded)
+        Ok(match (may, is_over) {
+            (false, _) => Err(Refusal::Author),
+            (true, true) => Err(Refusal::Ended),
+            (true, false) => Ok(Outcome::Recorded),
         })
     }
 
@@ -43,26 +50,16 @@ impl Service {
         veto: &Veto,
         now: Time,
     ) -> Result<Result<Outcome, Refusal>, StoreError> {
-        let Some(case) = self.case_of(store, veto.request)? else {
+        let Some(Subject::Request(row)) = store.subject(veto.request)? else {
             return Ok(Err(Refusal::Author));
         };
+        let case = self.case(store, &row, now)?;
         Ok(if !case.owner().devices.contains(statement.author()) {
             Err(Refusal::Author)
-        } else if self.has_ended(&case, now) || self.is_all_released(store, &case)? {
+        } else if self.is_over(store, &case, now)? {
             Err(Refusal::Ended)
         } else {
             Ok(Outcome::Recorded)
         })
-    }
-
-    fn case_of(&self, store: &Writing<'_>, request: Digest) -> Result<Option<Case>, StoreError> {
-        match store.request_of(request)? {
-            Some(row) => self.case(store, &row).map(Some),
-            None => Ok(None),
-        }
-    }
-
-    fn has_ended(&self, case: &Case, now: Time) -> bool {
-        matches!(case.decide(self.policy(), now), Ruling::Ended(..))
     }
 }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use strongroom_protocol::id::{Serial, StatementId, Time};
+use strongroom_protocol::id::{Digest, Serial, StatementId, Time};
 use strongroom_protocol::policy::Approved;
 use strongroom_protocol::receipt::Outcome;
 use strongroom_protocol::statement::{
@@ -17,6 +17,7 @@ use strongroom_protocol::{QueryError, ReleaseError, ReleasePage, Unavailable};
 use super::Service;
 use super::commit::{Act, Answer, Checked};
 use super::decide::{Case, page_count};
+use super::scene::Labels;
 use crate::Caller;
 use crate::custody::Kept;
 use crate::log::{Entry, Growth, Logged};
@@ -28,9 +29,9 @@ pub(super) struct Drawn {
     /// The entry of the request.
     request: u64,
     page: u64,
-    /// What it rests on: until when, and on how many statements.
-    not_after: Time,
-    statement_count: usize,
+    /// The decision it rests on.
+    decision: Digest,
+    labels: Labels,
 }
 
 enum Page {
@@ -84,14 +85,17 @@ impl Service {
         if let Some(index) = store.release_page(drawn.request, drawn.page)? {
             return Ok(Checked::Known(index));
         }
-        let statements = store.request_statements(drawn.request)?.len();
-        Ok(
-            if now >= drawn.not_after || statements != drawn.statement_count {
-                Checked::NotNow
-            } else {
-                Checked::New(Box::new(drawn.statement), Outcome::Recorded)
-            },
-        )
+        let Some(row) = store.request(drawn.request)? else {
+            return Ok(Checked::NotNow);
+        };
+        let case = self.case_again(store, &row, &drawn.labels, now)?;
+        let approval = self.standing(store, case, now)?.approval;
+        let still = approval.is_some_and(|approval| approval.decision() == drawn.decision);
+        Ok(if still {
+            Checked::New(Box::new(drawn.statement), Outcome::Recorded)
+        } else {
+            Checked::NotNow
+        })
     }
 
     fn find_or_draw(
@@ -103,7 +107,7 @@ impl Service {
         now: Time,
     ) -> Result<Page, ReleaseError> {
         let case = self
-            .case_for(store, caller, request)
+            .case_to_release(store, caller, request, now)
             .map_err(not_released)?;
         if page >= page_count(case.request()) {
             return Err(ReleaseError::NotFound);
@@ -133,7 +137,7 @@ impl Service {
         approval: &Logged<Approved>,
         page: u64,
     ) -> Result<Drawn, StoreError> {
-        let serials = self.scope_serials(store, case)?;
+        let serials = self.scope_serials(store, case.request())?;
         let number = usize::try_from(page).unwrap_or(usize::MAX);
         let serials = serials.chunks(Release::KEYS_MAX).nth(number);
         let serials = serials.ok_or(Damage::of("a request has fewer deposits than it had"))?;
@@ -161,8 +165,8 @@ impl Service {
             statement: self.log.sign(release),
             request: case.index(),
             page,
-            not_after: approval.approved().decision().not_after,
-            statement_count: case.statement_count(),
+            decision: approval.decision(),
+            labels: case.labels().clone(),
         })
     }
 
@@ -210,7 +214,7 @@ impl Service {
         self.store.read(|store| {
             let missing = || StoreError::from(Damage::of_entry(request, "its release is missing"));
             let row = store.request(request)?.ok_or_else(missing)?;
-            let case = self.case(store, &row)?;
+            let case = self.case(store, &row, self.clock.now())?;
             let index = store.release_page(request, page)?.ok_or_else(missing)?;
             Ok(self.stored_page(store, &case, page, index)?)
         })

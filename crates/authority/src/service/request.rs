@@ -2,6 +2,7 @@
 
 use strongroom_protocol::Refusal;
 use strongroom_protocol::id::Time;
+use strongroom_protocol::policy::Policy;
 use strongroom_protocol::receipt::Outcome;
 use strongroom_protocol::statement::{Request, Scope};
 
@@ -23,24 +24,30 @@ impl Service {
         request: &Request,
         now: Time,
     ) -> Result<Result<Outcome, Refusal>, StoreError> {
-        if request.policy != self.policy().digest() {
+        let policy = self.policy_now(growth.store())?.policy;
+        if request.policy != policy.digest() {
             return Ok(Err(Refusal::Policy));
         }
-        let latest = now
-            .plus_millis(self.policy().lapse_millis)
-            .plus_millis(CLOCK_SLACK_MILLIS);
-        if request.expires <= now || request.expires > latest {
+        if !is_timely(&policy, request.expires, now) {
             return Ok(Err(Refusal::Expiry));
         }
         if !scope_exists(growth, request)? {
             return Ok(Err(Refusal::Holdings));
         }
         // The same words under another signature of the same key: evidence could not tell the two apart.
-        if growth.store().request_of(request.digest())?.is_some() {
+        if growth.store().subject(request.digest())?.is_some() {
             return Ok(Err(Refusal::Author));
         }
         Ok(Ok(Outcome::Recorded))
     }
+}
+
+/// Tells whether a request or a change ends when the policy lets it: after now, and not too late.
+pub(super) fn is_timely(policy: &Policy, expires: Time, now: Time) -> bool {
+    let latest = now
+        .plus_millis(policy.lapse_millis)
+        .plus_millis(CLOCK_SLACK_MILLIS);
+    expires > now && expires <= latest
 }
 
 /// Tells whether the log holds just what is asked for, and anything at all.

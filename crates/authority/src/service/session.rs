@@ -7,8 +7,8 @@ use strongroom_protocol::log::{ConsistencyProof, SignedCheckpoint};
 use strongroom_protocol::receipt::Receipt;
 use strongroom_protocol::statement::SignedStatement;
 use strongroom_protocol::{
-    About, Authority, Deposited, Holdings, Page, QueryError, ReleaseError, ReleasePage,
-    RequestView, SubmitError, Unavailable,
+    About, Authority, ChangeView, Deposited, Holdings, Page, PolicyView, QueryError, ReleaseError,
+    ReleasePage, RequestView, SubmitError, Unavailable,
 };
 
 use super::Service;
@@ -100,6 +100,18 @@ impl Authority for Session<'_> {
 
     fn holdings(&self, owner: OwnerId) -> Result<Holdings, QueryError> {
         Ok(self.service().holdings(owner)?)
+    }
+
+    fn policy(&self) -> Result<PolicyView, QueryError> {
+        self.service().policy_view()
+    }
+
+    fn changes(&self, after: Option<u64>) -> Result<Page<ChangeView>, QueryError> {
+        self.service().changes(self.caller, after)
+    }
+
+    fn requests(&self, after: Option<u64>) -> Result<Page<RequestView>, QueryError> {
+        self.service().requests(self.caller, after)
     }
 
     fn request(&self, request: StatementId) -> Result<RequestView, QueryError> {

@@ -2,8 +2,11 @@
 
 CREATE TABLE owner (
     id          BLOB    PRIMARY KEY,    -- the owner
-    entry       INTEGER NOT NULL        -- the enrolment
+    entry       INTEGER NOT NULL,       -- the enrolment
+    code        BLOB    NOT NULL        -- the public key of the recovery code
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX owner_code ON owner (code);
 
 CREATE TABLE device (
     owner       BLOB    NOT NULL,       -- the owner it speaks for
@@ -11,6 +14,8 @@ CREATE TABLE device (
     entry       INTEGER NOT NULL,       -- the enrolment, or the decision that made it the owner's
     PRIMARY KEY (owner, key)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX device_key ON device (key);
 
 CREATE TABLE deposit (
     owner       BLOB    NOT NULL,       -- whose it is
@@ -25,13 +30,38 @@ CREATE TABLE request (
     digest      BLOB    NOT NULL UNIQUE,-- H(Q), by which statements name it
     owner       BLOB    NOT NULL,       -- whose keys it asks for
     device      BLOB    NOT NULL,       -- the key that asks
+    asker       BLOB,                   -- the other owner whose device that was when it asked, if it was one's
     decision    INTEGER                 -- the decision, once there is one
 ) STRICT;
 
-CREATE TABLE request_statement (
-    request     INTEGER NOT NULL,       -- the request
-    entry       INTEGER NOT NULL,       -- evidence for it, or a veto of it
-    PRIMARY KEY (request, entry)
+CREATE INDEX request_owner ON request (owner, decision);
+CREATE INDEX request_device ON request (device);
+
+CREATE TABLE change (
+    entry       INTEGER PRIMARY KEY,    -- the change of the policy, as it was asked for
+    digest      BLOB    NOT NULL UNIQUE,-- its digest, by which statements name it
+    author      BLOB    NOT NULL,       -- the key that asks
+    decision    INTEGER                 -- the decision, once there is one
+) STRICT;
+
+CREATE INDEX change_decision ON change (decision);
+
+CREATE TABLE policy (
+    entry       INTEGER PRIMARY KEY,    -- the decision behind which another policy is in force
+    change      INTEGER NOT NULL        -- the change that has it
+) STRICT;
+
+CREATE TABLE word (
+    subject     INTEGER NOT NULL,       -- the request or the change
+    entry       INTEGER NOT NULL,       -- what was said to it: evidence, a veto, an officer's word
+    PRIMARY KEY (subject, entry)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE departed (
+    owner       BLOB    NOT NULL,       -- the owner
+    author      BLOB    NOT NULL,       -- the officer's key
+    entry       INTEGER NOT NULL,       -- the last word by that key on whether the owner has departed
+    PRIMARY KEY (owner, author)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE release_page (

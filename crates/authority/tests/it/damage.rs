@@ -71,11 +71,11 @@ fn edited_rows_release_nothing() {
             "UPDATE request SET decision = {OWN_DECISION} WHERE entry = {WANTED}"
         )],
         vec![format!(
-            "INSERT INTO request_statement VALUES ({WANTED}, {OWN_EVIDENCE})"
+            "INSERT INTO word VALUES ({WANTED}, {OWN_EVIDENCE})"
         )],
         vec![
             format!("UPDATE request SET decision = {OWN_DECISION} WHERE entry = {WANTED}"),
-            format!("INSERT INTO request_statement VALUES ({WANTED}, {OWN_EVIDENCE})"),
+            format!("INSERT INTO word VALUES ({WANTED}, {OWN_EVIDENCE})"),
         ],
         vec![format!(
             "INSERT INTO release_page VALUES ({WANTED}, 0, {OWN_RELEASE})"
@@ -87,7 +87,7 @@ fn edited_rows_release_nothing() {
         // The thief's enrolment for the victim's.
         vec![
             "UPDATE owner SET entry = 1".to_owned(),
-            format!("INSERT INTO request_statement VALUES ({WANTED}, {OWN_EVIDENCE})"),
+            format!("INSERT INTO word VALUES ({WANTED}, {OWN_EVIDENCE})"),
         ],
         // The thief's entries in the place of others.
         vec![
@@ -132,7 +132,7 @@ fn a_request_whose_evidence_was_taken_away_releases_nothing() {
     let view = session.request(asked.statement.id()).unwrap();
     assert_eq!(view.state, RequestState::Decided(Verdict::Approved));
     let sql = embedded.sql();
-    sql.execute_batch("DELETE FROM request_statement").unwrap();
+    sql.execute_batch("DELETE FROM word").unwrap();
     let refused = session.release(asked.statement.id(), 0);
     assert!(
         matches!(refused, Err(ReleaseError::Not { .. })),
@@ -209,11 +209,11 @@ fn no_value_in_any_column_panics() {
             "idx kind time salt statement attestation signature id leaf",
         ),
         ("head", "size frontier checkpoint"),
-        ("owner", "id entry"),
+        ("owner", "id entry code"),
         ("device", "owner key entry"),
         ("deposit", "owner serial entry place"),
-        ("request", "entry digest owner device decision"),
-        ("request_statement", "request entry"),
+        ("request", "entry digest owner device asker decision"),
+        ("word", "subject entry"),
         ("release_page", "request page entry"),
     ];
     let robbery = Robbery::plan();

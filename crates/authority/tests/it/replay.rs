@@ -48,7 +48,7 @@ const TABLES: [&str; 6] = [
     "device",
     "deposit",
     "request",
-    "request_statement",
+    "word",
     "release_page",
 ];
 

@@ -32,6 +32,8 @@ pub struct Case<'c> {
 pub struct Scene {
     /// The other owner whose device asks; none if the owner's own device asks, or a new one.
     pub asker: Option<OwnerId>,
+    /// That owner's keys, the recovery code's too.
+    pub asker_keys: Vec<VerifyingKey>,
     /// How many keys are asked for.
     pub keys: u64,
     /// The labels that every deposit asked for has.
@@ -146,8 +148,15 @@ impl Case<'_> {
             return Examined::Stopped(Verdict::Denied, Reason::Denied { rule, by });
         }
         if let Some(by) = self.veto(rule) {
-            let rule = rule.name.clone();
-            return Examined::Stopped(Verdict::Vetoed, Reason::Vetoed { rule, by });
+            let reason = Reason::Vetoed {
+                rule: rule.name.clone(),
+                by,
+            };
+            // Else a thief with an old device would end every request before anybody could overrule it.
+            return match rule.overrule {
+                Some(_) => Examined::Missing(vec![reason]),
+                None => Examined::Stopped(Verdict::Vetoed, reason),
+            };
         }
         let rule_name = || rule.name.clone();
         let mut evidence = Vec::new();
@@ -288,6 +297,7 @@ impl Case<'_> {
         *key == self.request.device_key
             || *key == self.owner.code_key
             || self.owner.devices.contains(key)
+            || self.scene.asker_keys.contains(key)
     }
 }
 

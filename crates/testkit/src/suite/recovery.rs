@@ -20,15 +20,16 @@ pub(super) fn all(found: &mut dyn FnMut(Policy) -> Subject) {
     a_policy_without_rules_denies(&found(Policy {
         rules: Vec::new(),
         lapse_millis: TestClock::DAY_MILLIS,
+        ..Policy::code_alone()
     }));
     let patient = Policy {
         rules: vec![Rule {
-            name: "code and a wait".to_owned(),
-            evidence: vec![EvidenceKind::RecoveryCode],
             wait_millis: TestClock::DAY_MILLIS,
             veto: true,
+            ..Rule::code_alone("code and a wait")
         }],
         lapse_millis: 10 * TestClock::DAY_MILLIS,
+        ..Policy::code_alone()
     };
     a_wait_is_waited_for(&found(patient.clone()));
     a_veto_ends_a_request(&found(patient.clone()));
@@ -47,7 +48,7 @@ fn what_was_deposited_comes_back(subject: &Subject) {
 
     let view = authority.request(asked.statement.id()).unwrap();
     assert_eq!(view.state, RequestState::Requested);
-    assert_eq!((view.deposits, view.recorded), (2, subject.now()));
+    assert_eq!((view.scene.keys, view.recorded), (2, subject.now()));
     assert_eq!(view.request.id(), asked.statement.id());
     assert!(matches!(
         view.reasons[..],
@@ -139,7 +140,7 @@ fn everything_comes_back_in_pages_as_it_was_frozen(subject: &Subject) {
     for page in [2, 0, 1] {
         let view = authority.request(id).unwrap();
         assert_eq!(view.state, RequestState::Decided(Verdict::Approved));
-        assert_eq!(view.deposits, 600);
+        assert_eq!(view.scene.keys, 600);
         let released = authority.release(id, page).unwrap();
         assert_eq!(released.more, page < 2);
         let opened = asked.open(&about, &released);

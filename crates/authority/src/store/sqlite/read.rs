@@ -8,7 +8,8 @@ use strongroom_protocol::keys::{Signature, VerifyingKey};
 use strongroom_protocol::log::{Frontier, LeafSalt, NodeHash, ReadTiles, Tile, TileId};
 
 use crate::store::{
-    Damage, DepositRow, DeviceRow, EntryRow, Head, LeafRow, RequestRow, StoreError,
+    ChangeRow, Damage, DepositRow, DeviceRow, EntryRow, Head, LeafRow, PolicyRow, RequestRow, Seen,
+    StoreError, Subject,
 };
 
 /// The store as of one commit.
@@ -161,18 +162,95 @@ impl<'c> Snapshot<'c> {
         )
     }
 
+    /// Returns the entries of the enrolments before one, in their order.
+    pub(crate) fn owners(&self, before: u64) -> Result<Vec<u64>, StoreError> {
+        self.all(
+            "SELECT entry FROM owner WHERE entry < ?1 ORDER BY entry",
+            [integer(before)],
+            |row| size(row, 0),
+        )
+    }
+
+    /// Returns the first enrolment before an entry that has this key as its recovery code's.
+    pub(crate) fn owner_of_code(
+        &self,
+        code: &VerifyingKey,
+        before: u64,
+    ) -> Result<Option<u64>, StoreError> {
+        self.first(
+            "SELECT entry FROM owner WHERE code = ?1 AND entry < ?2 ORDER BY entry LIMIT 1",
+            params![code.as_bytes(), integer(before)],
+            |row| size(row, 0),
+        )
+    }
+
+    /// Returns whose device a key was before an entry: `first`'s if it was theirs, else the first owner's it became.
+    pub(crate) fn device_owner(
+        &self,
+        key: &VerifyingKey,
+        first: OwnerId,
+        before: u64,
+    ) -> Result<Option<OwnerId>, StoreError> {
+        self.first(
+            "SELECT owner FROM device WHERE key = ?1 AND entry < ?2 \
+             ORDER BY owner <> ?3, entry LIMIT 1",
+            params![key.as_bytes(), integer(before), first.as_bytes()],
+            |row| Ok(OwnerId::from_bytes(row.get(0)?)),
+        )
+    }
+
+    /// Returns the owners that a key speaks for, in the order it came to.
+    pub(crate) fn owners_of(&self, key: &VerifyingKey) -> Result<Vec<OwnerId>, StoreError> {
+        self.all(
+            "SELECT owner FROM device WHERE key = ?1 ORDER BY entry",
+            [key.as_bytes()],
+            |row| Ok(OwnerId::from_bytes(row.get(0)?)),
+        )
+    }
+
     pub(crate) fn request(&self, entry: u64) -> Result<Option<RequestRow>, StoreError> {
         self.first(
-            "SELECT entry, owner, device, decision FROM request WHERE entry = ?1",
+            "SELECT entry, owner, device, asker, decision FROM request WHERE entry = ?1",
             [integer(entry)],
             request_row,
         )
     }
 
-    pub(crate) fn request_of(&self, digest: Digest) -> Result<Option<RequestRow>, StoreError> {
-        self.first(
-            "SELECT entry, owner, device, decision FROM request WHERE digest = ?1",
-            [digest.as_bytes()],
+    /// Returns the requests behind an entry that somebody may see, in the log's order, at most `limit`.
+    pub(crate) fn requests(
+        &self,
+        seen: Seen,
+        after: u64,
+        limit: u64,
+    ) -> Result<Vec<RequestRow>, StoreError> {
+        match seen {
+            Seen::All => self.all(
+                "SELECT entry, owner, device, asker, decision FROM request \
+                 WHERE entry > ?1 ORDER BY entry LIMIT ?2",
+                [integer(after), integer(limit)],
+                request_row,
+            ),
+            Seen::By(key) => self.all(
+                "SELECT entry, owner, device, asker, decision FROM request \
+                 WHERE entry > ?1 \
+                 AND (device = ?3 OR owner IN (SELECT owner FROM device WHERE key = ?3)) \
+                 ORDER BY entry LIMIT ?2",
+                params![integer(after), integer(limit), key.as_bytes()],
+                request_row,
+            ),
+        }
+    }
+
+    /// Returns the undecided requests for an owner by other devices than this.
+    pub(crate) fn rivals(
+        &self,
+        owner: OwnerId,
+        device: &VerifyingKey,
+    ) -> Result<Vec<RequestRow>, StoreError> {
+        self.all(
+            "SELECT entry, owner, device, asker, decision FROM request \
+             WHERE owner = ?1 AND decision IS NULL AND device <> ?2 ORDER BY entry",
+            [owner.as_bytes(), device.as_bytes()],
             request_row,
         )
     }
@@ -183,17 +261,90 @@ impl<'c> Snapshot<'c> {
         decision: u64,
     ) -> Result<Option<RequestRow>, StoreError> {
         self.first(
-            "SELECT entry, owner, device, decision FROM request WHERE decision = ?1",
+            "SELECT entry, owner, device, asker, decision FROM request WHERE decision = ?1",
             [integer(decision)],
             request_row,
         )
     }
 
-    /// Returns the entries of the evidence for a request, and of the vetoes of it.
-    pub(crate) fn request_statements(&self, request: u64) -> Result<Vec<u64>, StoreError> {
+    /// Returns the changes behind an entry that somebody may see, in the log's order, at most `limit`.
+    pub(crate) fn changes(
+        &self,
+        seen: Seen,
+        after: u64,
+        limit: u64,
+    ) -> Result<Vec<ChangeRow>, StoreError> {
+        match seen {
+            Seen::All => self.all(
+                "SELECT entry, author, decision FROM change \
+                 WHERE entry > ?1 ORDER BY entry LIMIT ?2",
+                [integer(after), integer(limit)],
+                change_row,
+            ),
+            Seen::By(key) => self.all(
+                "SELECT entry, author, decision FROM change \
+                 WHERE entry > ?1 AND author = ?3 ORDER BY entry LIMIT ?2",
+                params![integer(after), integer(limit), key.as_bytes()],
+                change_row,
+            ),
+        }
+    }
+
+    /// Returns the changes that are not decided.
+    pub(crate) fn open_changes(&self) -> Result<Vec<ChangeRow>, StoreError> {
         self.all(
-            "SELECT entry FROM request_statement WHERE request = ?1 ORDER BY entry",
-            [integer(request)],
+            "SELECT entry, author, decision FROM change WHERE decision IS NULL ORDER BY entry",
+            [],
+            change_row,
+        )
+    }
+
+    /// Finds what statements name by this digest.
+    pub(crate) fn subject(&self, digest: Digest) -> Result<Option<Subject>, StoreError> {
+        let request = self.first(
+            "SELECT entry, owner, device, asker, decision FROM request WHERE digest = ?1",
+            [digest.as_bytes()],
+            request_row,
+        )?;
+        if let Some(row) = request {
+            return Ok(Some(Subject::Request(row)));
+        }
+        let change = self.first(
+            "SELECT entry, author, decision FROM change WHERE digest = ?1",
+            [digest.as_bytes()],
+            change_row,
+        )?;
+        Ok(change.map(Subject::Change))
+    }
+
+    /// Returns the policies that came into force before an entry, one after another; the founding's is not among them.
+    pub(crate) fn policies(&self, before: u64) -> Result<Vec<PolicyRow>, StoreError> {
+        self.all(
+            "SELECT entry, change FROM policy WHERE entry < ?1 ORDER BY entry",
+            [integer(before)],
+            |row| {
+                Ok(PolicyRow {
+                    entry: size(row, 0)?,
+                    change: size(row, 1)?,
+                })
+            },
+        )
+    }
+
+    /// Returns the entries of what was said to a request or a change.
+    pub(crate) fn words(&self, subject: u64) -> Result<Vec<u64>, StoreError> {
+        self.all(
+            "SELECT entry FROM word WHERE subject = ?1 ORDER BY entry",
+            [integer(subject)],
+            |row| size(row, 0),
+        )
+    }
+
+    /// Returns the entries of the last words on whether an owner has departed, in their order.
+    pub(crate) fn departed(&self, owner: OwnerId) -> Result<Vec<u64>, StoreError> {
+        self.all(
+            "SELECT entry FROM departed WHERE owner = ?1 ORDER BY entry",
+            [owner.as_bytes()],
             |row| size(row, 0),
         )
     }
@@ -278,18 +429,32 @@ fn deposit_row(row: &Row<'_>) -> rusqlite::Result<DepositRow> {
 }
 
 fn request_row(row: &Row<'_>) -> rusqlite::Result<RequestRow> {
-    let decision: Option<i64> = row.get(3)?;
-    let decision = decision
-        .map(|index| {
-            u64::try_from(index).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(3, index))
-        })
-        .transpose()?;
+    let asker: Option<[u8; 32]> = row.get(3)?;
     Ok(RequestRow {
         entry: size(row, 0)?,
         owner: OwnerId::from_bytes(row.get(1)?),
         device: VerifyingKey::from_bytes(row.get(2)?),
-        decision,
+        asker: asker.map(OwnerId::from_bytes),
+        decision: optional_size(row, 4)?,
     })
+}
+
+fn change_row(row: &Row<'_>) -> rusqlite::Result<ChangeRow> {
+    Ok(ChangeRow {
+        entry: size(row, 0)?,
+        author: VerifyingKey::from_bytes(row.get(1)?),
+        decision: optional_size(row, 2)?,
+    })
+}
+
+fn optional_size(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<u64>> {
+    let value: Option<i64> = row.get(column)?;
+    value
+        .map(|value| {
+            u64::try_from(value)
+                .map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, value))
+        })
+        .transpose()
 }
 
 /// Reads a column that is never negative.

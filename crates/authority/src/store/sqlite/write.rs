@@ -8,7 +8,9 @@ use strongroom_protocol::keys::VerifyingKey;
 use strongroom_protocol::log::Tile;
 
 use super::read::{Snapshot, integer};
-use crate::store::{DepositRow, EntryRow, Head, RequestRow, StoreError};
+use crate::store::{
+    ChangeRow, DepositRow, EntryRow, Head, PolicyRow, RequestRow, StoreError, Subject,
+};
 
 /// The store under its lock, with what this transaction has done so far.
 pub(crate) struct Writing<'c>(Snapshot<'c>);
@@ -72,15 +74,22 @@ impl<'c> Writing<'c> {
         connection.execute_batch(
             "DROP TABLE IF EXISTS owner; DROP TABLE IF EXISTS device; \
              DROP TABLE IF EXISTS deposit; DROP TABLE IF EXISTS request; \
-             DROP TABLE IF EXISTS request_statement; DROP TABLE IF EXISTS release_page;",
+             DROP TABLE IF EXISTS change; DROP TABLE IF EXISTS policy; \
+             DROP TABLE IF EXISTS word; DROP TABLE IF EXISTS departed; \
+             DROP TABLE IF EXISTS release_page;",
         )?;
         Ok(connection.execute_batch(super::INDEXES)?)
     }
 
-    pub(crate) fn put_owner(&self, owner: OwnerId, entry: u64) -> Result<(), StoreError> {
+    pub(crate) fn put_owner(
+        &self,
+        owner: OwnerId,
+        code: &VerifyingKey,
+        entry: u64,
+    ) -> Result<(), StoreError> {
         self.run(
-            "INSERT INTO owner (id, entry) VALUES (?1, ?2)",
-            params![owner.as_bytes(), integer(entry)],
+            "INSERT INTO owner (id, entry, code) VALUES (?1, ?2, ?3)",
+            params![owner.as_bytes(), integer(entry), code.as_bytes()],
         )
     }
 
@@ -111,29 +120,63 @@ impl<'c> Writing<'c> {
 
     pub(crate) fn put_request(&self, row: &RequestRow, digest: Digest) -> Result<(), StoreError> {
         self.run(
-            "INSERT INTO request (entry, digest, owner, device, decision) \
-             VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO request (entry, digest, owner, device, asker, decision) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             params![
                 integer(row.entry),
                 digest.as_bytes(),
                 row.owner.as_bytes(),
                 row.device.as_bytes(),
+                row.asker.as_ref().map(OwnerId::as_bytes),
                 row.decision.map(integer),
             ],
         )
     }
 
-    pub(crate) fn put_request_statement(&self, request: u64, entry: u64) -> Result<(), StoreError> {
+    pub(crate) fn put_change(&self, row: &ChangeRow, digest: Digest) -> Result<(), StoreError> {
         self.run(
-            "INSERT INTO request_statement (request, entry) VALUES (?1, ?2)",
-            [integer(request), integer(entry)],
+            "INSERT INTO change (entry, digest, author, decision) VALUES (?1, ?2, ?3, ?4)",
+            params![
+                integer(row.entry),
+                digest.as_bytes(),
+                row.author.as_bytes(),
+                row.decision.map(integer),
+            ],
         )
     }
 
-    pub(crate) fn put_decision(&self, request: u64, entry: u64) -> Result<(), StoreError> {
+    pub(crate) fn put_word(&self, subject: &Subject, entry: u64) -> Result<(), StoreError> {
         self.run(
-            "UPDATE request SET decision = ?2 WHERE entry = ?1",
-            [integer(request), integer(entry)],
+            "INSERT INTO word (subject, entry) VALUES (?1, ?2)",
+            [integer(subject.entry()), integer(entry)],
+        )
+    }
+
+    pub(crate) fn put_decision(&self, subject: &Subject, entry: u64) -> Result<(), StoreError> {
+        let sql = match subject {
+            Subject::Change(_) => "UPDATE change SET decision = ?2 WHERE entry = ?1",
+            Subject::Request(_) => "UPDATE request SET decision = ?2 WHERE entry = ?1",
+        };
+        self.run(sql, [integer(subject.entry()), integer(entry)])
+    }
+
+    pub(crate) fn put_policy(&self, row: &PolicyRow) -> Result<(), StoreError> {
+        self.run(
+            "INSERT INTO policy (entry, change) VALUES (?1, ?2)",
+            [integer(row.entry), integer(row.change)],
+        )
+    }
+
+    /// The last word by a key is the one that counts.
+    pub(crate) fn put_departed(
+        &self,
+        owner: OwnerId,
+        author: &VerifyingKey,
+        entry: u64,
+    ) -> Result<(), StoreError> {
+        self.run(
+            "INSERT OR REPLACE INTO departed (owner, author, entry) VALUES (?1, ?2, ?3)",
+            params![owner.as_bytes(), author.as_bytes(), integer(entry)],
         )
     }
 

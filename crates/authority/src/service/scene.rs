@@ -1,0 +1,187 @@
+//! What the log says around a request: who asks, for how much, and what else is going on. All of it follows from
+//! entries, and is read from them whenever a request is looked at.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use strongroom_protocol::id::{OwnerId, Time};
+use strongroom_protocol::policy::{Policy, Ruling, Scene};
+use strongroom_protocol::statement::{Request, Statement};
+
+use super::Service;
+use super::decide::deposit_count;
+use super::succession::InForce;
+use crate::identity;
+use crate::index;
+use crate::store::{Damage, DepositRow, RequestRow, Snapshot, StoreError};
+
+/// The labels that all deposits of a request have. They stay what they are as long as the request does.
+pub(super) type Labels = BTreeMap<String, String>;
+
+/// What is known of other requests for the same owner.
+#[derive(Clone, Copy)]
+pub(super) enum Rivals {
+    /// There is one: the request that this one is looked at for.
+    Known,
+    /// They are looked for, as of a time.
+    Sought(Time),
+}
+
+impl Service {
+    /// Reads the scene of a request.
+    pub(super) fn scene(
+        &self,
+        store: &Snapshot<'_>,
+        row: &RequestRow,
+        request: &Request,
+        in_force: &InForce,
+        rivals: Rivals,
+        labels: Option<&Labels>,
+    ) -> Result<Scene, StoreError> {
+        let policy = &in_force.policy;
+        let asker = self.asker(store, row, request)?;
+        let asker_keys = match asker {
+            Some(asker) => self.asker_keys(store, row, asker, request)?,
+            None => Vec::new(),
+        };
+        let is_labelled = policy.rules.iter().any(|rule| !rule.labels.is_empty());
+        let labels = match labels {
+            Some(labels) => labels.clone(),
+            None if is_labelled => self.labels(store, request)?,
+            None => Labels::new(),
+        };
+        Ok(Scene {
+            asker,
+            asker_keys,
+            keys: deposit_count(request),
+            labels,
+            departed: self.is_departed(store, request.owner, policy)?,
+            rival: match rivals {
+                Rivals::Known => true,
+                Rivals::Sought(now) => self.has_rival(store, request, now)?,
+            },
+            sponsors: in_force.sponsors.clone(),
+        })
+    }
+
+    /// Returns the other owner whose device asks. Both indexes that say so must agree.
+    fn asker(
+        &self,
+        store: &Snapshot<'_>,
+        row: &RequestRow,
+        request: &Request,
+    ) -> Result<Option<OwnerId>, StoreError> {
+        let asker = index::asker(store, request.owner, &request.device_key, row.entry)?;
+        if asker != row.asker {
+            return Err(
+                Damage::of_entry(row.entry, "its index says that somebody else asks").into(),
+            );
+        }
+        Ok(asker)
+    }
+
+    fn asker_keys(
+        &self,
+        store: &Snapshot<'_>,
+        row: &RequestRow,
+        asker: OwnerId,
+        request: &Request,
+    ) -> Result<Vec<strongroom_protocol::keys::VerifyingKey>, StoreError> {
+        let wrong = || Damage::of_entry(row.entry, "it is not by a device of who its index says");
+        let keys = identity::owner_keys(&self.log, store, asker)?.ok_or_else(wrong)?;
+        if !keys.devices.contains(&request.device_key) {
+            return Err(wrong().into());
+        }
+        let mut all = keys.devices;
+        all.push(keys.code_key);
+        Ok(all)
+    }
+
+    /// Finds the labels that all deposits asked for have. One that can't be read has none.
+    fn labels(&self, store: &Snapshot<'_>, request: &Request) -> Result<Labels, StoreError> {
+        let mut rows: BTreeMap<u64, Vec<DepositRow>> = BTreeMap::new();
+        for serial in self.scope_serials(store, request)? {
+            let Some(row) = store.deposit(request.owner, serial)? else {
+                return Ok(Labels::new());
+            };
+            rows.entry(row.entry).or_default().push(row);
+        }
+        let mut common: Option<Labels> = None;
+        for (index, rows) in rows {
+            let entry = match self.log.entry(store, index) {
+                Ok(entry) => entry,
+                Err(StoreError::Damaged(_)) => return Ok(Labels::new()),
+                Err(error) => return Err(error),
+            };
+            for row in rows {
+                let key = entry.key(row.place).map(|(_, key)| key);
+                let same = |label: &strongroom_protocol::statement::DepositLabel| {
+                    label.serial == row.serial && label.owner == request.owner
+                };
+                let Some(key) = key.filter(|key| same(&key.label)) else {
+                    return Ok(Labels::new());
+                };
+                let labels = key.particulars.labels();
+                match &mut common {
+                    None => common = Some(labels.clone()),
+                    Some(common) => {
+                        common.retain(|name, value| labels.get(name) == Some(value));
+                    }
+                }
+            }
+        }
+        Ok(common.unwrap_or_default())
+    }
+
+    /// Tells whether enough officers say that an owner has departed: each person's last word counts, once.
+    fn is_departed(
+        &self,
+        store: &Snapshot<'_>,
+        owner: OwnerId,
+        policy: &Policy,
+    ) -> Result<bool, StoreError> {
+        let Some(group) = policy
+            .departed
+            .as_deref()
+            .and_then(|name| policy.group(name))
+        else {
+            return Ok(false);
+        };
+        let mut words = BTreeMap::new();
+        for index in store.departed(owner)? {
+            let entry = self.log.entry(store, index)?;
+            let said = entry.statement();
+            let Statement::Departed(departed) = said.statement() else {
+                return Err(Damage::of_entry(index, "it does not say who departed").into());
+            };
+            if departed.owner != owner {
+                return Err(Damage::of_entry(index, "it is about another owner").into());
+            }
+            if let Some(officer) = policy.officer(said.author()) {
+                words.insert(officer.name.as_str(), departed.departed);
+            }
+        }
+        let people = group.people(policy);
+        let say_so = |name: &&str| people.contains(name) && words.get(name) == Some(&true);
+        let agreed: BTreeSet<&str> = words.keys().copied().filter(say_so).collect();
+        Ok(group.is_met(policy, &agreed))
+    }
+
+    /// Tells whether another device's request for the same owner is open.
+    fn has_rival(
+        &self,
+        store: &Snapshot<'_>,
+        request: &Request,
+        now: Time,
+    ) -> Result<bool, StoreError> {
+        for row in store.rivals(request.owner, &request.device_key)? {
+            // Where this one is open, it is the other's rival.
+            match self.case_beside(store, &row) {
+                Ok(case) if matches!(case.decide(now), Ruling::Ended(..)) => {}
+                // One that can't be read is not known to have ended.
+                Ok(_) | Err(StoreError::Damaged(_)) => return Ok(true),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(false)
+    }
+}

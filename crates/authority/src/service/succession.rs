@@ -1,0 +1,119 @@
+//! Which policy is in force (spec/policy.md#change): the founding's, and after it each that was decided by the one
+//! before. Not how a change is asked for and decided: that is `change`.
+
+use strongroom_protocol::PolicyView;
+use strongroom_protocol::QueryError;
+use strongroom_protocol::keys::VerifyingKey;
+use strongroom_protocol::policy::{Officer, Policy};
+use strongroom_protocol::statement::Statement;
+
+use super::Service;
+use crate::log::{self, Entry};
+use crate::store::{Damage, PolicyRow, Snapshot, StoreError};
+
+/// A policy that is in force, or was.
+pub(super) struct InForce {
+    pub(super) policy: Policy,
+    /// By whom its officers came into it, where a change brought them in.
+    pub(super) sponsors: Vec<(String, VerifyingKey)>,
+    /// The change and the decision that put it in force; none for the founding's.
+    decided: Option<(Entry, Entry)>,
+}
+
+impl Service {
+    /// Returns the policy in force now.
+    pub(super) fn policy_now(&self, store: &Snapshot<'_>) -> Result<InForce, StoreError> {
+        self.policy_at(store, u64::MAX)
+    }
+
+    /// Returns the policy that was in force when an entry was recorded.
+    ///
+    /// The index says which decisions there are. That each is one, and on a change of the policy before it, is read
+    /// from the log: rows can hide the last changes, and put no other policy in force.
+    pub(super) fn policy_at(
+        &self,
+        store: &Snapshot<'_>,
+        entry: u64,
+    ) -> Result<InForce, StoreError> {
+        let mut in_force = InForce {
+            policy: self.about.found().policy.clone(),
+            sponsors: Vec::new(),
+            decided: None,
+        };
+        for row in store.policies(entry)? {
+            in_force = self.succeed(store, in_force, &row)?;
+        }
+        Ok(in_force)
+    }
+
+    /// Returns the policy in force with what put it there, having decided the changes that can be decided.
+    pub(super) fn policy_view(&self) -> Result<PolicyView, QueryError> {
+        self.settle_now()?;
+        self.store.read(|store| {
+            let in_force = self.policy_now(store)?;
+            let receipt = |(change, decision): (Entry, Entry)| {
+                let receipt = self.log.receipt(store, decision.index())?;
+                Ok((change.into_statement(), decision.into_statement(), receipt))
+            };
+            Ok(PolicyView {
+                policy: in_force.policy,
+                decided: in_force
+                    .decided
+                    .map(receipt)
+                    .transpose()
+                    .map_err(|error: StoreError| error)?,
+            })
+        })
+    }
+
+    fn succeed(
+        &self,
+        store: &Snapshot<'_>,
+        before: InForce,
+        row: &PolicyRow,
+    ) -> Result<InForce, StoreError> {
+        let wrong = || Damage::of_entry(row.entry, "it puts no policy in force");
+        let asked = self.log.entry(store, row.change)?;
+        let decided = self.log.entry(store, row.entry)?;
+        let Statement::PolicyChange(change) = asked.statement().statement() else {
+            return Err(wrong().into());
+        };
+        let decision = log::approval(&decided, &self.log.verifying_key()).ok_or_else(wrong)?;
+        let replaced = before.policy.digest();
+        let follows = decision.request == change.digest()
+            && decision.policy == replaced
+            && change.replaces == replaced
+            && row.change < row.entry;
+        if !follows {
+            return Err(wrong().into());
+        }
+        let policy = change.policy.clone();
+        let sponsor = *asked.statement().author();
+        Ok(InForce {
+            sponsors: sponsors(before, &policy, sponsor),
+            policy,
+            decided: Some((asked, decided)),
+        })
+    }
+}
+
+/// Returns who brought in the officers of a policy: for those that have a key that was not theirs before, whoever asked
+/// for the change, too.
+fn sponsors(before: InForce, policy: &Policy, by: VerifyingKey) -> Vec<(String, VerifyingKey)> {
+    let names = |name: &String| policy.officers.iter().any(|officer| officer.name == *name);
+    let was_theirs = |officer: &Officer, key: &VerifyingKey| {
+        let before = before.policy.officer(key);
+        before.is_some_and(|before| before.name == officer.name)
+    };
+    let is_new = |officer: &&Officer| !officer.keys.iter().all(|key| was_theirs(officer, key));
+    let brought_in = policy.officers.iter().filter(is_new);
+    let brought_in: Vec<_> = brought_in
+        .map(|officer| (officer.name.clone(), by))
+        .collect();
+    let mut sponsors = before.sponsors;
+    sponsors.retain(|(name, _)| names(name));
+    sponsors.extend(brought_in);
+    sponsors.sort_unstable();
+    sponsors.dedup();
+    sponsors
+}
