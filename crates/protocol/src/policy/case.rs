@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::approved::{Approved, Grounds, PolicyApproved};
 use super::{Officer, OwnerKeys, Owners, Policy, Reason, Rule};
-use crate::id::{Digest, OwnerId, StatementId, Time};
+use crate::id::{AuthorityId, Digest, OwnerId, StatementId, Time};
 use crate::keys::VerifyingKey;
 use crate::statement::{
     EvidenceKind, PolicyChange, Request, SignedStatement, Statement, Verdict, Word,
@@ -218,7 +218,7 @@ impl Case<'_> {
         let by = match kind {
             EvidenceKind::RecoveryCode => &self.owner.code_key,
         };
-        evidence(self.statements, by, kind, self.request.digest())
+        self.said().evidence(by, kind)
     }
 
     /// Finds the device that vetoed, if that counts: any of the owner's but the one that asks.
@@ -252,10 +252,7 @@ impl Case<'_> {
     fn denial(&self, rule: &Rule) -> Option<String> {
         let denials = match &rule.approvals {
             Some(group) => self.words(Word::Deny, group),
-            None if self.scene.rival => {
-                let request = self.request.digest();
-                one_each(words(self.policy, self.statements, Word::Deny, request))
-            }
+            None if self.scene.rival => one_each(self.said().words(Word::Deny)),
             None => BTreeMap::new(),
         };
         denials.keys().next().map(|name| (*name).to_owned())
@@ -267,13 +264,22 @@ impl Case<'_> {
             return BTreeMap::new();
         };
         let people = group.people(self.policy);
-        let words = words(self.policy, self.statements, word, self.request.digest());
+        let words = self.said().words(word);
         let counts = |(officer, _): &(&Officer, _)| {
             people.contains(officer.name.as_str())
                 // To say no to one's own request is not refused.
                 && (word == Word::Deny || !self.is_own(officer))
         };
         one_each(words.filter(counts))
+    }
+
+    fn said(&self) -> Said<'_> {
+        Said {
+            policy: self.policy,
+            authority: self.request.authority,
+            subject: self.request.digest(),
+            statements: self.statements,
+        }
     }
 
     /// Tells whether a request is an officer's own: the owner's, the asker's, or that of somebody who brought the
@@ -344,38 +350,45 @@ pub fn decide_change(case: &ChangeCase<'_>, now: Time) -> ChangeRuling {
         let at = deadline.min(now);
         return ChangeRuling::Ended(Verdict::Lapsed, vec![Reason::Lapsed { at }]);
     }
-    let subject = change.digest();
+    let said = Said {
+        policy,
+        authority: change.authority,
+        subject: change.digest(),
+        statements: case.statements,
+    };
     let mut missing = Vec::new();
     let mut approvals = BTreeMap::new();
-    if let Some(name) = &policy.change.approvals
-        && let Some(group) = policy.group(name)
-    {
-        let people = group.people(policy);
-        let denials = one_each(words(policy, case.statements, Word::Deny, subject));
+    if let Some(name) = &policy.change.approvals {
+        // A group that there is not is nobody, and never enough.
+        let group = policy.group(name);
+        let people = group.map(|group| group.people(policy)).unwrap_or_default();
+        let denials = one_each(said.words(Word::Deny));
         if let Some(by) = denials.keys().find(|name| people.contains(*name)) {
             let (rule, by) = (CHANGE.to_owned(), (*by).to_owned());
             return ChangeRuling::Ended(Verdict::Denied, vec![Reason::Denied { rule, by }]);
         }
-        let said = words(policy, case.statements, Word::Approve, subject);
         // No one approves their own request.
-        let others = said.filter(|(officer, _)| {
+        let others = said.words(Word::Approve).filter(|(officer, _)| {
             people.contains(officer.name.as_str()) && !officer.keys.contains(case.author)
         });
         approvals = one_each(others);
         let agreed: BTreeSet<&str> = approvals.keys().copied().collect();
-        if !group.is_met(policy, &agreed) {
+        if !group.is_some_and(|group| group.is_met(policy, &agreed)) {
             missing.push(Reason::NeedsApprovals {
                 rule: CHANGE.to_owned(),
                 group: name.clone(),
                 have: agreed.into_iter().map(str::to_owned).collect(),
             });
         }
+    } else if !policy.change.codes {
+        // It would ask for nothing; no policy that was read does.
+        return ChangeRuling::Ended(Verdict::Denied, vec![Reason::NoRule]);
     }
     let kind = EvidenceKind::RecoveryCode;
     let mut codes = Vec::new();
     if policy.change.codes {
         for code in case.codes {
-            codes.extend(evidence(case.statements, code, kind, subject));
+            codes.extend(said.evidence(code, kind));
         }
         if codes.is_empty() || codes.len() < case.codes.len() {
             let rule = CHANGE.to_owned();
@@ -403,41 +416,47 @@ pub fn decide_change(case: &ChangeCase<'_>, now: Time) -> ChangeRuling {
     ChangeRuling::Approved(PolicyApproved::new(change, grounds))
 }
 
-/// Finds evidence by this key for this very subject: of more than one always the same.
-fn evidence(
-    statements: &[SignedStatement],
-    by: &VerifyingKey,
-    kind: EvidenceKind,
+/// What was said to one authority of one subject; all else that is among the statements does not count.
+struct Said<'s> {
+    policy: &'s Policy,
+    authority: AuthorityId,
+    /// H(Q) of the request, or the digest of the change.
     subject: Digest,
-) -> Option<StatementId> {
-    statements
-        .iter()
-        .filter(|signed| signed.author() == by)
-        .filter(|signed| {
-            matches!(signed.statement(), Statement::Evidence(evidence)
-                if evidence.kind == kind && evidence.request == subject)
-        })
-        .map(SignedStatement::id)
-        .min()
+    statements: &'s [SignedStatement],
 }
 
-/// Returns what officers said of a subject under this policy and no other.
-fn words<'s>(
-    policy: &'s Policy,
-    statements: &'s [SignedStatement],
-    word: Word,
-    subject: Digest,
-) -> impl Iterator<Item = (&'s Officer, StatementId)> {
-    let digest = policy.digest();
-    statements.iter().filter_map(move |signed| {
-        let Statement::Approval(approval) = signed.statement() else {
-            return None;
+impl<'s> Said<'s> {
+    /// Finds evidence of a kind by this key: of more than one always the same.
+    fn evidence(&self, by: &VerifyingKey, kind: EvidenceKind) -> Option<StatementId> {
+        let is_it = |signed: &&SignedStatement| {
+            matches!(signed.statement(), Statement::Evidence(evidence)
+                if evidence.authority == self.authority
+                    && evidence.request == self.subject
+                    && evidence.kind == kind)
         };
-        let said =
-            approval.word == word && approval.subject == subject && approval.policy == digest;
-        let officer = policy.officer(signed.author()).filter(|_| said)?;
-        Some((officer, signed.id()))
-    })
+        let by_key = self
+            .statements
+            .iter()
+            .filter(|signed| signed.author() == by);
+        by_key.filter(is_it).map(SignedStatement::id).min()
+    }
+
+    /// Returns what officers said under this policy and no other.
+    fn words(&self, word: Word) -> impl Iterator<Item = (&'s Officer, StatementId)> + use<'s> {
+        let (policy, authority, subject) = (self.policy, self.authority, self.subject);
+        let digest = policy.digest();
+        self.statements.iter().filter_map(move |signed| {
+            let Statement::Approval(approval) = signed.statement() else {
+                return None;
+            };
+            let said = approval.authority == authority
+                && approval.subject == subject
+                && approval.policy == digest
+                && approval.word == word;
+            let officer = policy.officer(signed.author()).filter(|_| said)?;
+            Some((officer, signed.id()))
+        })
+    }
 }
 
 /// Keeps one statement a person, always the same.

@@ -1,6 +1,6 @@
 //! Groups: so many of these people, or of these groups.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Policy, PolicyError};
 use crate::encoding::canonical_struct;
@@ -36,22 +36,44 @@ impl Group {
     /// heads there are. `policy check` warns where one person alone can so be enough.
     #[must_use]
     pub fn is_met(&self, policy: &Policy, people: &BTreeSet<&str>) -> bool {
-        let met = self.of.iter().filter(|member| match policy.group(member) {
-            Some(group) => group.is_met(policy, people),
-            None => people.contains(member.as_str()),
-        });
-        met.count() as u64 >= self.need
+        self.is_met_knowing(policy, people, &mut BTreeMap::new())
+    }
+
+    /// A group is looked at once, however many groups it is in: else sixty that name each other twice never end.
+    fn is_met_knowing<'p>(
+        &'p self,
+        policy: &'p Policy,
+        people: &BTreeSet<&str>,
+        known: &mut BTreeMap<&'p str, bool>,
+    ) -> bool {
+        if let Some(met) = known.get(self.name.as_str()) {
+            return *met;
+        }
+        let mut met = 0;
+        for member in &self.of {
+            met += u64::from(match policy.group(member) {
+                Some(group) => group.is_met_knowing(policy, people, known),
+                None => people.contains(member.as_str()),
+            });
+        }
+        known.insert(&self.name, met >= self.need);
+        met >= self.need
     }
 
     /// Returns the officers in it, and in the groups in it.
     #[must_use]
     pub fn people<'p>(&'p self, policy: &'p Policy) -> BTreeSet<&'p str> {
         let mut people = BTreeSet::new();
-        for member in &self.of {
-            match policy.group(member) {
-                Some(group) => people.extend(group.people(policy)),
-                None => {
-                    people.insert(member.as_str());
+        let mut seen = BTreeSet::from([self.name.as_str()]);
+        let mut groups = vec![self];
+        while let Some(group) = groups.pop() {
+            for member in &group.of {
+                match policy.group(member) {
+                    Some(group) if seen.insert(&group.name) => groups.push(group),
+                    Some(_) => {}
+                    None => {
+                        people.insert(member.as_str());
+                    }
                 }
             }
         }
@@ -61,46 +83,48 @@ impl Group {
 
 /// Checks that groups name what there is, need what they have, and do not go in circles.
 pub(super) fn check(policy: &Policy) -> Result<(), PolicyError> {
+    let officers = policy.officers.iter().map(|officer| officer.name.as_str());
+    let officers: BTreeSet<&str> = officers.collect();
+    let groups: BTreeSet<&str> = policy.groups.iter().map(|group| &*group.name).collect();
+    // Those whose members are not all told yet, and how many are not.
+    let mut untold: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut groups_of: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for group in &policy.groups {
-        let members: BTreeSet<&String> = group.of.iter().collect();
+        let members: BTreeSet<&str> = group.of.iter().map(String::as_str).collect();
         if members.len() != group.of.len() {
             return Err(PolicyError::NameTwice(group.name.clone()));
         }
         if group.need == 0 || group.need > group.of.len() as u64 {
             return Err(PolicyError::Need(group.name.clone()));
         }
-        for name in &group.of {
-            let known = policy.group(name).is_some()
-                || policy.officers.iter().any(|officer| officer.name == *name);
-            if !known {
+        for name in members {
+            if groups.contains(name) {
+                *untold.entry(&group.name).or_default() += 1;
+                groups_of.entry(name).or_default().push(&group.name);
+            } else if !officers.contains(name) {
                 return Err(PolicyError::NoSuchName {
-                    name: name.clone(),
+                    name: name.to_owned(),
                     by: group.name.clone(),
                 });
             }
         }
     }
     // Taken away one after another, those whose members are all told: what remains goes in circles.
-    let mut told: BTreeSet<&str> = BTreeSet::new();
-    loop {
-        let before = told.len();
-        for group in &policy.groups {
-            let is_told =
-                |name: &String| policy.group(name).is_none() || told.contains(name.as_str());
-            if group.of.iter().all(is_told) {
-                told.insert(&group.name);
+    let is_told = |name: &&str| !untold.contains_key(name);
+    let mut told: Vec<&str> = groups.iter().copied().filter(is_told).collect();
+    while let Some(name) = told.pop() {
+        for group in groups_of.get(name).into_iter().flatten() {
+            if let Some(members) = untold.get_mut(group) {
+                *members -= 1;
+                if *members == 0 {
+                    untold.remove(group);
+                    told.push(group);
+                }
             }
         }
-        if told.len() == before {
-            break;
-        }
     }
-    match policy
-        .groups
-        .iter()
-        .find(|group| !told.contains(group.name.as_str()))
-    {
-        Some(group) => Err(PolicyError::Circle(group.name.clone())),
+    match untold.keys().next() {
+        Some(name) => Err(PolicyError::Circle((*name).to_owned())),
         None => Ok(()),
     }
 }

@@ -269,7 +269,8 @@ pub struct Decision {
 }
 
 impl Decision {
-    const STATEMENTS_MAX: u64 = 256;
+    /// Enough for every officer's approval, and for the codes of this many owners where a change needs them all.
+    const STATEMENTS_MAX: u64 = 32_768;
 
     /// Returns SHA-256 of the decision's encoding, which the releases made on it name.
     #[must_use]

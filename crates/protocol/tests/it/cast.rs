@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use strongroom_protocol::id::{AuthorityId, OwnerId, RequestId, Serial, Time};
 use strongroom_protocol::keys::SigningKey;
-use strongroom_protocol::policy::{OwnerKeys, Policy};
+use strongroom_protocol::policy::{Change, Group, Officer, OwnerKeys, Owners, Policy, Rule};
 use strongroom_protocol::session_key::{BlindedKey, SessionKey};
 use strongroom_protocol::statement::{
-    Decision, Deposit, Draft, Enroll, Evidence, EvidenceKind, Found, Grounds, Kind, Particulars,
-    Release, ReleaseOrigin, Request, Scope, SealedKey, SignedStatement, Statement, Verdict, Veto,
+    Approval, Decision, Departed, Deposit, Draft, Enroll, Evidence, EvidenceKind, Found, Grounds,
+    Kind, Particulars, PolicyChange, Release, ReleaseOrigin, Request, Scope, SealedKey,
+    SignedStatement, Statement, Verdict, Veto, Word,
 };
 use strongroom_protocol::wrap::SecretKey;
 
@@ -29,6 +30,8 @@ pub(crate) struct Cast {
     pub(crate) asking: SigningKey,
     pub(crate) code: SigningKey,
     pub(crate) stranger: SigningKey,
+    /// An officer's, of [`two_officers`].
+    pub(crate) officer: SigningKey,
     pub(crate) release_key: SecretKey,
 }
 
@@ -60,6 +63,7 @@ impl Cast {
             asking: SigningKey::from_seed(&[5; 32]),
             code: SigningKey::from_seed(&[6; 32]),
             stranger: SigningKey::from_seed(&[7; 32]),
+            officer: officer_key("ada"),
             release_key: SecretKey::from_seed(&[8; 32]),
         }
     }
@@ -125,6 +129,38 @@ impl Cast {
         }
     }
 
+    pub(crate) fn approval(&self, request: &Request, word: Word) -> Approval {
+        Approval {
+            authority: request.authority,
+            subject: request.digest(),
+            policy: request.policy,
+            word,
+            created: NOW,
+        }
+    }
+
+    pub(crate) fn departed(&self) -> Departed {
+        Departed {
+            authority: self.authority,
+            owner: self.owner,
+            departed: true,
+            grounds: Grounds::new("left in March".to_owned()).unwrap(),
+            created: NOW,
+        }
+    }
+
+    /// From the code alone to [`two_officers`].
+    pub(crate) fn policy_change(&self) -> PolicyChange {
+        PolicyChange {
+            authority: self.authority,
+            policy: two_officers(),
+            replaces: Policy::code_alone().digest(),
+            grounds: Grounds::new("there are two of us".to_owned()).unwrap(),
+            created: NOW,
+            expires: NOW.plus_millis(30 * DAY),
+        }
+    }
+
     pub(crate) fn decision(&self) -> Decision {
         let evidence = SignedStatement::sign(self.evidence(&self.request()), &self.code);
         Decision {
@@ -176,7 +212,7 @@ impl Cast {
 
     /// One statement of each kind, by whoever makes such statements.
     pub(crate) fn every_kind(&self) -> Vec<SignedStatement> {
-        let kinds = (1..=8).filter_map(Kind::from_code);
+        let kinds = (1..=11).filter_map(Kind::from_code);
         kinds.map(|kind| self.statement(kind)).collect()
     }
 
@@ -192,8 +228,72 @@ impl Cast {
             Kind::Veto => SignedStatement::sign(self.veto(&self.request()), by),
             Kind::Decision => SignedStatement::sign(self.decision(), by),
             Kind::Release => SignedStatement::sign(self.release(2), by),
-            _ => unreachable!("there are eight kinds"),
+            Kind::Approval => {
+                SignedStatement::sign(self.approval(&self.request(), Word::Approve), by)
+            }
+            Kind::Departed => SignedStatement::sign(self.departed(), by),
+            Kind::PolicyChange => SignedStatement::sign(self.policy_change(), by),
+            _ => unreachable!("there are eleven kinds"),
         }
+    }
+}
+
+/// The key of an officer of this name.
+pub(crate) fn officer_key(name: &str) -> SigningKey {
+    let mut seed = [0x0f; 32];
+    seed[..name.len()].copy_from_slice(name.as_bytes());
+    SigningKey::from_seed(&seed)
+}
+
+/// An officer of this name, with one key, who is no owner.
+pub(crate) fn officer(name: &str) -> Officer {
+    Officer {
+        name: name.to_owned(),
+        keys: vec![officer_key(name).verifying_key()],
+        owner: None,
+    }
+}
+
+pub(crate) fn group(name: &str, need: u64, of: &[&str]) -> Group {
+    Group {
+        name: name.to_owned(),
+        need,
+        of: of.iter().map(|name| (*name).to_owned()).collect(),
+    }
+}
+
+/// A policy with something in each of its places.
+pub(crate) fn two_officers() -> Policy {
+    let ada = Officer {
+        owner: Some(OwnerId::from_bytes([12; 32])),
+        ..officer("ada")
+    };
+    let asked_for = Rule {
+        owners: Owners::These(vec![OwnerId::from_bytes([3; 32])]),
+        labels: BTreeMap::from([("team".to_owned(), "archive".to_owned())]),
+        keys_max: Some(10),
+        asker: Some("either".to_owned()),
+        evidence: Vec::new(),
+        approvals: Some("both".to_owned()),
+        wait_millis: DAY,
+        veto: true,
+        overrule: Some("both".to_owned()),
+        ..Rule::code_alone("asked for")
+    };
+    Policy {
+        officers: vec![ada, officer("bob")],
+        groups: vec![
+            group("either", 1, &["ada", "bob"]),
+            group("both", 2, &["ada", "bob"]),
+        ],
+        rules: vec![asked_for, Rule::code_alone("recovery code")],
+        change: Change {
+            codes: false,
+            approvals: Some("both".to_owned()),
+            wait_millis: 3 * DAY,
+        },
+        departed: Some("either".to_owned()),
+        lapse_millis: 30 * DAY,
     }
 }
 
@@ -237,6 +337,8 @@ pub(crate) fn author(cast: &Cast, kind: Kind) -> &SigningKey {
         &cast.asking
     } else if kind == Kind::Evidence {
         &cast.code
+    } else if matches!(kind, Kind::Approval | Kind::Departed) {
+        &cast.officer
     } else {
         &cast.device
     }

@@ -1,27 +1,31 @@
-//! The one function that decides, case by case (spec/recovery.md#policy).
+//! The one function that decides, case by case (spec/policy.md#decide): here what owners do alone, with officers in
+//! the modules below.
+
+mod change;
+mod group;
 
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use strongroom_protocol::id::{AuthorityId, Digest, Time};
 use strongroom_protocol::keys::{SigningKey, VerifyingKey};
-use strongroom_protocol::policy::{Case, OwnerKeys, Policy, Reason, Rule, Ruling, decide};
+use strongroom_protocol::policy::{Case, OwnerKeys, Policy, Reason, Rule, Ruling, Scene, decide};
 use strongroom_protocol::statement::{
     Decision, Evidence, EvidenceKind, Request, SignedStatement, Verdict, Veto,
 };
 
 use crate::cast::{Cast, DAY, NOW};
-use crate::wire::{Item, Parts, e, h};
+use crate::wire::Parts;
 
 #[test]
 fn without_a_rule_a_request_is_denied() {
-    let scene = Scene::new(Vec::new());
+    let stage = Stage::new(Vec::new());
     assert_eq!(
-        scene.outcome(&[scene.code()], NOW),
+        stage.outcome(&[stage.code()], NOW),
         Outcome::Ended(Verdict::Denied)
     );
     assert_eq!(
-        scene.reasons(&[], NOW),
+        stage.reasons(&[], NOW),
         ["the policy has no rule for such a request"]
     );
 }
@@ -33,61 +37,61 @@ fn a_rule_that_asks_for_no_evidence_is_no_rule() {
         evidence: Vec::new(),
         ..rule("nothing", 0, false)
     };
-    let scene = Scene::new(vec![nothing.clone()]);
+    let stage = Stage::new(vec![nothing.clone()]);
     assert_eq!(
-        scene.outcome(&[scene.code()], NOW),
+        stage.outcome(&[stage.code()], NOW),
         Outcome::Ended(Verdict::Denied)
     );
-    let scene = Scene::new(vec![nothing, rule("code", 0, false)]);
-    assert_eq!(scene.outcome(&[], NOW), Outcome::Pending);
+    let stage = Stage::new(vec![nothing, rule("code", 0, false)]);
+    assert_eq!(stage.outcome(&[], NOW), Outcome::Pending);
     assert_eq!(
-        scene.outcome(&[scene.code()], NOW),
+        stage.outcome(&[stage.code()], NOW),
         Outcome::Approved("code".to_owned())
     );
 }
 
 #[test]
 fn without_evidence_a_request_is_pending_and_says_what_it_needs() {
-    let scene = Scene::new(vec![rule("code", 0, false)]);
-    assert_eq!(scene.outcome(&[], NOW), Outcome::Pending);
+    let stage = Stage::new(vec![rule("code", 0, false)]);
+    assert_eq!(stage.outcome(&[], NOW), Outcome::Pending);
     assert_eq!(
-        scene.reasons(&[], NOW),
+        stage.reasons(&[], NOW),
         ["rule `code` needs the owner's recovery code"]
     );
 }
 
 #[test]
 fn the_owners_code_approves() {
-    let scene = Scene::new(vec![rule("code", 0, false)]);
-    let statements = [scene.code()];
-    let Ruling::Approved(approved) = decide(&scene.case(&statements), NOW) else {
+    let stage = Stage::new(vec![rule("code", 0, false)]);
+    let statements = [stage.code()];
+    let Ruling::Approved(approved) = decide(&stage.case(&statements), NOW) else {
         panic!("it is not approved")
     };
     assert_eq!(approved.rule(), "code");
-    assert_eq!(approved.owner(), scene.cast.owner);
-    assert_eq!(approved.scope(), &scene.request.scope);
-    assert_eq!(approved.release_key(), &scene.request.release_key);
-    assert_eq!(approved.device_key(), scene.request.device_key);
+    assert_eq!(approved.owner(), stage.cast.owner);
+    assert_eq!(approved.scope(), &stage.request.scope);
+    assert_eq!(approved.release_key(), &stage.request.release_key);
+    assert_eq!(approved.new_device(), Some(stage.request.device_key));
     let decision = approved.decision();
-    assert_eq!(decision.authority, scene.cast.authority);
-    assert_eq!(decision.request, scene.request.digest());
-    assert_eq!(decision.policy, scene.policy.digest());
+    assert_eq!(decision.authority, stage.cast.authority);
+    assert_eq!(decision.request, stage.request.digest());
+    assert_eq!(decision.policy, stage.policy.digest());
     assert_eq!(decision.evidence, [statements[0].id()]);
     assert_eq!(decision.approvals, []);
     assert_eq!(decision.verdict, Verdict::Approved);
-    assert_eq!(decision.not_after, scene.request.expires);
+    assert_eq!(decision.not_after, stage.request.expires);
 }
 
 #[test]
 fn evidence_of_anybody_or_anything_else_does_not_count() {
-    let scene = Scene::new(vec![rule("code", 0, false)]);
-    let right = scene.cast.evidence(&scene.request);
+    let stage = Stage::new(vec![rule("code", 0, false)]);
+    let right = stage.cast.evidence(&stage.request);
     let other_request = Request {
         expires: NOW.plus_millis(1),
-        ..scene.request.clone()
+        ..stage.request.clone()
     };
     let by = |evidence: Evidence, key: &SigningKey| SignedStatement::sign(evidence, key);
-    let cast = &scene.cast;
+    let cast = &stage.cast;
     let wrong = [
         by(right, &cast.stranger),
         by(right, &cast.asking),
@@ -109,91 +113,91 @@ fn evidence_of_anybody_or_anything_else_does_not_count() {
             &cast.code,
         ),
         // The code's word, but not evidence.
-        SignedStatement::sign(cast.veto(&scene.request), &cast.code),
+        SignedStatement::sign(cast.veto(&stage.request), &cast.code),
         SignedStatement::sign(cast.decision(), &cast.code),
-        SignedStatement::sign(scene.request.clone(), &cast.asking),
+        SignedStatement::sign(stage.request.clone(), &cast.asking),
     ];
     for statement in &wrong {
-        let outcome = scene.outcome(std::slice::from_ref(statement), NOW);
+        let outcome = stage.outcome(std::slice::from_ref(statement), NOW);
         assert_eq!(outcome, Outcome::Pending, "{statement:?}");
     }
-    assert_eq!(scene.outcome(&wrong, NOW), Outcome::Pending);
+    assert_eq!(stage.outcome(&wrong, NOW), Outcome::Pending);
     let mut all = wrong.to_vec();
-    all.push(scene.code());
+    all.push(stage.code());
     assert_eq!(
-        scene.outcome(&all, NOW),
+        stage.outcome(&all, NOW),
         Outcome::Approved("code".to_owned())
     );
 }
 
 #[test]
 fn a_rule_waits_to_the_millisecond() {
-    let scene = Scene::new(vec![rule("code", DAY, false)]);
-    let code = [scene.code()];
+    let stage = Stage::new(vec![rule("code", DAY, false)]);
+    let code = [stage.code()];
     let over = NOW.plus_millis(DAY);
     let before = NOW.plus_millis(DAY - 1);
-    assert_eq!(scene.outcome(&code, NOW), Outcome::Pending);
-    assert_eq!(scene.outcome(&code, before), Outcome::Pending);
+    assert_eq!(stage.outcome(&code, NOW), Outcome::Pending);
+    assert_eq!(stage.outcome(&code, before), Outcome::Pending);
     assert_eq!(
-        scene.reasons(&code, before),
+        stage.reasons(&code, before),
         [format!("rule `code` waits until {over}")]
     );
     assert_eq!(
-        scene.outcome(&code, over),
+        stage.outcome(&code, over),
         Outcome::Approved("code".to_owned())
     );
     // It does not make up for the evidence.
-    assert_eq!(scene.outcome(&[], over), Outcome::Pending);
-    assert_eq!(scene.reasons(&[], NOW).len(), 2);
+    assert_eq!(stage.outcome(&[], over), Outcome::Pending);
+    assert_eq!(stage.reasons(&[], NOW).len(), 2);
     // It begins when the authority recorded the request, whatever the asker's clock said.
-    let late = Scene {
+    let late = Stage {
         recorded: NOW.plus_millis(DAY),
-        ..scene
+        ..stage
     };
     assert_eq!(late.outcome(&code, over), Outcome::Pending);
 }
 
 #[test]
 fn a_device_of_the_owners_stops_a_rule_that_has_a_veto() {
-    let scene = Scene::new(vec![rule("code", 0, true)]);
-    let both = [scene.code(), scene.veto(&scene.cast.device)];
-    assert_eq!(scene.outcome(&both, NOW), Outcome::Ended(Verdict::Vetoed));
-    let device = scene.cast.device.verifying_key();
+    let stage = Stage::new(vec![rule("code", 0, true)]);
+    let both = [stage.code(), stage.veto(&stage.cast.device)];
+    assert_eq!(stage.outcome(&both, NOW), Outcome::Ended(Verdict::Vetoed));
+    let device = stage.cast.device.verifying_key();
     let reasons = [format!("the owner's device {device} stopped rule `code`")];
-    assert_eq!(scene.reasons(&both, NOW), reasons);
+    assert_eq!(stage.reasons(&both, NOW), reasons);
     // Before the evidence as well: it cannot be met any more.
     assert_eq!(
-        scene.outcome(&both[1..], NOW),
+        stage.outcome(&both[1..], NOW),
         Outcome::Ended(Verdict::Vetoed)
     );
 }
 
 #[test]
 fn a_rule_without_a_veto_is_not_stopped() {
-    let scene = Scene::new(vec![rule("code", 0, false)]);
-    let both = [scene.code(), scene.veto(&scene.cast.device)];
+    let stage = Stage::new(vec![rule("code", 0, false)]);
+    let both = [stage.code(), stage.veto(&stage.cast.device)];
     assert_eq!(
-        scene.outcome(&both, NOW),
+        stage.outcome(&both, NOW),
         Outcome::Approved("code".to_owned())
     );
 }
 
 #[test]
 fn a_veto_of_anybody_or_anything_else_does_not_count() {
-    let mut scene = Scene::new(vec![rule("code", 0, true)]);
+    let mut stage = Stage::new(vec![rule("code", 0, true)]);
     // The asking device is the owner's already, as after another recovery.
-    scene.owner.devices.push(scene.cast.asking.verifying_key());
-    let right = scene.cast.veto(&scene.request);
+    stage.owner.devices.push(stage.cast.asking.verifying_key());
+    let right = stage.cast.veto(&stage.request);
     let other_request = Request {
         expires: NOW.plus_millis(1),
-        ..scene.request.clone()
+        ..stage.request.clone()
     };
-    let cast = &scene.cast;
+    let cast = &stage.cast;
     let wrong = [
-        scene.veto(&cast.asking),
-        scene.veto(&cast.stranger),
-        scene.veto(&cast.code),
-        scene.veto(&cast.log_key),
+        stage.veto(&cast.asking),
+        stage.veto(&cast.stranger),
+        stage.veto(&cast.code),
+        stage.veto(&cast.log_key),
         SignedStatement::sign(cast.veto(&other_request), &cast.device),
         SignedStatement::sign(
             Veto {
@@ -203,87 +207,87 @@ fn a_veto_of_anybody_or_anything_else_does_not_count() {
             &cast.device,
         ),
         // The device's word, but not a veto.
-        SignedStatement::sign(cast.evidence(&scene.request), &cast.device),
+        SignedStatement::sign(cast.evidence(&stage.request), &cast.device),
     ];
-    let all = [&wrong[..], &[scene.code()]].concat();
+    let all = [&wrong[..], &[stage.code()]].concat();
     assert_eq!(
-        scene.outcome(&all, NOW),
+        stage.outcome(&all, NOW),
         Outcome::Approved("code".to_owned())
     );
-    let all = [&all[..], &[scene.veto(&cast.device)]].concat();
-    assert_eq!(scene.outcome(&all, NOW), Outcome::Ended(Verdict::Vetoed));
+    let all = [&all[..], &[stage.veto(&cast.device)]].concat();
+    assert_eq!(stage.outcome(&all, NOW), Outcome::Ended(Verdict::Vetoed));
 }
 
 #[test]
 fn a_request_lapses_when_it_says_or_when_the_policy_says() {
-    let mut scene = Scene::new(vec![rule("code", 0, false)]);
-    let code = [scene.code()];
-    let end = scene.request.expires;
-    assert_eq!(scene.policy.lapse_millis, 30 * DAY);
+    let mut stage = Stage::new(vec![rule("code", 0, false)]);
+    let code = [stage.code()];
+    let end = stage.request.expires;
+    assert_eq!(stage.policy.lapse_millis, 30 * DAY);
     let lapsed = Outcome::Ended(Verdict::Lapsed);
     let approved = Outcome::Approved("code".to_owned());
     let just_before = Time::from_millis(end.as_millis() - 1);
-    assert_eq!(scene.outcome(&code, just_before), approved);
-    assert_eq!(scene.outcome(&code, end), lapsed);
-    assert_eq!(scene.outcome(&[], end), lapsed);
+    assert_eq!(stage.outcome(&code, just_before), approved);
+    assert_eq!(stage.outcome(&code, end), lapsed);
+    assert_eq!(stage.outcome(&[], end), lapsed);
     assert_eq!(
-        scene.reasons(&code, end),
+        stage.reasons(&code, end),
         [format!("the request lapsed at {end}")]
     );
     // The policy's time, counted from the record.
-    scene.policy.lapse_millis = 5;
-    assert_eq!(scene.outcome(&code, NOW.plus_millis(4)), approved);
-    assert_eq!(scene.outcome(&code, NOW.plus_millis(5)), lapsed);
-    let Ruling::Approved(early) = decide(&scene.case(&code), NOW) else {
+    stage.policy.lapse_millis = 5;
+    assert_eq!(stage.outcome(&code, NOW.plus_millis(4)), approved);
+    assert_eq!(stage.outcome(&code, NOW.plus_millis(5)), lapsed);
+    let Ruling::Approved(early) = decide(&stage.case(&code), NOW) else {
         panic!()
     };
     assert_eq!(early.decision().not_after, NOW.plus_millis(5));
     // What does not end overflows nothing.
-    scene.policy.lapse_millis = u64::MAX;
-    scene.policy.rules[0].wait_millis = u64::MAX;
-    assert_eq!(scene.outcome(&code, just_before), Outcome::Pending);
+    stage.policy.lapse_millis = u64::MAX;
+    stage.policy.rules[0].wait_millis = u64::MAX;
+    assert_eq!(stage.outcome(&code, just_before), Outcome::Pending);
     // Lapsed comes first, with or without rules.
-    scene.policy.rules.clear();
-    assert_eq!(scene.outcome(&code, end), lapsed);
+    stage.policy.rules.clear();
+    assert_eq!(stage.outcome(&code, end), lapsed);
 }
 
 #[test]
 fn any_of_two_rules_is_enough_and_the_first_is_taken() {
-    let scene = Scene::new(vec![rule("slow", DAY, false), rule("fast", 0, true)]);
-    let code = [scene.code()];
+    let stage = Stage::new(vec![rule("slow", DAY, false), rule("fast", 0, true)]);
+    let code = [stage.code()];
     assert_eq!(
-        scene.outcome(&code, NOW),
+        stage.outcome(&code, NOW),
         Outcome::Approved("fast".to_owned())
     );
     assert_eq!(
-        scene.outcome(&code, NOW.plus_millis(DAY)),
+        stage.outcome(&code, NOW.plus_millis(DAY)),
         Outcome::Approved("slow".to_owned())
     );
-    assert_eq!(scene.reasons(&[], NOW).len(), 3);
+    assert_eq!(stage.reasons(&[], NOW).len(), 3);
     // Of the two only one can be stopped.
-    let stopped = [scene.code(), scene.veto(&scene.cast.device)];
-    assert_eq!(scene.outcome(&stopped, NOW), Outcome::Pending);
-    assert_eq!(scene.reasons(&stopped, NOW).len(), 2);
+    let stopped = [stage.code(), stage.veto(&stage.cast.device)];
+    assert_eq!(stage.outcome(&stopped, NOW), Outcome::Pending);
+    assert_eq!(stage.reasons(&stopped, NOW).len(), 2);
     assert_eq!(
-        scene.outcome(&stopped, NOW.plus_millis(DAY)),
+        stage.outcome(&stopped, NOW.plus_millis(DAY)),
         Outcome::Approved("slow".to_owned())
     );
     // And where both can be, it is over.
-    let scene = Scene::new(vec![rule("slow", DAY, true), rule("fast", 0, true)]);
+    let stage = Stage::new(vec![rule("slow", DAY, true), rule("fast", 0, true)]);
     assert_eq!(
-        scene.outcome(&stopped, NOW),
+        stage.outcome(&stopped, NOW),
         Outcome::Ended(Verdict::Vetoed)
     );
-    assert_eq!(scene.reasons(&stopped, NOW).len(), 2);
+    assert_eq!(stage.reasons(&stopped, NOW).len(), 2);
 }
 
 #[test]
 fn a_decision_is_the_same_whatever_the_order_of_statements() {
-    let mut scene = Scene::new(vec![rule("code", 0, true)]);
+    let mut stage = Stage::new(vec![rule("code", 0, true)]);
     let (neutral, signatures) = a_key_with_two_signatures();
-    scene.owner.code_key = VerifyingKey::from_bytes(neutral);
+    stage.owner.code_key = VerifyingKey::from_bytes(neutral);
     let [one, other] = signatures.map(|signature| {
-        let code = Parts::of(&scene.code());
+        let code = Parts::of(&stage.code());
         let parts = Parts {
             author: neutral.to_vec(),
             signature: signature.to_vec(),
@@ -292,8 +296,8 @@ fn a_decision_is_the_same_whatever_the_order_of_statements() {
         SignedStatement::parse(&parts.to_bytes()).unwrap()
     });
     assert_ne!(one.id(), other.id());
-    let decided = |statements: &[SignedStatement]| scene.decision(statements, NOW);
-    let stranger = scene.veto(&scene.cast.stranger);
+    let decided = |statements: &[SignedStatement]| stage.decision(statements, NOW);
+    let stranger = stage.veto(&stage.cast.stranger);
     let decision = decided(&[one.clone(), other.clone(), stranger.clone()]);
     assert_eq!(decision, decided(&[stranger, other, one]));
     assert_eq!(decision.evidence.len(), 1);
@@ -301,25 +305,25 @@ fn a_decision_is_the_same_whatever_the_order_of_statements() {
 
 #[test]
 fn a_decision_is_the_same_at_any_time_before_it_lapses() {
-    let scene = Scene::new(vec![rule("code", 0, true)]);
-    let statements = [scene.code()];
-    let decided = |now| scene.decision(&statements, now);
+    let stage = Stage::new(vec![rule("code", 0, true)]);
+    let statements = [stage.code()];
+    let decided = |now| stage.decision(&statements, now);
     assert_eq!(decided(NOW), decided(NOW.plus_millis(29 * DAY)));
 }
 
 #[test]
 fn of_two_vetoes_the_same_is_named_whatever_their_order() {
-    let mut scene = Scene::new(vec![rule("code", 0, true)]);
-    scene
+    let mut stage = Stage::new(vec![rule("code", 0, true)]);
+    stage
         .owner
         .devices
-        .push(scene.cast.stranger.verifying_key());
+        .push(stage.cast.stranger.verifying_key());
     let vetoes = [
-        scene.veto(&scene.cast.device),
-        scene.veto(&scene.cast.stranger),
+        stage.veto(&stage.cast.device),
+        stage.veto(&stage.cast.stranger),
     ];
     let backwards = [vetoes[1].clone(), vetoes[0].clone()];
-    assert_eq!(scene.reasons(&vetoes, NOW), scene.reasons(&backwards, NOW));
+    assert_eq!(stage.reasons(&vetoes, NOW), stage.reasons(&backwards, NOW));
 }
 
 #[test]
@@ -328,35 +332,20 @@ fn evidence_that_a_rule_names_twice_counts_once() {
         evidence: vec![EvidenceKind::RecoveryCode; 2],
         ..rule("twice", 0, false)
     };
-    let scene = Scene::new(vec![twice]);
-    let Ruling::Approved(approved) = decide(&scene.case(&[scene.code()]), NOW) else {
+    let stage = Stage::new(vec![twice]);
+    let Ruling::Approved(approved) = decide(&stage.case(&[stage.code()]), NOW) else {
         panic!()
     };
     assert_eq!(approved.decision().evidence.len(), 1);
 }
 
 #[test]
-fn a_policys_digest_is_of_its_encoding_under_its_label() {
-    let policy = Policy {
-        rules: vec![rule("code", DAY, true)],
-        lapse_millis: 5,
-    };
-    let encoded = e(vec![
-        Item::Items(vec![Item::Items(vec![
-            Item::Text("code"),
-            Item::Items(vec![Item::Uint(1)]),
-            Item::Uint(DAY),
-            Item::Uint(1),
-        ])]),
-        Item::Uint(5),
-    ]);
-    assert_eq!(
-        policy.digest().as_bytes(),
-        &h(&[b"strongroom/policy/v1\0", &encoded])
-    );
-    let code_alone = Policy::code_alone();
-    assert_eq!(code_alone.rules.len(), 1);
-    assert!(!code_alone.rules[0].veto && code_alone.rules[0].wait_millis == 0);
+fn the_policy_of_an_embedded_authority_is_the_code_alone() {
+    let policy = Policy::code_alone();
+    assert_eq!(policy.validate(), Ok(()));
+    assert_eq!(policy.rules, [Rule::code_alone("recovery code")]);
+    assert!(!policy.rules[0].veto && policy.rules[0].wait_millis == 0);
+    assert!(policy.change.codes);
 }
 
 proptest! {
@@ -370,21 +359,21 @@ proptest! {
         days in 0..4_u64,
     ) {
         // Made once: keys cost more than what is decided with them.
-        static MADE: LazyLock<(Scene, Vec<SignedStatement>)> = LazyLock::new(|| {
-            let scene = Scene::new(Vec::new());
-            let pool = scene.pool();
-            (scene, pool)
+        static MADE: LazyLock<(Stage, Vec<SignedStatement>)> = LazyLock::new(|| {
+            let stage = Stage::new(Vec::new());
+            let pool = stage.pool();
+            (stage, pool)
         });
-        let (scene, pool) = &*MADE;
+        let (stage, pool) = &*MADE;
         let rules = rules.iter().map(|(days, veto, kinds)| Rule {
             evidence: vec![EvidenceKind::RecoveryCode; *kinds],
             ..rule("rule", days * DAY, *veto)
         });
-        let policy = Policy { rules: rules.collect(), ..scene.policy.clone() };
+        let policy = Policy { rules: rules.collect(), ..stage.policy.clone() };
         let is_approved = |take: &dyn Fn(usize) -> bool| {
             let picked = pool.iter().enumerate().filter(|(number, _)| take(*number));
             let statements: Vec<_> = picked.map(|(_, statement)| statement.clone()).collect();
-            let case = Case { policy: &policy, ..scene.case(&statements) };
+            let case = Case { policy: &policy, ..stage.case(&statements) };
             matches!(decide(&case, NOW.plus_millis(days * DAY)), Ruling::Approved(_))
         };
         if is_approved(&|number| chosen[number]) {
@@ -411,16 +400,17 @@ fn a_key_with_two_signatures() -> ([u8; 32], [[u8; 64]; 2]) {
     (neutral, [signature(neutral, 0), signature(base_point, 1)])
 }
 
-/// Where the vetoes begin in [`Scene::pool`]; the code's evidence stands first.
+/// Where the vetoes begin in [`Stage::pool`]; the code's evidence stands first.
 const VETOES_FROM: usize = 5;
 
 /// A request that is decided on.
-struct Scene {
+struct Stage {
     cast: Cast,
     policy: Policy,
     request: Request,
     recorded: Time,
     owner: OwnerKeys,
+    scene: Scene,
 }
 
 #[derive(Debug, PartialEq)]
@@ -430,14 +420,15 @@ enum Outcome {
     Pending,
 }
 
-impl Scene {
+impl Stage {
     fn new(rules: Vec<Rule>) -> Self {
         let cast = Cast::new();
         Self {
             policy: Policy {
                 rules,
-                lapse_millis: 30 * DAY,
+                ..Policy::code_alone()
             },
+            scene: Scene::default(),
             request: cast.request(),
             recorded: NOW,
             owner: cast.owner_keys(),
@@ -480,6 +471,7 @@ impl Scene {
             request: &self.request,
             recorded: self.recorded,
             owner: &self.owner,
+            scene: &self.scene,
             statements,
         }
     }
@@ -510,9 +502,8 @@ impl Scene {
 
 fn rule(name: &str, wait_millis: u64, veto: bool) -> Rule {
     Rule {
-        name: name.to_owned(),
-        evidence: vec![EvidenceKind::RecoveryCode],
         wait_millis,
         veto,
+        ..Rule::code_alone(name)
     }
 }

@@ -163,6 +163,29 @@ fn a_decision_names_what_it_rests_on_in_order_and_once() {
     }
 }
 
+/// Of every officer there can be, and of more owners' codes than an authority that changes by codes will have.
+#[test]
+fn a_decision_rests_on_as_many_statements_as_can_count() {
+    let cast = Cast::new();
+    let ids = |count: u64| -> Vec<_> {
+        let id = |number: u64| {
+            let mut bytes = [0; 32];
+            bytes[..8].copy_from_slice(&number.to_be_bytes());
+            StatementId::from_bytes(bytes)
+        };
+        (0..count).map(id).collect()
+    };
+    let decision = |count| Decision {
+        evidence: ids(count),
+        approvals: ids(count),
+        ..cast.decision()
+    };
+    let most = SignedStatement::sign(decision(32_768), &cast.log_key);
+    assert!(SignedStatement::parse(most.as_bytes()).is_ok());
+    let more = SignedStatement::sign(decision(32_769), &cast.log_key);
+    assert!(SignedStatement::parse(more.as_bytes()).is_err());
+}
+
 #[test]
 fn verdicts_have_their_numbers() {
     let cast = Cast::new();

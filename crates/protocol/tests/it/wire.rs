@@ -59,7 +59,10 @@ pub(crate) fn label_of(kind: Kind) -> Label {
         Kind::Veto => Label::VETO,
         Kind::Decision => Label::DECISION,
         Kind::Release => Label::RELEASE,
-        _ => unreachable!("there are eight kinds"),
+        Kind::Approval => Label::APPROVAL,
+        Kind::Departed => Label::DEPARTED,
+        Kind::PolicyChange => Label::POLICY_CHANGE,
+        _ => unreachable!("there are eleven kinds"),
     }
 }
 
@@ -228,6 +231,13 @@ impl Key {
             Item::Bytes(particulars),
         ]
     }
+}
+
+/// Returns the items of an array, each as it is encoded.
+pub(crate) fn raw_items(array: &[u8]) -> Vec<Vec<u8>> {
+    let mut decoder = Decoder::new(array);
+    let items = decoder.array().unwrap().unwrap();
+    (0..items).map(|_| raw(&mut decoder)).collect()
 }
 
 /// Reads one item, whatever it is, as it is encoded.

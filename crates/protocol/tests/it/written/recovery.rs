@@ -2,9 +2,9 @@ use strongroom_protocol::statement::{Kind, SignedStatement, Statement};
 use strongroom_protocol::wrap::SecretKey;
 
 use super::{Page, word_of};
-use crate::cast::{Cast, draft, release_in, serial};
+use crate::cast::{Cast, author, draft, release_in, serial};
 use crate::vectors;
-use crate::wire::{Batch, Item, Parts, e};
+use crate::wire::{Batch, Item, Parts, e, h, raw_items};
 
 pub(super) fn pages() -> Vec<(&'static str, Page)> {
     vec![
@@ -16,7 +16,8 @@ pub(super) fn pages() -> Vec<(&'static str, Page)> {
 
 fn digest() -> Page {
     let mut page = Page::new(
-        "Requests and decisions (spec/recovery.md): `digest` is H(Q) of the request, or that of the decision.",
+        "Requests, decisions and changes of a policy (spec/recovery.md, spec/policy.md#change): `digest` is H(Q) of the
+        request, or that of the decision or the change.",
     );
     let cast = Cast::new();
     let (request, decision) = (
@@ -29,6 +30,9 @@ fn digest() -> Page {
     page.case("a decision")
         .hex("statement", decision.as_bytes())
         .field("digest", cast.decision().digest());
+    page.case("a change of the policy")
+        .hex("statement", cast.statement(Kind::PolicyChange).as_bytes())
+        .field("digest", cast.policy_change().digest());
     page
 }
 
@@ -53,7 +57,7 @@ fn release() -> Page {
 
 fn reject() -> Page {
     let mut page = Page::new(
-        "Statements of a recovery that are refused (spec/recovery.md); `error` is as in statement/reject.txt.",
+        "Statements of a recovery that are refused (spec/recovery.md, spec/policy.md); `error` is as in statement/reject.txt.",
     );
     let cast = Cast::new();
     let made = |kind| Parts::of(&cast.statement(kind));
@@ -124,6 +128,21 @@ fn reject() -> Page {
             body[end - 10] = 5;
         }),
     );
+    let item = |kind, place: usize, value: &[u8]| {
+        let mut items = raw_items(&made(kind).body);
+        items[place] = value.to_vec();
+        let items = items.iter().map(|item| Item::Raw(item)).collect();
+        Parts::sign(kind, author(&cast, kind), e(items), Vec::new())
+    };
+    assert_eq!(word_of(&item(Kind::Approval, 3, &[3]).to_bytes()), "taken");
+    assert_eq!(word_of(&item(Kind::Departed, 2, &[0]).to_bytes()), "taken");
+    case("an approval of word 0", item(Kind::Approval, 3, &[0]));
+    case("an approval of word 4", item(Kind::Approval, 3, &[4]));
+    case("a departure that is 2", item(Kind::Departed, 2, &[2]));
+    case(
+        "a change to no policy",
+        item(Kind::PolicyChange, 1, &e(vec![])),
+    );
     case("a key released and withheld", withheld(&[0]));
     case("a key withheld twice", withheld(&[7, 7]));
     case("a page of 257", withheld(&(2..257).collect::<Vec<_>>()));
@@ -136,6 +155,11 @@ fn vectors_of_digests_hold() {
         let signed = SignedStatement::parse(&vector.bytes("statement")).unwrap();
         let digest = if let Statement::Decision(decision) = signed.statement() {
             decision.digest()
+        } else if let Statement::PolicyChange(change) = signed.statement() {
+            let body = &Parts::of(&signed).body;
+            let expected = h(&[b"strongroom/policy-change/v1\0", body]);
+            assert_eq!(change.digest().as_bytes(), &expected);
+            change.digest()
         } else if let Statement::Request(request) = signed.statement() {
             request.digest()
         } else {

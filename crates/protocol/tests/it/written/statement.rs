@@ -75,9 +75,9 @@ fn reject() -> Page {
             .to_bytes(),
         ),
         (
-            "kind 9",
+            "kind 12",
             Parts {
-                kind: 9,
+                kind: 12,
                 ..veto.clone()
             }
             .to_bytes(),
