@@ -4,6 +4,7 @@
 mod concurrency;
 mod damage;
 mod folder;
+mod history;
 mod hostile;
 mod replay;
 mod suite;
