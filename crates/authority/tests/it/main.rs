@@ -7,6 +7,7 @@ mod concurrency;
 mod custody;
 mod damage;
 mod folder;
+mod history;
 mod hostile;
 mod people;
 mod replay;

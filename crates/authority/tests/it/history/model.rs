@@ -1,0 +1,521 @@
+//! What a history is held against: the log as it is read, and what follows from it by the rules of spec/policy.md,
+//! told as plainly as they are there. It decides nothing with the code that it judges.
+
+mod ruling;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use strongroom_protocol::RequestState;
+use strongroom_protocol::id::{Digest, OwnerId, Serial, StatementId, Time};
+use strongroom_protocol::keys::VerifyingKey;
+use strongroom_protocol::policy::{Officer, Policy};
+use strongroom_protocol::receipt::DepositState;
+use strongroom_protocol::statement::{
+    Approval, Decision, Deposit, Evidence, PolicyChange, Release, Request, Scope, SignedStatement,
+    Statement, Verdict, Veto, Word,
+};
+
+pub(super) use ruling::Ruling;
+
+/// How far an asker's clock may be ahead.
+const CLOCK_SLACK_MILLIS: u64 = 15 * 60 * 1000;
+
+/// The log so far, and what it comes to.
+#[derive(Clone)]
+pub(super) struct Model {
+    pub(super) log: Vec<(Time, SignedStatement)>,
+    log_key: VerifyingKey,
+    reigns: Vec<Reign>,
+    owners: BTreeMap<OwnerId, Person>,
+    pub(super) requests: Vec<Subject<Request>>,
+    pub(super) changes: Vec<Subject<PolicyChange>>,
+    /// The pages that left: of which request (by its index), and which.
+    pages: BTreeSet<(u64, u64)>,
+    departed: Vec<(OwnerId, VerifyingKey, bool)>,
+    /// The deposits whose first key was spoilt when they were made: that is not in the log.
+    spoilt: BTreeSet<StatementId>,
+}
+
+/// A policy, from an entry on.
+#[derive(Clone)]
+struct Reign {
+    since: u64,
+    policy: Policy,
+    /// Who came in by whose change.
+    sponsors: BTreeSet<(String, VerifyingKey)>,
+}
+
+#[derive(Clone)]
+struct Person {
+    enrolled: u64,
+    code: VerifyingKey,
+    /// Since which entry each is theirs.
+    devices: Vec<(u64, VerifyingKey)>,
+    kept: BTreeMap<Serial, Kept>,
+}
+
+#[derive(Clone)]
+struct Kept {
+    index: u64,
+    labels: BTreeMap<String, String>,
+}
+
+/// A request or a change, and what was said to it.
+#[derive(Clone)]
+pub(super) struct Subject<T> {
+    pub(super) index: u64,
+    time: Time,
+    pub(super) signed: SignedStatement,
+    pub(super) what: T,
+    pub(super) digest: Digest,
+    words: Vec<SignedStatement>,
+    pub(super) decision: Option<Decision>,
+}
+
+impl<T> Subject<T> {
+    fn approved(&self) -> bool {
+        let decision = self.decision.as_ref();
+        decision.is_some_and(|decision| decision.verdict == Verdict::Approved)
+    }
+}
+
+impl Model {
+    pub(super) fn new(log_key: VerifyingKey) -> Self {
+        Self {
+            log: Vec::new(),
+            log_key,
+            reigns: Vec::new(),
+            owners: BTreeMap::new(),
+            requests: Vec::new(),
+            changes: Vec::new(),
+            pages: BTreeSet::new(),
+            departed: Vec::new(),
+            spoilt: BTreeSet::new(),
+        }
+    }
+
+    /// The model of a log that goes no further than `size`.
+    pub(super) fn cut(&self, size: usize) -> Self {
+        let mut cut = Self::new(self.log_key);
+        cut.spoilt.clone_from(&self.spoilt);
+        for (time, said) in self.log.iter().take(size) {
+            cut.apply(*time, said.clone());
+        }
+        cut
+    }
+
+    pub(super) fn spoil(&mut self, deposit: StatementId) {
+        self.spoilt.insert(deposit);
+    }
+
+    pub(super) fn size(&self) -> u64 {
+        self.log.len() as u64
+    }
+
+    pub(super) fn find(&self, id: StatementId) -> Option<u64> {
+        let place = self.log.iter().position(|(_, said)| said.id() == id);
+        place.map(|place| place as u64)
+    }
+
+    pub(super) fn policy(&self) -> &Policy {
+        &self.reigns.last().unwrap().policy
+    }
+
+    pub(super) fn is_enrolled(&self, owner: OwnerId) -> bool {
+        self.owners.contains_key(&owner)
+    }
+
+    /// How many requests were approved for somebody who asked for another.
+    pub(super) fn approved_for_others(&self) -> usize {
+        let approved = self.requests.iter().filter(|asked| asked.approved());
+        approved.filter(|asked| self.asker(asked).is_some()).count()
+    }
+
+    /// What is kept of an owner's among the first `size` entries, sorted.
+    pub(super) fn serials(&self, owner: OwnerId, size: u64) -> Vec<Serial> {
+        let kept = self.owners.get(&owner).into_iter();
+        let kept = kept.flat_map(|person| &person.kept);
+        let kept = kept.filter(|(_, kept)| kept.index < size);
+        kept.map(|(serial, _)| *serial).collect()
+    }
+
+    /// What becomes of the keys of a deposit that is recorded next.
+    pub(super) fn states(&self, id: StatementId, deposit: &Deposit) -> Vec<DepositState> {
+        let kept = &self.owners[&deposit.owner()].kept;
+        let keys = deposit.keys().iter().enumerate();
+        keys.map(|(place, key)| {
+            if kept.contains_key(&key.label.serial) {
+                DepositState::Conflict
+            } else if place == 0 && self.spoilt.contains(&id) {
+                DepositState::Mismatch
+            } else {
+                DepositState::Verified
+            }
+        })
+        .collect()
+    }
+
+    /// Tells whether a statement may be recorded now, behind what is in the log.
+    pub(super) fn judge(&self, now: Time, said: &SignedStatement) -> Result<(), String> {
+        let by = said.author();
+        let may = match said.statement() {
+            Statement::Approval(word) => self.may_say(now, by, word)?,
+            Statement::Decision(decision) => self.may_decide(now, by, decision)?,
+            Statement::Departed(departed) => {
+                let policy = self.policy();
+                let group = policy.departed.as_ref();
+                let people = group.map(|group| ruling::people(policy, group));
+                let officer = policy.officer(by).map(|officer| &officer.name);
+                people
+                    .zip(officer)
+                    .is_some_and(|(people, officer)| people.contains(officer))
+                    && self.is_enrolled(departed.owner)
+            }
+            Statement::Deposit(deposit) => self.is_device(by, deposit.owner()),
+            Statement::Enroll(enroll) => !self.is_enrolled(enroll.owner),
+            Statement::Evidence(evidence) => self.may_prove(now, by, evidence)?,
+            Statement::Found(_) => self.log.is_empty(),
+            Statement::PolicyChange(change) => {
+                let known = self.policy().officer(by).is_some()
+                    || self.owners.keys().any(|owner| self.is_device(by, *owner));
+                known
+                    && change.replaces == self.policy().digest()
+                    && self.is_timely(change.expires, now)
+                    && self.change(change.digest()).is_none()
+            }
+            Statement::Release(release) => self.may_release_now(now, by, release)?,
+            Statement::Request(request) => {
+                request.policy == self.policy().digest()
+                    && self.is_timely(request.expires, now)
+                    && self.scope(request).is_some()
+                    && self.request(request.digest()).is_none()
+            }
+            Statement::Veto(veto) => self.may_veto(now, by, veto)?,
+            _ => false,
+        };
+        if may {
+            Ok(())
+        } else {
+            Err("it is not theirs to say, or not so".to_owned())
+        }
+    }
+
+    /// Takes what is in the log next.
+    pub(super) fn apply(&mut self, now: Time, said: SignedStatement) {
+        let index = self.size();
+        let by = *said.author();
+        match said.statement() {
+            Statement::Approval(word) => self.hear(word.subject, &said),
+            Statement::Decision(decision) => self.decided(index, decision),
+            Statement::Departed(departed) => {
+                self.departed.push((departed.owner, by, departed.departed));
+            }
+            Statement::Deposit(deposit) => {
+                let states = self.states(said.id(), deposit);
+                let kept = &mut self.owners.get_mut(&deposit.owner()).unwrap().kept;
+                for (key, state) in deposit.keys().iter().zip(states) {
+                    if state == DepositState::Verified {
+                        let labels = key.particulars.labels().clone();
+                        kept.insert(key.label.serial, Kept { index, labels });
+                    }
+                }
+            }
+            Statement::Enroll(enroll) => {
+                let person = Person {
+                    enrolled: index,
+                    code: enroll.code_key,
+                    devices: vec![(index, enroll.device_key)],
+                    kept: BTreeMap::new(),
+                };
+                self.owners.insert(enroll.owner, person);
+            }
+            Statement::Evidence(evidence) => self.hear(evidence.request, &said),
+            Statement::Found(found) => self.reigns.push(Reign {
+                since: 0,
+                policy: found.policy.clone(),
+                sponsors: BTreeSet::new(),
+            }),
+            Statement::PolicyChange(change) => {
+                let (digest, change) = (change.digest(), (**change).clone());
+                self.changes
+                    .push(Subject::new(index, now, &said, change, digest));
+            }
+            Statement::Release(release) => {
+                let request = self.request(release.request()).unwrap().index;
+                self.pages.insert((request, release.page()));
+            }
+            Statement::Request(request) => {
+                let (digest, request) = (request.digest(), (**request).clone());
+                self.requests
+                    .push(Subject::new(index, now, &said, request, digest));
+            }
+            Statement::Veto(veto) => self.hear(veto.request, &said),
+            other => panic!("{other:?}"),
+        }
+        self.log.push((now, said));
+    }
+
+    pub(super) fn request(&self, digest: Digest) -> Option<&Subject<Request>> {
+        self.requests.iter().find(|asked| asked.digest == digest)
+    }
+
+    pub(super) fn change(&self, digest: Digest) -> Option<&Subject<PolicyChange>> {
+        self.changes.iter().find(|asked| asked.digest == digest)
+    }
+
+    /// Where a request stands, once what can be decided is.
+    pub(super) fn state(&self, asked: &Subject<Request>, now: Time) -> RequestState {
+        let verdict = asked.decision.as_ref().map(|decision| decision.verdict);
+        match (verdict, self.ruling(asked, now)) {
+            (Some(Verdict::Approved), _) if self.is_all_released(asked) => RequestState::Released,
+            (Some(Verdict::Approved) | None, Ruling::Pending) => RequestState::Requested,
+            (Some(Verdict::Approved) | None, Ruling::Approved) => {
+                RequestState::Decided(Verdict::Approved)
+            }
+            (Some(Verdict::Approved) | None, Ruling::Ended(verdict)) | (Some(verdict), _) => {
+                RequestState::Decided(verdict)
+            }
+        }
+    }
+
+    /// Whether a page can be had: it left already, or may leave now.
+    pub(super) fn may_have(&self, asked: &Subject<Request>, page: u64, now: Time) -> bool {
+        self.pages.contains(&(asked.index, page))
+            || asked.approved() && self.ruling(asked, now) == Ruling::Approved
+    }
+
+    /// The serials of a page, sorted.
+    pub(super) fn page(&self, asked: &Request, page: u64) -> Option<Vec<Serial>> {
+        let all = self.scope(asked)?;
+        let page = all
+            .chunks(Release::KEYS_MAX)
+            .nth(usize::try_from(page).unwrap());
+        page.map(<[_]>::to_vec)
+    }
+
+    /// The request or the change that is to be decided at once, if somebody's word ends it.
+    pub(super) fn ended_by(&self, said: &SignedStatement, now: Time) -> Option<Digest> {
+        let subject = if let Statement::Veto(veto) = said.statement() {
+            veto.request
+        } else if let Statement::Approval(word) = said.statement() {
+            (word.word == Word::Deny).then_some(word.subject)?
+        } else {
+            return None;
+        };
+        let asked = self.request(subject)?;
+        let open = asked.decision.is_none() && self.ruling(asked, now) != Ruling::Pending;
+        open.then_some(subject)
+    }
+
+    fn may_say(&self, now: Time, by: &VerifyingKey, word: &Approval) -> Result<bool, String> {
+        let is_officer =
+            |policy: &Policy| policy.officer(by).is_some() && policy.digest() == word.policy;
+        if let Some(asked) = self.request(word.subject) {
+            Ok(is_officer(self.policy_of(asked.index)) && !self.is_over(asked, now))
+        } else {
+            let asked = self.change(word.subject).ok_or("nothing was asked")?;
+            Ok(is_officer(self.policy_of(asked.index)) && !self.is_change_over(asked, now))
+        }
+    }
+
+    fn may_prove(&self, now: Time, by: &VerifyingKey, proof: &Evidence) -> Result<bool, String> {
+        if let Some(asked) = self.request(proof.request) {
+            let code = self.owners[&asked.what.owner].code;
+            let ended = matches!(self.ruling(asked, now), Ruling::Ended(_));
+            Ok(code == *by && asked.decision.is_none() && !ended)
+        } else {
+            let asked = self.change(proof.request).ok_or("nothing was asked")?;
+            Ok(self.codes_of(asked).contains(by) && !self.is_change_over(asked, now))
+        }
+    }
+
+    fn may_veto(&self, now: Time, by: &VerifyingKey, veto: &Veto) -> Result<bool, String> {
+        let asked = self.request(veto.request).ok_or("nothing was asked")?;
+        Ok(self.is_device(by, asked.what.owner) && !self.is_over(asked, now))
+    }
+
+    fn may_decide(&self, now: Time, by: &VerifyingKey, made: &Decision) -> Result<bool, String> {
+        let (ruling, open, words, policy) = if let Some(asked) = self.request(made.request) {
+            let ruling = self.ruling(asked, now);
+            (ruling, asked.decision.is_none(), &asked.words, asked.index)
+        } else {
+            let asked = self.change(made.request).ok_or("nothing was asked")?;
+            let ruling = self.change_ruling(asked, now);
+            (ruling, asked.decision.is_none(), &asked.words, asked.index)
+        };
+        let decided = match ruling {
+            Ruling::Approved => made.verdict == Verdict::Approved,
+            Ruling::Ended(verdict) => made.verdict == verdict,
+            Ruling::Pending => false,
+        };
+        if !decided {
+            return Err(format!("it is {ruling:?}, and decided {:?}", made.verdict));
+        }
+        let mut cited = made.evidence.iter().chain(&made.approvals);
+        let was_said = cited.all(|id| words.iter().any(|word| word.id() == *id));
+        let policy = self.policy_of(policy).digest() == made.policy;
+        Ok(*by == self.log_key && open && was_said && policy)
+    }
+
+    fn may_release_now(&self, now: Time, by: &VerifyingKey, out: &Release) -> Result<bool, String> {
+        let asked = self.request(out.request()).ok_or("nothing was asked")?;
+        let decision = asked.decision.as_ref().ok_or("nothing was decided")?;
+        let ruling = self.ruling(asked, now);
+        if decision.verdict != Verdict::Approved || ruling != Ruling::Approved {
+            return Err(format!("decided {:?}, now {ruling:?}", decision.verdict));
+        }
+        let serials: Vec<Serial> = out.keys().iter().map(|key| key.label.serial).collect();
+        Ok(*by == self.log_key
+            && out.owner() == asked.what.owner
+            && out.decision() == decision.digest()
+            && out.withheld().is_empty()
+            && self.page(&asked.what, out.page()) == Some(serials)
+            && !self.pages.contains(&(asked.index, out.page())))
+    }
+
+    fn hear(&mut self, subject: Digest, said: &SignedStatement) {
+        let requests = self.requests.iter_mut();
+        let words = requests.map(|asked| (asked.digest, &mut asked.words));
+        let changes = self.changes.iter_mut();
+        let words = words.chain(changes.map(|asked| (asked.digest, &mut asked.words)));
+        for (digest, words) in words {
+            if digest == subject {
+                words.push(said.clone());
+            }
+        }
+    }
+
+    fn decided(&mut self, index: u64, decision: &Decision) {
+        let is_it = |digest| digest == decision.request;
+        if let Some(asked) = self.requests.iter().position(|asked| is_it(asked.digest)) {
+            self.requests[asked].decision = Some(decision.clone());
+            let asked = &self.requests[asked];
+            if asked.approved() && self.asker(asked).is_none() {
+                let device = (index, asked.what.device_key);
+                let person = self.owners.get_mut(&asked.what.owner).unwrap();
+                person.devices.push(device);
+            }
+            return;
+        }
+        let changes = &mut self.changes;
+        let asked = changes.iter_mut().find(|asked| is_it(asked.digest));
+        let asked = asked.unwrap();
+        asked.decision = Some(decision.clone());
+        if !asked.approved() {
+            return;
+        }
+        let before = self.reigns.last().unwrap();
+        let policy = asked.what.policy.clone();
+        let names: BTreeSet<&String> = policy.officers.iter().map(|who| &who.name).collect();
+        let stay = before.sponsors.iter().cloned();
+        let mut sponsors: BTreeSet<_> = stay.filter(|(name, _)| names.contains(name)).collect();
+        for officer in &policy.officers {
+            let known = |old: &Officer| old.name == officer.name;
+            let old = before.policy.officers.iter().find(|old| known(old));
+            let old = old.map(|old| old.keys.clone()).unwrap_or_default();
+            if officer.keys.iter().any(|key| !old.contains(key)) {
+                sponsors.insert((officer.name.clone(), *asked.signed.author()));
+            }
+        }
+        self.reigns.push(Reign {
+            since: index,
+            policy,
+            sponsors,
+        });
+    }
+
+    fn is_timely(&self, expires: Time, now: Time) -> bool {
+        let most = self.policy().lapse_millis + CLOCK_SLACK_MILLIS;
+        expires > now && expires <= now.plus_millis(most)
+    }
+
+    /// What a request is for, sorted, if all of it was there when it was asked.
+    fn scope(&self, request: &Request) -> Option<Vec<Serial>> {
+        match &request.scope {
+            Scope::Everything {
+                tree_size,
+                count,
+                serials,
+            } => {
+                let held = self.serials(request.owner, *tree_size);
+                let same = *serials == Scope::serials_digest(&held) && *count == held.len() as u64;
+                (*tree_size <= self.size() && same && !held.is_empty()).then_some(held)
+            }
+            Scope::Serials(serials) => {
+                let held = self.serials(request.owner, u64::MAX);
+                let all = serials.iter().all(|serial| held.contains(serial));
+                all.then(|| serials.clone())
+            }
+        }
+    }
+
+    fn is_device(&self, key: &VerifyingKey, owner: OwnerId) -> bool {
+        let person = self.owners.get(&owner);
+        person.is_some_and(|person| person.devices.iter().any(|(_, device)| device == key))
+    }
+
+    fn is_over(&self, asked: &Subject<Request>, now: Time) -> bool {
+        let refused = asked.decision.is_some() && !asked.approved();
+        let ended = matches!(self.ruling(asked, now), Ruling::Ended(_));
+        refused || ended || self.is_all_released(asked)
+    }
+
+    fn is_change_over(&self, asked: &Subject<PolicyChange>, now: Time) -> bool {
+        let ended = matches!(self.change_ruling(asked, now), Ruling::Ended(_));
+        asked.decision.is_some() || ended
+    }
+
+    fn is_all_released(&self, asked: &Subject<Request>) -> bool {
+        let count = self.scope(&asked.what).unwrap().len();
+        let pages = count.div_ceil(Release::KEYS_MAX) as u64;
+        (0..pages).all(|page| self.pages.contains(&(asked.index, page)))
+    }
+
+    fn reign(&self, index: u64) -> &Reign {
+        let reigns = self.reigns.iter().rev();
+        let mut reigns = reigns.filter(|reign| reign.since == 0 || reign.since < index);
+        reigns.next().unwrap()
+    }
+
+    pub(super) fn policy_of(&self, index: u64) -> &Policy {
+        &self.reign(index).policy
+    }
+
+    /// The other owner whose device asks.
+    fn asker(&self, asked: &Subject<Request>) -> Option<OwnerId> {
+        let is_theirs = |owner: OwnerId| {
+            let devices = self.owners[&owner].devices.iter();
+            let mut since = devices
+                .filter(|(since, device)| *since < asked.index && *device == asked.what.device_key);
+            since.next().map(|(since, _)| *since)
+        };
+        if is_theirs(asked.what.owner).is_some() {
+            return None;
+        }
+        let owners = self.owners.keys().copied();
+        let theirs = owners.filter_map(|owner| Some((is_theirs(owner)?, owner)));
+        theirs.min().map(|(_, owner)| owner)
+    }
+
+    /// The codes that a change asks for.
+    fn codes_of(&self, asked: &Subject<PolicyChange>) -> BTreeSet<VerifyingKey> {
+        let owners = self.owners.values();
+        let owners = owners.filter(|owner| owner.enrolled < asked.index);
+        let codes = self.policy_of(asked.index).change.codes;
+        owners.filter(|_| codes).map(|owner| owner.code).collect()
+    }
+}
+
+impl<T> Subject<T> {
+    fn new(index: u64, time: Time, signed: &SignedStatement, what: T, digest: Digest) -> Self {
+        Self {
+            index,
+            time,
+            signed: signed.clone(),
+            what,
+            digest,
+            words: Vec::new(),
+            decision: None,
+        }
+    }
+}
