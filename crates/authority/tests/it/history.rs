@@ -5,9 +5,9 @@
 //! not by person; one's own request approved; a friend's whom one brought in; the wait; a veto; a denial, and that it
 //! decides at once; an approval under another policy; the asker's rule, labels, the number of keys, who has departed, and
 //! that this is taken back; a rival that freezes; the lapse; no new look at a decision before a release; a page made
-//! twice, by one or by two at once; a used serial; a request under an old policy; anybody's code; a refusal that is logged; a change of the policy
-//! without its approvals, by its author's own, by one code of many, or after another came first; a device that becomes
-//! the owner's though somebody else asked.
+//! twice, by one or by two at once; a used serial; a request under an old policy; anybody's code; a refusal that is
+//! logged; a change of the policy without its approvals, by its author's own, by one code of many, or after another came
+//! first; a device that becomes the owner's though somebody else asked.
 
 mod cast;
 mod model;
@@ -21,7 +21,7 @@ use story::{Story, Tally};
 
 /// How many histories there are, where nobody asks for more: what can be waited for. All but one of the above are
 /// found in these.
-const HISTORIES: u64 = 20;
+const HISTORIES: u64 = 12;
 const OPERATIONS: usize = 60;
 const THREADS: usize = 2;
 
