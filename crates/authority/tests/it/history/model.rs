@@ -191,7 +191,8 @@ impl Model {
                     && self.request(request.digest()).is_none()
             }
             Statement::Veto(veto) => self.may_veto(now, by, veto)?,
-            _ => false,
+            // Nobody backs up or checks in these histories.
+            Statement::Checked(_) | Statement::Restored(_) | _ => false,
         };
         if may {
             Ok(())
@@ -250,7 +251,7 @@ impl Model {
                     .push(Subject::new(index, now, &said, request, digest));
             }
             Statement::Veto(veto) => self.hear(veto.request, &said),
-            other => panic!("{other:?}"),
+            other @ (Statement::Checked(_) | Statement::Restored(_) | _) => panic!("{other:?}"),
         }
         self.log.push((now, said));
     }
