@@ -48,11 +48,6 @@ impl<'a> Client<'a> {
         self.home
     }
 
-    /// Returns the home, to be used without the authority.
-    pub fn home_mut(&mut self) -> &mut Home {
-        self.home
-    }
-
     /// Returns the source of randomness.
     pub fn rng(&mut self) -> &mut impl CryptoRng {
         &mut self.rng

@@ -88,7 +88,24 @@ impl Home {
                 path: root.to_path_buf(),
             });
         }
-        let lock = HomeLock::acquire(&root.join(LOCK))?;
+        Self::open_locked(root, HomeLock::acquire(&root.join(LOCK))?)
+    }
+
+    /// Opens the home at `root`, unless a command is at work in it.
+    ///
+    /// # Errors
+    ///
+    /// Says what is missing or damaged, or of another version.
+    pub fn try_open(root: &Path) -> Result<Option<Self>, HomeError> {
+        if !Self::exists(root)? {
+            return Ok(None);
+        }
+        HomeLock::try_acquire(&root.join(LOCK))?
+            .map(|lock| Self::open_locked(root, lock))
+            .transpose()
+    }
+
+    fn open_locked(root: &Path, lock: HomeLock) -> Result<Self, HomeError> {
         let path = root.join(DATABASE);
         if !path.try_exists().is_ok_and(|exists| exists) {
             return Err(HomeError::HalfDeleted { path });

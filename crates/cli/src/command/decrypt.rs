@@ -222,7 +222,8 @@ fn explain(context: &Context, path: &Path, error: anyhow::Error) -> anyhow::Erro
         || causes::find::<UnwrapError>(error.as_ref()).is_some();
     let path = path.canonicalize();
     let interrupted = || {
-        let home = Home::open(&context.home).ok()?;
+        // A command at work may be for hours; what it is at work on is no interrupted rewrite.
+        let home = Home::try_open(&context.home).ok()??;
         Some(home.interrupted().ok()?.contains(&path.ok()?))
     };
     if torn && interrupted() == Some(true) {

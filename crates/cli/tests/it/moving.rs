@@ -42,3 +42,15 @@ fn an_authority_that_moved_is_found_again_and_no_other_is_taken_for_it() {
         .run(["status", "--same-disk-ok", "letter.age"])
         .done();
 }
+
+#[test]
+fn a_broken_file_is_told_of_while_another_command_is_at_work() {
+    let machine = Machine::with_home();
+    machine.write("letter", "dear reader");
+    machine.run(["encrypt", "letter"]).done();
+    machine.change("letter.age", |bytes| bytes.truncate(100));
+    let at_work = fs::File::open(machine.path("home/lock")).unwrap();
+    at_work.lock().unwrap();
+    let ran = machine.run(["decrypt", "-o", "-", "letter.age"]);
+    ran.refused(1, &["ends within its header"]);
+}

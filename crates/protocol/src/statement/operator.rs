@@ -4,7 +4,7 @@ use crate::encoding::{Canonical, Malformed, Reader, Writer, canonical_struct};
 use crate::id::{AuthorityId, OwnerId, Serial, Time};
 use crate::log::NodeHash;
 
-/// The authority's statement that it was restored from a backup, signed by its log key (spec/statement.md#restored).
+/// The authority's statement that it was restored from a backup, signed by its log key (spec/authority.md#restoring).
 ///
 /// It is the first entry behind what the backup held. What was recorded after the backup was made is gone from this
 /// log; whoever saw it sees that too, and nobody else does.
@@ -27,7 +27,7 @@ canonical_struct!(Restored {
     time
 });
 
-/// The authority's statement that it opened deposits again, signed by its log key (spec/statement.md#checked).
+/// The authority's statement that it opened deposits again, signed by its log key (spec/authority.md#check).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checked {
     /// Which.

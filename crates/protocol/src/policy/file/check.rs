@@ -41,7 +41,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Looks for what was hardly meant in a policy that makes sense (spec/policy.md#check).
+/// Looks for what was hardly meant in a policy that makes sense (spec/policy.md#file).
 #[must_use]
 pub fn check(policy: &Policy) -> Vec<Finding> {
     let mut findings = Findings(Vec::new());

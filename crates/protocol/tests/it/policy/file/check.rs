@@ -1,4 +1,4 @@
-//! What is found in policies that make sense and were hardly meant (spec/policy.md#check).
+//! What is found in policies that make sense and were hardly meant (spec/policy.md#file).
 
 use std::collections::BTreeMap;
 

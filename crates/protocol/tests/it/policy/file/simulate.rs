@@ -1,4 +1,4 @@
-//! Requests that nobody made, tried on a policy (spec/policy.md#simulate).
+//! Requests that nobody made, tried on a policy (spec/policy.md#file).
 
 use std::collections::BTreeMap;
 
