@@ -1,0 +1,2 @@
+//! The crate's tests from outside.
+#![cfg(test)]
