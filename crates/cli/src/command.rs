@@ -3,6 +3,7 @@
 pub(crate) mod authority;
 pub(crate) mod decrypt;
 pub(crate) mod departed;
+pub(crate) mod deposit;
 pub(crate) mod encrypt;
 pub(crate) mod init;
 pub(crate) mod keygen;
@@ -27,6 +28,7 @@ pub(crate) fn run(context: &Context, command: Command) -> anyhow::Result<Exit> {
     match command {
         Command::Encrypt(arguments) => encrypt::run(context, arguments),
         Command::Protect(arguments) => protect::run(context, &arguments),
+        Command::Deposit(arguments) => deposit::run(context, &arguments),
         Command::Decrypt(arguments) => decrypt::run(context, &arguments),
         Command::Status(arguments) => status::run(context, &arguments),
         Command::Recover(arguments) => recover::run(context, &arguments),

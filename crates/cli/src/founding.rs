@@ -10,7 +10,7 @@ use strongroom_authority::{Caller, FoundError, OpenError, PlaceError, Service, S
 use strongroom_client::connection::ExchangeError;
 use strongroom_client::enroll::Enrolling;
 use strongroom_client::file::{same_disk, write_new};
-use strongroom_client::home::{Home, HomeError, Membership};
+use strongroom_client::home::{Home, HomeError, KeysError, Membership};
 use strongroom_client::sheet::Sheet;
 use strongroom_protocol::code::RecoveryCode;
 use strongroom_protocol::id::OwnerId;
@@ -19,6 +19,7 @@ use strongroom_protocol::{Authority as _, Unavailable};
 use zeroize::Zeroizing;
 
 use crate::context::Context;
+use crate::options::KeyTypeName;
 use crate::terminal::{self, shown};
 use crate::{prompt, reach};
 
@@ -48,6 +49,37 @@ pub(crate) struct Finished {
 #[error("this home is with the authority in `{}` already", address.display())]
 pub(crate) struct OtherAddress {
     pub(crate) address: PathBuf,
+}
+
+/// Opens the home, or begins it: a first use is one where nothing is there.
+pub(crate) fn home_or_found(
+    context: &Context,
+    key_type: Option<KeyTypeName>,
+) -> anyhow::Result<Home> {
+    let begun = if Home::exists(&context.home)? {
+        let home = Home::open(&context.home)?;
+        let enrolled = home.membership()?.is_some_and(|known| known.enrolled);
+        if enrolled {
+            if !home.has_identity()? {
+                let path = home.identity_path();
+                return Err(KeysError::IdentityMissing { path }.into());
+            }
+            return Ok(home);
+        }
+        true
+    } else {
+        false
+    };
+    let plan = Plan {
+        authority: if begun { None } else { ask_for_authority()? },
+        key_type: key_type.unwrap_or_default().into(),
+        ..Plan::default()
+    };
+    match found(context, &plan) {
+        // Another command finished it meanwhile.
+        Err(error) if error.is::<Finished>() => Ok(Home::open(&context.home)?),
+        founded => founded,
+    }
 }
 
 /// Begins a home, or finishes one that was begun, and says where everything is.

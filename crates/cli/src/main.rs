@@ -2,6 +2,7 @@
 //! in [`command`].
 
 mod causes;
+mod check;
 mod command;
 mod context;
 mod desk;

@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use strongroom_agefile::KeyType;
 
 use crate::command::{
-    authority, decrypt, departed, encrypt, init, keygen, list, log, officer, policy, protect,
-    recover, rewrap, sheet, status, sync, veto,
+    authority, decrypt, departed, deposit, encrypt, init, keygen, list, log, officer, policy,
+    protect, recover, rewrap, sheet, status, sync, veto,
 };
 
 /// Keeps a spare of every key you encrypt with.
@@ -47,6 +47,7 @@ pub(crate) enum Command {
     Status(status::Arguments),
     Recover(recover::Arguments),
     Rewrap(rewrap::Arguments),
+    Deposit(deposit::Arguments),
     List(list::Arguments),
     Init(init::Arguments),
     Sheet(sheet::Arguments),

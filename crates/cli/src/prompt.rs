@@ -12,6 +12,8 @@ use zeroize::Zeroizing;
 
 const CODE_VARIABLE: &str = "STRONGROOM_RECOVERY_CODE";
 const PASSPHRASE_VARIABLE: &str = "STRONGROOM_PASSPHRASE";
+/// The variables that hold secrets.
+pub(crate) const VARIABLES: [&str; 2] = [CODE_VARIABLE, PASSPHRASE_VARIABLE];
 
 /// The length in bytes of the longest file with a code that is read.
 const CODE_FILE_BYTES_MAX: u64 = 4096;
@@ -79,6 +81,18 @@ pub(crate) fn new_passphrase() -> anyhow::Result<Passphrase> {
         None => return Err(NobodyToAsk::Passphrase.into()),
     };
     Ok(Passphrase::new(text)?)
+}
+
+/// Returns a secret that somebody types twice, if standard input is a terminal; otherwise it is to be read from there.
+pub(crate) fn secret_if_asked() -> anyhow::Result<Option<Zeroizing<Vec<u8>>>> {
+    if !io::stdin().is_terminal() {
+        return Ok(None);
+    }
+    let mut text = ask("Secret: ")?;
+    anyhow::ensure!(*ask("The same again: ")? == *text, "the two secrets differ");
+    Ok(Some(Zeroizing::new(
+        std::mem::take(&mut *text).into_bytes(),
+    )))
 }
 
 /// Asks a question at the terminal and returns the answer, which may be empty.

@@ -7,6 +7,7 @@ mod deposits;
 mod journal;
 mod keys;
 mod requests;
+mod secrets;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ pub(crate) use journal::Record;
 pub(crate) use keys::read_secret;
 pub use keys::{AskPassphrase, Identities, KeysError};
 pub use requests::{PendingRequest, ReleasedKey};
+pub use secrets::{Check, SecretRecord};
 
 use crate::file::lock::{HomeLock, LockError};
 

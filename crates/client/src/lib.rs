@@ -24,6 +24,7 @@ pub mod released;
 mod replace;
 pub mod restored;
 pub mod rewrap;
+pub mod secret;
 pub mod sheet;
 mod signing_key_text;
 pub mod spare;

@@ -22,7 +22,8 @@ use strongroom_protocol::{
 use crate::client::Client;
 use crate::connection::ExchangeError;
 use crate::home::{HomeError, KeysError, PendingRequest};
-use crate::released::{open_page, release_by};
+use crate::released::{ReleasedError, open_page, release_by};
+use crate::secret;
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -268,6 +269,11 @@ impl Client<'_> {
             }
             self.home
                 .record_release(request, page, &released, &serials)?;
+            let secrets = release
+                .keys()
+                .iter()
+                .filter(|key| is_own && !key.particulars.attachment().is_empty());
+            secret::record_matches(self.home, secrets.map(|key| key.label.serial))?;
             collected.keys += serials.len() as u64;
             collected.withheld.extend_from_slice(release.withheld());
             progress(collected.keys);
@@ -290,7 +296,7 @@ impl Client<'_> {
         // Somebody else's deposits are not this caller's to list, and this home has no statement of theirs to compare
         // with. What was released then is held against its own commitment alone, and in the end against the files.
         if is_own {
-            self.adopt()?;
+            self.refill()?;
             if !self.compare(&adopted)?.is_empty() {
                 return Err(RecoverError::OtherStatement);
             }
@@ -323,8 +329,13 @@ impl Client<'_> {
         Ok(unknown)
     }
 
-    /// Fills a home that was lost: with each deposit statement of the owner's that is not in it, and its receipt.
-    fn adopt(&mut self) -> Result<(), RecoverError> {
+    /// Fills a home that was lost, or that another of the owner's goes beside: with each deposit statement of the owner's
+    /// that is not in it, and its receipt.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the authority can't be reached, or what it says does not hold.
+    pub fn refill(&mut self) -> Result<(), RecoverError> {
         let mut after = None;
         loop {
             let authority = self.connection.authority();
@@ -442,6 +453,9 @@ pub enum RecoverError {
     /// A question got no answer.
     #[error(transparent)]
     Query(#[from] QueryError),
+    /// A key that was just released can't be read again.
+    #[error(transparent)]
+    Reread(#[from] ReleasedError),
     /// What was released is not for this request, or not by this authority.
     #[error("what the authority released is not an answer to this request")]
     Release,

@@ -61,6 +61,7 @@ impl<'h> ReleasedKeys<'h> {
         };
         Ok(Some(ReleasedKey {
             label: sealed.label,
+            particulars: sealed.particulars.clone(),
             key: sealed.open(opening)?,
         }))
     }

@@ -1,5 +1,6 @@
 //! Spare keys: a session key is deposited, and its receipt verified, before it encrypts anything (spec/deposit.md).
 
+use rand_core::CryptoRng;
 use strongroom_agefile::header::InvalidHeader;
 use strongroom_agefile::recipient::MixedRecipients;
 use strongroom_agefile::{FileKey, Header, Recipient, wrap_to};
@@ -70,25 +71,22 @@ impl Client<'_> {
     ) -> Result<Vec<Spare>, DepositError> {
         // Before any key is made.
         self.check_enrolled()?;
-        let drafted = particulars
-            .into_iter()
-            .map(|particulars| self.draft(owner, others, particulars))
-            .collect::<Result<Vec<_>, _>>()?;
-        let (headers, drafts): (Vec<_>, Vec<_>) = drafted.into_iter().unzip();
-        // The owner's stanza is the first of each header.
-        let matched: Vec<Matched> = headers
-            .iter()
-            .zip(&drafts)
-            .map(|((_, header), draft)| Matched::new(header, draft.serial, Some(0)))
-            .collect();
+        let mut made = Vec::new();
+        let mut drafts = Vec::new();
+        for particulars in particulars {
+            let new = self.make_key(owner, others)?;
+            drafts.push(new.draft(particulars, &mut self.rng));
+            made.push(new);
+        }
+        let matched: Vec<Matched> = made.iter().map(NewKey::matched).collect();
         let kept = self.deposit_keys(&drafts, &matched)?;
-        let spares = headers.into_iter().zip(drafts.iter().zip(kept.states));
+        let spares = made.into_iter().zip(kept.states);
         Ok(spares
-            .map(|((file_key, header), (draft, state))| Spare {
-                file_key,
-                header,
+            .map(|(new, state)| Spare {
+                file_key: new.file_key,
+                header: new.header,
                 authority: kept.authority,
-                serial: draft.serial,
+                serial: new.serial,
                 state,
                 time: kept.time,
             })
@@ -134,7 +132,7 @@ impl Client<'_> {
         })
     }
 
-    fn check_enrolled(&self) -> Result<(), DepositError> {
+    pub(crate) fn check_enrolled(&self) -> Result<(), DepositError> {
         if self.is_enrolled() {
             Ok(())
         } else {
@@ -142,13 +140,12 @@ impl Client<'_> {
         }
     }
 
-    /// Makes one session key, the header of its file and what is deposited of it.
-    fn draft(
+    /// Makes one session key and the header of what it encrypts.
+    pub(crate) fn make_key(
         &mut self,
         owner: &Recipient,
         others: &[Recipient],
-        particulars: Particulars,
-    ) -> Result<((FileKey, Header), Draft), DepositError> {
+    ) -> Result<NewKey, DepositError> {
         let file_key = FileKey::generate(&mut self.rng);
         let serial = self.generate_serial();
         let mut recipients = vec![owner.clone()];
@@ -161,13 +158,34 @@ impl Client<'_> {
         let authority = self.connection.about().authority();
         stanzas.push(Pointer { authority, serial }.to_stanza());
         let header = Header::seal(stanzas, &file_key)?;
-        let key = BlindedKey::new(SessionKey::age_file_key(file_key.expose()), &mut self.rng);
-        let draft = Draft {
+        Ok(NewKey {
+            file_key,
+            header,
             serial,
-            key,
+        })
+    }
+}
+
+/// A session key that is made and not deposited yet: nothing may be encrypted with it that is to last.
+pub(crate) struct NewKey {
+    pub(crate) file_key: FileKey,
+    /// Its first stanza is the owner's.
+    pub(crate) header: Header,
+    pub(crate) serial: Serial,
+}
+
+impl NewKey {
+    pub(crate) fn draft(&self, particulars: Particulars, rng: &mut impl CryptoRng) -> Draft {
+        let key = SessionKey::age_file_key(self.file_key.expose());
+        Draft {
+            serial: self.serial,
+            key: BlindedKey::new(key, rng),
             particulars,
-        };
-        Ok(((file_key, header), draft))
+        }
+    }
+
+    pub(crate) fn matched(&self) -> Matched {
+        Matched::new(&self.header, self.serial, Some(0))
     }
 }
 

@@ -9,9 +9,9 @@ use strongroom_agefile::Header;
 use strongroom_agefile::armor::Dearmored;
 use strongroom_agefile::header::ReadHeaderError;
 use strongroom_protocol::QueryError;
-use strongroom_protocol::id::{StatementId, Time};
+use strongroom_protocol::id::{Serial, StatementId, Time};
 use strongroom_protocol::receipt::DepositState;
-use strongroom_protocol::statement::Statement;
+use strongroom_protocol::statement::{Particulars, Statement};
 
 use crate::connection::{Connection, ExchangeError};
 use crate::file::same_disk;
@@ -124,9 +124,27 @@ impl<'i> Inspector<'i> {
     ///
     /// Says so when it can't be read or is no age file.
     pub fn inspect(&mut self, path: &Path) -> Result<FileStatus, StatusError> {
-        let header = read_header(path)?;
-        let named = self.named(&header);
-        let pointer = self.known(&header)?.or(named);
+        self.inspect_header(&read_header(path)?, path)
+    }
+
+    /// Looks at a secret, which lies in the home with its deposit (spec/secret.md#states).
+    ///
+    /// # Errors
+    ///
+    /// Says so when it can't be read, or there is none such.
+    pub fn inspect_secret(&mut self, serial: Serial) -> Result<FileStatus, StatusError> {
+        let particulars = self.home.particulars(serial)?;
+        let mut attachment = particulars
+            .as_ref()
+            .map_or(&[][..], Particulars::attachment);
+        let header = Header::read(&mut attachment)?;
+        let root = self.home.root().to_owned();
+        self.inspect_header(&header, &root)
+    }
+
+    fn inspect_header(&mut self, header: &Header, path: &Path) -> Result<FileStatus, StatusError> {
+        let named = self.named(header);
+        let pointer = self.known(header)?.or(named);
         let mut status = FileStatus {
             pointer,
             detached: pointer != named,
@@ -135,7 +153,7 @@ impl<'i> Inspector<'i> {
             same_disk: self.is_on_disk_of(path),
             doubt: None,
         };
-        status.doubt = self.doubt(&header, &mut status)?;
+        status.doubt = self.doubt(header, &mut status)?;
         Ok(status)
     }
 

@@ -13,16 +13,15 @@ use strongroom_agefile::identity_file::{RECIPIENTS_BYTES_MAX, parse_recipients};
 use strongroom_agefile::{KeyType, Recipient};
 use strongroom_client::encrypt::{EncryptOptions, Job, Source, Target, Watch};
 use strongroom_client::file::output::{Output, Overwrite};
-use strongroom_client::home::{Home, Identities, KeysError};
+use strongroom_client::home::{Home, Identities};
 use strongroom_protocol::statement::Particulars;
 
 use self::report::{Named, Report};
 use crate::context::Context;
 use crate::exit::{Exit, Usage};
-use crate::founding::{self, Plan};
 use crate::input::{self, Input, Paths};
 use crate::options::KeyTypeName;
-use crate::{prompt, reach, stream};
+use crate::{founding, prompt, reach, stream};
 
 /// Encrypt files, each with a spare of its key at the authority.
 ///
@@ -126,7 +125,7 @@ pub(crate) fn run(context: &Context, arguments: Arguments) -> anyhow::Result<Exi
     if !Home::exists(&context.home)? {
         check_first_use(&named, &others, &arguments)?;
     }
-    let mut home = home(context, &arguments)?;
+    let mut home = founding::home_or_found(context, arguments.key_type)?;
     let owner = home.recipient(&mut prompt::identity_passphrase)?;
     let kind = arguments.key_type.map(KeyType::from);
     ensure!(
@@ -192,38 +191,6 @@ fn check_first_use(
         File::open(path).with_context(|| format!("cannot open `{}`", path.display()))?;
     }
     Ok(())
-}
-
-/// Opens the home, or makes it: a first use is one where nothing is there.
-fn home(context: &Context, arguments: &Arguments) -> anyhow::Result<Home> {
-    let begun = if Home::exists(&context.home)? {
-        let home = Home::open(&context.home)?;
-        let enrolled = home.membership()?.is_some_and(|known| known.enrolled);
-        if enrolled {
-            if !home.has_identity()? {
-                let path = home.identity_path();
-                return Err(KeysError::IdentityMissing { path }.into());
-            }
-            return Ok(home);
-        }
-        true
-    } else {
-        false
-    };
-    let plan = Plan {
-        authority: if begun {
-            None
-        } else {
-            founding::ask_for_authority()?
-        },
-        key_type: arguments.key_type.unwrap_or_default().into(),
-        ..Plan::default()
-    };
-    match founding::found(context, &plan) {
-        // Another command finished it meanwhile.
-        Err(error) if error.is::<founding::Finished>() => Ok(Home::open(&context.home)?),
-        founded => founded,
-    }
 }
 
 fn others(arguments: &Arguments) -> anyhow::Result<Vec<Recipient>> {

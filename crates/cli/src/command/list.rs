@@ -1,5 +1,7 @@
 //! `strongroom list`: what the authority keeps for the owner.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use serde::Serialize;
 use strongroom_client::home::Home;
@@ -11,8 +13,13 @@ use crate::reach;
 use crate::terminal::{self, escape};
 
 /// List your deposits at the authority.
+///
+/// Those that go by a name come last, together, the newest of a name last; it counts, and those before are superseded.
 #[derive(Args)]
 pub(crate) struct Arguments {
+    /// Only those that go by this name.
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
     /// Only those with this label.
     #[arg(long = "label", value_name = "NAME=VALUE", value_parser = super::encrypt::parse_label)]
     labels: Vec<(String, String)>,
@@ -26,8 +33,13 @@ struct Line<'l> {
     serial: String,
     time: String,
     state: &'static str,
+    secret: bool,
+    name: Option<&'l str>,
+    superseded: bool,
+    /// When its check passed before it was deposited, as its owner said.
+    checked: Option<String>,
     description: &'l str,
-    labels: &'l std::collections::BTreeMap<String, String>,
+    labels: &'l BTreeMap<String, String>,
 }
 
 pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
@@ -37,51 +49,73 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     let client = reach::connect(context, &mut home, &authority, &mut rng)?;
     let owner = client.membership().owner;
     let mut after = None;
+    // Which of a name is the newest shows at the end.
+    let mut named: BTreeMap<String, Vec<Deposited>> = BTreeMap::new();
     loop {
         let page = client.connection().authority().deposits(owner, after)?;
-        for deposited in page
-            .items
-            .iter()
-            .filter(|deposited| fits(deposited, arguments))
-        {
-            print(deposited, arguments.json)?;
-        }
         after = page.items.last().map(|deposited| deposited.label.serial);
-        if !page.more || after.is_none() {
-            return Ok(Exit::Done);
+        let is_last = !page.more || after.is_none();
+        for deposited in page.items {
+            match deposited.particulars.name() {
+                Some(name) => named.entry(name.to_owned()).or_default().push(deposited),
+                None if fits(&deposited, arguments) => print(&deposited, false, arguments)?,
+                None => {}
+            }
+        }
+        if is_last {
+            break;
         }
     }
+    for deposits in named.values_mut() {
+        deposits.sort_by_key(|deposited| deposited.time);
+        let newest = deposits.len() - 1;
+        for (place, deposited) in deposits.iter().enumerate() {
+            if fits(deposited, arguments) {
+                print(deposited, place != newest, arguments)?;
+            }
+        }
+    }
+    Ok(Exit::Done)
 }
 
 fn fits(deposited: &Deposited, arguments: &Arguments) -> bool {
-    let labels = deposited.particulars.labels();
-    arguments
-        .labels
-        .iter()
-        .all(|(name, value)| labels.get(name) == Some(value))
+    let particulars = &deposited.particulars;
+    let named = arguments.name.as_deref();
+    named.is_none_or(|name| particulars.name() == Some(name))
+        && arguments
+            .labels
+            .iter()
+            .all(|(name, value)| particulars.labels().get(name) == Some(value))
 }
 
-fn print(deposited: &Deposited, json: bool) -> std::io::Result<()> {
+fn print(deposited: &Deposited, superseded: bool, arguments: &Arguments) -> std::io::Result<()> {
+    let particulars = &deposited.particulars;
     let line = Line {
         serial: deposited.label.serial.to_string(),
         time: deposited.time.to_string(),
         state: deposited.state.as_str(),
-        description: deposited.particulars.description(),
-        labels: deposited.particulars.labels(),
+        secret: !particulars.attachment().is_empty(),
+        name: particulars.name(),
+        superseded,
+        checked: particulars.checked().map(|time| time.to_string()),
+        description: particulars.description(),
+        labels: particulars.labels(),
     };
-    if json {
+    if arguments.json {
         return terminal::print_json(&line);
     }
-    let labels: String = line
-        .labels
-        .iter()
-        .map(|(name, value)| format!("  {}={}", escape(name), escape(value)))
-        .collect();
-    terminal::print(format_args!(
-        "{}  {}  {:9}  {}{labels}",
-        line.serial,
-        line.time,
-        line.state,
-        escape(line.description)
-    ))
+    let mut text = format!("{}  {}  {:9}", line.serial, line.time, line.state);
+    if let Some(name) = line.name {
+        text += &format!("  {}", escape(name));
+    }
+    if superseded {
+        text += "  superseded";
+    }
+    if !line.description.is_empty() {
+        text += &format!("  {}", escape(line.description));
+    }
+    for (name, value) in particulars.own_labels() {
+        text += &format!("  {}={}", escape(name), escape(value));
+    }
+    terminal::print(text)
 }

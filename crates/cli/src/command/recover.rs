@@ -3,6 +3,7 @@
 
 mod ask;
 mod files;
+mod secret;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use strongroom_protocol::statement::Grounds;
 
 use self::ask::Asked;
 use self::files::Files;
+use self::secret::WantedSecret;
 use crate::context::Context;
 use crate::exit::{Exit, Usage};
 use crate::founding::Finished;
@@ -41,6 +43,7 @@ Examples:
   strongroom recover thesis.pdf.age             one file
   strongroom recover archive/                   every encrypted file in a folder
   strongroom recover --all                      all keys; `rewrap` applies them to files later
+  strongroom recover --serial N -o -            a secret that was deposited, to a pipe
   strongroom recover --sheet sheet.txt archive/ when the Strongroom folder is lost, too
   strongroom recover --for OWNER --reason 'left us in May' archive/
                                                 a colleague's files, where the policy allows it")]
@@ -82,7 +85,7 @@ pub(crate) struct Arguments {
     /// Seal the new key with a passphrase, where one is made.
     #[arg(long)]
     passphrase: bool,
-    /// Write the rewrapped file to OUT, and leave the file as it is.
+    /// Write the rewrapped file to OUT, and leave the file as it is; or the secret of the serial, to a pipe if it is `-`.
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
     /// Get the keys, and rewrite no file.
@@ -99,6 +102,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
         Usage("name files, or `--all`, or `--serial`")
     );
     let mut files = Files::new(context, arguments)?;
+    let secret = WantedSecret::of(arguments)?;
     let sheet = match &arguments.sheet {
         Some(path) => Some(prompt::read_sheet(path)?),
         None => None,
@@ -112,7 +116,14 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     };
     loop {
         let mut home = Home::open(&context.home)?;
-        let exit = attempt(context, arguments, &mut home, &mut files, code.as_ref())?;
+        let exit = attempt(
+            context,
+            arguments,
+            &mut home,
+            &mut files,
+            secret.as_ref(),
+            code.as_ref(),
+        )?;
         if exit != Exit::Waiting || !arguments.wait {
             return Ok(exit);
         }
@@ -128,6 +139,7 @@ fn attempt(
     arguments: &Arguments,
     home: &mut Home,
     files: &mut Files<'_>,
+    secret: Option<&WantedSecret<'_>>,
     code: Option<&strongroom_protocol::code::RecoveryCode>,
 ) -> anyhow::Result<Exit> {
     if !home.has_identity()? {
@@ -158,6 +170,11 @@ fn attempt(
     files::repair(context, home)?;
     // What opens with the keys at hand asks for nothing.
     files.rewrap(home)?;
+    if let Some(secret) = secret
+        && secret.write_if_it_opens(context, home)?
+    {
+        return Ok(Exit::Done);
+    }
     let Some(wanted) = wanted(arguments, files) else {
         return Ok(files.end());
     };
@@ -172,6 +189,10 @@ fn attempt(
     // A header that was torn when its key was lost, too.
     files::repair(context, home)?;
     files.rewrap(home)?;
+    match secret {
+        Some(secret) => secret.write(context, home)?,
+        None => secret::say_which(context, home, &arguments.serials)?,
+    }
     Ok(files.end())
 }
 

@@ -1,6 +1,8 @@
 //! `strongroom status`: what can be said of files' protection, and no more.
 
-use std::path::Path;
+mod secrets;
+
+use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
 use clap::Args;
@@ -12,18 +14,25 @@ use strongroom_client::status::{Doubt, FileStatus, Inspector, SpareState, Status
 use crate::context::Context;
 use crate::exit::{self, Exit, Usage, chain};
 use crate::input::{Input, Paths};
-use crate::reach;
 use crate::terminal::{self, count, shown};
+use crate::{reach, stream};
 
 /// Tell of each file whether it is protected.
 ///
 /// A file is protected when its spare was verified by the authority, matched the file's key, and lies on another disk.
-/// That is about its key: whether the file itself is whole shows when it is decrypted. Exits with 1 if any file is not.
+/// That is about its key: whether the file itself is whole shows when it is decrypted. Secrets are told of with `--check`
+/// and `--expect`. Exits with 1 if anything is not protected, does not open or is missing.
 #[derive(Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     paths: Paths,
-    /// Print a line of JSON for each file.
+    /// Tell of your secrets, and run their checks again.
+    #[arg(long)]
+    check: bool,
+    /// Tell of the secrets that go by the names in FILE, one a line, and which are missing; read a pipe if it is `-`.
+    #[arg(long, value_name = "FILE")]
+    expect: Option<PathBuf>,
+    /// Print a line of JSON for each.
     #[arg(long)]
     json: bool,
     /// Count a spare on the file's own disk as protection.
@@ -55,23 +64,52 @@ struct Totals {
     /// Those whose deposit the authority has not opened.
     unopened: u64,
     foreign: u64,
+    secrets: u64,
+    unprotected_secrets: u64,
+    /// Secrets that do not open what they are for.
+    unopenable: u64,
+    /// Secrets of which it can't be told whether they open.
+    unchecked: u64,
+    /// Names that no secret goes by.
+    missing: u64,
 }
 
 pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
-    ensure!(!arguments.paths.is_empty(), Usage("no file was named"));
+    let of_secrets = arguments.check || arguments.expect.is_some();
+    ensure!(
+        !arguments.paths.is_empty() || of_secrets,
+        Usage("name files, or `--check` or `--expect` for secrets")
+    );
+    let lists = arguments.expect.iter().chain(&arguments.paths.files_from);
+    stream::ensure_one_reader(lists)?;
     let files = arguments.paths.files()?;
+    let names = match &arguments.expect {
+        Some(path) => Some(secrets::read_names(path)?),
+        None => None,
+    };
     let mut home = Home::open(&context.home)?;
-    let (totals, mut exit) = match inspect_with_authority(context, &mut home, &files, arguments) {
-        Ok(totals) => (totals?, Exit::Done),
+    let look = |mut inspector: Inspector<'_>, home: &Home| {
+        let mut totals = Totals::default();
+        inspect_all(&mut inspector, &files, arguments, &mut totals)?;
+        let seen = if of_secrets {
+            secrets::inspect(&mut inspector, home, names.as_deref())?
+        } else {
+            Vec::new()
+        };
+        Ok((totals, seen))
+    };
+    let wanted = names.as_deref().unwrap_or_default();
+    let ((mut totals, seen), mut exit) = match with_authority(context, &mut home, wanted, look) {
+        Ok(seen) => (seen?, Exit::Done),
         Err(error) => {
             // What was seen is told all the same; that it is so still can't be said.
             let exit = exit::fail("", &error);
-            let inspector = Inspector::new(&home, None)?;
-            (inspect_all(inspector, &files, arguments)?, exit)
+            (look(Inspector::new(&home, None)?, &home)?, exit)
         }
     };
+    secrets::report(context, &mut home, seen, arguments, &mut totals)?;
     if !arguments.json {
-        terminal::print(totals.to_line())?;
+        totals.print(!arguments.paths.is_empty(), of_secrets)?;
     }
     if totals.lost > 0 {
         context.say("hint: `strongroom sync` sends the deposits that the authority has lost");
@@ -81,39 +119,48 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
             "hint: `strongroom authority check --all` opens what the authority has not opened",
         );
     }
-    if totals.unprotected > 0 && exit == Exit::Done {
+    if totals.unopenable > 0 {
+        context.say(
+            "hint: a secret that was changed is deposited again under its name, `strongroom deposit --name`",
+        );
+    }
+    if !totals.is_well() && exit == Exit::Done {
         exit = Exit::Failed;
     }
     Ok(exit)
 }
 
 /// The outer error says why the authority does not answer, the inner one what failed after it did.
-fn inspect_with_authority(
+fn with_authority<T>(
     context: &Context,
     home: &mut Home,
-    files: &[Input],
-    arguments: &Arguments,
-) -> anyhow::Result<anyhow::Result<Totals>> {
+    names: &[String],
+    look: impl Fn(Inspector<'_>, &Home) -> anyhow::Result<T>,
+) -> anyhow::Result<anyhow::Result<T>> {
     let authority = reach::authority_of(context, home)?;
     let mut rng = context.rng();
-    let client = reach::connect(context, home, &authority, &mut rng)?;
+    let knows_all = secrets::knows_all(home, names)?;
+    let mut client = reach::connect(context, home, &authority, &mut rng)?;
+    if !knows_all {
+        // Another home of the owner's may have deposited it.
+        client.refill()?;
+    }
     let inspector = Inspector::new(client.home(), Some(client.connection()))?;
-    Ok(inspect_all(inspector, files, arguments))
+    Ok(look(inspector, client.home()))
 }
 
 fn inspect_all(
-    mut inspector: Inspector<'_>,
+    inspector: &mut Inspector<'_>,
     files: &[Input],
     arguments: &Arguments,
-) -> anyhow::Result<Totals> {
-    let mut totals = Totals::default();
+    totals: &mut Totals,
+) -> anyhow::Result<()> {
     for file in files {
         match inspector.inspect(&file.path) {
             Ok(status) => {
                 let protected = status.is_protected(arguments.same_disk_ok);
                 totals.count(protected, status.is_protected(true));
-                totals.lost += u64::from(status.doubt == Some(Doubt::Lost));
-                totals.unopened += u64::from(status.doubt == Some(Doubt::NotVerified));
+                totals.see(&status);
                 print(&file.path, &status, protected, arguments)?;
             }
             Err(StatusError::Header(ReadHeaderError::NotAge)) if !file.named => {
@@ -126,10 +173,42 @@ fn inspect_all(
             }
         }
     }
-    Ok(totals)
+    Ok(())
 }
 
 impl Totals {
+    fn see(&mut self, status: &FileStatus) {
+        self.lost += u64::from(status.doubt == Some(Doubt::Lost));
+        self.unopened += u64::from(status.doubt == Some(Doubt::NotVerified));
+    }
+
+    fn is_well(&self) -> bool {
+        self.unprotected
+            + self.unprotected_secrets
+            + self.unopenable
+            + self.unchecked
+            + self.missing
+            == 0
+    }
+
+    fn print(&self, of_files: bool, of_secrets: bool) -> std::io::Result<()> {
+        if of_files {
+            terminal::print(self.to_line())?;
+        }
+        if of_secrets {
+            terminal::print(format_args!(
+                "{}: {} protected, {} not; {} not opening, {} not checked; {} missing",
+                count(self.secrets, "secret", "secrets"),
+                self.secrets - self.unprotected_secrets,
+                self.unprotected_secrets,
+                self.unopenable,
+                self.unchecked,
+                self.missing
+            ))?;
+        }
+        Ok(())
+    }
+
     fn count(&mut self, protected: bool, elsewhere: bool) {
         if protected {
             self.protected += 1;

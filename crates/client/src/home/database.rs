@@ -10,7 +10,7 @@ use super::HomeError;
 /// `stro`: tells our databases from others'.
 const APPLICATION_ID: i64 = 0x7374_726f;
 /// The newest version that is known here.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 /// Version 1.
 const SCHEMA: &str = "
@@ -87,7 +87,8 @@ CREATE TABLE rewrite (
 ";
 
 /// What each later version added, version 2 first. A new database goes the same way as an old one.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
 -- What the authority's log was put back behind, and its owner accepted: the evidence that it was.
 CREATE TABLE accepted (
     made INTEGER PRIMARY KEY,    -- order of accepting
@@ -108,7 +109,25 @@ CREATE TABLE detached (
     mark   BLOB PRIMARY KEY,     -- SHA-256 of the header, or of a passphrase's stanza
     serial BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+-- Deposits that a secret rides along with.
+CREATE TABLE secret (
+    serial BLOB PRIMARY KEY,
+    name   TEXT,                 -- what it goes by; a later one of the name supersedes it
+    made   INTEGER NOT NULL      -- order of getting to know them
+) STRICT, WITHOUT ROWID;
+CREATE INDEX secret_by_name ON secret (name);
+
+-- The command that shows whether a secret opens what it is for. It never leaves the home.
+CREATE TABLE secret_check (
+    serial  BLOB PRIMARY KEY REFERENCES secret,
+    command TEXT NOT NULL,
+    time    INTEGER NOT NULL,    -- when it was run last, by our clock, in milliseconds
+    opens   INTEGER NOT NULL     -- 1 if it opened then
+) STRICT, WITHOUT ROWID;
+",
+];
 
 pub(super) fn create(path: &Path) -> Result<Database, HomeError> {
     let mut database = Database::open(path)?;

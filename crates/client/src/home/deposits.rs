@@ -9,6 +9,7 @@ use strongroom_protocol::log::SignedCheckpoint;
 use strongroom_protocol::receipt::{Acknowledgement, DepositState, Receipt};
 use strongroom_protocol::statement::{SignedStatement, Statement};
 
+use super::secrets::insert_secrets;
 use super::{Home, HomeError, parse_statement};
 use crate::pointer::{Pointer, header_mark};
 
@@ -95,6 +96,7 @@ impl Home {
             insert_matched(&transaction, matched)?;
         }
         insert_detached(&transaction, statement, kept)?;
+        insert_secrets(&transaction, statement, kept)?;
         if let Some(seen) = seen {
             transaction.execute("UPDATE authority SET seen = ?1", (seen.as_text(),))?;
         }

@@ -4,7 +4,9 @@ use rusqlite::OptionalExtension;
 use strongroom_protocol::ReleasePage;
 use strongroom_protocol::id::Serial;
 use strongroom_protocol::session_key::BlindedKey;
-use strongroom_protocol::statement::{DepositLabel, Request, SignedStatement, Statement};
+use strongroom_protocol::statement::{
+    DepositLabel, Particulars, Request, SignedStatement, Statement,
+};
 use strongroom_protocol::wrap::SecretKey;
 use zeroize::Zeroizing;
 
@@ -63,6 +65,8 @@ impl PendingRequest {
 pub struct ReleasedKey {
     /// What it was deposited as.
     pub label: DepositLabel,
+    /// What was said of it, with the secret that rides along.
+    pub particulars: Particulars,
     /// The key, which matched its commitment.
     pub key: BlindedKey,
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::encoding::{Canonical, Malformed, Reader, Writer, encode};
-use crate::id::{AuthorityId, Digest, OwnerId, Serial};
+use crate::id::{AuthorityId, Digest, OwnerId, Serial, Time};
 use crate::session_key::{Algorithm, BlindedKey, Commitment, SessionKey};
 use crate::wrap::{Encapsulation, NotOpened, Opening};
 
@@ -99,10 +99,17 @@ impl Particulars {
     /// The length in bytes of the longest encoding of all of it: 256 of them fit into a statement, a release's too.
     pub const BYTES_MAX: usize = 12 * 1024;
 
+    /// The length in bytes of the longest attachment.
+    pub const ATTACHMENT_BYTES_MAX: usize = 8 * 1024;
+
     /// Begins the names of labels that are not their owner's to give (spec/protect.md#reserved-labels).
     pub const RESERVED: &str = "strongroom/";
+    /// The name of the label that says when a secret's check passed.
+    const CHECKED: &str = "strongroom/checked";
     /// The name of the label that says of which header a deposit is whose file has no pointer.
     const HEADER: &str = "strongroom/header";
+    /// The name of the label that says what a secret is called.
+    const NAME: &str = "strongroom/name";
 
     /// Takes a description and labels.
     ///
@@ -116,7 +123,7 @@ impl Particulars {
         if labels.keys().any(|name| name.starts_with(Self::RESERVED)) {
             return Err(ParticularsError::Reserved);
         }
-        Self::bounded(description, labels)
+        Self::bounded(description, labels, Vec::new())
     }
 
     /// Adds the digest by which the file is found, which does not say itself where its deposit is.
@@ -124,17 +131,54 @@ impl Particulars {
     /// # Errors
     ///
     /// Says so when there is no room for it.
-    pub fn with_header(mut self, header: Digest) -> Result<Self, ParticularsError> {
-        self.labels
-            .insert(Self::HEADER.to_owned(), header.to_string());
-        Self::bounded(self.description, self.labels)
+    pub fn with_header(self, header: Digest) -> Result<Self, ParticularsError> {
+        self.with_reserved(Self::HEADER, header.to_string())
+    }
+
+    /// Adds the name that a secret goes by (spec/secret.md#names).
+    ///
+    /// # Errors
+    ///
+    /// Says so when it is too long, empty, or there is no room for it.
+    pub fn with_name(self, name: &str) -> Result<Self, ParticularsError> {
+        if name.is_empty() {
+            return Err(ParticularsError::Name);
+        }
+        self.with_reserved(Self::NAME, name.to_owned())
+    }
+
+    /// Adds when a secret's check passed (spec/secret.md#checks).
+    ///
+    /// # Errors
+    ///
+    /// Says so when there is no room for it.
+    pub fn with_checked(self, time: Time) -> Result<Self, ParticularsError> {
+        self.with_reserved(Self::CHECKED, time.as_millis().to_string())
+    }
+
+    /// Attaches what rides along, encrypted under the session key (spec/secret.md#attachment).
+    ///
+    /// # Errors
+    ///
+    /// Says so when it is too long, or there is no room for it.
+    pub fn with_attachment(self, attachment: Vec<u8>) -> Result<Self, ParticularsError> {
+        Self::bounded(self.description, self.labels, attachment)
+    }
+
+    fn with_reserved(mut self, name: &str, value: String) -> Result<Self, ParticularsError> {
+        self.labels.insert(name.to_owned(), value);
+        Self::bounded(self.description, self.labels, self.attachment)
     }
 
     /// Takes what is within bounds, with reserved labels: also those that a later version may give.
     fn bounded(
         description: String,
         labels: BTreeMap<String, String>,
+        attachment: Vec<u8>,
     ) -> Result<Self, ParticularsError> {
+        if attachment.len() > Self::ATTACHMENT_BYTES_MAX {
+            return Err(ParticularsError::Attachment);
+        }
         if description.len() > Self::DESCRIPTION_BYTES_MAX {
             return Err(ParticularsError::Description);
         }
@@ -151,7 +195,7 @@ impl Particulars {
         let particulars = Self {
             description,
             labels,
-            attachment: Vec::new(),
+            attachment,
         };
         if encode(&particulars).len() > Self::BYTES_MAX {
             return Err(ParticularsError::Together);
@@ -176,6 +220,33 @@ impl Particulars {
     #[must_use]
     pub fn header(&self) -> Option<Digest> {
         self.labels.get(Self::HEADER)?.parse().ok()
+    }
+
+    /// Returns the name of a secret.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.labels.get(Self::NAME).map(String::as_str)
+    }
+
+    /// Returns when a secret's check passed, as its owner says.
+    #[must_use]
+    pub fn checked(&self) -> Option<Time> {
+        let millis = self.labels.get(Self::CHECKED)?;
+        millis.parse().ok().map(Time::from_millis)
+    }
+
+    /// Returns the labels that their owner gave.
+    pub fn own_labels(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.labels
+            .iter()
+            .filter(|(name, _)| !name.starts_with(Self::RESERVED))
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Returns what rides along, encrypted under the session key: an age file of that key, or nothing.
+    #[must_use]
+    pub fn attachment(&self) -> &[u8] {
+        &self.attachment
     }
 
     /// Returns SHA-256 of `E(description, (name, value).., attachment)`.
@@ -203,11 +274,8 @@ impl Canonical for Particulars {
         let labels: Vec<NameAndValue> = reader.items(Self::LABELS_MAX as u64, "labels")?;
         // Names out of order or said twice are found when what was read is encoded again.
         let labels = labels.into_iter().map(|label| (label.0, label.1)).collect();
-        let attachment = reader.bytes("attachment")?;
-        if !attachment.is_empty() {
-            return Err(reader.malformed("attachment"));
-        }
-        Self::bounded(description, labels).map_err(|_| reader.malformed("labels"))
+        let attachment = reader.bytes("attachment")?.to_vec();
+        Self::bounded(description, labels, attachment).map_err(|_| reader.malformed("particulars"))
     }
 }
 
@@ -231,6 +299,12 @@ impl Canonical for NameAndValue {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParticularsError {
+    /// Too long an attachment.
+    #[error(
+        "what rides along is longer than {} bytes",
+        Particulars::ATTACHMENT_BYTES_MAX
+    )]
+    Attachment,
     /// Too long a description.
     #[error(
         "the description is longer than {} bytes",
@@ -246,6 +320,9 @@ pub enum ParticularsError {
     /// Too many labels.
     #[error("there are more than {} labels", Particulars::LABELS_MAX)]
     Labels,
+    /// A secret's name that says nothing.
+    #[error("a name is not empty")]
+    Name,
     /// A label whose name only Strongroom gives.
     #[error(
         "names of labels that begin with `{}` are reserved",
@@ -254,7 +331,7 @@ pub enum ParticularsError {
     Reserved,
     /// Each fits, and all of them do not.
     #[error(
-        "the description and the labels together take more than {} bytes",
+        "the description, the labels and what rides along together take more than {} bytes",
         Particulars::BYTES_MAX
     )]
     Together,

@@ -448,11 +448,13 @@ fn labels_are_sorted_and_said_once_and_have_names() {
         signed(&cast, &batch)
     };
     assert!(SignedStatement::parse(&with(of(&["a", "b"], &[])).to_bytes()).is_ok());
+    let longest = of(&["a"], &[0; Particulars::ATTACHMENT_BYTES_MAX]);
+    assert!(SignedStatement::parse(&with(longest).to_bytes()).is_ok());
     for particulars in [
         of(&["b", "a"], &[]),
         of(&["a", "a"], &[]),
         of(&[""], &[]),
-        of(&[], &[1]),
+        of(&[], &[0; Particulars::ATTACHMENT_BYTES_MAX + 1]),
         e(vec![Item::Text(""), Item::Items(vec![])]),
         e(vec![
             Item::Bytes(b""),

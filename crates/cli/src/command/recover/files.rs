@@ -46,9 +46,10 @@ struct Open {
 impl<'c> Files<'c> {
     pub(super) fn new(context: &'c Context, arguments: &Arguments) -> anyhow::Result<Self> {
         let files = arguments.paths.files()?;
+        let secret = files.is_empty() && arguments.serials.len() == 1;
         ensure!(
-            arguments.output.is_none() || files.len() == 1,
-            Usage("`-o` is for one file alone")
+            arguments.output.is_none() || files.len() == 1 || secret,
+            Usage("`-o` is for one file alone, or for the secret of one `--serial`")
         );
         input::remove_leftovers(files.iter().map(|file| file.path.as_path()));
         let overwrite = if arguments.force {

@@ -1,0 +1,260 @@
+//! `strongroom deposit`: secrets that are no files. Each is checked, if it can be, before it is deposited.
+
+mod list;
+mod report;
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, ensure};
+use clap::Args;
+use strongroom_client::Client;
+use strongroom_client::home::{Check, Home, Identities, SecretRecord};
+use strongroom_client::secret::{self, NewSecret, Secret};
+use strongroom_protocol::id::Serial;
+use strongroom_protocol::statement::Particulars;
+use zeroize::Zeroizing;
+
+use self::report::Report;
+use crate::check::{self, Outcome};
+use crate::command::encrypt::parse_label;
+use crate::context::Context;
+use crate::exit::{Exit, Usage};
+use crate::options::KeyTypeName;
+use crate::{founding, prompt, reach, stream};
+
+/// Deposit a password, a disk key, a token: what is secret and no file.
+///
+/// Reads it from a pipe, as it is to the last byte, or asks for it at the terminal. The authority gets it encrypted;
+/// `recover --serial` brings it back. A name's newest secret counts, and the older ones stay.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  printf %s \"$passphrase\" | strongroom deposit --name disk/host1 \\
+      --check 'cryptsetup open --test-passphrase --key-file - /dev/sda2'
+  strongroom deposit --name wifi --description 'guest network'     asks for it
+  strongroom deposit --from secrets.jsonl                          many at once
+
+A line of the file for `--from`:
+  {\"name\": \"disk/host1\", \"secret\": \"...\", \"description\": \"...\", \"labels\": {\"site\": \"A\"}, \"check\": \"...\"}
+It needs a name, and `secret` or `secret_base64`. Run again, it deposits what changed.")]
+pub(crate) struct Arguments {
+    /// What the secret goes by; the newest of a name counts.
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// What the authority is told of it.
+    #[arg(long, value_name = "TEXT")]
+    description: Option<String>,
+    /// A label for the authority.
+    #[arg(long = "label", value_name = "NAME=VALUE", value_parser = parse_label)]
+    labels: Vec<(String, String)>,
+    /// Deposit only what this command of the shell's accepts: it gets the secret on its standard input, and ends with 0
+    /// if that opens.
+    #[arg(long, value_name = "COMMAND")]
+    check: Option<String>,
+    /// Deposit many: a line of JSON for each in FILE; from a pipe if it is `-`.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["name", "description", "labels", "check"])]
+    from: Option<PathBuf>,
+    /// Print a line of JSON for each.
+    #[arg(long)]
+    json: bool,
+    /// Count a spare on the home's own disk as protection.
+    #[arg(long)]
+    same_disk_ok: bool,
+    /// The kind of your key, where the first use makes one.
+    #[arg(long, value_enum, value_name = "TYPE")]
+    key_type: Option<KeyTypeName>,
+}
+
+/// A secret as it was given.
+struct Entry {
+    name: Option<String>,
+    secret: Secret,
+    /// Without the attachment, which is made when it is deposited.
+    particulars: Particulars,
+    check: Option<String>,
+}
+
+/// A check did not accept a secret.
+#[derive(Debug, thiserror::Error)]
+#[error("not deposited: the secret {outcome}")]
+pub(crate) struct NotOpened {
+    pub(crate) outcome: Outcome,
+}
+
+pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
+    // Everything that can be refused before a home is made or anything deposited.
+    let entries = match &arguments.from {
+        Some(path) => list::read(path)?,
+        None => vec![given(arguments)?],
+    };
+    for entry in &entries {
+        report::warn(context, entry);
+    }
+    let mut report = Report::new(context, arguments, entries.len());
+    let entries = checked(context, entries, &mut report)?;
+    if entries.is_empty() {
+        return report.end();
+    }
+    let mut home = founding::home_or_found(context, arguments.key_type)?;
+    let owner = home.recipient(&mut prompt::identity_passphrase)?;
+    report.see(&home)?;
+    let mut entries = if arguments.from.is_some() {
+        changed(context, &mut home, entries, &mut report)?
+    } else {
+        entries
+    };
+    let authority = reach::authority_of(context, &home)?;
+    let mut rng = context.rng();
+    while !entries.is_empty() {
+        let rest = entries.split_off(entries.len().min(Client::SPARES_MAX));
+        let said: Vec<_> = entries.iter().map(Said::of).collect();
+        let secrets = entries.into_iter().map(|entry| NewSecret {
+            secret: entry.secret,
+            particulars: entry.particulars,
+        });
+        let mut client = reach::connect(context, &mut home, &authority, &mut rng)?;
+        let deposited = client.deposit_secrets(&owner, secrets.collect())?;
+        for (said, deposited) in said.into_iter().zip(deposited) {
+            record_check(context, &mut home, deposited.serial, said.check)?;
+            report.deposited(said.name.as_deref(), &deposited)?;
+        }
+        entries = rest;
+    }
+    report.end()
+}
+
+/// What is said of an entry once its secret is gone.
+struct Said {
+    name: Option<String>,
+    check: Option<String>,
+}
+
+impl Said {
+    fn of(entry: &Entry) -> Self {
+        Self {
+            name: entry.name.clone(),
+            check: entry.check.clone(),
+        }
+    }
+}
+
+/// Returns the one secret that the options describe.
+fn given(arguments: &Arguments) -> anyhow::Result<Entry> {
+    let description = arguments.description.clone().unwrap_or_default();
+    ensure!(
+        arguments.name.is_some() || !description.is_empty(),
+        Usage("name the secret with `--name`, or say what it is with `--description`")
+    );
+    let labels = arguments.labels.iter().cloned().collect();
+    let mut particulars = Particulars::new(description, labels)?;
+    if let Some(name) = &arguments.name {
+        particulars = particulars.with_name(name)?;
+    }
+    let secret = match prompt::secret_if_asked()? {
+        Some(secret) => secret,
+        None => read_to_end()?,
+    };
+    Ok(Entry {
+        name: arguments.name.clone(),
+        secret: Secret::new(secret)?,
+        particulars,
+        check: arguments.check.clone(),
+    })
+}
+
+fn read_to_end() -> anyhow::Result<Zeroizing<Vec<u8>>> {
+    let mut secret = Zeroizing::new(Vec::with_capacity(Secret::BYTES_MAX + 2));
+    stream::input()?
+        .take(Secret::BYTES_MAX as u64 + 1)
+        .read_to_end(&mut secret)
+        .context("cannot read the secret")?;
+    Ok(secret)
+}
+
+/// Runs the checks, and returns what may be deposited.
+fn checked(
+    context: &Context,
+    entries: Vec<Entry>,
+    report: &mut Report<'_>,
+) -> anyhow::Result<Vec<Entry>> {
+    let mut passed = Vec::new();
+    for mut entry in entries {
+        if let Some(command) = &entry.check {
+            let outcome = check::run(command, &entry.secret)?;
+            if outcome != Outcome::Opens {
+                report.failed(entry.name.as_deref(), &NotOpened { outcome }.into());
+                continue;
+            }
+            entry.particulars = entry.particulars.with_checked(context.clock.now())?;
+        }
+        passed.push(entry);
+    }
+    Ok(passed)
+}
+
+/// Leaves out what the home has already, the same in every respect: so a list that was stopped goes on, and one that is
+/// sent every night deposits what changed. Where that can't be told without a passphrase, all of it is deposited.
+fn changed(
+    context: &Context,
+    home: &mut Home,
+    entries: Vec<Entry>,
+    report: &mut Report<'_>,
+) -> anyhow::Result<Vec<Entry>> {
+    if home.is_identity_sealed()? {
+        return Ok(entries);
+    }
+    let identities = home.identities(&mut prompt::identity_passphrase)?;
+    let known: BTreeMap<String, Serial> = home
+        .secrets()?
+        .into_iter()
+        .filter(|known| !known.superseded)
+        .filter_map(|known: SecretRecord| Some((known.name?, known.serial)))
+        .collect();
+    let mut changed = Vec::new();
+    for entry in entries {
+        let serial = entry.name.as_ref().and_then(|name| known.get(name));
+        match serial {
+            Some(serial) if is_same(home, &identities, *serial, &entry)? => {
+                record_check(context, home, *serial, entry.check)?;
+                report.unchanged();
+            }
+            _ => changed.push(entry),
+        }
+    }
+    Ok(changed)
+}
+
+fn is_same(
+    home: &Home,
+    identities: &Identities,
+    serial: Serial,
+    entry: &Entry,
+) -> anyhow::Result<bool> {
+    let Some(particulars) = home.particulars(serial)? else {
+        return Ok(false);
+    };
+    let same_words = particulars.description() == entry.particulars.description()
+        && particulars.own_labels().eq(entry.particulars.own_labels());
+    // One that does not open any more is deposited anew.
+    Ok(same_words
+        && secret::open(home, identities, serial).is_ok_and(|secret| secret == entry.secret))
+}
+
+fn record_check(
+    context: &Context,
+    home: &mut Home,
+    serial: Serial,
+    command: Option<String>,
+) -> anyhow::Result<()> {
+    if let Some(command) = command {
+        let check = Check {
+            command,
+            time: context.clock.now(),
+            opens: true,
+        };
+        home.record_check(serial, &check)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,161 @@
+//! What `strongroom deposit` says: of each secret's bytes before, and of its deposit after.
+
+use anyhow::Error;
+use serde::Serialize;
+use strongroom_client::file::same_disk;
+use strongroom_client::home::Home;
+use strongroom_client::secret::DepositedSecret;
+use strongroom_client::status::SpareState;
+use strongroom_protocol::receipt::DepositState;
+
+use super::{Arguments, Entry};
+use crate::context::Context;
+use crate::exit::{self, Exit};
+use crate::terminal::{self, Progress, count, escape, tell};
+
+pub(super) struct Report<'c> {
+    context: &'c Context,
+    json: bool,
+    same_disk_ok: bool,
+    near: bool,
+    bar: Progress,
+    total: u64,
+    deposited: u64,
+    unchanged: u64,
+    failed: u64,
+}
+
+#[derive(Serialize)]
+struct Line<'l> {
+    name: Option<&'l str>,
+    serial: String,
+    authority: String,
+    state: &'static str,
+    protected: bool,
+    same_disk: bool,
+    since: String,
+}
+
+impl<'c> Report<'c> {
+    pub(super) fn new(context: &'c Context, arguments: &Arguments, total: usize) -> Self {
+        Self {
+            context,
+            json: arguments.json,
+            same_disk_ok: arguments.same_disk_ok,
+            near: false,
+            bar: Progress::items(context),
+            total: total as u64,
+            deposited: 0,
+            unchanged: 0,
+            failed: 0,
+        }
+    }
+
+    /// Looks where the spares are.
+    pub(super) fn see(&mut self, home: &Home) -> anyhow::Result<()> {
+        let address = home.membership()?.map(|membership| membership.address);
+        // Where it can't be told, the worse is said.
+        self.near = address.is_none_or(|address| same_disk(home.root(), &address).unwrap_or(true));
+        Ok(())
+    }
+
+    pub(super) fn deposited(
+        &mut self,
+        name: Option<&str>,
+        deposited: &DepositedSecret,
+    ) -> std::io::Result<()> {
+        self.deposited += 1;
+        self.step();
+        // We have just encrypted it with the key that was deposited.
+        let state = if deposited.state == DepositState::Verified {
+            SpareState::Matched
+        } else {
+            SpareState::Deposited
+        };
+        if self.json {
+            let line = Line {
+                name,
+                serial: deposited.serial.to_string(),
+                authority: deposited.authority.to_string(),
+                state: state.as_str(),
+                protected: state == SpareState::Matched && (!self.near || self.same_disk_ok),
+                same_disk: self.near,
+                since: deposited.time.to_string(),
+            };
+            return self.bar.aside(|| terminal::print_json(&line));
+        }
+        self.bar.aside(|| {
+            self.context.say(format_args!(
+                "{}{}  serial {}",
+                shown(name),
+                deposited.state.as_str(),
+                deposited.serial
+            ));
+        });
+        Ok(())
+    }
+
+    pub(super) fn unchanged(&mut self) {
+        self.unchanged += 1;
+        self.step();
+    }
+
+    pub(super) fn failed(&mut self, name: Option<&str>, error: &Error) {
+        self.failed += 1;
+        self.step();
+        self.bar
+            .aside(|| exit::fail(name.unwrap_or_default(), error));
+    }
+
+    fn step(&self) {
+        let done = self.deposited + self.unchanged + self.failed;
+        self.bar.set_of(done, self.total);
+    }
+
+    /// Says what holds for all of them, and how the command ends.
+    pub(super) fn end(self) -> anyhow::Result<Exit> {
+        drop(self.bar);
+        if self.unchanged > 0 {
+            self.context.say(format_args!(
+                "{} deposited, {} unchanged",
+                count(self.deposited, "secret", "secrets"),
+                self.unchanged
+            ));
+        }
+        if self.deposited > 0 && self.near && !self.same_disk_ok {
+            self.context.say(
+                "spare on the same disk: not protected against losing the disk (`strongroom status --check` says more)",
+            );
+        }
+        Ok(if self.failed > 0 {
+            Exit::Failed
+        } else {
+            Exit::Done
+        })
+    }
+}
+
+fn shown(name: Option<&str>) -> String {
+    name.map_or_else(String::new, |name| format!("{}  ", escape(name)))
+}
+
+/// Warns of what a program or an editor adds to a secret, which the lock it opens may not know of.
+pub(super) fn warn(context: &Context, entry: &Entry) {
+    if context.quiet {
+        return;
+    }
+    let secret = entry.secret.expose();
+    let about = entry
+        .name
+        .as_deref()
+        .map_or_else(String::new, |name| format!("{}: ", escape(name)));
+    let say = |what: &str| tell(format_args!("warning: {about}the secret {what}"));
+    if secret.starts_with(&[0xef, 0xbb, 0xbf]) {
+        say("begins with a byte order mark, which is kept");
+    }
+    if secret.windows(2).any(|pair| pair == b"\r\n") {
+        say("has lines that end as in Windows (CR LF), which is kept");
+    } else if secret.ends_with(b"\n") {
+        say("ends with a newline, which is kept: `printf %s` writes none");
+    }
+}

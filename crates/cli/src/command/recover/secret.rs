@@ -1,0 +1,117 @@
+//! A secret that comes back: written where its owner says, and nowhere else (spec/secret.md#recovery).
+
+use std::io::Write as _;
+use std::path::Path;
+
+use anyhow::bail;
+use strongroom_agefile::UnwrapError;
+use strongroom_client::file::output::{Output, Overwrite};
+use strongroom_client::home::{Home, KeysError};
+use strongroom_client::secret::{self, OpenSecretError, Secret};
+use strongroom_protocol::id::Serial;
+
+use super::Arguments;
+use crate::context::Context;
+use crate::prompt;
+use crate::stream;
+
+/// Which secret is wanted, and where.
+pub(super) struct WantedSecret<'a> {
+    serial: Serial,
+    is_own: bool,
+    output: &'a Path,
+    overwrite: Overwrite,
+}
+
+impl<'a> WantedSecret<'a> {
+    /// Tells whether the options ask for a secret. That it can be written is seen before it is asked for.
+    pub(super) fn of(arguments: &'a Arguments) -> anyhow::Result<Option<Self>> {
+        let (Some(output), [serial]) = (&arguments.output, &arguments.serials[..]) else {
+            return Ok(None);
+        };
+        if !arguments.paths.is_empty() {
+            return Ok(None);
+        }
+        let overwrite = if arguments.force {
+            Overwrite::Force
+        } else {
+            Overwrite::Refuse
+        };
+        if !stream::is_pipe(output) {
+            Output::check(output, overwrite)?;
+        }
+        Ok(Some(Self {
+            serial: *serial,
+            is_own: arguments.owner.is_none(),
+            output,
+            overwrite,
+        }))
+    }
+
+    /// Writes the secret, if a key at hand opens it.
+    pub(super) fn write_if_it_opens(&self, context: &Context, home: &Home) -> anyhow::Result<bool> {
+        let secret = match secret::released(home, self.serial)? {
+            Some(secret) => Some(secret),
+            None if self.is_own => self.open(home)?,
+            None => None,
+        };
+        match secret {
+            Some(secret) => self.put(context, &secret).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    fn open(&self, home: &Home) -> anyhow::Result<Option<Secret>> {
+        // What the home does not know needs no key, and nobody is asked for a passphrase.
+        if home.deposit(self.serial)?.is_none() {
+            return Ok(None);
+        }
+        let identities = match home.identities(&mut prompt::identity_passphrase) {
+            Err(KeysError::IdentityMissing { .. }) => return Ok(None),
+            identities => identities?,
+        };
+        match secret::open(home, &identities, self.serial) {
+            Ok(secret) => Ok(Some(secret)),
+            Err(OpenSecretError::Unwrap(UnwrapError::NoMatch)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Writes the secret, whose key was released.
+    pub(super) fn write(&self, context: &Context, home: &Home) -> anyhow::Result<()> {
+        match secret::released(home, self.serial)? {
+            Some(secret) => self.put(context, &secret),
+            // Why was said, where the authority said so.
+            None => bail!(
+                "no key was released for the deposit of serial {}",
+                self.serial
+            ),
+        }
+    }
+
+    fn put(&self, context: &Context, secret: &Secret) -> anyhow::Result<()> {
+        if stream::is_pipe(self.output) {
+            // Past the buffer, which is not wiped.
+            let output = stream::output()?;
+            let mut output = output.get_ref();
+            return Ok(output.write_all(secret.expose())?);
+        }
+        let mut rng = context.rng();
+        let mut output = Output::create(self.output, self.overwrite, 0o600, &mut rng)?;
+        output.file_mut().write_all(secret.expose())?;
+        output.commit()?;
+        Ok(())
+    }
+}
+
+/// Says which of the keys that were asked for by serial a secret rides along with.
+pub(super) fn say_which(context: &Context, home: &Home, serials: &[Serial]) -> anyhow::Result<()> {
+    for serial in serials {
+        if let Ok(Some(_)) = secret::released(home, *serial) {
+            context.say(format_args!(
+                "serial {serial} is a secret: `strongroom recover --serial {serial} -o -` prints it"
+            ));
+        }
+    }
+    Ok(())
+}

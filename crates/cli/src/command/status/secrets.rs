@@ -1,0 +1,247 @@
+//! The secrets in `strongroom status`: whether they are protected, whether they open what they are for, and which are
+//! missing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context as _;
+use serde::Serialize;
+use strongroom_client::home::{Check, Home, Identities, SecretRecord};
+use strongroom_client::secret;
+use strongroom_client::status::{FileStatus, Inspector, SpareState};
+
+use super::{Arguments, Totals, reason};
+use crate::check::{self, Outcome};
+use crate::context::Context;
+use crate::exit::chain;
+use crate::prompt;
+use crate::stream;
+use crate::terminal::{self, escape};
+
+/// What is expected of a name, and what is known of its secret.
+pub(super) struct Seen {
+    name: Option<String>,
+    /// Nothing, where no secret goes by the name.
+    known: Option<(SecretRecord, FileStatus)>,
+}
+
+#[derive(Serialize)]
+struct Line<'l> {
+    secret: Option<&'l str>,
+    serial: Option<String>,
+    authority: Option<String>,
+    state: Option<&'static str>,
+    protected: bool,
+    same_disk: bool,
+    since: Option<String>,
+    reason: Option<String>,
+    /// Whether it opens what it is for, where that was ever checked.
+    opens: Option<bool>,
+    checked: Option<String>,
+}
+
+/// Reads the names that must be there: one a line; empty lines and those that begin with `#` say nothing.
+pub(super) fn read_names(path: &Path) -> anyhow::Result<Vec<String>> {
+    let failed = || format!("cannot read the names in `{}`", path.display());
+    let text = if stream::is_pipe(path) {
+        stream::input().and_then(std::io::read_to_string)
+    } else {
+        fs::read_to_string(path)
+    };
+    let text = text.with_context(failed)?;
+    let names = text.lines().map(str::trim);
+    let mut known = BTreeSet::new();
+    Ok(names
+        .filter(|name| !name.is_empty() && !name.starts_with('#') && known.insert(*name))
+        .map(str::to_owned)
+        .collect())
+}
+
+/// Tells whether this home knows a secret of every name.
+pub(super) fn knows_all(home: &Home, names: &[String]) -> anyhow::Result<bool> {
+    let secrets = home.secrets()?;
+    let known: BTreeSet<_> = secrets
+        .iter()
+        .filter_map(|secret| secret.name.as_ref())
+        .collect();
+    Ok(names.iter().all(|name| known.contains(name)))
+}
+
+/// Looks at the secrets of these names, or at all that are not superseded.
+pub(super) fn inspect(
+    inspector: &mut Inspector<'_>,
+    home: &Home,
+    names: Option<&[String]>,
+) -> anyhow::Result<Vec<Seen>> {
+    let current = home
+        .secrets()?
+        .into_iter()
+        .filter(|secret| !secret.superseded);
+    let wanted: Vec<(Option<String>, Option<SecretRecord>)> = match names {
+        None => current
+            .map(|secret| (secret.name.clone(), Some(secret)))
+            .collect(),
+        Some(names) => {
+            let mut by_name: BTreeMap<_, _> = current
+                .filter_map(|secret| Some((secret.name.clone()?, secret)))
+                .collect();
+            names
+                .iter()
+                .map(|name| (Some(name.clone()), by_name.remove(name)))
+                .collect()
+        }
+    };
+    wanted
+        .into_iter()
+        .map(|(name, record)| {
+            let known = match record {
+                Some(record) => {
+                    let status = inspector.inspect_secret(record.serial)?;
+                    Some((record, status))
+                }
+                None => None,
+            };
+            Ok(Seen { name, known })
+        })
+        .collect()
+}
+
+/// Says of each secret how it stands, having run its check where that is asked for.
+pub(super) fn report(
+    context: &Context,
+    home: &mut Home,
+    seen: Vec<Seen>,
+    arguments: &Arguments,
+    totals: &mut Totals,
+) -> anyhow::Result<()> {
+    let mut identities = None;
+    for seen in seen {
+        let name = seen.name.as_deref();
+        let Some((mut record, status)) = seen.known else {
+            totals.missing += 1;
+            print_missing(name, arguments)?;
+            continue;
+        };
+        let mut said = None;
+        if let (true, Some(check)) = (arguments.check, &record.check) {
+            match run(home, &mut identities, &record, check) {
+                Ok(Outcome::NotRun) => {
+                    totals.unchecked += 1;
+                    said = Some(Outcome::NotRun.to_string());
+                }
+                Ok(outcome) => {
+                    totals.unopenable += u64::from(outcome != Outcome::Opens);
+                    let check = Check {
+                        command: check.command.clone(),
+                        time: context.clock.now(),
+                        opens: outcome == Outcome::Opens,
+                    };
+                    home.record_check(record.serial, &check)?;
+                    record.check = Some(check);
+                    said = Some(outcome.to_string());
+                }
+                Err(error) => {
+                    totals.unchecked += 1;
+                    said = Some(format!("not checked: {}", chain(&error)));
+                }
+            }
+        }
+        let protected = status.is_protected(arguments.same_disk_ok);
+        totals.secrets += 1;
+        totals.unprotected_secrets += u64::from(!protected);
+        totals.see(&status);
+        print(name, &record, &status, protected, said, arguments)?;
+    }
+    Ok(())
+}
+
+fn run(
+    home: &Home,
+    identities: &mut Option<Identities>,
+    record: &SecretRecord,
+    check: &Check,
+) -> anyhow::Result<Outcome> {
+    let secret = match secret::released(home, record.serial)? {
+        Some(secret) => secret,
+        None => {
+            // Read once, and only where one of them is needed.
+            let identities = match identities {
+                Some(read) => read,
+                None => identities.insert(home.identities(&mut prompt::identity_passphrase)?),
+            };
+            secret::open(home, identities, record.serial)?
+        }
+    };
+    check::run(&check.command, &secret)
+}
+
+fn print(
+    name: Option<&str>,
+    record: &SecretRecord,
+    status: &FileStatus,
+    protected: bool,
+    said: Option<String>,
+    arguments: &Arguments,
+) -> std::io::Result<()> {
+    let reason =
+        status.doubt.as_ref().map(reason).or_else(|| {
+            (!protected && status.same_disk).then(|| "spare on the same disk".to_owned())
+        });
+    let check = record.check.as_ref();
+    if arguments.json {
+        return terminal::print_json(&Line {
+            secret: name,
+            serial: Some(record.serial.to_string()),
+            authority: status.pointer.map(|pointer| pointer.authority.to_string()),
+            state: status.state.map(SpareState::as_str),
+            protected,
+            same_disk: status.same_disk,
+            since: Some(record.since.to_string()),
+            reason: reason.or_else(|| said.filter(|said| said != "opens")),
+            opens: check.map(|check| check.opens),
+            checked: check.map(|check| check.time.to_string()),
+        });
+    }
+    let mut line = format!("{}  ", shown(name));
+    line += &match reason {
+        _ if protected && status.same_disk => {
+            "protected, with the spare on the same disk".to_owned()
+        }
+        _ if protected => "protected".to_owned(),
+        // It would be, elsewhere; the two words are never said of it.
+        Some(reason) if status.doubt.is_none() => reason,
+        reason => format!("not protected: {}", reason.unwrap_or_default()),
+    };
+    line += &match (said, check) {
+        (Some(said), _) => format!("  {said}"),
+        (None, Some(check)) if check.opens => format!("  opened on {}", check.time),
+        (None, Some(check)) => format!("  did not open on {}", check.time),
+        (None, None) => "  has no check".to_owned(),
+    };
+    line += &format!("  since {}  serial {}", record.since, record.serial);
+    terminal::print(escape(&line))
+}
+
+fn print_missing(name: Option<&str>, arguments: &Arguments) -> std::io::Result<()> {
+    let reason = "no secret goes by this name";
+    if arguments.json {
+        return terminal::print_json(&Line {
+            secret: name,
+            serial: None,
+            authority: None,
+            state: None,
+            protected: false,
+            same_disk: false,
+            since: None,
+            reason: Some(reason.to_owned()),
+            opens: None,
+            checked: None,
+        });
+    }
+    terminal::print(format_args!("{}  missing: {reason}", shown(name)))
+}
+
+fn shown(name: Option<&str>) -> String {
+    name.map_or_else(|| "(no name)".to_owned(), escape)
+}

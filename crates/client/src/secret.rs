@@ -1,0 +1,279 @@
+//! Secrets: passwords, disk keys, tokens. Each is encrypted under a session key of its own, and rides along with that
+//! key's deposit (spec/secret.md).
+
+use std::io::Cursor;
+use std::num::NonZeroUsize;
+
+use rand_core::CryptoRng;
+use strongroom_agefile::header::ReadHeaderError;
+use strongroom_agefile::payload::{self, OpenError};
+use strongroom_agefile::{FileKey, Header, Recipient, UnwrapError};
+use strongroom_protocol::id::{AuthorityId, Serial, Time};
+use strongroom_protocol::receipt::DepositState;
+use strongroom_protocol::statement::{Particulars, ParticularsError};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use crate::client::Client;
+use crate::home::{Home, HomeError, Identities, Matched, ReleasedKey};
+use crate::released::{ReleasedError, ReleasedKeys};
+use crate::spare::{DepositError, NewKey};
+
+/// What is kept secret: 1 to [`Secret::BYTES_MAX`] bytes, as they were given.
+pub struct Secret(Zeroizing<Vec<u8>>);
+
+impl Secret {
+    /// The length in bytes of the longest secret. What is longer is a file.
+    pub const BYTES_MAX: usize = 4096;
+
+    /// Takes a secret.
+    ///
+    /// # Errors
+    ///
+    /// Says so when there is nothing, or too much.
+    pub fn new(bytes: Zeroizing<Vec<u8>>) -> Result<Self, WrongLength> {
+        match bytes.len() {
+            0 => Err(WrongLength::Empty),
+            1..=Self::BYTES_MAX => Ok(Self(bytes)),
+            _ => Err(WrongLength::Long),
+        }
+    }
+
+    /// Returns its bytes.
+    #[must_use]
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose().ct_eq(other.expose()).into()
+    }
+}
+
+impl Eq for Secret {}
+
+/// A secret about to be deposited.
+pub struct NewSecret {
+    /// The secret.
+    pub secret: Secret,
+    /// What the authority is told of it: the name and whether its check passed, too.
+    pub particulars: Particulars,
+}
+
+/// A secret that was deposited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DepositedSecret {
+    /// The authority that keeps it.
+    pub authority: AuthorityId,
+    /// Its serial number there.
+    pub serial: Serial,
+    /// What the authority said of it.
+    pub state: DepositState,
+    /// When, by the authority's clock.
+    pub time: Time,
+}
+
+impl Client<'_> {
+    /// Encrypts 1 to [`Self::SPARES_MAX`] secrets to their owner, each under a session key of its own, and deposits them
+    /// in one statement.
+    ///
+    /// When this returns, the receipt is verified, and it and the statement are in the home, with the secrets in it.
+    ///
+    /// # Errors
+    ///
+    /// Says what failed; then none of them was kept.
+    pub fn deposit_secrets(
+        &mut self,
+        owner: &Recipient,
+        secrets: Vec<NewSecret>,
+    ) -> Result<Vec<DepositedSecret>, DepositSecretsError> {
+        self.check_enrolled()?;
+        let mut drafts = Vec::new();
+        let mut made: Vec<NewKey> = Vec::new();
+        for new in secrets {
+            let key = self.make_key(owner, &[])?;
+            let attachment = seal(&key, &new.secret, &mut self.rng);
+            let particulars = new.particulars.with_attachment(attachment)?;
+            drafts.push(key.draft(particulars, &mut self.rng));
+            made.push(key);
+        }
+        let matched: Vec<_> = made.iter().map(NewKey::matched).collect();
+        let kept = self.deposit_keys(&drafts, &matched)?;
+        let serials = made.iter().map(|key| key.serial).zip(kept.states);
+        Ok(serials
+            .map(|(serial, state)| DepositedSecret {
+                authority: kept.authority,
+                serial,
+                state,
+                time: kept.time,
+            })
+            .collect())
+    }
+}
+
+/// Returns the attachment: an age file of the secret (spec/secret.md#attachment).
+fn seal(key: &NewKey, secret: &Secret, rng: &mut impl CryptoRng) -> Vec<u8> {
+    let mut nonce = [0; payload::NONCE_BYTES];
+    rng.fill_bytes(&mut nonce);
+    let mut attachment = key.header.as_bytes().to_vec();
+    payload::seal(
+        &key.file_key,
+        nonce,
+        secret.expose(),
+        &mut attachment,
+        NonZeroUsize::MIN,
+        &mut |_| {},
+    )
+    .expect("neither reading nor writing memory fails");
+    attachment
+}
+
+/// Opens a secret of this home's with its owner's key.
+///
+/// # Errors
+///
+/// Says whether another key is needed, the deposit is no secret's, or it is damaged.
+pub fn open(
+    home: &Home,
+    identities: &Identities,
+    serial: Serial,
+) -> Result<Secret, OpenSecretError> {
+    let particulars = home
+        .particulars(serial)?
+        .ok_or(OpenSecretError::Unknown { serial })?;
+    open_with(particulars.attachment(), serial, |header| {
+        header.unwrap(&identities.as_unwraps())
+    })
+}
+
+/// Opens a secret with the key that was released to this home, if it was.
+///
+/// # Errors
+///
+/// Says so when the deposit is no secret's, or it is damaged.
+pub fn released(home: &Home, serial: Serial) -> Result<Option<Secret>, OpenSecretError> {
+    let Some(released) = ReleasedKeys::of(home).key(serial)? else {
+        return Ok(None);
+    };
+    let (attachment, key) = attached(released);
+    let key = key.ok_or(OpenSecretError::NotASecret { serial })?;
+    let secret = open_with(&attachment, serial, |header| {
+        if header.is_authentic(&key) {
+            Ok(key)
+        } else {
+            Err(UnwrapError::Altered)
+        }
+    })?;
+    Ok(Some(secret))
+}
+
+/// Records of keys that were released which of them are those of the secrets that ride along.
+///
+/// A secret whose header another key made is none: it matches nothing, and does not open either.
+pub(crate) fn record_matches(
+    home: &mut Home,
+    serials: impl Iterator<Item = Serial>,
+) -> Result<(), ReleasedError> {
+    let mut matched = Vec::new();
+    let mut keys = ReleasedKeys::of(home);
+    for serial in serials {
+        let Some((attachment, Some(key))) = keys.key(serial)?.map(attached) else {
+            continue;
+        };
+        let header = Header::read(&mut attachment.as_slice());
+        if let Some(header) = header.ok().filter(|header| header.is_authentic(&key)) {
+            matched.push(Matched::new(&header, serial, None));
+        }
+    }
+    for matched in &matched {
+        home.record_matched(matched)?;
+    }
+    Ok(())
+}
+
+/// Returns what rides along with a released key, and the key, if it is an age file's.
+fn attached(released: ReleasedKey) -> (Vec<u8>, Option<FileKey>) {
+    let attachment = released.particulars.attachment().to_vec();
+    let key = released.key.into_key();
+    let key = key.expose().try_into().ok().map(FileKey::from_bytes);
+    (attachment, key)
+}
+
+fn open_with(
+    attachment: &[u8],
+    serial: Serial,
+    unwrap: impl FnOnce(&Header) -> Result<FileKey, UnwrapError>,
+) -> Result<Secret, OpenSecretError> {
+    if attachment.is_empty() {
+        return Err(OpenSecretError::NotASecret { serial });
+    }
+    let mut file = Cursor::new(attachment);
+    let header = Header::read(&mut file)?;
+    let key = unwrap(&header)?;
+    // Written where nothing is left behind: a vector that grows leaves its beginnings.
+    let mut secret = Zeroizing::new(Vec::with_capacity(Particulars::ATTACHMENT_BYTES_MAX));
+    payload::open(&key, file, &mut *secret, NonZeroUsize::MIN, &mut |_| {})?;
+    Ok(Secret::new(secret)?)
+}
+
+/// A secret of no length, or of too great a one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WrongLength {
+    /// There is nothing.
+    #[error("the secret is empty")]
+    Empty,
+    /// It is longer than a secret is.
+    #[error("the secret is longer than {} bytes", Secret::BYTES_MAX)]
+    Long,
+}
+
+/// Why secrets were not deposited.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DepositSecretsError {
+    /// A session key was not deposited.
+    #[error(transparent)]
+    Deposit(#[from] DepositError),
+    /// There is no room for a secret beside what is said of it.
+    #[error(transparent)]
+    Particulars(#[from] ParticularsError),
+}
+
+/// Why a secret can't be had.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenSecretError {
+    /// It is no age file, or its header is damaged.
+    #[error("the secret is damaged")]
+    Header(#[from] ReadHeaderError),
+    /// The home can't be read.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// What it opens to is no secret.
+    #[error(transparent)]
+    Length(#[from] WrongLength),
+    /// The deposit is of a file's key.
+    #[error("the deposit of serial {serial} is of a file's key: no secret rides along with it")]
+    NotASecret {
+        /// The deposit.
+        serial: Serial,
+    },
+    /// Its payload is damaged.
+    #[error("the secret is damaged")]
+    Payload(#[from] OpenError),
+    /// A released key can't be read.
+    #[error(transparent)]
+    Released(#[from] ReleasedError),
+    /// This home knows no such deposit.
+    #[error("this home knows no deposit of serial {serial}")]
+    Unknown {
+        /// The deposit.
+        serial: Serial,
+    },
+    /// No key at hand opens it.
+    #[error(transparent)]
+    Unwrap(#[from] UnwrapError),
+}
