@@ -10,6 +10,8 @@ X25519, Ed25519, ChaCha20-Poly1305 and Argon2id. It changes no file that it read
     open_without_strongroom.py spare FILE OUT --authority FOLDER     opens it with its spare, without that key
     open_without_strongroom.py log --authority FOLDER [--home home.db]    checks the log, and a home's receipts
     open_without_strongroom.py code SHEET --authority FOLDER         whose recovery code that is
+    open_without_strongroom.py secrets --authority FOLDER            which secrets are deposited
+    open_without_strongroom.py secret SERIAL OUT --authority FOLDER  takes one out, as a file for `spare` or `decrypt`
 """
 
 import argparse
@@ -313,6 +315,16 @@ class Authority:
                     except (Refused, InvalidTag):  # others may open
                         print(f"deposit {key[0].hex()} does not open, and was passed over", file=sys.stderr)
 
+    def secrets(self):
+        """Serial, name, description and attachment of each deposit that a secret rides along with (spec/secret.md)."""
+        for statement, (_, _, states, _) in self.of_kind(DEPOSIT):
+            keys, (_, carried) = decode(statement.body)[4], decode(statement.carried)
+            for key, (particulars, _), state in zip(keys, carried, states, strict=True):
+                description, labels, attachment = particulars
+                require(H(encode(particulars)) == key[6], "a deposit's particulars are not what was signed")
+                if attachment and state in (1, 2):
+                    yield key[0], dict(labels).get("strongroom/name", ""), description, attachment
+
     def open_deposit(self, owner, wrap_key_id, enc, key, particulars, sealed):
         """spec/deposit.md: label, seal, commitment."""
         serial, kind, alg, bits, padding, commitment, particulars_digest, sealed_digest = key
@@ -489,9 +501,27 @@ def spare(options):
     raise Refused("no deposit under this serial, or in this store, is this file's")
 
 
+def secrets(options):
+    for serial, name, description, _ in Authority(options.authority).secrets():
+        print(f"{serial.hex()}  {name!r}  {description!r}")
+
+
+def secret(options):
+    for serial, _, _, attachment in Authority(options.authority).secrets():
+        if serial.hex() == str(options.serial):
+            with create(options.out) as output:
+                output.write(attachment)
+            return print(f"wrote {options.out}, an age file like any other")
+    raise Refused("there is no secret under this serial")
+
+
+def create(out):
+    return open(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+
+
 def write(file, key, out):
     require(file.belongs(key), "the header was altered: its MAC is wrong")
-    with open(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as output:
+    with create(out) as output:
         file.decrypt(key, output)
     print(f"wrote {out}")
 
@@ -529,6 +559,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True)
     arguments = {pointer: ["file"], decrypt: ["file", "out"], spare: ["file", "out"], log: [], code: ["sheet"]}
+    arguments |= {secrets: [], secret: ["serial", "out"]}
     for command, names in arguments.items():
         added = commands.add_parser(command.__name__)
         added.set_defaults(command=command)
@@ -536,7 +567,7 @@ def main():
             added.add_argument(name, type=Path)
         if command is decrypt:
             added.add_argument("-i", "--identity", type=Path, required=True)
-        if command in (spare, log, code):
+        if command in (spare, log, code, secrets, secret):
             added.add_argument("--authority", type=Path, required=True)
         if command is log:
             added.add_argument("--home", type=Path)
