@@ -283,7 +283,7 @@ fn an_owner_stops_a_thief_and_officers_stop_a_thiefs_veto() {
 }
 
 #[test]
-fn a_denied_request_is_over_and_says_by_whom() {
+fn a_denied_request_is_over_and_is_asked_for_anew() {
     let group = Group::new(TWO_OF_THREE);
     group.join("ann");
     group.lose_key("ann");
@@ -298,6 +298,11 @@ fn a_denied_request_is_over_and_says_by_whom() {
         .refused(1, &["it is denied already"]);
     let shown = group.officer("ada", &["officer", "show", &id]).done();
     assert!(shown.text().contains("`bob` denied it"), "{}", shown.text());
+    let recover = || group.of("ann", ["recover", "ann.txt.age"]);
+    recover().refused(1, &["the request is denied", "`bob` denied it"]);
+    // It was told.
+    recover().refused(3, &["the request waits"]);
+    assert_ne!(group.only(), id);
 }
 
 #[test]
