@@ -16,8 +16,15 @@ use crate::connection::ExchangeError;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Act {
-    /// An officer said this of a request or of a change.
-    Approval(Word, VerifyingKey),
+    /// An officer said something of a request or of a change.
+    Approval {
+        /// What.
+        word: Word,
+        /// The officer's key.
+        by: VerifyingKey,
+        /// Why.
+        grounds: Grounds,
+    },
     /// This home's owner deposited so many keys.
     Deposit(usize),
     /// This home's owner was enrolled.
@@ -141,7 +148,11 @@ impl Client<'_> {
     ) -> Result<(), ExchangeError> {
         for signed in statements {
             let act = if let Statement::Approval(approval) = signed.statement() {
-                Act::Approval(approval.word, *signed.author())
+                Act::Approval {
+                    word: approval.word,
+                    by: *signed.author(),
+                    grounds: approval.grounds.clone(),
+                }
             } else if let Statement::Veto(veto) = signed.statement() {
                 Act::Veto(veto.grounds.clone())
             } else if signed.kind() == Kind::Evidence {

@@ -46,7 +46,8 @@ pub struct Collected {
 impl Client<'_> {
     /// Returns the request for what is wanted: the one that is pending, or a new one.
     ///
-    /// A new one comes with a new identity, where there is none; and it is in the home before it is sent.
+    /// One that was denied or vetoed is returned until it is [forgotten](Self::forget), so that somebody is told. A new
+    /// one comes with a new identity, where there is none; and it is in the home before it is sent.
     ///
     /// # Errors
     ///
@@ -115,15 +116,25 @@ impl Client<'_> {
             }
             let view = self.view(&request)?;
             match view.state {
-                RequestState::Decided(Verdict::Denied | Verdict::Lapsed | Verdict::Vetoed) => {
-                    self.home.forget_request(&request)?;
-                }
+                RequestState::Decided(Verdict::Lapsed) => self.forget(&request)?,
+                // Keys that left on it stay in the home, and with them the request, for what they are.
+                RequestState::Decided(Verdict::Denied | Verdict::Vetoed)
+                    if self.home.release_pages(&request)? > 0 => {}
                 RequestState::Requested | RequestState::Decided(_) | RequestState::Released => {
                     return Ok(Some(request));
                 }
             }
         }
         Ok(None)
+    }
+
+    /// Forgets a request on which nothing will come any more: what it asked for can be asked for anew.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the home can't be written.
+    pub fn forget(&mut self, request: &PendingRequest) -> Result<(), RecoverError> {
+        Ok(self.home.forget_request(request)?)
     }
 
     fn make_request(

@@ -102,6 +102,7 @@ pub fn speak(
         subject,
         policy,
         word,
+        grounds: Grounds::new(format!("I {} it", word.as_str())).unwrap(),
         created: Time::from_millis(1),
     };
     SignedStatement::sign(approval, key)

@@ -171,12 +171,16 @@ fn print(entry: &LogEntry, what: Option<String>, json: bool) -> std::io::Result<
 /// Says what happened.
 fn sentence(act: &Act, policy: &Policy) -> String {
     match act {
-        Act::Approval(word, key) => {
-            let who = policy.officer(key).map_or_else(
+        Act::Approval { word, by, grounds } => {
+            let who = policy.officer(by).map_or_else(
                 || "an officer who is none any more".to_owned(),
                 |officer| escape(&officer.name),
             );
-            format!("{who} said `{}`", word.as_str())
+            let why = match grounds.as_str() {
+                "" => String::new(),
+                text => format!(": {}", escape(text)),
+            };
+            format!("{who} said `{}`{why}", word.as_str())
         }
         Act::Decision => "the authority let keys leave to you".to_owned(),
         Act::Deposit(keys) => format!("you deposited {}", keys_of(*keys)),

@@ -8,11 +8,11 @@ use clap::{Args, Subcommand};
 use strongroom_client::officer::{Asked, Subject};
 use strongroom_protocol::RequestState;
 use strongroom_protocol::policy::Reason;
-use strongroom_protocol::statement::Word;
+use strongroom_protocol::statement::{Grounds, Word};
 
 use crate::context::Context;
 use crate::desk::DeskOptions;
-use crate::exit::Exit;
+use crate::exit::{Exit, Usage};
 use crate::prompt;
 use crate::terminal::{self, escape};
 
@@ -43,13 +43,16 @@ enum Command {
     Show {
         /// The beginning of its id.
         id: String,
+        /// Print a line of JSON.
+        #[arg(long)]
+        json: bool,
     },
     /// Show it, and approve it.
     ///
     /// First compare the fingerprint of the release key with whoever asks, by telephone or face to face: the keys go
     /// to that key.
     Approve(Say),
-    /// Deny it.
+    /// Deny it, and say why: whoever asked is told.
     Deny(Say),
     /// Let an owner's veto not count.
     Overrule(Say),
@@ -59,6 +62,9 @@ enum Command {
 struct Say {
     /// The beginning of its id.
     id: String,
+    /// Why, for whoever asks and for the other officers. A denial needs it, and asks for it at a terminal.
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
     /// Do not ask whether you are sure.
     #[arg(short, long)]
     yes: bool,
@@ -81,10 +87,14 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
             listing::print(context, &subjects, *json)?;
             Ok(Exit::Done)
         }
-        Command::Show { id } => {
+        Command::Show { id, json } => {
             let subject = desk.at(context, |desk| {
                 let subject = desk.find(id)?;
-                show::print(&subject)?;
+                if *json {
+                    listing::print_json(&subject)?;
+                } else {
+                    show::print(&subject)?;
+                }
                 Ok(subject)
             })?;
             Ok(exit_of(&subject))
@@ -95,21 +105,28 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     }
 }
 
-/// Shows a subject, asks whether the officer is sure, and says the word.
+/// Shows a subject, asks why and whether the officer is sure, and says the word.
 fn say_word(
     context: &Context,
     options: &DeskOptions,
     say: &Say,
     word: Word,
 ) -> anyhow::Result<Exit> {
+    let grounds = named_grounds(word, say.reason.as_deref())?;
     let (subject, passed_over) = options.at(context, |desk| {
         let subject = desk.find(&say.id)?;
         desk.may_say(&subject, word)?;
         if !say.yes {
             show::print(&subject)?;
+        }
+        let grounds = match grounds {
+            Some(grounds) => grounds,
+            None => grounds_of(word, &prompt::question("Why, for whoever asks: ")?)?,
+        };
+        if !say.yes {
             be_sure(word)?;
         }
-        let subject = desk.say(&subject, word, context.clock.now())?;
+        let subject = desk.say(&subject, word, grounds, context.clock.now())?;
         let passed_over = word == Word::Approve && desk.is_passed_over(&subject);
         Ok((subject, passed_over))
     })?;
@@ -121,6 +138,23 @@ fn say_word(
         );
     }
     Ok(Exit::Done)
+}
+
+/// Takes the reason that was named. None if it has to be asked for, of somebody who is there.
+fn named_grounds(word: Word, reason: Option<&str>) -> anyhow::Result<Option<Grounds>> {
+    if reason.is_none() && word == Word::Deny && terminal::can_ask() {
+        return Ok(None);
+    }
+    grounds_of(word, reason.unwrap_or_default()).map(Some)
+}
+
+fn grounds_of(word: Word, reason: &str) -> anyhow::Result<Grounds> {
+    let is_enough = word != Word::Deny || !reason.trim().is_empty();
+    ensure!(
+        is_enough,
+        Usage("whoever asked is told why it was denied: say it with `--reason`")
+    );
+    Ok(Grounds::new(reason.to_owned())?)
 }
 
 fn be_sure(word: Word) -> anyhow::Result<()> {

@@ -110,6 +110,10 @@ impl Group {
         self.officer(name, &["officer", word, id, "--yes"])
     }
 
+    pub(crate) fn denies(&self, name: &str, id: &str, why: &str) -> Ran {
+        self.officer(name, &["officer", "deny", id, "--yes", "--reason", why])
+    }
+
     /// What is open, as an officer sees it.
     pub(crate) fn open(&self) -> Vec<Value> {
         self.officer("ada", &["officer", "list", "--json"])

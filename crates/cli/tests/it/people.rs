@@ -68,7 +68,7 @@ fn two_officers_of_three_let_an_owner_back_in() {
     group.of("ann", ["recover", "ann.txt.age"]).done();
     group.opens("ann", "ann.txt.age", "ann");
     group
-        .says("cid", "deny", &id)
+        .denies("cid", &id, "too late")
         .refused(1, &["it is released already"]);
     assert!(group.open().is_empty());
     let log = group.of("ann", ["log", "show"]).done();
@@ -283,7 +283,7 @@ fn an_owner_stops_a_thief_and_officers_stop_a_thiefs_veto() {
 }
 
 #[test]
-fn a_denied_request_is_over_and_says_by_whom() {
+fn a_denied_request_is_over_and_is_asked_for_anew() {
     let group = Group::new(TWO_OF_THREE);
     group.join("ann");
     group.lose_key("ann");
@@ -292,12 +292,62 @@ fn a_denied_request_is_over_and_says_by_whom() {
     group
         .says("ada", "overrule", &id)
         .refused(1, &["there is nothing to overrule"]);
-    group.says("bob", "deny", &id).done();
+    group.denies("bob", &id, "not today").done();
     group
         .says("ada", "approve", &id)
         .refused(1, &["it is denied already"]);
+    let recover = || group.of("ann", ["recover", "ann.txt.age"]);
+    let denied = ["the request is denied", "`bob` denied it", "not today"];
+    recover().refused(1, &denied);
+    // It was told.
+    recover().refused(3, &["the request waits"]);
+    assert_ne!(group.only(), id);
+}
+
+#[test]
+fn an_officers_reason_is_read_wherever_somebody_looks() {
+    let group = Group::new(TWO_OF_THREE);
+    group.join("ann");
+    group.lose_key("ann");
+    group.of("ann", ["recover", "ann.txt.age"]).refused(3, &[]);
+    let id = group.only();
+    // Who denies has to say why.
+    for blank in [&[][..], &["--reason", " "]] {
+        let deny = [&["officer", "deny", &id, "--yes"], blank].concat();
+        group.officer("bob", &deny).refused(2, &["`--reason`"]);
+    }
+    let long = "a".repeat(4097);
+    group
+        .denies("bob", &id, &long)
+        .refused(1, &["longer than 4096 bytes"]);
+    // What a terminal would follow is spelled out.
+    let why = "ann is here, and asked for nothing\u{1b}[2J";
+    let told = "ann is here, and asked for nothing\\u{1b}[2J";
+    let approve = ["officer", "approve", &id, "--yes", "--reason", "I called"];
+    group.officer("ada", &approve).done();
+    group.denies("bob", &id, why).done();
+
+    group
+        .of("ann", ["recover", "ann.txt.age"])
+        .refused(1, &["the request is denied", told]);
     let shown = group.officer("ada", &["officer", "show", &id]).done();
-    assert!(shown.text().contains("`bob` denied it"), "{}", shown.text());
+    for said in ["I called", "bob denied it, ", "`bob` denied it"] {
+        assert!(shown.text().contains(said), "{said} in {}", shown.text());
+    }
+    assert_eq!(shown.text().matches(told).count(), 2, "{}", shown.text());
+    let shown = group.officer("ada", &["officer", "show", &id, "--json"]);
+    let said = shown.done().json().remove(0)["said"].clone();
+    assert_eq!(said[0]["reason"], "I called");
+    assert_eq!(said[1]["who"], "bob");
+    assert_eq!(said[1]["what"], "deny");
+    assert_eq!(said[1]["reason"], why);
+    let log = group.of("ann", ["log", "show"]).done();
+    for said in [
+        "ada said `approve`: I called",
+        &format!("bob said `deny`: {told}"),
+    ] {
+        assert!(log.text().contains(said), "{said} in {}", log.text());
+    }
 }
 
 #[test]
@@ -356,11 +406,17 @@ fn changing_the_policy_takes_what_the_policy_asks() {
         .find(|subject| subject["kind"] == "change")
         .unwrap();
     group
-        .says("cid", "deny", change["id"].as_str().unwrap())
+        .denies("cid", change["id"].as_str().unwrap(), "we just agreed")
         .done();
-    group
-        .officer("bob", &back)
-        .refused(1, &["the change is denied", "`cid` denied it", "--again"]);
+    group.officer("bob", &back).refused(
+        1,
+        &[
+            "the change is denied",
+            "`cid` denied it",
+            "we just agreed",
+            "--again",
+        ],
+    );
     let ran = group.officer("bob", &[&back[..], &["--again"]].concat());
     ran.refused(3, &[]);
 }

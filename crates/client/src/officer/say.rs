@@ -68,18 +68,25 @@ impl Desk<'_> {
         !counted.is_empty() && !counted.contains(&true)
     }
 
-    /// Says `word` on a subject, as an officer of the policy that it is decided by. Returns it as it is then.
+    /// Says `word` on a subject and why, as an officer of the policy that it is decided by. Returns it as it is then.
     ///
     /// # Errors
     ///
     /// Says why that can't be said, or what the authority says that does not hold.
-    pub fn say(&mut self, subject: &Subject, word: Word, now: Time) -> Result<Subject, SayError> {
+    pub fn say(
+        &mut self,
+        subject: &Subject,
+        word: Word,
+        grounds: Grounds,
+        now: Time,
+    ) -> Result<Subject, SayError> {
         self.may_say(subject, word)?;
         let approval = Approval {
             authority: self.about.authority(),
             subject: subject.digest(),
             policy: subject.decided_by(),
             word,
+            grounds,
             created: now,
         };
         self.submit(&SignedStatement::sign(approval, self.key))?;

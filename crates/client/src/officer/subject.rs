@@ -249,7 +249,7 @@ impl Subject {
                 so.then(|| Said {
                     who: Who::Officer(officer.name.clone(), approval.word),
                     when: Some(approval.created),
-                    grounds: None,
+                    grounds: Some(approval.grounds.clone()),
                 })
             }
             Statement::Evidence(evidence) => {

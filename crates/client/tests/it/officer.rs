@@ -99,16 +99,22 @@ fn an_officer_approves_what_is_in_the_log_and_the_authority_decides() {
     assert_eq!(open[0].digest(), world.asked.request().digest());
     assert_eq!(open[0].keys(), 2);
     let now = world.clock.now();
-    let subject = desk.say(&open[0], Word::Approve, now).unwrap();
+    let subject = desk.say(&open[0], Word::Approve, why(), now).unwrap();
     assert!(subject.is_approved());
+    let said = subject.said();
+    assert!(said.iter().any(|said| said.grounds == Some(why())));
     assert!(matches!(
-        desk.say(&subject, Word::Approve, now),
+        desk.say(&subject, Word::Approve, why(), now),
         Err(SayError::Ended(_))
     ));
     assert!(desk.subjects(false).unwrap().is_empty());
     // What was seen last is held against it the next time.
     let pin = Pin::parse(&desk.pin().to_text()).unwrap();
     Desk::open(&authority, Some(&pin), &world.officer).unwrap();
+}
+
+fn why() -> Grounds {
+    Grounds::new("I know the caller".to_owned()).unwrap()
 }
 
 #[test]
@@ -232,7 +238,8 @@ fn another_authority_and_a_log_that_shrank_are_refused() {
         let honest = world.liar();
         let mut desk = Desk::open(&honest, None, &world.officer).unwrap();
         let subject = desk.subjects(false).unwrap().remove(0);
-        desk.say(&subject, Word::Deny, world.clock.now()).unwrap();
+        let now = world.clock.now();
+        desk.say(&subject, Word::Deny, why(), now).unwrap();
         desk.pin()
     };
     let error = Desk::open(&liar, Some(&subject), &world.officer).err();

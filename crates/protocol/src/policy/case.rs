@@ -7,7 +7,7 @@ use super::{Inapplicable, Officer, OwnerKeys, Owners, Policy, Reason, Rule, Stan
 use crate::id::{AuthorityId, Digest, OwnerId, StatementId, Time};
 use crate::keys::VerifyingKey;
 use crate::statement::{
-    EvidenceKind, PolicyChange, Request, SignedStatement, Statement, Verdict, Word,
+    self, EvidenceKind, PolicyChange, Request, SignedStatement, Statement, Verdict, Word,
 };
 
 /// All that a request is decided on.
@@ -174,9 +174,8 @@ impl Case<'_> {
         if let Some(why) = self.inapplicable(rule) {
             return Examined::Inapplicable(why);
         }
-        if let Some(by) = self.denial(rule) {
-            let rule = rule.name.clone();
-            return Examined::Stopped(Verdict::Denied, Reason::Denied { rule, by });
+        if let Some(reason) = self.denial(rule) {
+            return Examined::Stopped(Verdict::Denied, reason);
         }
         if let Some(by) = self.veto(rule) {
             let reason = Reason::Vetoed {
@@ -231,12 +230,10 @@ impl Case<'_> {
         }
         evidence.sort_unstable();
         evidence.dedup();
-        let mut approvals: Vec<StatementId> = approvals.into_values().collect();
-        approvals.sort_unstable();
-        Examined::Met(evidence, approvals)
+        Examined::Met(evidence, sorted_ids(&approvals))
     }
 
-    fn is_met(&self, group: &str, words: &BTreeMap<&str, StatementId>) -> bool {
+    fn is_met(&self, group: &str, words: &BTreeMap<&str, Spoken<'_>>) -> bool {
         let people: BTreeSet<&str> = words.keys().copied().collect();
         self.policy
             .group(group)
@@ -280,17 +277,18 @@ impl Case<'_> {
 
     /// Finds somebody who said no and is asked: one of the rule's group, or, where requests freeze each other and the
     /// rule has no group, any officer, to settle it.
-    fn denial(&self, rule: &Rule) -> Option<String> {
+    fn denial(&self, rule: &Rule) -> Option<Reason> {
         let denials = match &rule.approvals {
             Some(group) => self.words(Word::Deny, group),
             None if self.scene.rival => one_each(self.said().words(Word::Deny)),
             None => BTreeMap::new(),
         };
-        denials.keys().next().map(|name| (*name).to_owned())
+        let (name, denial) = denials.first_key_value()?;
+        Some(denial.denied(&rule.name, name))
     }
 
     /// Returns who of a group said this of the request and may, each person once.
-    fn words(&self, word: Word, group: &str) -> BTreeMap<&str, StatementId> {
+    fn words(&self, word: Word, group: &str) -> BTreeMap<&str, Spoken<'_>> {
         let Some(group) = self.policy.group(group) else {
             return BTreeMap::new();
         };
@@ -394,9 +392,9 @@ pub fn decide_change(case: &ChangeCase<'_>, now: Time) -> ChangeRuling {
         let group = policy.group(name);
         let people = group.map(|group| group.people(policy)).unwrap_or_default();
         let denials = one_each(said.words(Word::Deny));
-        if let Some(by) = denials.keys().find(|name| people.contains(*name)) {
-            let (rule, by) = (CHANGE.to_owned(), (*by).to_owned());
-            return ChangeRuling::Ended(Verdict::Denied, vec![Reason::Denied { rule, by }]);
+        let mut denials = denials.iter();
+        if let Some((name, denial)) = denials.find(|(name, _)| people.contains(*name)) {
+            return ChangeRuling::Ended(Verdict::Denied, vec![denial.denied(CHANGE, name)]);
         }
         // No one approves their own request.
         let others = said.words(Word::Approve).filter(|(officer, _)| {
@@ -436,12 +434,10 @@ pub fn decide_change(case: &ChangeCase<'_>, now: Time) -> ChangeRuling {
     }
     codes.sort_unstable();
     codes.dedup();
-    let mut approvals: Vec<StatementId> = approvals.into_values().collect();
-    approvals.sort_unstable();
     let grounds = Grounds {
         rule: CHANGE.to_owned(),
         evidence: codes,
-        approvals,
+        approvals: sorted_ids(&approvals),
         not_after: deadline,
     };
     ChangeRuling::Approved(PolicyApproved::new(change, grounds))
@@ -473,7 +469,7 @@ impl<'s> Said<'s> {
     }
 
     /// Returns what officers said under this policy and no other.
-    fn words(&self, word: Word) -> impl Iterator<Item = (&'s Officer, StatementId)> + use<'s> {
+    fn words(&self, word: Word) -> impl Iterator<Item = (&'s Officer, Spoken<'s>)> + use<'s> {
         let (policy, authority, subject) = (self.policy, self.authority, self.subject);
         let digest = policy.digest();
         self.statements.iter().filter_map(move |signed| {
@@ -485,19 +481,46 @@ impl<'s> Said<'s> {
                 && approval.policy == digest
                 && approval.word == word;
             let officer = policy.officer(signed.author()).filter(|_| said)?;
-            Some((officer, signed.id()))
+            let (id, why) = (signed.id(), &approval.grounds);
+            Some((officer, Spoken { id, why }))
         })
     }
 }
 
+/// An officer's word: by which statement, and why.
+#[derive(Clone, Copy)]
+struct Spoken<'s> {
+    id: StatementId,
+    why: &'s statement::Grounds,
+}
+
+impl Spoken<'_> {
+    /// Says that this officer denied a rule, and why.
+    fn denied(&self, rule: &str, officer: &str) -> Reason {
+        Reason::Denied {
+            rule: rule.to_owned(),
+            by: officer.to_owned(),
+            grounds: self.why.clone(),
+        }
+    }
+}
+
+fn sorted_ids(words: &BTreeMap<&str, Spoken<'_>>) -> Vec<StatementId> {
+    let mut ids: Vec<StatementId> = words.values().map(|spoken| spoken.id).collect();
+    ids.sort_unstable();
+    ids
+}
+
 /// Keeps one statement a person, always the same.
 fn one_each<'o>(
-    words: impl Iterator<Item = (&'o Officer, StatementId)>,
-) -> BTreeMap<&'o str, StatementId> {
+    words: impl Iterator<Item = (&'o Officer, Spoken<'o>)>,
+) -> BTreeMap<&'o str, Spoken<'o>> {
     let mut each = BTreeMap::new();
-    for (officer, id) in words {
-        let first: &mut StatementId = each.entry(officer.name.as_str()).or_insert(id);
-        *first = id.min(*first);
+    for (officer, spoken) in words {
+        let first: &mut Spoken<'_> = each.entry(officer.name.as_str()).or_insert(spoken);
+        if spoken.id < first.id {
+            *first = spoken;
+        }
     }
     each
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::id::Time;
 use crate::keys::VerifyingKey;
-use crate::statement::EvidenceKind;
+use crate::statement::{EvidenceKind, Grounds};
 
 /// Why a request is where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub enum Reason {
         rule: String,
         /// The officer.
         by: String,
+        /// Why, in the officer's words.
+        grounds: Grounds,
     },
     /// Another request for the same owner is open, and officers have to say which is right.
     Frozen {
@@ -64,7 +66,13 @@ pub enum Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Denied { rule, by } => write!(f, "`{by}` denied it under rule `{rule}`"),
+            Self::Denied { rule, by, grounds } => {
+                write!(f, "`{by}` denied it under rule `{rule}`")?;
+                match grounds.as_str() {
+                    "" => Ok(()),
+                    why => write!(f, ", saying: {why}"),
+                }
+            }
             Self::Frozen { rule } => write!(
                 f,
                 "rule `{rule}` waits for officers: another request for this owner is open"

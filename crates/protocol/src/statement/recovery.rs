@@ -319,7 +319,7 @@ impl Canonical for Decision {
 /// An officer's word on a request or on a change of the policy (spec/policy.md#approval).
 ///
 /// Made by the officer's own program from the whole request, which it hashes itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Approval {
     /// Whom it is told.
     pub authority: AuthorityId,
@@ -329,6 +329,8 @@ pub struct Approval {
     pub policy: Digest,
     /// What they say.
     pub word: Word,
+    /// Why, for whoever asks and for the other officers.
+    pub grounds: Grounds,
     /// When, by the officer's clock.
     pub created: Time,
 }
@@ -338,6 +340,7 @@ canonical_struct!(Approval {
     subject,
     policy,
     word,
+    grounds,
     created
 });
 

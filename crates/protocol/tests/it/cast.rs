@@ -136,6 +136,7 @@ impl Cast {
             subject: request.digest(),
             policy: request.policy,
             word,
+            grounds: Grounds::new("we spoke on the phone".to_owned()).unwrap(),
             created: NOW,
         }
     }

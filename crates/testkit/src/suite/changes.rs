@@ -251,7 +251,10 @@ fn a_denied_change_is_over(subject: &Subject, staff: &Staff) {
     assert_refused!(authority.submit(&late), Ended);
     let view = view(&*authority, &change);
     assert_eq!(view.state, DENIED);
-    assert!(matches!(&view.reasons[..], [Reason::Denied { by, .. }] if by == "ann"));
+    assert!(
+        matches!(&view.reasons[..], [Reason::Denied { by, grounds, .. }]
+        if by == "ann" && grounds.as_str() == "I deny it")
+    );
 }
 
 fn a_change_is_asked_for_by_those_who_may(subject: &Subject, staff: &Staff) {

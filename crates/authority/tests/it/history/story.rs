@@ -418,6 +418,7 @@ impl Story {
             subject,
             policy,
             word,
+            grounds: Grounds::new(word.as_str().to_owned()).unwrap(),
             created: self.world.now(),
         };
         let clerk = &self.clerks[clerk];
@@ -760,6 +761,7 @@ impl Story {
                         subject,
                         policy,
                         word,
+                        grounds: Grounds::new(word.as_str().to_owned()).unwrap(),
                         created: Time::from_millis(1),
                     };
                     let clerk = self.dice.pick(&self.clerks);

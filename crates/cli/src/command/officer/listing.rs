@@ -4,7 +4,7 @@ use std::io;
 
 use serde::Serialize;
 use strongroom_client::fingerprint::Fingerprint;
-use strongroom_client::officer::{Asked, Subject};
+use strongroom_client::officer::{Asked, Said, Subject, Who};
 
 use super::{kind, needs, short};
 use crate::context::Context;
@@ -26,7 +26,35 @@ struct Line {
     #[serde(skip_serializing_if = "Option::is_none")]
     keys: Option<u64>,
     reason: String,
+    said: Vec<SaidLine>,
     needs: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct SaidLine {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    who: Option<String>,
+    what: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    when: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+impl From<&Said> for SaidLine {
+    fn from(said: &Said) -> Self {
+        let (who, what) = match &said.who {
+            Who::Code => (None, "evidence"),
+            Who::Device(key) => (Some(Fingerprint::from(key).to_string()), "veto"),
+            Who::Officer(name, word) => (Some(name.clone()), word.as_str()),
+        };
+        Self {
+            who,
+            what,
+            when: said.when.map(|when| when.to_string()),
+            reason: said.grounds.as_ref().map(ToString::to_string),
+        }
+    }
 }
 
 impl From<&Subject> for Line {
@@ -46,9 +74,14 @@ impl From<&Subject> for Line {
             release_key: request.map(|request| Fingerprint::from(&request.release_key).to_string()),
             keys: request.map(|_| subject.keys()),
             reason: reason.to_string(),
+            said: subject.said().iter().map(SaidLine::from).collect(),
             needs: needs(subject),
         }
     }
+}
+
+pub(super) fn print_json(subject: &Subject) -> io::Result<()> {
+    terminal::print_json(&Line::from(subject))
 }
 
 pub(super) fn print(context: &Context, subjects: &[Subject], json: bool) -> io::Result<()> {

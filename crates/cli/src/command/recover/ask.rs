@@ -78,10 +78,14 @@ pub(super) fn ask(
                 withheld: collected.withheld,
             })
         }
-        RequestState::Decided(verdict) => bail!(Ended {
-            verdict,
-            reasons: view.reasons.iter().map(Reason::to_string).collect(),
-        }),
+        RequestState::Decided(verdict) => {
+            // This is where it is told; the next command asks anew.
+            client.forget(&request)?;
+            bail!(Ended {
+                verdict,
+                reasons: view.reasons.iter().map(Reason::to_string).collect(),
+            })
+        }
         RequestState::Requested => {
             tell("the request waits:");
             for reason in &view.reasons {

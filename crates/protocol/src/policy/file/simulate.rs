@@ -241,6 +241,7 @@ impl Stage {
                     subject: request,
                     policy: self.policy.digest(),
                     word: *word,
+                    grounds: Grounds::default(),
                     created: said.at,
                 };
                 (approval.into(), self.officer(name)?)

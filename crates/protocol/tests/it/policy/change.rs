@@ -8,7 +8,7 @@ use strongroom_protocol::policy::{
     Change, ChangeCase, ChangeRuling, Policy, Reason, decide_change,
 };
 use strongroom_protocol::statement::{
-    Approval, Evidence, EvidenceKind, PolicyChange, SignedStatement, Verdict, Word,
+    Approval, Evidence, EvidenceKind, Grounds, PolicyChange, SignedStatement, Verdict, Word,
 };
 
 use crate::cast::{Cast, DAY, NOW, group, officer, officer_key, two_officers};
@@ -95,7 +95,7 @@ fn one_no_of_the_group_ends_a_change_and_anybody_elses_does_not() {
     assert_eq!(stage.outcome(&no, after), Outcome::Ended(Verdict::Denied));
     assert_eq!(
         stage.reasons(&no, after),
-        ["`cid` denied it under rule `change`"]
+        ["`cid` denied it under rule `change`, saying: not now"]
     );
     for other in [
         stage.says("dan", Word::Deny),
@@ -115,23 +115,23 @@ fn approvals_of_anything_else_do_not_count() {
     for wrong in [
         Approval {
             subject: stage.cast.request().digest(),
-            ..right
+            ..right.clone()
         },
         Approval {
             policy: stage.change.policy.digest(),
-            ..right
+            ..right.clone()
         },
         Approval {
             policy: zero,
-            ..right
+            ..right.clone()
         },
         Approval {
             authority: AuthorityId::from_bytes([0; 32]),
-            ..right
+            ..right.clone()
         },
         Approval {
             word: Word::Overrule,
-            ..right
+            ..right.clone()
         },
     ] {
         let wrong = SignedStatement::sign(wrong, &officer_key("bob"));
@@ -255,6 +255,7 @@ impl Stage {
             subject: self.change.digest(),
             policy: self.policy.digest(),
             word,
+            grounds: Grounds::new("not now".to_owned()).unwrap(),
             created: NOW,
         }
     }

@@ -5,7 +5,9 @@ use std::slice::from_ref;
 use strongroom_protocol::id::{AuthorityId, Digest, OwnerId, Time};
 use strongroom_protocol::keys::SigningKey;
 use strongroom_protocol::policy::{Owners, Policy, Rule, Ruling, decide};
-use strongroom_protocol::statement::{Approval, Request, Scope, SignedStatement, Verdict, Word};
+use strongroom_protocol::statement::{
+    Approval, Grounds, Request, Scope, SignedStatement, Verdict, Word,
+};
 
 use super::{Outcome, Stage};
 use crate::cast::{DAY, NOW, group, officer, officer_key, serial};
@@ -63,27 +65,27 @@ fn an_approval_is_of_this_request_under_this_policy_at_this_authority() {
     for wrong in [
         Approval {
             subject: zero,
-            ..right
+            ..right.clone()
         },
         Approval {
             subject: grown.digest(),
-            ..right
+            ..right.clone()
         },
         Approval {
             policy: zero,
-            ..right
+            ..right.clone()
         },
         Approval {
             policy: Policy::code_alone().digest(),
-            ..right
+            ..right.clone()
         },
         Approval {
             authority: AuthorityId::from_bytes([0; 32]),
-            ..right
+            ..right.clone()
         },
         Approval {
             word: Word::Overrule,
-            ..right
+            ..right.clone()
         },
     ] {
         let wrong = SignedStatement::sign(wrong, &officer_key("ada"));
@@ -221,10 +223,34 @@ fn one_no_of_those_who_are_asked_stops_a_rule() {
         stage.outcome(&with(says(&stage, "dan", Word::Deny)), NOW),
         approved()
     );
+}
+
+#[test]
+fn a_no_is_told_with_the_reason_that_was_signed_with_it() {
+    let stage = stage(by("two"));
+    let no = |text: &str| {
+        let denial = Approval {
+            grounds: Grounds::new(text.to_owned()).unwrap(),
+            ..approval(&stage, Word::Deny)
+        };
+        SignedStatement::sign(denial, &officer_key("cid"))
+    };
     assert_eq!(
-        stage.reasons(&[says(&stage, "cid", Word::Deny)], NOW),
+        stage.reasons(&[no("")], NOW),
         ["`cid` denied it under rule `rule`"]
     );
+    let told = stage.reasons(&[no("the caller was not ann")], NOW);
+    assert_eq!(
+        told,
+        ["`cid` denied it under rule `rule`, saying: the caller was not ann"]
+    );
+    // Of two it is always the same one's, and nobody's who is not asked.
+    let (one, other) = (no("one"), no("other"));
+    let told = stage.reasons(&[one.clone(), other.clone()], NOW);
+    assert_eq!(told.len(), 1);
+    assert_eq!(told, stage.reasons(&[other, one], NOW));
+    let unasked = stage.reasons(&[says(&stage, "dan", Word::Deny)], NOW);
+    assert!(!unasked.concat().contains("saying"), "{unasked:?}");
 }
 
 #[test]

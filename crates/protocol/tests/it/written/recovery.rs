@@ -1,4 +1,4 @@
-use strongroom_protocol::statement::{Kind, SignedStatement, Statement};
+use strongroom_protocol::statement::{Grounds, Kind, SignedStatement, Statement};
 use strongroom_protocol::wrap::SecretKey;
 
 use super::{Page, word_of};
@@ -138,6 +138,16 @@ fn reject() -> Page {
     assert_eq!(word_of(&item(Kind::Departed, 2, &[0]).to_bytes()), "taken");
     case("an approval of word 0", item(Kind::Approval, 3, &[0]));
     case("an approval of word 4", item(Kind::Approval, 3, &[4]));
+    let grounds = |length| {
+        let text = "a".repeat(length);
+        item(Kind::Approval, 4, &e(vec![Item::Text(&text)])[1..])
+    };
+    assert_eq!(word_of(&grounds(0).to_bytes()), "taken");
+    assert_eq!(word_of(&grounds(Grounds::BYTES_MAX).to_bytes()), "taken");
+    case(
+        "an approval with too long a reason",
+        grounds(Grounds::BYTES_MAX + 1),
+    );
     case("a departure that is 2", item(Kind::Departed, 2, &[2]));
     case(
         "a change to no policy",

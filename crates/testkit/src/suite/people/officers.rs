@@ -94,7 +94,10 @@ fn a_denial_stops_the_rule_that_asks_for_it(subject: &Subject, staff: &Staff) {
     say(&*authority, &two, Word::Approve, &asked);
     // The rule by code asks no officer.
     assert_eq!(state(&*authority, &asked), RequestState::Requested);
-    let denied = |reason: &Reason| matches!(reason, Reason::Denied { by, .. } if by == "ann");
+    let denied = |reason: &Reason| {
+        matches!(reason, Reason::Denied { by, grounds, .. }
+            if by == "ann" && grounds.as_str() == "I deny it")
+    };
     assert!(reasons(&*authority, &asked).iter().any(denied));
     assert_kept(&*authority, &asked);
 }

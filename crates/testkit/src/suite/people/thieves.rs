@@ -75,7 +75,10 @@ fn one_officers_denial_settles_a_race_for_good(subject: &Subject, staff: &Staff)
     let view = authority.request(thiefs.statement.id()).unwrap();
     assert_eq!(view.state, DENIED);
     assert!(!view.scene.rival);
-    assert!(matches!(&view.reasons[..], [Reason::Denied { by, .. }] if by == "ben"));
+    assert!(
+        matches!(&view.reasons[..], [Reason::Denied { by, grounds, .. }]
+        if by == "ben" && grounds.as_str() == "I deny it")
+    );
     assert_kept(&*authority, &thiefs);
     let late = staff.ann.say(Word::Deny, &thiefs);
     assert_refused!(authority.submit(&late), Ended);
