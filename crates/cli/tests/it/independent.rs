@@ -169,6 +169,38 @@ fn a_file_opens_with_the_authoritys_folder_and_the_specification_alone() {
 }
 
 #[test]
+fn a_secret_is_taken_out_with_the_specification_alone() {
+    let Some(rescue) = Rescue::new(Machine::with_home()) else {
+        return;
+    };
+    let deposit = [
+        "deposit",
+        "--name",
+        "door",
+        "--description",
+        "the back door",
+    ];
+    rescue.machine.pipe(b"rose", deposit).done();
+    let listed = rescue.run("secrets --authority home/authority").done();
+    let (serial, said) = listed.text().trim_end().split_once("  ").unwrap();
+    assert_eq!(said, "'door'  'the back door'");
+    let take = format!("secret {serial} secret.age --authority home/authority");
+    rescue.run(&take).done();
+    for open in [
+        "decrypt secret.age out -i home/identity.txt",
+        "spare secret.age out --authority home/authority",
+    ] {
+        rescue.run(open).done();
+        assert_eq!(rescue.machine.read("out"), b"rose");
+        rescue.machine.remove("out");
+    }
+    rescue.refused(
+        &format!("secret {serial}00 out --authority home/authority"),
+        "no secret under this serial",
+    );
+}
+
+#[test]
 fn the_log_and_its_receipts_verify_with_the_specification_alone() {
     let Some(rescue) = Rescue::new(Machine::with_home()) else {
         return;

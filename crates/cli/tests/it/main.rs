@@ -14,5 +14,6 @@ mod recovering;
 mod refusing;
 mod restoring;
 mod scripts;
+mod secrets;
 mod session;
 mod telling;
