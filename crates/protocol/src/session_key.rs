@@ -22,6 +22,18 @@ impl Algorithm {
     /// The file key of an age v1 file: 16 bytes (C2SP age.md#file-key).
     pub const AGE_FILE_KEY: Self = Self(0x6167_6501);
 
+    /// A session algorithm of CryptoAPI's, by its `ALG_ID`. What lengths its keys have is not known here.
+    #[must_use]
+    pub fn capi(alg_id: u16) -> Self {
+        Self(alg_id.into())
+    }
+
+    /// Returns the `ALG_ID` of CryptoAPI's algorithm, if it is one.
+    #[must_use]
+    pub fn alg_id(self) -> Option<u16> {
+        self.0.try_into().ok()
+    }
+
     /// The length that every key of this algorithm has, where it is known here.
     #[must_use]
     pub fn key_bytes(self) -> Option<usize> {
@@ -59,6 +71,24 @@ impl SessionKey {
             algorithm: Algorithm::AGE_FILE_KEY,
             bytes: Zeroizing::new(bytes.to_vec()),
         }
+    }
+
+    /// Takes a session key of CryptoAPI's, in the order of its bytes in memory.
+    ///
+    /// A DES key's parity bits are to be set to odd before: they are no part of the key, and the commitment is over all
+    /// of it (spec/deposit.md#commitment).
+    ///
+    /// # Errors
+    ///
+    /// Says so when it is empty, or longer than a session key is.
+    pub fn capi(alg_id: u16, bytes: &[u8]) -> Result<Self, WrongLength> {
+        if bytes.is_empty() || bytes.len() > Self::BYTES_MAX {
+            return Err(WrongLength);
+        }
+        Ok(Self {
+            algorithm: Algorithm::capi(alg_id),
+            bytes: Zeroizing::new(bytes.to_vec()),
+        })
     }
 
     /// Returns the algorithm.

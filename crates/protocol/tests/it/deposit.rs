@@ -468,6 +468,16 @@ fn labels_are_sorted_and_said_once_and_have_names() {
 }
 
 #[test]
+fn a_session_key_of_cryptoapi_goes_by_its_number_and_has_a_length() {
+    let key = SessionKey::capi(0x6801, &[7; 5]).unwrap();
+    assert_eq!((key.algorithm(), key.bits()), (Algorithm::capi(0x6801), 40));
+    assert_eq!(key.algorithm().alg_id(), Some(0x6801));
+    assert_eq!(Algorithm::AGE_FILE_KEY.alg_id(), None);
+    assert!(SessionKey::capi(0x6801, &[]).is_err());
+    assert!(SessionKey::capi(0x6801, &[7; SessionKey::BYTES_MAX + 1]).is_err());
+}
+
+#[test]
 fn a_ciphertext_longer_than_any_session_keys_is_refused() {
     let cast = Cast::new();
     let of = |length| {
