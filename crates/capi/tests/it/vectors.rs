@@ -16,7 +16,8 @@ fn every_blob_opens_for_owner_and_authority() {
         for (holder, blob) in [("own", "own_blob"), ("auth", "auth_blob")] {
             let blob = SimpleBlob::from_bytes(&file(text(seal, blob))).unwrap();
             let key = key(text(seal, holder));
-            let algorithm = u32::from_str_radix(&text(seal, "algid")[2..], 16).unwrap();
+            let algorithm = text(seal, "algid").strip_prefix("0x").unwrap();
+            let algorithm = u32::from_str_radix(algorithm, 16).unwrap();
             assert_eq!(blob.algorithm().alg_id(), algorithm, "{id}");
             let padding = padding(seal);
             let opened = key.unwrap(&blob, padding, &mut TestRng::new(1)).unwrap();
