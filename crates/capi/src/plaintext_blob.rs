@@ -4,6 +4,7 @@ use zeroize::Zeroizing;
 
 use crate::SessionKey;
 use crate::blob::{self, BlobType, Fault, Fields, Header, Malformed};
+use crate::session_key::WrongKeyLength;
 
 impl SessionKey {
     /// Reads a PLAINTEXTKEYBLOB.
@@ -18,13 +19,8 @@ impl SessionKey {
         let length = fields.dword("dwKeySize")?;
         // A length that does not even fit is as wrong as one that the algorithm does not have.
         let length = usize::try_from(length).unwrap_or(usize::MAX);
-        if !algorithm.accepts_key_bytes(length) {
-            let wrong = crate::session_key::WrongKeyLength {
-                algorithm,
-                bytes: length,
-            };
-            return Err(fields.fault("dwKeySize", 4, Fault::KeyLength(wrong)));
-        }
+        WrongKeyLength::check(algorithm, length)
+            .map_err(|wrong| fields.fault("dwKeySize", 4, Fault::KeyLength(wrong)))?;
         let key = fields.take("rgbKeyData", length)?;
         let offset = fields.offset() - length;
         fields.end()?;
