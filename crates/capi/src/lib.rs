@@ -4,7 +4,26 @@
 //! and sources are in `spec/capi.md`.
 
 pub mod algorithm;
+pub mod blob;
+mod der;
+pub mod inspect;
+pub mod key;
+pub mod padding;
+pub mod pem;
+mod plaintext_blob;
+pub mod private_key;
+pub mod public_key;
 pub mod session_key;
+pub mod signature;
+pub mod simple_blob;
 
 pub use algorithm::Algorithm;
+pub use blob::{BlobType, Malformed};
+pub use inspect::{Inspection, inspect};
+pub use key::Key;
+pub use padding::Padding;
+pub use private_key::PrivateKey;
+pub use public_key::{KeySpec, PublicKey};
 pub use session_key::SessionKey;
+pub use signature::SignatureHash;
+pub use simple_blob::SimpleBlob;

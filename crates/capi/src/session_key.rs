@@ -22,12 +22,7 @@ impl SessionKey {
     ///
     /// Says so when `algorithm` has no keys of that length.
     pub fn new(algorithm: Algorithm, bytes: &[u8]) -> Result<Self, WrongKeyLength> {
-        if !algorithm.accepts_key_bytes(bytes.len()) {
-            return Err(WrongKeyLength {
-                algorithm,
-                bytes: bytes.len(),
-            });
-        }
+        WrongKeyLength::check(algorithm, bytes.len())?;
         Ok(Self {
             algorithm,
             bytes: Zeroizing::new(bytes.to_vec()),
@@ -44,6 +39,8 @@ impl SessionKey {
         bytes: usize,
         rng: &mut impl CryptoRng,
     ) -> Result<Self, WrongKeyLength> {
+        // Before there is memory for it: the length may be anybody's.
+        WrongKeyLength::check(algorithm, bytes)?;
         let mut key = Self::new(algorithm, &vec![0; bytes])?;
         rng.fill_bytes(&mut key.bytes);
         Ok(key)
@@ -70,4 +67,13 @@ pub struct WrongKeyLength {
     pub algorithm: Algorithm,
     /// The length in bytes.
     pub bytes: usize,
+}
+
+impl WrongKeyLength {
+    pub(crate) fn check(algorithm: Algorithm, bytes: usize) -> Result<(), Self> {
+        match algorithm.accepts_key_bytes(bytes) {
+            true => Ok(()),
+            false => Err(Self { algorithm, bytes }),
+        }
+    }
 }

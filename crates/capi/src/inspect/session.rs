@@ -1,0 +1,79 @@
+//! The blobs that hold a session key.
+
+use super::{NOT_SHOWN, Walk};
+use crate::blob::{RSA_KEYX, RSA_SIGN};
+use crate::public_key::BITS_MAX;
+use crate::{Algorithm, Padding, SessionKey};
+
+impl Walk<'_> {
+    pub(super) fn simple_blob(&mut self, alg_id: Option<u32>) {
+        self.number::<4>("wrapping algorithm", |alg_id| match alg_id {
+            RSA_KEYX => "CALG_RSA_KEYX, an RSA key: the only one that wraps".to_owned(),
+            _ => format!("{}, where only CALG_RSA_KEYX wraps", algorithm_name(alg_id)),
+        });
+        let length = self.rest.len();
+        if length > BITS_MAX / 8 {
+            self.secret("wrapped key", length, "longer than any RSA key");
+            return;
+        }
+        // A key under an exponent of one lies in there as it is.
+        if opens_itself(self.rest, alg_id.and_then(Algorithm::from_alg_id)) {
+            self.secret("wrapped key", length, "not encrypted: see below");
+            self.remark(
+                "The wrapped key was made with an exponent of one, the trick for exporting a session key before there \
+                 were PLAINTEXTKEYBLOBs. RSA has changed nothing: the session key lies in this blob in the clear, for \
+                 anybody to read.",
+            );
+            return;
+        }
+        let bits = 8 * length;
+        self.shown(
+            "wrapped key",
+            length,
+            &format!("a number of {bits} bits, as the RSA key it is wrapped to has"),
+        );
+        self.remark(
+            "Nothing in a SIMPLEBLOB says which padding was used, PKCS#1 v1.5 or OAEP, nor whose key it is wrapped to.",
+        );
+    }
+
+    pub(super) fn plaintext_key(&mut self) {
+        let length = self.number::<4>("dwKeySize", |bytes| format!("a key of {bytes} bytes"));
+        if let Some(length) = length {
+            let length = usize::try_from(length).unwrap_or(usize::MAX);
+            self.secret("rgbKeyData", length, "the session key");
+        }
+        self.remark(format!(
+            "The session key lies in this blob in the clear. It is {NOT_SHOWN} here, but whoever has the file has it."
+        ));
+    }
+}
+
+/// Says which algorithm an `ALG_ID` is.
+pub(super) fn algorithm_name(alg_id: u32) -> String {
+    if let Some(algorithm) = Algorithm::from_alg_id(alg_id) {
+        return algorithm.to_string();
+    }
+    match alg_id {
+        RSA_KEYX => "CALG_RSA_KEYX, RSA for wrapping session keys",
+        RSA_SIGN => "CALG_RSA_SIGN, RSA for signatures",
+        0x6611 => "CALG_AES, AES of no particular length, which no key has",
+        0x2200 => "CALG_DSS_SIGN, DSS for signatures",
+        0xaa01 => "CALG_DH_SF, Diffie-Hellman with a stored key",
+        0xaa02 => "CALG_DH_EPHEM, Diffie-Hellman with a passing key",
+        0x8003 => "CALG_MD5, a hash",
+        0x8004 => "CALG_SHA1, a hash",
+        0x8009 => "CALG_HMAC, a keyed hash",
+        0x800c => "CALG_SHA_256, a hash",
+        _ => "not an algorithm that this program knows",
+    }
+    .to_owned()
+}
+
+/// Tells whether a padded key lies in the clear in a wrapped key.
+fn opens_itself(wrapped: &[u8], algorithm: Option<Algorithm>) -> bool {
+    let block: Vec<u8> = wrapped.iter().rev().copied().collect();
+    (1..=SessionKey::BYTES_MAX)
+        .filter(|bytes| algorithm.is_none_or(|algorithm| algorithm.accepts_key_bytes(*bytes)))
+        .any(|bytes| Padding::Pkcs1.is_key_of(&block, bytes).into())
+}
