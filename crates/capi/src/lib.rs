@@ -4,6 +4,7 @@
 //! and sources are in `spec/capi.md`.
 
 pub mod algorithm;
+pub mod cipher;
 pub mod session_key;
 
 pub use algorithm::Algorithm;
