@@ -5,6 +5,7 @@
 
 pub mod algorithm;
 pub mod cipher;
+pub mod derive;
 pub mod session_key;
 
 pub use algorithm::Algorithm;

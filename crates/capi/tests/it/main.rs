@@ -2,5 +2,6 @@
 #![cfg(test)]
 
 mod cipher;
+mod derive;
 mod openssl;
 mod seals;
