@@ -1,11 +1,14 @@
 //! CryptoAPI's key BLOBs, the RSA wraps inside them, the session ciphers and the example programs' file.
 //!
 //! Bytes and streams only: no path, no clock, no randomness of its own, and nothing of the rest of Strongroom. Layouts
-//! and sources are in `spec/capi.md`.
+//! and sources are in `spec/capi.md` and `spec/capi-file.md`.
 
 pub mod algorithm;
 pub mod blob;
+pub mod cipher;
 mod der;
+pub mod derive;
+pub mod file;
 pub mod inspect;
 pub mod key;
 pub mod padding;

@@ -2,13 +2,18 @@
 #![cfg(test)]
 
 mod blob;
+mod cipher;
+mod derive;
+mod file;
 mod inspect;
 mod key;
 mod keys;
 mod openssl;
+mod openssl_ciphers;
 mod properties;
 mod refusals;
 mod rng;
+mod seals;
 mod signature;
 mod vectors;
 mod wrap;
