@@ -21,6 +21,15 @@ test *ARGS="--workspace":
 bench:
     cargo bench -p strongroom-agefile
 
+# Whether the authority's answer to a SIMPLEBLOB betrays by its time what is in there. Some ten minutes, on a quiet machine.
+bench-oracle:
+    cargo bench -p strongroom-capi --bench oracle
+
+# Makes up bytes for a reader, starting from those in the vectors: `just fuzz simple_blob`. Needs cargo-fuzz and a nightly compiler.
+fuzz TARGET SECONDS="300":
+    mkdir -p fuzz/corpus/{{TARGET}}
+    cargo +nightly fuzz run {{TARGET}} fuzz/corpus/{{TARGET}} spec/vectors/capi/keys spec/vectors/capi/malformed spec/vectors/capi/seals -- -max_total_time={{SECONDS}} -max_len=5000
+
 # The property tests again with many more cases, and a kill at every moment of a command, than ./test has time for.
 soak:
     PROPTEST_CASES=20000 cargo nextest run --workspace --locked --release

@@ -1,9 +1,10 @@
 //! Whether the time of an answer tells what the authority's key found (spec/capi.md#constant-time).
 //! `cargo bench -p strongroom-capi --bench oracle`, on a machine that does nothing else.
 //!
-//! For each kind of blob, its time is compared with a good one's by Welch's t-test, as dudect does: the kinds come in
-//! random order, each blob is used once, and beside all times the fastest nine tenths are compared too. Beyond 4.5 the
-//! two can be told apart. aws-lc-rs beside it shows what a difference looks like.
+//! Blobs of each kind come in random order, each is used once, and the times of each kind are compared with those of
+//! good ones by Welch's t-test, as dudect does: all of them, and the fastest nine tenths. Beyond 4.5 they can be told
+//! apart. Then the unpadding alone, without RSA to hide it; and one that looks for the end of the padding as anybody
+//! would write it, to show that this would be found.
 
 #![expect(
     clippy::cast_possible_truncation,
@@ -18,143 +19,239 @@
 
 use std::fs;
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use aws_lc_rs::rsa::{Pkcs1PrivateDecryptingKey, PrivateDecryptingKey};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rand_core::Rng;
-use strongroom_capi::{Algorithm, Padding, PrivateKey, SessionKey, SimpleBlob};
+use strongroom_capi::{Algorithm, PrivateKey, SessionKey, SimpleBlob};
+use zeroize::Zeroizing;
 
+// The source itself: what is measured alone is not public.
+#[expect(unreachable_pub, reason = "public in the crate that it is taken from")]
+#[path = "../src/padding.rs"]
+mod padding;
 #[path = "../tests/it/rng.rs"]
 mod rng;
 use rng::TestRng;
 
-/// What a blob may be, other than good.
-const KINDS: [&str; 5] = [
-    "good",
-    "noise: bad padding",
-    "a key of another length",
-    "wrapped to another key",
-    "another good one",
-];
-
 const KEY_BYTES: usize = 16;
+const PADDINGS: [strongroom_capi::Padding; 2] = [
+    strongroom_capi::Padding::Pkcs1,
+    strongroom_capi::Padding::Oaep,
+];
 
 fn main() {
     // Without the option, from `cargo test --all-targets`, it only shows that it runs.
     let measures = std::env::args().any(|argument| argument == "--bench");
-    for (own, other, runs) in [
+    let runs = |runs| if measures { runs } else { 2 };
+    let mut rng = TestRng::new(1);
+    unpadding(runs(50_000), &mut rng);
+    for (own, other, count) in [
         ("own1024", "auth1024", 20_000),
-        ("own2048", "other2048", 6_000),
+        ("own2048", "other2048", 5_000),
     ] {
-        let runs = if measures { runs } else { 2 };
-        let mut bench = Bench {
-            own: key(own),
-            other: key(other),
-            rng: TestRng::new(1),
+        unwrapping(own, other, runs(count), &mut rng);
+    }
+    aws_lc(runs(5_000), &mut rng);
+}
+
+/// The whole answer of the authority.
+fn unwrapping(own: &str, other: &str, runs: usize, rng: &mut TestRng) {
+    let (key, other) = (key(own), key(other));
+    for padding in PADDINGS {
+        let kinds = [
+            "good",
+            "good, again",
+            "bad padding",
+            "a key of another length",
+            "wrapped to another key",
+            "not below the modulus",
+        ];
+        let make = |kind, rng: &mut TestRng| blob(kind, &key, &other, padding, rng);
+        compare(
+            &format!("{own}, {padding:?}, unwrap_or_random"),
+            kinds,
             runs,
-        };
-        for padding in [Padding::Pkcs1, Padding::Oaep] {
-            let times = bench.times(padding, |own, blob, rng| {
-                black_box(own.unwrap_or_random(blob, padding, KEY_BYTES, rng).unwrap());
-            });
-            if measures {
-                report(&format!("{own}, {padding:?}, unwrap_or_random"), &times);
-            }
-        }
-        if own == "own2048" {
-            let aws = aws_lc(own);
-            let times = bench.times(Padding::Pkcs1, |_, blob, _| {
-                let mut key = [0; 256];
-                let _ = black_box(aws.decrypt(blob.wrapped(), &mut key));
-            });
-            if measures {
-                report("own2048, PKCS#1 of aws-lc-rs", &times);
-            }
-        }
-    }
-}
-
-struct Bench {
-    own: PrivateKey,
-    other: PrivateKey,
-    rng: TestRng,
-    runs: usize,
-}
-
-impl Bench {
-    /// The times in nanoseconds of each kind.
-    fn times(
-        &mut self,
-        padding: Padding,
-        mut unwrap: impl FnMut(&PrivateKey, &SimpleBlob, &mut TestRng),
-    ) -> [Vec<f64>; KINDS.len()] {
-        let mut times = KINDS.map(|_| Vec::with_capacity(self.runs));
-        let mut work: Vec<(usize, SimpleBlob)> = (0..KINDS.len() * self.runs)
-            .map(|count| (count % KINDS.len(), self.blob(count % KINDS.len(), padding)))
-            .collect();
-        for last in (1..work.len()).rev() {
-            let other = self.rng.next_u64() % (last as u64 + 1);
-            work.swap(last, usize::try_from(other).unwrap());
-        }
-        for (kind, blob) in &work {
-            let start = Instant::now();
-            unwrap(&self.own, blob, &mut self.rng);
-            let nanoseconds = start.elapsed().as_secs_f64() * 1e9;
-            times.get_mut(*kind).unwrap().push(nanoseconds);
-        }
-        times
-    }
-
-    fn blob(&mut self, kind: usize, padding: Padding) -> SimpleBlob {
-        let rng = &mut self.rng;
-        let key =
-            |bytes, rng: &mut TestRng| SessionKey::generate(Algorithm::Rc4, bytes, rng).unwrap();
-        let own = self.own.public();
-        match kind {
-            0 | 4 => own.wrap(&key(KEY_BYTES, rng), padding, rng).unwrap(),
-            1 => loop {
-                let key = key(KEY_BYTES, rng);
-                let mut bytes = own.wrap(&key, padding, rng).unwrap().to_bytes();
-                rng.fill_bytes(bytes.split_at_mut(12).1);
-                let blob = SimpleBlob::from_bytes(&bytes).unwrap();
-                if own.fits(&blob).is_ok() {
-                    return blob;
-                }
+            rng,
+            make,
+            |blob, rng| {
+                black_box(
+                    key.unwrap_or_random(&blob, padding, KEY_BYTES, rng)
+                        .unwrap(),
+                );
             },
-            2 => own.wrap(&key(5, rng), padding, rng).unwrap(),
-            _ => loop {
-                let key = key(KEY_BYTES, rng);
-                let blob = self.other.public().wrap(&key, padding, rng).unwrap();
-                if own.fits(&blob).is_ok() {
-                    return blob;
-                }
-            },
-        }
-    }
-}
-
-fn report(what: &str, times: &[Vec<f64>; KINDS.len()]) {
-    println!("{what}");
-    let good = &times[0];
-    for (kind, times) in KINDS.iter().zip(times) {
-        let (mean, _) = mean_and_variance(&fastest(times, 0.9));
-        let mean = Duration::from_secs_f64(mean / 1e9);
-        let all = welch(good, times);
-        let cropped = welch(&fastest(good, 0.9), &fastest(times, 0.9));
-        let count = times.len();
-        println!(
-            "    {kind:26} {count:6} times, mean {mean:9.1?}, t = {all:6.2}, of the fastest {cropped:6.2}"
         );
     }
 }
 
-/// The times below a quantile: what interrupts a computation only makes it longer.
-fn fastest(times: &[f64], quantile: f64) -> Vec<f64> {
+fn blob(
+    kind: usize,
+    own: &PrivateKey,
+    other: &PrivateKey,
+    padding: strongroom_capi::Padding,
+    rng: &mut TestRng,
+) -> SimpleBlob {
+    let public = match kind {
+        4 => other.public(),
+        _ => own.public(),
+    };
+    let bytes = if kind == 3 { 5 } else { KEY_BYTES };
+    loop {
+        let session = SessionKey::generate(Algorithm::Rc4, bytes, rng).unwrap();
+        let mut blob = public.wrap(&session, padding, rng).unwrap();
+        if kind == 2 || kind == 5 {
+            let mut bytes = blob.to_bytes();
+            let number = bytes.split_at_mut(12).1;
+            rng.fill_bytes(number);
+            if kind == 5 {
+                number
+                    .iter_mut()
+                    .rev()
+                    .take(8)
+                    .for_each(|byte| *byte = 0xff);
+            }
+            blob = SimpleBlob::from_bytes(&bytes).unwrap();
+        }
+        if own.public().fits(&blob).is_ok() == (kind != 5) {
+            return blob;
+        }
+    }
+}
+
+/// The unpadding alone, of blocks for 2,048 bits.
+fn unpadding(runs: usize, rng: &mut TestRng) {
+    use padding::Padding::{Oaep, Pkcs1};
+    let kinds = [
+        "good",
+        "good, again",
+        "noise",
+        "a key of another length",
+        "wrong in its first byte",
+        "wrong in its last but the key",
+    ];
+    for padding in [Pkcs1, Oaep] {
+        let make = |kind, rng: &mut TestRng| {
+            let mut key = vec![0; if kind == 3 { 5 } else { KEY_BYTES }];
+            rng.fill_bytes(&mut key);
+            let mut block = padding.pad(&key, 256, rng);
+            match kind {
+                2 => rng.fill_bytes(&mut block),
+                4 => block[0] = 1,
+                5 => block[255 - KEY_BYTES] ^= 1,
+                _ => {}
+            }
+            block
+        };
+        compare(
+            &format!("{padding:?}, unpadding alone"),
+            kinds,
+            runs,
+            rng,
+            make,
+            |block, _| {
+                let block = padding.unmask(block);
+                black_box(padding.is_key_of(&block, KEY_BYTES).unwrap_u8());
+            },
+        );
+        if padding == Pkcs1 {
+            let searched = |block: Zeroizing<Vec<u8>>, _: &mut TestRng| {
+                let end = block.iter().skip(2).position(|byte| *byte == 0);
+                black_box(block.starts_with(&[0, 2]) && end == Some(256 - 3 - KEY_BYTES));
+            };
+            compare(
+                "Pkcs1, searched for its end",
+                kinds,
+                runs,
+                rng,
+                make,
+                searched,
+            );
+        }
+    }
+}
+
+/// The same question to aws-lc-rs, which tells failure by its answer anyway.
+fn aws_lc(runs: usize, rng: &mut TestRng) {
+    let (own, other) = (key("own2048"), key("other2048"));
+    let base64 = pem("own2048");
+    let base64: String = base64
+        .lines()
+        .filter(|line| !line.starts_with('-'))
+        .collect();
+    let pkcs8 = STANDARD.decode(base64).unwrap();
+    let key = PrivateDecryptingKey::from_pkcs8(&pkcs8).unwrap();
+    let key = Pkcs1PrivateDecryptingKey::new(key).unwrap();
+    let kinds = [
+        "good",
+        "good, again",
+        "bad padding",
+        "a key of another length",
+        "wrapped to another key",
+    ];
+    let make = |kind, rng: &mut TestRng| blob(kind, &own, &other, PADDINGS[0], rng);
+    compare(
+        "own2048, PKCS#1 of aws-lc-rs",
+        kinds,
+        runs,
+        rng,
+        make,
+        |blob, _| {
+            let mut opened = [0; 256];
+            let _ = black_box(key.decrypt(blob.wrapped(), &mut opened));
+        },
+    );
+}
+
+/// Times each kind, and prints how it differs from the first.
+fn compare<const N: usize, T>(
+    what: &str,
+    kinds: [&str; N],
+    runs: usize,
+    rng: &mut TestRng,
+    make: impl Fn(usize, &mut TestRng) -> T,
+    run: impl Fn(T, &mut TestRng),
+) {
+    let mut work: Vec<(usize, T)> = (0..N * runs)
+        .map(|count| (count % N, make(count % N, rng)))
+        .collect();
+    for last in (1..work.len()).rev() {
+        let other = rng.next_u64() % (last as u64 + 1);
+        work.swap(last, usize::try_from(other).unwrap());
+    }
+    let mut times = kinds.map(|_| Vec::with_capacity(runs));
+    for (kind, input) in work {
+        let start = Instant::now();
+        run(input, rng);
+        times[kind].push(start.elapsed().as_secs_f64() * 1e9);
+    }
+    if runs > 2 {
+        report(what, &kinds, &times);
+    }
+}
+
+fn report(what: &str, kinds: &[&str], times: &[Vec<f64>]) {
+    println!("{what}, {} times each", times[0].len());
+    let quick = fastest(&times[0]);
+    let (_, variance) = mean_and_variance(&quick);
+    // Two samples as wide as this one whose means differ by so much have a t of 4.5.
+    let shows = 4.5 * (2.0 * variance / quick.len() as f64).sqrt();
+    println!("    a difference of {shows:.0} ns would show");
+    for (kind, times_of_kind) in kinds.iter().zip(times) {
+        let fastest = fastest(times_of_kind);
+        let (mean, _) = mean_and_variance(&fastest);
+        let all = welch(&times[0], times_of_kind);
+        let t = welch(&quick, &fastest);
+        println!("    {kind:30} {mean:10.0} ns, t = {t:8.2}, of all {all:8.2}");
+    }
+}
+
+/// The fastest nine tenths: what interrupts a computation only makes it longer.
+fn fastest(times: &[f64]) -> Vec<f64> {
     let mut sorted = times.to_vec();
     sorted.sort_by(f64::total_cmp);
-    sorted.truncate((sorted.len() as f64 * quantile) as usize);
+    sorted.truncate((sorted.len() as f64 * 0.9) as usize);
     sorted
 }
 
@@ -173,13 +270,6 @@ fn mean_and_variance(times: &[f64]) -> (f64, f64) {
 
 fn key(name: &str) -> PrivateKey {
     PrivateKey::from_pem(pem(name).as_bytes()).unwrap()
-}
-
-fn aws_lc(name: &str) -> Pkcs1PrivateDecryptingKey {
-    let pem = pem(name);
-    let base64: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
-    let key = PrivateDecryptingKey::from_pkcs8(&STANDARD.decode(base64).unwrap()).unwrap();
-    Pkcs1PrivateDecryptingKey::new(key).unwrap()
 }
 
 fn pem(name: &str) -> String {

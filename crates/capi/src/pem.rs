@@ -50,6 +50,8 @@ pub(crate) fn is_pem(bytes: &[u8]) -> bool {
 /// Reads the one block of a text: its label and what is in it. Programs put attributes in front of it, as text.
 pub(crate) fn read(text: &[u8]) -> Result<(String, Zeroizing<Vec<u8>>), PemError> {
     let text = str::from_utf8(text).map_err(|_| PemError::Syntax)?;
+    // Windows' editors put a mark in front.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut lines = text.lines().map(str::trim_end);
     let label = lines
         .find_map(|line| line.strip_prefix(BEGIN)?.strip_suffix(DASHES))

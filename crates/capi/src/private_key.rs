@@ -6,7 +6,7 @@
 use rand_core::CryptoRng;
 use rsa::traits::{PrivateKeyParts, PublicKeyParts};
 use rsa::{BoxedUint, hazmat};
-use subtle::{ConditionallySelectable, ConstantTimeEq};
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use zeroize::Zeroizing;
 
 use crate::blob::{self, BlobType, Fault, Fields, Header, Malformed};
@@ -127,9 +127,10 @@ impl PrivateKey {
         let key = Self { public, rsa };
         let derived = key.crt();
         let agree = [dp, dq, qinv].into_iter().zip(&derived).fold(
-            subtle::Choice::from(1),
+            Choice::from(1),
             |agree, (given, derived)| {
-                agree & fixed(&number(given, half), half).ct_eq(derived.as_slice())
+                let given = fixed(&Zeroizing::new(number(given, half)), half);
+                agree & given.ct_eq(derived.as_slice())
             },
         );
         if !bool::from(agree) {
@@ -181,13 +182,9 @@ impl PrivateKey {
         key_bytes: usize,
         rng: &mut impl CryptoRng,
     ) -> Result<SessionKey, WrongKeyLength> {
-        let mut key = Zeroizing::new(
-            SessionKey::generate(blob.algorithm(), key_bytes, rng)?
-                .expose()
-                .to_vec(),
-        );
-        // A blob that cannot be this key's costs the same work, on a number that is nobody's. Two is as good as any:
-        // its block begins with neither 00 02 nor anything else that could be chosen.
+        let random = SessionKey::generate(blob.algorithm(), key_bytes, rng)?;
+        let mut key = Zeroizing::new(random.expose().to_vec());
+        // A blob that cannot be this key's costs the same work, on another number whose result is thrown away.
         let two = [&vec![0; self.public.modulus_bytes() - 1][..], &[2]].concat();
         let fits = self.public.fits(blob).is_ok();
         let wrapped = if fits { blob.wrapped() } else { &two };
@@ -196,7 +193,7 @@ impl PrivateKey {
         let sound = u8::from(fits) & u8::from(computed.is_some());
         let block = computed.unwrap_or_else(|| Zeroizing::new(two));
         let block = padding.unmask(block);
-        let opened = padding.is_key_of(&block, key_bytes) & subtle::Choice::from(sound);
+        let opened = padding.is_key_of(&block, key_bytes) & Choice::from(sound);
         for (byte, found) in key.iter_mut().rev().zip(block.iter().rev()) {
             byte.conditional_assign(found, opened);
         }

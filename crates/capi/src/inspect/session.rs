@@ -32,6 +32,12 @@ impl Walk<'_> {
             length,
             &format!("a number of {bits} bits, as the RSA key it is wrapped to has"),
         );
+        if !bits.is_multiple_of(64) {
+            self.remark(format!(
+                "Few RSA keys have {bits} bits. If yours has more, the blob was cut off: a wrapped key may end in 00, and \
+                 those bytes are part of it."
+            ));
+        }
         self.remark(
             "Nothing in a SIMPLEBLOB says which padding was used, PKCS#1 v1.5 or OAEP, nor whose key it is wrapped to.",
         );

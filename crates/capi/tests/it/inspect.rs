@@ -67,6 +67,10 @@ fn where_it_breaks_is_said() {
     );
     let last = inspection.fields.last().unwrap();
     assert_eq!((last.offset, last.length), (8, 3));
+    // What nobody can be sure of without the key.
+    let inspection = inspect(&file("malformed/msb-zero-cut.bin"));
+    assert_eq!(inspection.fault, None);
+    assert!(inspection.remarks[0].contains("cut off"));
     assert!(inspect(&[]).fault.is_some());
     assert!(inspect(&[]).fields.is_empty());
 }

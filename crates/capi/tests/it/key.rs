@@ -93,6 +93,7 @@ fn text_that_is_no_key_is_refused_by_what_is_wrong_with_it() {
     let error = |text: &str| PrivateKey::from_pem(text.as_bytes()).err();
     assert_eq!(error(&format!("Key Attributes\n    X\n{good}\n\n")), None);
     assert_eq!(error(&good.replace('\n', "\r\n")), None);
+    assert_eq!(error(&format!("\u{feff}{good}")), None);
     for text in [
         "",
         "nothing",

@@ -5,9 +5,11 @@ use std::fs;
 use std::path::PathBuf;
 
 use rsa::BoxedUint;
-use rsa::hazmat::rsa_encrypt;
+use rsa::hazmat::{rsa_decrypt, rsa_encrypt};
 use rsa::traits::{PrivateKeyParts, PublicKeyParts};
 use strongroom_capi::{Algorithm, PrivateKey, PublicKey, SessionKey, SimpleBlob};
+
+use crate::rng::TestRng;
 
 /// Of every size and kind: name, bits.
 pub(crate) const EVERY: [(&str, usize); 7] = [
@@ -46,6 +48,23 @@ pub(crate) fn wrap_block(key: &PublicKey, algorithm: Algorithm, block: &[u8]) ->
     let wrapped = rsa_encrypt(&rsa, &block).unwrap().to_be_bytes();
     let wrapped = &wrapped[wrapped.len() - key.modulus_bytes()..];
     simple_blob(algorithm, wrapped)
+}
+
+/// RSA with the private key and nothing else, most significant byte first in and out.
+pub(crate) fn private_operation(key: &PrivateKey, number: &[u8]) -> Vec<u8> {
+    let blob = key.to_blob();
+    let half = key.public().modulus_bytes() / 2;
+    let field = |at: usize, length: usize| {
+        let bytes: Vec<u8> = blob[at..at + length].iter().rev().copied().collect();
+        BoxedUint::from_be_slice_vartime(&bytes)
+    };
+    let primes = vec![field(20 + 2 * half, half), field(20 + 3 * half, half)];
+    let d = field(20 + 7 * half, 2 * half);
+    let e = key.public().exponent().into();
+    let rsa = rsa::PrivateKey::from_components(field(20, 2 * half), e, d, primes).unwrap();
+    let number = BoxedUint::from_be_slice_vartime(number);
+    let result = rsa_decrypt(None::<&mut TestRng>, &rsa, &number).unwrap();
+    result.to_be_bytes().to_vec()
 }
 
 /// A SIMPLEBLOB of a wrapped key, most significant byte first.

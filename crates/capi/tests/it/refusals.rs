@@ -1,9 +1,10 @@
 //! Blobs that a key must not open, made block by block: the owner gets one refusal, the authority a random key.
 
+use rsa::traits::PublicKeyParts;
 use strongroom_capi::private_key::NotOpened;
 use strongroom_capi::{Algorithm, Padding, PrivateKey, SessionKey, SimpleBlob};
 
-use crate::keys::{key, simple_blob, wrap_block};
+use crate::keys::{key, private_operation, simple_blob, wrap_block};
 use crate::rng::TestRng;
 
 const KEY: [u8; 16] = *b"0123456789abcdef";
@@ -109,7 +110,7 @@ fn oaep_opens_only_if_every_byte_is_as_it_was_made() {
         .public()
         .wrap(&session, Padding::Oaep, &mut rng)
         .unwrap();
-    let block = raw(&own, &blob);
+    let block = private_operation(&own, blob.wrapped());
     assert_opens(&own, &wrap(&own, &block), Padding::Oaep);
     for at in 0..block.len() - 17 {
         let mut changed = block.clone();
@@ -169,6 +170,39 @@ fn a_good_wrap_with_the_modulus_added_is_refused() {
 }
 
 #[test]
+fn a_wrap_multiplied_is_another_wrap_and_opens_to_nothing() {
+    // RSA is malleable: c·t^e is the wrap of t times the block, as Bleichenbacher's questions are.
+    let own = key("own1024");
+    let blob = wrap(&own, &pkcs1(&KEY));
+    let n = rsa::BoxedUint::from_be_slice_vartime(&own.public().modulus());
+    let rsa = rsa::PublicKey::new_unchecked(n, own.public().exponent().into());
+    for t in 2..50_u8 {
+        let mut block = vec![0; 128];
+        block[127] = t;
+        let factor = wrap(&own, &block);
+        let [c, factor] =
+            [&blob, &factor].map(|blob| rsa::BoxedUint::from_be_slice_vartime(blob.wrapped()));
+        let product = c.mul_mod(&factor, rsa.n()).to_be_bytes();
+        let product = simple_blob(Algorithm::Aes128, &product);
+        assert_ne!(product.wrapped(), blob.wrapped());
+        assert_refused(&own, &product, Padding::Pkcs1);
+    }
+}
+
+#[test]
+fn a_relabelled_blob_opens_under_its_new_name() {
+    // Nothing in the format covers the algorithm, so what is deposited has to say it again, and be believed there.
+    let own = key("own1024");
+    let blob = wrap_block(own.public(), Algorithm::Rc4, &pkcs1(&KEY));
+    let relabelled = simple_blob(Algorithm::TripleDes112, blob.wrapped());
+    let mut rng = TestRng::new(1);
+    let opened = own.unwrap(&relabelled, Padding::Pkcs1, &mut rng).unwrap();
+    assert_eq!(opened.algorithm(), Algorithm::TripleDes112);
+    assert_eq!(opened.expose(), KEY);
+    assert_eq!(relabelled.wrapped(), blob.wrapped());
+}
+
+#[test]
 fn random_keys_differ_each_time() {
     let own = key("own1024");
     let mut block = pkcs1(&KEY);
@@ -200,23 +234,6 @@ fn pkcs1(key: &[u8]) -> Vec<u8> {
 
 fn wrap(own: &PrivateKey, block: &[u8]) -> SimpleBlob {
     wrap_block(own.public(), Algorithm::Aes128, block)
-}
-
-/// The block of a blob, by RSA and nothing else.
-fn raw(own: &PrivateKey, blob: &SimpleBlob) -> Vec<u8> {
-    let pem = own.to_blob();
-    let half = own.public().modulus_bytes() / 2;
-    let number = |at: usize, length: usize| {
-        let bytes: Vec<u8> = pem[at..at + length].iter().rev().copied().collect();
-        rsa::BoxedUint::from_be_slice_vartime(&bytes)
-    };
-    let primes = vec![number(20 + 2 * half, half), number(20 + 3 * half, half)];
-    let d = number(20 + 7 * half, 2 * half);
-    let e = own.public().exponent().into();
-    let key = rsa::PrivateKey::from_components(number(20, 2 * half), e, d, primes).unwrap();
-    let wrapped = rsa::BoxedUint::from_be_slice_vartime(blob.wrapped());
-    let block = rsa::hazmat::rsa_decrypt(None::<&mut TestRng>, &key, &wrapped).unwrap();
-    block.to_be_bytes().to_vec()
 }
 
 fn assert_opens(own: &PrivateKey, blob: &SimpleBlob, padding: Padding) {

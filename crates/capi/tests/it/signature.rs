@@ -3,7 +3,7 @@
 use strongroom_capi::signature::{NotSigned, NotVerified, RefusedHash};
 use strongroom_capi::{KeySpec, PrivateKey, SignatureHash};
 
-use crate::keys::{EVERY, blob_of, key, wrap_block};
+use crate::keys::{EVERY, blob_of, key, private_operation, wrap_block};
 use crate::rng::TestRng;
 
 const MESSAGE: &[u8] = b"a SIMPLEBLOB";
@@ -89,17 +89,6 @@ fn a_key_too_short_for_the_hash_does_not_sign() {
 
 /// The private operation on a block, byte-reversed.
 fn sign_block(own: &PrivateKey, block: &[u8]) -> Vec<u8> {
-    let blob = own.to_blob();
-    let half = own.public().modulus_bytes() / 2;
-    let number = |at: usize, length: usize| {
-        let bytes: Vec<u8> = blob[at..at + length].iter().rev().copied().collect();
-        rsa::BoxedUint::from_be_slice_vartime(&bytes)
-    };
-    let primes = vec![number(20 + 2 * half, half), number(20 + 3 * half, half)];
-    let d = number(20 + 7 * half, 2 * half);
-    let e = own.public().exponent().into();
-    let key = rsa::PrivateKey::from_components(number(20, 2 * half), e, d, primes).unwrap();
-    let block = rsa::BoxedUint::from_be_slice_vartime(block);
-    let result = rsa::hazmat::rsa_decrypt(None::<&mut TestRng>, &key, &block).unwrap();
-    result.to_le_bytes().to_vec()
+    let signature = private_operation(own, block);
+    signature.into_iter().rev().collect()
 }

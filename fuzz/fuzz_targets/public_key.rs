@@ -1,0 +1,13 @@
+//! PUBLICKEYBLOBs: what parses is written as it was, and is the same key in PEM.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use strongroom_capi::PublicKey;
+
+fuzz_target!(|bytes: &[u8]| {
+    if let Ok(key) = PublicKey::from_blob(bytes) {
+        assert_eq!(key.to_blob(), bytes);
+        let again = PublicKey::from_pem(key.to_pem().as_bytes()).expect("our own PEM");
+        assert_eq!(again.with_spec(key.spec()), key);
+    }
+});
