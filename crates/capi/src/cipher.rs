@@ -11,6 +11,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use self::engine::{BLOCK_BYTES_MAX, Engine};
 pub use self::error::{DecryptError, EncryptError, EndError};
+pub(crate) use self::stream::read_full;
 pub use self::stream::{decrypt, encrypt};
 use crate::algorithm::Algorithm;
 use crate::session_key::SessionKey;

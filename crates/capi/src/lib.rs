@@ -6,6 +6,7 @@
 pub mod algorithm;
 pub mod cipher;
 pub mod derive;
+pub mod file;
 pub mod session_key;
 
 pub use algorithm::Algorithm;

@@ -3,5 +3,6 @@
 
 mod cipher;
 mod derive;
+mod file;
 mod openssl;
 mod seals;

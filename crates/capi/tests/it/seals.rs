@@ -1,10 +1,11 @@
-//! The ciphertexts that another provider made (spec/vectors/capi/manifest.json).
+//! The ciphertexts and files that another provider made (spec/vectors/capi/manifest.json).
 
 use std::fs;
 use std::path::PathBuf;
 
 use serde_json::Value;
 use strongroom_capi::cipher::{DecryptError, decrypt, encrypt};
+use strongroom_capi::file::{self, EncryptedFile, FileHeader, looks_like};
 use strongroom_capi::{Algorithm, SessionKey};
 
 #[test]
@@ -23,6 +24,44 @@ fn every_seal_decrypts_to_its_plaintext_and_is_what_is_encrypted_here() {
         let bytes = encrypt(&key, plaintext.as_slice(), &mut sealed, &mut |_| {}).unwrap();
         assert_eq!(bytes, plaintext.len() as u64);
         assert!(sealed == ciphertext, "{}", seal["id"]);
+    }
+}
+
+#[test]
+fn every_file_is_its_header_and_its_seal() {
+    let manifest = manifest();
+    let seals = manifest["seals"].as_array().unwrap();
+    let with_files: Vec<&Value> = seals
+        .iter()
+        .filter(|seal| seal["file"] != Value::Null)
+        .collect();
+    assert_eq!(with_files.len(), 9);
+    for seal in with_files {
+        let key = session_key(seal);
+        let (whole, blob, plaintext) = (
+            read(&seal["file"]),
+            read(&seal["own_blob"]),
+            read(&seal["plain"]),
+        );
+        assert!(looks_like(&whole));
+        let mut written = Vec::new();
+        let header = FileHeader::new(&blob).unwrap();
+        let wrote = file::encrypt(
+            &header,
+            &key,
+            plaintext.as_slice(),
+            &mut written,
+            &mut |_| {},
+        )
+        .unwrap();
+        assert!(written == whole, "{}", seal["id"]);
+        let opened = EncryptedFile::open(whole.as_slice()).unwrap();
+        assert_eq!(opened.header().blob(), blob);
+        let mut decrypted = Vec::new();
+        let read = opened.decrypt(&key, &mut decrypted, &mut |_| {}).unwrap();
+        assert!(decrypted == plaintext, "{}", seal["id"]);
+        assert_eq!(read, wrote);
+        assert_eq!(read.digest, file::digest(whole.as_slice()).unwrap());
     }
 }
 
