@@ -4,5 +4,6 @@
 mod cipher;
 mod derive;
 mod file;
+mod key_lengths;
 mod openssl;
 mod seals;
