@@ -7,6 +7,7 @@ mod derive;
 mod file;
 mod inspect;
 mod key;
+mod key_lengths;
 mod keys;
 mod openssl;
 mod openssl_ciphers;
