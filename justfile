@@ -34,3 +34,8 @@ fuzz TARGET SECONDS="300":
 soak:
     PROPTEST_CASES=20000 cargo nextest run --workspace --locked --release
     STRONGROOM_SOAK=1 cargo test --locked -p strongroom-cli --test it crash::
+
+# The C program of examples/windows, compiled with mingw and run under Wine: needs gcc-mingw-w64-x86-64 and wine64.
+test-wine:
+    cargo build --locked -p strongroom-cli
+    examples/windows/test.sh "{{justfile_directory()}}/target/debug/strongroom"

@@ -1,6 +1,7 @@
 //! The subcommands, a file each.
 
 pub(crate) mod authority;
+pub(crate) mod capi;
 pub(crate) mod decrypt;
 pub(crate) mod departed;
 pub(crate) mod deposit;
@@ -43,6 +44,7 @@ pub(crate) fn run(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Officer(arguments) => officer::run(context, &arguments),
         Command::Departed(arguments) => departed::run(context, &arguments),
         Command::Policy(arguments) => policy::run(context, &arguments),
+        Command::Capi(arguments) => capi::run(context, arguments),
         Command::Authority(arguments) => authority::run(context, &arguments),
     }
 }

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use strongroom_agefile::KeyType;
 
 use crate::command::{
-    authority, decrypt, departed, deposit, encrypt, init, keygen, list, log, officer, policy,
+    authority, capi, decrypt, departed, deposit, encrypt, init, keygen, list, log, officer, policy,
     protect, recover, rewrap, sheet, status, sync, veto,
 };
 
@@ -58,6 +58,7 @@ pub(crate) enum Command {
     Officer(officer::Arguments),
     Departed(departed::Arguments),
     Policy(policy::Arguments),
+    Capi(capi::Arguments),
     Authority(authority::Arguments),
 }
 

@@ -1,6 +1,7 @@
 //! The command, run as its users run it.
 #![cfg(test)]
 
+mod capi;
 mod citations;
 mod crash;
 mod group;

@@ -1,0 +1,168 @@
+//! `capi convert`, `wrap` and `unwrap`: RSA keys from one form to another, session keys under them.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use strongroom_capi::{Key, Padding, PrivateKey, PublicKey, SessionKey, SimpleBlob};
+
+use super::place::{self, Target};
+use super::{PaddingChoice, warn_of};
+use crate::context::Context;
+use crate::exit::{Exit, Usage};
+use crate::terminal::shown;
+
+/// Convert an RSA key between CryptoAPI's BLOBs and PEM.
+///
+/// What IN is, its content says; what OUT becomes, its name: .pem, .pub (PUBLICKEYBLOB) or .priv (PRIVATEKEYBLOB). Of a
+/// key pair .pub and .pub.pem are the public half. Key pairs are written in the clear.
+#[derive(Args)]
+pub(super) struct ConvertArguments {
+    /// A PUBLICKEYBLOB, a PRIVATEKEYBLOB, or PEM; from a pipe if it is `-`.
+    #[arg(value_name = "IN")]
+    input: PathBuf,
+    #[command(flatten)]
+    target: Target,
+}
+
+/// Take the session key out of a SIMPLEBLOB, as a PLAINTEXTKEYBLOB.
+///
+/// PLAINTEXTKEYBLOBs are session keys in the clear.
+#[derive(Args)]
+pub(super) struct UnwrapArguments {
+    /// The RSA key pair that it was wrapped to: a PRIVATEKEYBLOB or PEM.
+    #[arg(long, value_name = "KEY", required_unless_present = "exponent_one")]
+    key: Option<PathBuf>,
+    /// It is padded as PKCS#1 v1.5, as CryptExportKey does without flags.
+    #[arg(long, required_unless_present_any = ["oaep", "exponent_one"])]
+    pkcs1: bool,
+    /// It is padded as OAEP with SHA-1, as CryptExportKey does with CRYPT_OAEP.
+    #[arg(long, conflicts_with_all = ["pkcs1", "exponent_one"])]
+    oaep: bool,
+    /// It was made with a key whose exponent is one, the old trick for exporting keys in the clear: no key is needed.
+    #[arg(long)]
+    exponent_one: bool,
+    #[command(flatten)]
+    target: Target,
+    /// The SIMPLEBLOB; from a pipe if it is `-`.
+    #[arg(value_name = "SIMPLEBLOB")]
+    blob: PathBuf,
+}
+
+/// Wrap a session key to an RSA key, as a SIMPLEBLOB.
+#[derive(Args)]
+pub(super) struct WrapArguments {
+    /// The RSA key: a PUBLICKEYBLOB or PEM.
+    #[arg(long, value_name = "KEY")]
+    to: PathBuf,
+    #[command(flatten)]
+    padding: PaddingChoice,
+    #[command(flatten)]
+    target: Target,
+    /// The session key, a PLAINTEXTKEYBLOB; from a pipe if it is `-`.
+    #[arg(value_name = "PLAINTEXTKEYBLOB")]
+    session_key: PathBuf,
+}
+
+pub(super) fn convert(context: &Context, arguments: &ConvertArguments) -> anyhow::Result<Exit> {
+    let key = read_key(&arguments.input)?;
+    let target = &arguments.target;
+    let name = target.output.to_string_lossy().to_ascii_lowercase();
+    if name.ends_with(".pub.pem") {
+        target.put_public(context, key.public().to_pem().as_bytes())?;
+    } else if name.ends_with(".pub") {
+        target.put_public(context, &key.public().to_blob())?;
+    } else if name.ends_with(".priv") {
+        target.put(context, &pair(&key, &arguments.input)?.to_blob())?;
+    } else if name.ends_with(".pem") {
+        match &key {
+            Key::Public(key) => target.put_public(context, key.to_pem().as_bytes())?,
+            Key::Private(key) => target.put(context, key.to_pem().as_bytes())?,
+        }
+    } else {
+        bail!(Usage(
+            "the name of OUT says what it becomes: .pem, .pub, .priv or .pub.pem"
+        ));
+    }
+    warn_of(context, key.public());
+    Ok(Exit::Done)
+}
+
+pub(super) fn unwrap(context: &Context, arguments: &UnwrapArguments) -> anyhow::Result<Exit> {
+    let path = &arguments.blob;
+    let bytes = place::read(path)?;
+    let blob = SimpleBlob::from_bytes(&bytes).with_context(|| not_a("SIMPLEBLOB", path))?;
+    let (Some(key), false) = (&arguments.key, arguments.exponent_one) else {
+        let key = blob
+            .unwrap_exponent_one()
+            .with_context(|| format!("`{}` holds no key in the clear", shown(path)))?;
+        arguments.target.put(context, &key.to_plaintext_blob())?;
+        context.say("warning: this blob wraps nothing: whoever has it has the session key");
+        return Ok(Exit::Done);
+    };
+    let key = read_pair(key)?;
+    let padding = if arguments.oaep {
+        Padding::Oaep
+    } else {
+        Padding::Pkcs1
+    };
+    let session_key = key
+        .unwrap(&blob, padding, &mut context.rng())
+        .with_context(|| format!("cannot unwrap `{}`", shown(path)))?;
+    arguments
+        .target
+        .put(context, &session_key.to_plaintext_blob())?;
+    warn_of(context, key.public());
+    Ok(Exit::Done)
+}
+
+pub(super) fn wrap(context: &Context, arguments: &WrapArguments) -> anyhow::Result<Exit> {
+    let session_key = read_session_key(&arguments.session_key)?;
+    let key = read_key(&arguments.to)?;
+    let blob = key
+        .public()
+        .wrap(&session_key, arguments.padding.into(), &mut context.rng())?;
+    arguments.target.put_public(context, &blob.to_bytes())?;
+    warn_of(context, key.public());
+    Ok(Exit::Done)
+}
+
+/// Reads an RSA key of any form.
+pub(super) fn read_key(path: &Path) -> anyhow::Result<Key> {
+    Key::read(&place::read(path)?).with_context(|| not_a("RSA key", path))
+}
+
+/// Reads an RSA key pair of any form.
+pub(super) fn read_pair(path: &Path) -> anyhow::Result<PrivateKey> {
+    match read_key(path)? {
+        Key::Private(key) => Ok(key),
+        Key::Public(_) => bail!(
+            "`{}` is a public key, and the key pair is needed",
+            shown(path)
+        ),
+    }
+}
+
+/// Reads a PLAINTEXTKEYBLOB.
+pub(super) fn read_session_key(path: &Path) -> anyhow::Result<SessionKey> {
+    SessionKey::from_plaintext_blob(&place::read(path)?)
+        .with_context(|| not_a("PLAINTEXTKEYBLOB", path))
+}
+
+pub(super) fn read_public(path: &Path) -> anyhow::Result<PublicKey> {
+    Ok(read_key(path)?.public().clone())
+}
+
+fn pair<'k>(key: &'k Key, path: &Path) -> anyhow::Result<&'k PrivateKey> {
+    match key {
+        Key::Private(key) => Ok(key),
+        Key::Public(_) => bail!(
+            "`{}` is a public key: there is no private half",
+            shown(path)
+        ),
+    }
+}
+
+fn not_a(what: &str, path: &Path) -> String {
+    format!("`{}` is no {what} that can be used", shown(path))
+}

@@ -1,0 +1,104 @@
+//! Where the subcommands read and write: small files whole, others as streams, and nothing over what is there.
+
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, ensure};
+use clap::Args;
+use strongroom_client::file::output::{Output, Overwrite};
+use zeroize::Zeroizing;
+
+use crate::context::Context;
+use crate::stream;
+use crate::terminal::shown;
+
+/// The length in bytes of the longest BLOB or PEM that is read.
+const BLOB_BYTES_MAX: u64 = 64 << 10;
+
+/// Where the result goes.
+#[derive(Args)]
+pub(super) struct Target {
+    /// Write to OUT; to a pipe if it is `-`.
+    #[arg(short, long, value_name = "OUT")]
+    pub(super) output: PathBuf,
+    /// Replace OUT if it is there already.
+    #[arg(long)]
+    force: bool,
+}
+
+impl Target {
+    /// Writes what is secret or may be: only its owner may read the file.
+    pub(super) fn put(&self, context: &Context, bytes: &[u8]) -> anyhow::Result<()> {
+        self.stream(context, 0o600, |sink| Ok(sink.write_all(bytes)?))
+    }
+
+    /// Writes what everybody may read.
+    pub(super) fn put_public(&self, context: &Context, bytes: &[u8]) -> anyhow::Result<()> {
+        self.stream(context, 0o666, |sink| Ok(sink.write_all(bytes)?))
+    }
+
+    /// Writes as `write` goes on. A file appears when all of it is there, and not if that fails.
+    pub(super) fn stream<T>(
+        &self,
+        context: &Context,
+        mode: u32,
+        write: impl FnOnce(&mut dyn Write) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        if stream::is_pipe(&self.output) {
+            let mut sink = stream::output()?;
+            let done = write(&mut sink)?;
+            sink.flush()?;
+            return Ok(done);
+        }
+        let overwrite = if self.force {
+            Overwrite::Force
+        } else {
+            Overwrite::Refuse
+        };
+        let mut rng = context.rng();
+        let mut output = Output::create(&self.output, overwrite, mode, &mut rng)?;
+        let mut sink = BufWriter::with_capacity(1 << 16, output.file_mut());
+        let done = write(&mut sink)?;
+        sink.flush()?;
+        drop(sink);
+        output.commit()?;
+        Ok(done)
+    }
+}
+
+/// Opens a file, or the pipe.
+pub(super) fn open(path: &Path) -> anyhow::Result<BufReader<File>> {
+    let file = if stream::is_pipe(path) {
+        stream::input()
+    } else {
+        File::open(path)
+    };
+    let file = file.with_context(|| format!("cannot open `{}`", shown(path)))?;
+    Ok(BufReader::with_capacity(1 << 16, file))
+}
+
+/// Reads a BLOB, a PEM or another small file whole.
+pub(super) fn read(path: &Path) -> anyhow::Result<Zeroizing<Vec<u8>>> {
+    let failed = || format!("cannot read `{}`", shown(path));
+    let capacity = usize::try_from(BLOB_BYTES_MAX + 1).unwrap_or(0);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(capacity));
+    open(path)?
+        .take(BLOB_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)
+        .with_context(failed)?;
+    ensure!(
+        bytes.len() as u64 <= BLOB_BYTES_MAX,
+        "`{}` is too long for a key BLOB or PEM",
+        shown(path)
+    );
+    Ok(bytes)
+}
+
+/// Reads what is to be signed, whole: CryptoAPI's programs sign blobs.
+pub(super) fn read_message(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let mut message = Vec::new();
+    let read: io::Result<_> = open(path)?.read_to_end(&mut message);
+    read.with_context(|| format!("cannot read `{}`", shown(path)))?;
+    Ok(message)
+}

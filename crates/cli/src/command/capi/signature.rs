@@ -1,0 +1,75 @@
+//! `capi sign` and `verify`: signatures as CryptSignHash makes them.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Args;
+use strongroom_capi::SignatureHash;
+
+use super::keys::{read_pair, read_public};
+use super::place::{self, Target};
+use super::warn_of;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::terminal::{self, shown};
+
+/// Sign a file, as CryptSignHash does with SHA-256.
+///
+/// Nothing in a SIMPLEBLOB says who made it: Microsoft's page "Storing a session key" asks for a signature beside it.
+#[derive(Args)]
+pub(super) struct SignArguments {
+    /// The RSA key pair: a PRIVATEKEYBLOB or PEM.
+    #[arg(long, value_name = "KEY")]
+    key: PathBuf,
+    #[command(flatten)]
+    target: Target,
+    /// What is signed; from a pipe if it is `-`.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+/// Verify a signature that CryptSignHash made.
+#[derive(Args)]
+pub(super) struct VerifyArguments {
+    /// The signer's RSA key: a PUBLICKEYBLOB or PEM.
+    #[arg(long, value_name = "KEY")]
+    key: PathBuf,
+    /// The signature.
+    #[arg(long, value_name = "SIGNATURE")]
+    signature: PathBuf,
+    /// It is over SHA-1. Such a signature shows who signed only of what the signer wrote alone.
+    #[arg(long)]
+    sha1: bool,
+    /// What was signed; from a pipe if it is `-`.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+pub(super) fn sign(context: &Context, arguments: &SignArguments) -> anyhow::Result<Exit> {
+    let key = read_pair(&arguments.key)?;
+    let message = place::read_message(&arguments.file)?;
+    let signature = key.sign(&message, &mut context.rng())?;
+    arguments.target.put_public(context, &signature)?;
+    warn_of(context, key.public());
+    Ok(Exit::Done)
+}
+
+pub(super) fn verify(context: &Context, arguments: &VerifyArguments) -> anyhow::Result<Exit> {
+    let key = read_public(&arguments.key)?;
+    let signature = place::read(&arguments.signature)?;
+    let message = place::read_message(&arguments.file)?;
+    let hash = if arguments.sha1 {
+        SignatureHash::Sha1
+    } else {
+        SignatureHash::Sha256
+    };
+    key.verify(hash, &message, &signature)
+        .with_context(|| format!("`{}`", shown(&arguments.file)))?;
+    warn_of(context, &key);
+    terminal::print(format_args!(
+        "{}  signed by the key {}",
+        shown(&arguments.file),
+        key.fingerprint()
+    ))?;
+    Ok(Exit::Done)
+}

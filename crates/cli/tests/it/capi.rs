@@ -1,0 +1,336 @@
+//! `capi` on the blobs and ciphertexts of an independent provider (spec/vectors/capi).
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::{fs, iter};
+
+use serde_json::Value;
+
+use crate::machine::{Machine, Ran};
+
+fn vectors() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spec/vectors/capi")
+}
+
+fn manifest() -> Value {
+    let text = fs::read_to_string(vectors().join("manifest.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+/// A file of the vectors.
+fn vector(name: &str) -> String {
+    vectors().join(name).to_str().unwrap().to_owned()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap()
+}
+
+/// Runs a subcommand with its options written as a line.
+fn capi(machine: &Machine, line: &str) -> Ran {
+    machine.run(iter::once("capi").chain(line.split(' ')))
+}
+
+/// Asserts that it was refused in one line, which says this, and that nothing was written.
+#[track_caller]
+fn refused(machine: &Machine, line: &str, said: &str) {
+    let ran = capi(machine, line).refused(1, &[said]);
+    assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
+    assert!(!machine.exists("out"), "{line}");
+}
+
+#[test]
+fn every_blob_is_unwrapped_and_every_ciphertext_made_and_opened_as_the_provider_did() {
+    let machine = Machine::new();
+    let seals = manifest()["seals"].as_array().unwrap().clone();
+    assert_eq!(seals.len(), 17);
+    for seal in &seals {
+        let of = |name: &str| vector(text(&seal[name]));
+        let padding = text(&seal["padding"]);
+        for (whose, blob) in [("own", "own_blob"), ("auth", "auth_blob")] {
+            for ending in ["priv", "pem"] {
+                let key = vector(&format!("keys/{}.{ending}", text(&seal[whose])));
+                let blob = of(blob);
+                let line = format!("unwrap --key {key} --{padding} --force -o key {blob}");
+                let ran = capi(&machine, &line).done();
+                let warns = text(&seal[whose]).ends_with("1024");
+                assert_eq!(ran.stderr.contains("below 2048 bits"), warns);
+                let key = machine.read("key");
+                let hex: String = key[12..].iter().map(|byte| format!("{byte:02x}")).collect();
+                assert_eq!(hex, text(&seal["session_key"]));
+            }
+        }
+        let mode = fs::metadata(machine.path("key")).unwrap().permissions();
+        assert_eq!(mode.mode() & 0o077, 0);
+        let (plain, cipher) = (of("plain"), of("cipher"));
+        let line = format!("decrypt --session-key key --force -o out {cipher}");
+        capi(&machine, &line).done();
+        assert!(machine.read("out") == fs::read(&plain).unwrap());
+        let line = format!("encrypt --session-key key --force -o out {plain}");
+        capi(&machine, &line).done();
+        assert!(machine.read("out") == fs::read(&cipher).unwrap());
+        // Wrapped here, it unwraps here to the same.
+        let to = vector(&format!("keys/{}.pub", text(&seal["own"])));
+        capi(
+            &machine,
+            &format!("wrap --to {to} --{padding} --force -o blob key"),
+        )
+        .done();
+        let key = vector(&format!("keys/{}.pem", text(&seal["own"])));
+        let line = format!("unwrap --key {key} --{padding} --force -o again blob");
+        capi(&machine, &line).done();
+        assert_eq!(machine.read("again"), machine.read("key"));
+    }
+}
+
+#[test]
+fn what_a_strict_reader_refuses_is_refused_in_one_line() {
+    let machine = Machine::new();
+    let own = vector("keys/own2048.priv");
+    let good = vector("malformed/good-pkcs1.bin");
+    capi(
+        &machine,
+        &format!("unwrap --key {own} --pkcs1 -o key {good}"),
+    )
+    .done();
+    let mut seen = 0;
+    for case in manifest()["malformed"].as_array().unwrap() {
+        let file = vector(text(&case["file"]));
+        let line = match text(&case["kind"]) {
+            "simpleblob" => {
+                let padding = text(&case["padding"]);
+                format!("unwrap --key {own} --{padding} -o out {file}")
+            }
+            "publickeyblob" => format!("wrap --to {file} --pkcs1 -o out key"),
+            "privatekeyblob" => format!("convert {file} -o out.pem"),
+            "ciphertext" => format!("decrypt --session-key key -o out {file}"),
+            kind => panic!("{kind}"),
+        };
+        if case["strict_accepts"] == true {
+            capi(&machine, &line).done();
+            for made in ["out", "out.pem"] {
+                let _ = fs::remove_file(machine.path(made));
+            }
+        } else {
+            refused(&machine, &line, "error: ");
+            assert!(!machine.exists("out.pem"), "{line}");
+        }
+        seen += 1;
+    }
+    assert_eq!(seen, 34);
+}
+
+#[test]
+fn what_depends_on_the_private_key_is_answered_alike() {
+    let machine = Machine::new();
+    let own = vector("keys/own2048.priv");
+    for name in [
+        "wrong-key",
+        "not-reversed",
+        "rsa-modulus",
+        "em-short-ps",
+        "em-empty-key",
+        "oaep-as-pkcs1",
+        "keylen-aes256-with-16",
+    ] {
+        let blob = vector(&format!("malformed/{name}.bin"));
+        let line = format!("unwrap --key {own} --pkcs1 -o out {blob}");
+        let ran = capi(&machine, &line).refused(1, &[]);
+        let said = format!(
+            "error: cannot unwrap `{blob}`: this key, with this padding, does not open it\n"
+        );
+        assert_eq!(ran.stderr, said);
+    }
+}
+
+#[test]
+fn keys_are_converted_by_what_they_are_and_what_the_file_is_called() {
+    let machine = Machine::new();
+    for name in ["own1024", "own2048"] {
+        let of = |ending: &str| vector(&format!("keys/{name}.{ending}"));
+        let read = |name: String| fs::read(name).unwrap();
+        capi(
+            &machine,
+            &format!("convert {} -o k.pem --force", of("priv")),
+        )
+        .done();
+        capi(&machine, "convert k.pem -o k.priv --force").done();
+        assert_eq!(machine.read("k.priv"), read(of("priv")));
+        capi(&machine, "convert k.pem -o k.pub --force").done();
+        assert_eq!(machine.read("k.pub"), read(of("pub")));
+        capi(&machine, "convert k.priv -o k.pub.pem --force").done();
+        assert!(machine.read_text("k.pub.pem").contains("BEGIN PUBLIC KEY"));
+        capi(&machine, "convert k.pub.pem -o again.pub --force").done();
+        assert_eq!(machine.read("again.pub"), read(of("pub")));
+        let mode = fs::metadata(machine.path("k.pem")).unwrap().permissions();
+        assert_eq!(mode.mode() & 0o077, 0);
+    }
+    refused(
+        &machine,
+        "convert k.pub -o out.priv",
+        "there is no private half",
+    );
+    let line = "convert k.pub -o out";
+    capi(&machine, line).refused(2, &["the name of OUT says what it becomes"]);
+    let blob = vector("malformed/good-pkcs1.bin");
+    refused(
+        &machine,
+        &format!("convert {blob} -o out.pem"),
+        "SIMPLEBLOB is no RSA key",
+    );
+    capi(&machine, "convert k.pub -o k.pem").refused(1, &["`k.pem` exists already"]);
+}
+
+#[test]
+fn a_blob_is_explained_field_by_field_or_where_it_breaks() {
+    let machine = Machine::new();
+    let explain = |name: &str| capi(&machine, &format!("inspect {}", vector(name)));
+    let simple = explain("malformed/good-pkcs1.bin").done();
+    for said in ["SIMPLEBLOB: ", "bType", "aiKeyAlg", "0x0000660e", "AES-128"] {
+        assert!(simple.text().contains(said), "{said}:\n{}", simple.text());
+    }
+    let private = explain("keys/own2048.priv").done();
+    assert_eq!(private.text().matches("not shown").count(), 6);
+    let json = capi(
+        &machine,
+        &format!("inspect --json {}", vector("keys/own2048.pub")),
+    );
+    let json = json.done().json().remove(0);
+    assert_eq!(
+        (&json["kind"], &json["fault"]),
+        (&"PUBLICKEYBLOB".into(), &Value::Null)
+    );
+    // The same key, whichever form.
+    let remark = |name: &str| {
+        let ran = explain(name).done();
+        let line = ran.text().lines().find(|line| line.contains("fingerprint"));
+        line.unwrap().to_owned()
+    };
+    let fingerprint = remark("keys/own2048.pub");
+    assert_eq!(remark("keys/own2048.pem"), fingerprint);
+    assert_eq!(remark("keys/own2048.priv"), fingerprint);
+
+    for (name, said) in [
+        ("pub-exp-1", "pubexp at offset 16: an exponent of one"),
+        (
+            "pub-truncated",
+            "modulus at offset 20: cut off, 1 bytes short",
+        ),
+        ("reserved-1", "reserved at offset 2: 0x0001"),
+        ("short-0", "bType at offset 0: cut off"),
+        ("priv-p-flip", "the parts of the private key do not agree"),
+    ] {
+        let broken = explain(&format!("malformed/{name}.bin")).refused(1, &[said]);
+        assert_eq!(broken.stderr.lines().count(), 1, "{}", broken.stderr);
+    }
+    let file = explain("seals/aes-rc4-128-pkcs1-16-own1024.file").done();
+    assert!(
+        file.text().contains("16 bytes of ciphertext"),
+        "{}",
+        file.text()
+    );
+    machine.write("long", vec![0; 65_537]);
+    capi(&machine, "inspect long").refused(1, &["too long for a key BLOB"]);
+}
+
+#[test]
+fn a_signature_is_this_keys_over_this_file_or_none() {
+    let machine = Machine::new();
+    let own = vector("keys/own2048.priv");
+    let public = vector("keys/own2048.pub");
+    machine.write("blob", "a blob");
+    capi(&machine, &format!("sign --key {own} -o signature blob")).done();
+    let verify = format!("verify --key {public} --signature signature blob");
+    let verified = capi(&machine, &verify).done();
+    assert!(verified.text().contains("signed by the key "));
+    refused(&machine, &format!("{verify} --sha1"), "error: `blob`: ");
+    let other = vector("keys/other2048.pub");
+    let line = format!("verify --key {other} --signature signature blob");
+    refused(&machine, &line, "error: `blob`: ");
+    machine.write("blob", "another blob");
+    refused(&machine, &verify, "error: `blob`: ");
+    let line = format!("sign --key {public} -o out blob");
+    refused(&machine, &line, "the key pair is needed");
+}
+
+#[test]
+fn a_ciphertext_that_does_not_end_as_it_must_is_explained_and_not_written() {
+    let machine = Machine::new();
+    let own = vector("keys/own2048.priv");
+    let good = vector("malformed/good-pkcs1.bin");
+    capi(
+        &machine,
+        &format!("unwrap --key {own} --pkcs1 -o key {good}"),
+    )
+    .done();
+    machine.write("plain", vec![100; 5000]);
+    capi(&machine, "encrypt --session-key key -o cipher plain").done();
+    machine.write("old", vec![200; 9000]);
+    capi(&machine, "encrypt --session-key key -o longer old").done();
+    // What the example program leaves where a longer file was.
+    let mut stale = machine.read("cipher");
+    stale.extend_from_slice(&machine.read("longer")[stale.len()..9000 - 9000 % 16]);
+    machine.write("stale", stale);
+    refused(
+        &machine,
+        "decrypt --session-key key -o out stale",
+        "seems to end after 5000 bytes, and 3984 stale bytes follow",
+    );
+    machine.change("cipher", |bytes| bytes.truncate(5000));
+    refused(
+        &machine,
+        "decrypt --session-key key -o out cipher",
+        "no whole block",
+    );
+    // Through pipes, both ways.
+    let piped = machine.pipe(
+        b"text",
+        ["capi", "encrypt", "--session-key", "key", "-o", "-", "-"],
+    );
+    let piped = machine.pipe(
+        &piped.done().stdout,
+        ["capi", "decrypt", "--session-key", "key", "-o", "-", "-"],
+    );
+    assert_eq!(piped.done().stdout, b"text");
+}
+
+#[test]
+fn an_exponent_of_one_opens_only_when_that_is_said() {
+    let machine = Machine::new();
+    let own = vector("keys/own2048.priv");
+    let good = vector("malformed/good-pkcs1.bin");
+    capi(
+        &machine,
+        &format!("unwrap --key {own} --pkcs1 -o key {good}"),
+    )
+    .done();
+    // As the old trick leaves it: the padded key itself, from its least significant byte.
+    let key = machine.read("key")[12..].to_vec();
+    let mut block = vec![0, 2];
+    block.resize(256 - key.len() - 1, 0xa5);
+    block.push(0);
+    block.extend(&key);
+    block.reverse();
+    let mut blob = fs::read(&good).unwrap()[..12].to_vec();
+    blob.extend(block);
+    machine.write("plain.blob", blob);
+    refused(
+        &machine,
+        &format!("unwrap --key {own} --pkcs1 -o out plain.blob"),
+        "does not open it",
+    );
+    let ran = capi(&machine, "unwrap --exponent-one -o again plain.blob").done();
+    assert!(ran.stderr.contains("this blob wraps nothing"));
+    assert_eq!(machine.read("again"), machine.read("key"));
+    refused(
+        &machine,
+        &format!("unwrap --exponent-one -o out {good}"),
+        "holds no key in the clear",
+    );
+    let one = vector("malformed/pub-exp-1.bin");
+    refused(
+        &machine,
+        &format!("wrap --to {one} --pkcs1 -o out key"),
+        "exponent of one",
+    );
+}
