@@ -4,6 +4,7 @@
 mod blob;
 mod cipher;
 mod derive;
+mod example;
 mod file;
 mod inspect;
 mod key;
