@@ -328,6 +328,7 @@ fn reason(doubt: &Doubt) -> String {
         Doubt::NotMatched => {
             "the header is not the one this home wrote: a pointer can be copied".to_owned()
         }
+        Doubt::NoSecret => "what rides along with the deposit is no secret".to_owned(),
         Doubt::NoPointer => "the header names no deposit".to_owned(),
         Doubt::NotVerified => "the authority has not opened the deposit".to_owned(),
         Doubt::OtherAuthority => "the header names another authority's deposit".to_owned(),
