@@ -1,6 +1,7 @@
 //! Secrets: passwords, disk keys, tokens. Each is encrypted under a session key of its own, and rides along with that
 //! key's deposit (spec/secret.md).
 
+use std::collections::BTreeSet;
 use std::io::Cursor;
 use std::num::NonZeroUsize;
 
@@ -92,7 +93,15 @@ impl Client<'_> {
         self.check_enrolled()?;
         let mut drafts = Vec::new();
         let mut made: Vec<NewKey> = Vec::new();
+        let mut names = BTreeSet::new();
         for new in secrets {
+            // Of two at one time neither would be the later.
+            if let Some(name) = new.particulars.name()
+                && !names.insert(name.to_owned())
+            {
+                let name = name.to_owned();
+                return Err(DepositSecretsError::NameTwice { name });
+            }
             let key = self.make_key(owner, &[])?;
             let attachment = seal(&key, &new.secret, &mut self.rng);
             let particulars = new.particulars.with_attachment(attachment)?;
@@ -159,19 +168,12 @@ pub fn released(home: &Home, serial: Serial) -> Result<Option<Secret>, OpenSecre
     };
     let (attachment, key) = attached(released);
     let key = key.ok_or(OpenSecretError::NotASecret { serial })?;
-    let secret = open_with(&attachment, serial, |header| {
-        if header.is_authentic(&key) {
-            Ok(key)
-        } else {
-            Err(UnwrapError::Altered)
-        }
-    })?;
-    Ok(Some(secret))
+    Ok(Some(open_under(key, &attachment, serial)?))
 }
 
 /// Records of keys that were released which of them are those of the secrets that ride along.
 ///
-/// A secret whose header another key made is none: it matches nothing, and does not open either.
+/// One that does not open under its key is none, and matches nothing.
 pub(crate) fn record_matches(
     home: &mut Home,
     serials: impl Iterator<Item = Serial>,
@@ -182,8 +184,8 @@ pub(crate) fn record_matches(
         let Some((attachment, Some(key))) = keys.key(serial)?.map(attached) else {
             continue;
         };
-        let header = Header::read(&mut attachment.as_slice());
-        if let Some(header) = header.ok().filter(|header| header.is_authentic(&key)) {
+        let opens = open_under(key, &attachment, serial).is_ok();
+        if let (true, Ok(header)) = (opens, Header::read(&mut attachment.as_slice())) {
             matched.push(Matched::new(&header, serial, None));
         }
     }
@@ -199,6 +201,17 @@ fn attached(released: ReleasedKey) -> (Vec<u8>, Option<FileKey>) {
     let key = released.key.into_key();
     let key = key.expose().try_into().ok().map(FileKey::from_bytes);
     (attachment, key)
+}
+
+/// Opens a secret with the key that was deposited, and with no other.
+fn open_under(key: FileKey, attachment: &[u8], serial: Serial) -> Result<Secret, OpenSecretError> {
+    open_with(attachment, serial, |header| {
+        if header.is_authentic(&key) {
+            Ok(key)
+        } else {
+            Err(UnwrapError::Altered)
+        }
+    })
 }
 
 fn open_with(
@@ -237,6 +250,12 @@ pub enum DepositSecretsError {
     /// A session key was not deposited.
     #[error(transparent)]
     Deposit(#[from] DepositError),
+    /// Two of them go by one name.
+    #[error("two secrets go by the name `{name}`")]
+    NameTwice {
+        /// The name.
+        name: String,
+    },
     /// There is no room for a secret beside what is said of it.
     #[error(transparent)]
     Particulars(#[from] ParticularsError),

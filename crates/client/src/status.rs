@@ -80,6 +80,8 @@ pub enum Doubt {
     NotMatched,
     /// The header names no deposit, and this home knows none for it.
     NoPointer,
+    /// What rides along with the deposit is not a secret of its own.
+    NoSecret,
     /// The authority has not opened the deposit.
     NotVerified,
     /// The header names another authority's deposit.
@@ -131,15 +133,27 @@ impl<'i> Inspector<'i> {
     ///
     /// # Errors
     ///
-    /// Says so when it can't be read, or there is none such.
+    /// Says so when the home can't be read. Whatever rides along with the deposit is a doubt at most.
     pub fn inspect_secret(&mut self, serial: Serial) -> Result<FileStatus, StatusError> {
         let particulars = self.home.particulars(serial)?;
         let mut attachment = particulars
             .as_ref()
             .map_or(&[][..], Particulars::attachment);
-        let header = Header::read(&mut attachment)?;
         let root = self.home.root().to_owned();
-        self.inspect_header(&header, &root)
+        let seen = match Header::read(&mut attachment) {
+            Ok(header) => Some(self.inspect_header(&header, &root)?),
+            Err(_) => None,
+        };
+        // A header that was copied from another deposit says nothing of this one.
+        let of_this = |status: &FileStatus| status.pointer.is_some_and(|at| at.serial == serial);
+        Ok(seen.filter(of_this).unwrap_or_else(|| FileStatus {
+            pointer: None,
+            detached: false,
+            state: None,
+            since: None,
+            same_disk: self.is_on_disk_of(&root),
+            doubt: Some(Doubt::NoSecret),
+        }))
     }
 
     fn inspect_header(&mut self, header: &Header, path: &Path) -> Result<FileStatus, StatusError> {

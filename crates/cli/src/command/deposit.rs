@@ -26,8 +26,8 @@ use crate::{founding, prompt, reach, stream};
 
 /// Deposit a password, a disk key, a token: what is secret and no file.
 ///
-/// Reads it from a pipe, as it is to the last byte, or asks for it at the terminal. The authority gets it encrypted;
-/// `recover --serial` brings it back. A name's newest secret counts, and the older ones stay.
+/// Reads it from a pipe, to the last byte, or asks for it at the terminal. The authority gets it encrypted;
+/// `recover --serial` brings it back. A new secret under an old name supersedes the one before, which stays.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -37,26 +37,27 @@ Examples:
   strongroom deposit --from secrets.jsonl                          many at once
 
 A line of the file for `--from`:
-  {\"name\": \"disk/host1\", \"secret\": \"...\", \"description\": \"...\", \"labels\": {\"site\": \"A\"}, \"check\": \"...\"}
-It needs a name, and `secret` or `secret_base64`. Run again, it deposits what changed.")]
+  {\"name\": \"disk/host1\", \"secret\": \"...\", \"labels\": {\"site\": \"A\"}}
+It needs `name`, and `secret` or `secret_base64`; `description`, `labels` and `check` are as the
+options. Run again, it deposits what changed.")]
 pub(crate) struct Arguments {
-    /// What the secret goes by; the newest of a name counts.
+    /// What the secret goes by, readable at the authority; the newest of a name counts.
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// What the authority is told of it.
+    /// What it is, for people, readable at the authority.
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
-    /// A label for the authority.
+    /// A label, readable at the authority.
     #[arg(long = "label", value_name = "NAME=VALUE", value_parser = parse_label)]
     labels: Vec<(String, String)>,
-    /// Deposit only what this command of the shell's accepts: it gets the secret on its standard input, and ends with 0
-    /// if that opens.
+    /// A shell command that gets the secret on its standard input, and exits with 0 if it opens: else nothing is
+    /// deposited. `status --check` runs it again.
     #[arg(long, value_name = "COMMAND")]
     check: Option<String>,
-    /// Deposit many: a line of JSON for each in FILE; from a pipe if it is `-`.
+    /// Deposit many secrets, a line of JSON for each in FILE; from a pipe if it is `-`.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["name", "description", "labels", "check"])]
     from: Option<PathBuf>,
-    /// Print a line of JSON for each.
+    /// Print a line of JSON for each that was deposited.
     #[arg(long)]
     json: bool,
     /// Count a spare on the home's own disk as protection.

@@ -14,10 +14,11 @@ use crate::terminal::{self, escape};
 
 /// List your deposits at the authority.
 ///
-/// Those that go by a name come last, together, the newest of a name last; it counts, and those before are superseded.
+/// Secrets that go by a name come last, name by name. The newest of a name is the last of them; it counts, and those
+/// before it are superseded.
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Only those that go by this name.
+    /// Only the secrets that go by this name.
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// Only those with this label.

@@ -85,7 +85,8 @@ pub(crate) struct Arguments {
     /// Seal the new key with a passphrase, where one is made.
     #[arg(long)]
     passphrase: bool,
-    /// Write the rewrapped file to OUT, and leave the file as it is; or the secret of the serial, to a pipe if it is `-`.
+    /// Write the rewrapped file to OUT, and leave the file as it is. With `--serial`, write that secret to OUT; to a pipe
+    /// if it is `-`.
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
     /// Get the keys, and rewrite no file.

@@ -17,19 +17,19 @@ use crate::input::{Input, Paths};
 use crate::terminal::{self, count, shown};
 use crate::{reach, stream};
 
-/// Tell of each file whether it is protected.
+/// Tell of each file and secret whether it is protected.
 ///
 /// A file is protected when its spare was verified by the authority, matched the file's key, and lies on another disk.
 /// That is about its key: whether the file itself is whole shows when it is decrypted. Secrets are told of with `--check`
-/// and `--expect`. Exits with 1 if anything is not protected, does not open or is missing.
+/// or `--expect`, and are protected as files are. Exits with 1 if anything is not protected, does not open or is missing.
 #[derive(Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     paths: Paths,
-    /// Tell of your secrets, and run their checks again.
+    /// Tell of your secrets, and run the checks that they were deposited with again.
     #[arg(long)]
     check: bool,
-    /// Tell of the secrets that go by the names in FILE, one a line, and which are missing; read a pipe if it is `-`.
+    /// Tell of the secrets that go by the names in FILE, one a line, and which names have none; from a pipe if it is `-`.
     #[arg(long, value_name = "FILE")]
     expect: Option<PathBuf>,
     /// Print a line of JSON for each.
@@ -328,6 +328,7 @@ fn reason(doubt: &Doubt) -> String {
         Doubt::NotMatched => {
             "the header is not the one this home wrote: a pointer can be copied".to_owned()
         }
+        Doubt::NoSecret => "what rides along with the deposit is no secret".to_owned(),
         Doubt::NoPointer => "the header names no deposit".to_owned(),
         Doubt::NotVerified => "the authority has not opened the deposit".to_owned(),
         Doubt::OtherAuthority => "the header names another authority's deposit".to_owned(),
