@@ -82,11 +82,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
             for entry in &entries {
                 let what = match history.get(&entry.index) {
                     Some(act) => Some(sentence(act, policy.policy())),
-                    // Of whom, is for those to know who have to decide.
-                    None if entry.kind == Some(Kind::Departed) => {
-                        Some("an officer said of an owner whether they have departed".to_owned())
-                    }
-                    None => None,
+                    None => entry.kind.and_then(of_kind),
                 };
                 print(entry, what, json)?;
             }
@@ -226,6 +222,24 @@ fn sentence(act: &Act, policy: &Policy) -> String {
         Act::Veto(grounds) => format!("a device of the owner's vetoed{}", because(grounds)),
         _ => String::new(),
     }
+}
+
+/// What happened where the kind tells it. Of whom an officer spoke is for those to know who have to decide.
+const KINDS: [(Kind, &str); 3] = [
+    (
+        Kind::Checked,
+        "the authority opened deposits, to see whether they match",
+    ),
+    (
+        Kind::Departed,
+        "an officer said of an owner whether they have departed",
+    ),
+    (Kind::Restored, "the authority was put back from a backup"),
+];
+
+fn of_kind(kind: Kind) -> Option<String> {
+    let told = KINDS.iter().find(|(told, _)| *told == kind);
+    told.map(|(_, what)| (*what).to_owned())
 }
 
 fn because(grounds: &Grounds) -> String {
