@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use strongroom_protocol::id::{OwnerId, StatementId};
+use strongroom_protocol::id::{Digest, OwnerId, StatementId};
 use strongroom_protocol::keys::VerifyingKey;
+use strongroom_protocol::policy::Policy;
 use strongroom_protocol::statement::{
     Grounds, Kind, Request, Scope, SignedStatement, Statement, Word,
 };
@@ -22,6 +23,8 @@ pub enum Act {
         word: Word,
         /// The officer's key.
         by: VerifyingKey,
+        /// The officer's name in the policy that they named, where this home is shown it.
+        officer: Option<String>,
         /// Why.
         grounds: Grounds,
     },
@@ -88,12 +91,19 @@ impl Client<'_> {
             acts.insert(acknowledgement.index(), act);
             Ok::<_, ExchangeError>(())
         })?;
-        self.add_requests(&mut acts)?;
-        self.add_changes(&mut acts)?;
+        // In the log's order: each is decided by one that came before it.
+        let founding = self.connection.about().found().policy.clone();
+        let mut policies = BTreeMap::from([(founding.digest(), founding)]);
+        self.add_changes(&mut acts, &mut policies)?;
+        self.add_requests(&mut acts, &policies)?;
         Ok(acts)
     }
 
-    fn add_requests(&self, acts: &mut BTreeMap<u64, Act>) -> Result<(), ExchangeError> {
+    fn add_requests(
+        &self,
+        acts: &mut BTreeMap<u64, Act>,
+        policies: &BTreeMap<Digest, Policy>,
+    ) -> Result<(), ExchangeError> {
         let device = self.home.device_key().ok().map(|key| key.verifying_key());
         let authority = self.connection.authority();
         let mut after = None;
@@ -107,7 +117,7 @@ impl Client<'_> {
                 let is_ours = Some(request.device_key) == device;
                 let act = act_of(request, is_ours, view.state);
                 self.put(acts, &view.request, act)?;
-                self.add_said(&view.statements, acts)?;
+                self.add_said(&view.statements, policies, acts)?;
                 if is_ours && view.state == RequestState::Released {
                     self.add_release(view.request.id(), acts)?;
                 }
@@ -118,7 +128,11 @@ impl Client<'_> {
         }
     }
 
-    fn add_changes(&self, acts: &mut BTreeMap<u64, Act>) -> Result<(), ExchangeError> {
+    fn add_changes(
+        &self,
+        acts: &mut BTreeMap<u64, Act>,
+        policies: &mut BTreeMap<Digest, Policy>,
+    ) -> Result<(), ExchangeError> {
         let authority = self.connection.authority();
         let mut after = None;
         loop {
@@ -132,8 +146,9 @@ impl Client<'_> {
                     grounds: change.grounds.clone(),
                     state: view.state,
                 };
+                policies.insert(change.policy.digest(), change.policy.clone());
                 self.put(acts, &view.change, act)?;
-                self.add_said(&view.statements, acts)?;
+                self.add_said(&view.statements, policies, acts)?;
             }
             if !page.more || after.is_none() {
                 return Ok(());
@@ -144,6 +159,7 @@ impl Client<'_> {
     fn add_said(
         &self,
         statements: &[SignedStatement],
+        policies: &BTreeMap<Digest, Policy>,
         acts: &mut BTreeMap<u64, Act>,
     ) -> Result<(), ExchangeError> {
         for signed in statements {
@@ -151,6 +167,10 @@ impl Client<'_> {
                 Act::Approval {
                     word: approval.word,
                     by: *signed.author(),
+                    officer: policies
+                        .get(&approval.policy)
+                        .and_then(|policy| policy.officer(signed.author()))
+                        .map(|officer| officer.name.clone()),
                     grounds: approval.grounds.clone(),
                 }
             } else if let Statement::Veto(veto) = signed.statement() {

@@ -1,11 +1,12 @@
 //! Edited rows: they release nothing, panic nobody, and are named.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use rusqlite::Connection;
 use strongroom_authority::{Caller, Service};
 use strongroom_protocol::id::Clock;
-use strongroom_protocol::statement::{Scope, SignedStatement, Verdict, Word};
+use strongroom_protocol::statement::{Draft, Particulars, Scope, SignedStatement, Verdict, Word};
 use strongroom_protocol::{Authority, QueryError, ReleaseError, RequestState};
 use strongroom_testkit::{Asked, Owner, PageRelease, Person, TestRng, submit};
 
@@ -201,6 +202,46 @@ fn another_key_under_a_deposits_row_is_withheld() {
     let serials: Vec<_> = robbery.victim.keys.keys().copied().collect();
     assert_eq!(page.release().withheld(), serials);
     assert!(page.release().keys().is_empty());
+}
+
+#[test]
+fn what_was_said_of_a_deposit_and_was_edited_releases_nothing() {
+    for said in ["the secret itself", "a description", "disk/host1", "north"] {
+        let embedded = Embedded::found();
+        let session = embedded.service.session(Caller::Operator);
+        let mut owner = Owner::enrolled(&session, 1);
+        let draft = owner.draft();
+        let labels = BTreeMap::from([("site".to_owned(), "north".to_owned())]);
+        let particulars = Particulars::new("a description".to_owned(), labels).unwrap();
+        let particulars = particulars.with_name("disk/host1").unwrap();
+        let attached = particulars.with_attachment(b"the secret itself".to_vec());
+        let draft = Draft {
+            particulars: attached.unwrap(),
+            ..draft
+        };
+        submit(&session, &owner.deposit_of(&[draft]));
+        let asked = owner.ask(owner.everything(&session), embedded.clock.now());
+        submit(&session, &asked.statement);
+        submit(&session, &owner.evidence(&asked));
+        // One letter of it, wherever the authority keeps it.
+        let sql = embedded.sql();
+        let entry = "SELECT statement FROM entry WHERE idx = 2";
+        let mut bytes: Vec<u8> = sql.query_row(entry, [], |row| row.get(0)).unwrap();
+        let is_there = |window: &[u8]| window == said.as_bytes();
+        let places: Vec<usize> = bytes
+            .windows(said.len())
+            .enumerate()
+            .filter_map(|(place, window)| is_there(window).then_some(place))
+            .collect();
+        assert_eq!(places.len(), 1, "{said}");
+        bytes[places[0]] ^= 1;
+        let edit = "UPDATE entry SET statement = ?1 WHERE idx = 2";
+        assert_eq!(sql.execute(edit, [bytes]).unwrap(), 1);
+        let page = session.release(asked.statement.id(), 0);
+        let keys = page.map_or(0, |page| page.release().keys().len());
+        assert_eq!(keys, 0, "another word than `{said}` left with the key");
+        assert!(embedded.service.verify_log().is_err(), "{said}");
+    }
 }
 
 #[test]

@@ -136,6 +136,10 @@ fn backup(
         checkpoint.root
     ));
     context.say(match keys {
+        Keys::Included if service.key_is_sealed()? => {
+            "The authority's keys are in it, sealed: whoever reads it and has the recovery code can open every file with a\n\
+             spare there."
+        }
         Keys::Included => {
             "The authority's keys are in it: whoever reads it can open every file with a spare there."
         }

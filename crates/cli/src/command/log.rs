@@ -10,7 +10,7 @@ use strongroom_client::home::Home;
 use strongroom_client::log::LogEntry;
 use strongroom_client::restored::RestoredLog;
 use strongroom_protocol::policy::Policy;
-use strongroom_protocol::statement::Grounds;
+use strongroom_protocol::statement::{Grounds, Kind};
 
 use crate::command::officer::short;
 use crate::context::Context;
@@ -80,8 +80,10 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
             let history = client.history()?;
             let policy = client.connection().policy(client.home())?;
             for entry in &entries {
-                let act = history.get(&entry.index);
-                let what = act.map(|act| sentence(act, policy.policy()));
+                let what = match history.get(&entry.index) {
+                    Some(act) => Some(sentence(act, policy.policy())),
+                    None => entry.kind.and_then(of_kind),
+                };
                 print(entry, what, json)?;
             }
         }
@@ -171,10 +173,17 @@ fn print(entry: &LogEntry, what: Option<String>, json: bool) -> std::io::Result<
 /// Says what happened.
 fn sentence(act: &Act, policy: &Policy) -> String {
     match act {
-        Act::Approval { word, by, grounds } => {
-            let who = policy.officer(by).map_or_else(
+        Act::Approval {
+            word,
+            by,
+            officer,
+            grounds,
+        } => {
+            // By the name that they had then.
+            let now = policy.officer(by).map(|officer| &officer.name);
+            let who = officer.as_ref().or(now).map_or_else(
                 || "an officer who is none any more".to_owned(),
-                |officer| escape(&officer.name),
+                |name| escape(name),
             );
             let why = match grounds.as_str() {
                 "" => String::new(),
@@ -213,6 +222,24 @@ fn sentence(act: &Act, policy: &Policy) -> String {
         Act::Veto(grounds) => format!("a device of the owner's vetoed{}", because(grounds)),
         _ => String::new(),
     }
+}
+
+/// What happened where the kind tells it. Of whom an officer spoke is for those to know who have to decide.
+const KINDS: [(Kind, &str); 3] = [
+    (
+        Kind::Checked,
+        "the authority opened deposits, to see whether they match",
+    ),
+    (
+        Kind::Departed,
+        "an officer said of an owner whether they have departed",
+    ),
+    (Kind::Restored, "the authority was put back from a backup"),
+];
+
+fn of_kind(kind: Kind) -> Option<String> {
+    let told = KINDS.iter().find(|(told, _)| *told == kind);
+    told.map(|(_, what)| (*what).to_owned())
 }
 
 fn because(grounds: &Grounds) -> String {

@@ -213,6 +213,9 @@ fn a_colleague_gets_a_leavers_files_and_the_leaver_keeps_them() {
     group.says("cid", "approve", &id).done();
     ask().done();
     group.opens("ben", "ann.txt.age", "ann");
+    let log = group.of("ben", ["log", "show"]).done();
+    let departed = "departed: an officer said of an owner whether they have departed";
+    assert!(log.text().contains(departed), "{}", log.text());
     group.opens("ann", "ann.txt.age", "ann");
     assert_eq!(
         group.of("ben", ["status", "--json", "ann.txt.age"]).status,
@@ -341,6 +344,8 @@ fn an_officers_reason_is_read_wherever_somebody_looks() {
     assert_eq!(said[1]["who"], "bob");
     assert_eq!(said[1]["what"], "deny");
     assert_eq!(said[1]["reason"], why);
+    let listed = group.officer("ada", &["officer", "list", "--all"]).done();
+    assert!(listed.text().contains("denied by bob"), "{}", listed.text());
     let log = group.of("ann", ["log", "show"]).done();
     for said in [
         "ada said `approve`: I called",

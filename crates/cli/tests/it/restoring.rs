@@ -249,5 +249,10 @@ fn a_check_tells_programs_what_it_opened_and_the_log_records_it() {
     let line = &machine.run(check).done().json()[0];
     assert_eq!((&line["kept"], &line["opened"]), (&2.into(), &2.into()));
     let log = machine.run(["log", "show"]).done();
-    assert_eq!(log.text().matches("  checked\n").count(), 2);
+    assert_eq!(
+        log.text()
+            .matches("  checked: the authority opened")
+            .count(),
+        2
+    );
 }

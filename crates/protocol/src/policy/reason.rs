@@ -70,7 +70,8 @@ impl fmt::Display for Reason {
                 write!(f, "`{by}` denied it under rule `{rule}`")?;
                 match grounds.as_str() {
                     "" => Ok(()),
-                    why => write!(f, ", saying: {why}"),
+                    // Quoted: reasons stand in one line, and theirs must not pass for another.
+                    why => write!(f, ", saying {why:?}"),
                 }
             }
             Self::Frozen { rule } => write!(

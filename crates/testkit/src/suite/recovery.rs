@@ -1,9 +1,13 @@
 //! The loop that all is for: asked, decided, released; and what releases nothing.
 
+use std::collections::BTreeMap;
+
 use strongroom_protocol::keys::SigningKey;
 use strongroom_protocol::policy::{Policy, Reason, Rule};
 use strongroom_protocol::receipt::DepositState;
-use strongroom_protocol::statement::{EvidenceKind, Scope, SignedStatement, Statement, Verdict};
+use strongroom_protocol::statement::{
+    Draft, EvidenceKind, Particulars, Scope, SignedStatement, Statement, Verdict,
+};
 use strongroom_protocol::{Authority, QueryError, ReleaseError, RequestState};
 
 use super::{Subject, assert_refused};
@@ -13,6 +17,7 @@ use crate::owner::{Asked, Owner, PageRelease, submit};
 pub(super) fn all(found: &mut dyn FnMut(Policy) -> Subject) {
     let mut subject = || found(Policy::code_alone());
     what_was_deposited_comes_back(&subject());
+    what_rides_along_comes_back_to_the_byte(&subject());
     a_release_before_its_decision_is_refused(&subject());
     everything_comes_back_in_pages_as_it_was_frozen(&subject());
     a_request_that_lapsed_releases_nothing_more(&subject());
@@ -101,6 +106,48 @@ fn what_was_deposited_comes_back(subject: &Subject) {
     assert_eq!(own.deposits(owner.id, None).unwrap().items.len(), 4);
 }
 
+fn what_rides_along_comes_back_to_the_byte(subject: &Subject) {
+    let authority = subject.operator();
+    let mut owner = Owner::enrolled(&*authority, 1);
+    let longest: Vec<u8> = (0..=255)
+        .cycle()
+        .take(Particulars::ATTACHMENT_BYTES_MAX)
+        .collect();
+    let attachments = [longest, vec![0], b"a secret\r\n".to_vec(), Vec::new()];
+    let drafts = attachments.map(|attachment| {
+        let draft = owner.draft_labelled(&[("site", "A"), ("note", "")]);
+        let named = draft.particulars.with_name("disk/host1").unwrap();
+        let checked = named.with_checked(subject.now()).unwrap();
+        Draft {
+            particulars: checked.with_attachment(attachment).unwrap(),
+            ..draft
+        }
+    });
+    let said: BTreeMap<_, _> = drafts
+        .iter()
+        .map(|draft| (draft.serial, draft.particulars.clone()))
+        .collect();
+    let deposited = submit(&*authority, &owner.deposit_of(&drafts));
+    assert_eq!(deposited.states(), [DepositState::Verified; 4]);
+    let listed = authority.deposits(owner.id, None).unwrap().items;
+    let listed = listed.into_iter();
+    let listed: BTreeMap<_, _> = listed
+        .map(|deposited| (deposited.label.serial, deposited.particulars))
+        .collect();
+    assert!(listed == said);
+
+    let asked = owner.ask(owner.everything(&*authority), subject.now());
+    submit(&*authority, &asked.statement);
+    submit(&*authority, &owner.evidence(&asked));
+    let page = authority.release(asked.statement.id(), 0).unwrap();
+    let released = page.release().keys().iter();
+    let released: BTreeMap<_, _> = released
+        .map(|key| (key.label.serial, key.particulars.clone()))
+        .collect();
+    assert!(released == said);
+    assert_eq!(asked.open(&subject.about(), &page), owner.keys);
+}
+
 fn a_release_before_its_decision_is_refused(subject: &Subject) {
     let (authority, _, asked) = asked(subject, 1);
     let size = authority.checkpoint().unwrap().checkpoint().size;
@@ -135,7 +182,7 @@ fn everything_comes_back_in_pages_as_it_was_frozen(subject: &Subject) {
     submit(&*authority, &asked.statement);
     submit(&*authority, &owner.evidence(&asked));
     let id = asked.statement.id();
-    let mut keys = std::collections::BTreeMap::new();
+    let mut keys = BTreeMap::new();
     // In any order.
     for page in [2, 0, 1] {
         let view = authority.request(id).unwrap();

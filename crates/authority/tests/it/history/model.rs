@@ -11,8 +11,8 @@ use strongroom_protocol::keys::VerifyingKey;
 use strongroom_protocol::policy::{Officer, Policy};
 use strongroom_protocol::receipt::DepositState;
 use strongroom_protocol::statement::{
-    Approval, Decision, Deposit, Evidence, PolicyChange, Release, Request, Scope, SignedStatement,
-    Statement, Verdict, Veto, Word,
+    Approval, Decision, Deposit, Evidence, Particulars, PolicyChange, Release, Request, Scope,
+    SignedStatement, Statement, Verdict, Veto, Word,
 };
 
 pub(super) use ruling::Ruling;
@@ -57,7 +57,7 @@ struct Person {
 #[derive(Clone)]
 struct Kept {
     index: u64,
-    labels: BTreeMap<String, String>,
+    particulars: Particulars,
 }
 
 /// A request or a change, and what was said to it.
@@ -139,6 +139,11 @@ impl Model {
         kept.map(|(serial, _)| *serial).collect()
     }
 
+    /// What an owner said of a key that is kept.
+    pub(super) fn said_of(&self, owner: OwnerId, serial: Serial) -> &Particulars {
+        &self.owners[&owner].kept[&serial].particulars
+    }
+
     /// What becomes of the keys of a deposit that is recorded next.
     pub(super) fn states(&self, id: StatementId, deposit: &Deposit) -> Vec<DepositState> {
         let kept = &self.owners[&deposit.owner()].kept;
@@ -216,8 +221,8 @@ impl Model {
                 let kept = &mut self.owners.get_mut(&deposit.owner()).unwrap().kept;
                 for (key, state) in deposit.keys().iter().zip(states) {
                     if state == DepositState::Verified {
-                        let labels = key.particulars.labels().clone();
-                        kept.insert(key.label.serial, Kept { index, labels });
+                        let particulars = key.particulars.clone();
+                        kept.insert(key.label.serial, Kept { index, particulars });
                     }
                 }
             }

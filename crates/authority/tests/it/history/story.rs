@@ -154,6 +154,12 @@ impl Story {
                     let labels = BTreeMap::from([("team".to_owned(), "archive".to_owned())]);
                     draft.particulars = Particulars::new("a file".to_owned(), labels).unwrap();
                 }
+                // Without the dice, which would make other histories.
+                if let [length @ 0..64, byte, ..] = *draft.serial.as_bytes() {
+                    let secret = vec![byte; 1 + usize::from(length)];
+                    let named = draft.particulars.with_name("a secret").unwrap();
+                    draft.particulars = named.with_attachment(secret).unwrap();
+                }
                 draft
             })
             .collect();

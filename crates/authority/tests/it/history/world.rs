@@ -208,6 +208,10 @@ impl World {
         let expected = serials.unwrap().into_iter();
         let expected: BTreeMap<_, _> = expected.map(|serial| (serial, keys[&serial])).collect();
         assert!(opened == expected, "other keys left than were asked for");
+        for key in released.release().keys() {
+            let said = model.said_of(released.release().owner(), key.label.serial);
+            assert!(key.particulars == *said, "what rides along is another's");
+        }
         assert_eq!(released.release().page(), page);
         assert!(model.find(released.release.id()) > model.find(released.decision.id()));
         let bytes = released.release.as_bytes();

@@ -5,6 +5,7 @@ use std::io;
 use serde::Serialize;
 use strongroom_client::fingerprint::Fingerprint;
 use strongroom_client::officer::{Asked, Said, Subject, Who};
+use strongroom_protocol::statement::Word;
 
 use super::{kind, needs, short};
 use crate::context::Context;
@@ -100,8 +101,19 @@ pub(super) fn print(context: &Context, subjects: &[Subject], json: bool) -> io::
                 format!("keys of {}, for {}", short(owner), short(asker))
             }
         };
+        let denied = line
+            .said
+            .iter()
+            .filter(|said| said.what == Word::Deny.as_str())
+            .filter_map(|said| said.who.as_deref().map(escape));
+        let denied: Vec<_> = denied.collect();
+        let by = if denied.is_empty() {
+            String::new()
+        } else {
+            format!("  denied by {}", denied.join(", "))
+        };
         terminal::print(format_args!(
-            "{}  {}  {:7}  {:9}  {about}  {}",
+            "{}  {}  {:7}  {:9}  {about}{by}  {}",
             short(&line.id),
             line.recorded,
             line.kind,

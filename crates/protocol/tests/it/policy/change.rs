@@ -95,7 +95,7 @@ fn one_no_of_the_group_ends_a_change_and_anybody_elses_does_not() {
     assert_eq!(stage.outcome(&no, after), Outcome::Ended(Verdict::Denied));
     assert_eq!(
         stage.reasons(&no, after),
-        ["`cid` denied it under rule `change`, saying: not now"]
+        ["`cid` denied it under rule `change`, saying \"not now\""]
     );
     for other in [
         stage.says("dan", Word::Deny),

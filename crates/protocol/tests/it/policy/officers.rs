@@ -242,7 +242,7 @@ fn a_no_is_told_with_the_reason_that_was_signed_with_it() {
     let told = stage.reasons(&[no("the caller was not ann")], NOW);
     assert_eq!(
         told,
-        ["`cid` denied it under rule `rule`, saying: the caller was not ann"]
+        ["`cid` denied it under rule `rule`, saying \"the caller was not ann\""]
     );
     // Of two it is always the same one's, and nobody's who is not asked.
     let (one, other) = (no("one"), no("other"));

@@ -71,7 +71,7 @@ impl Model {
         let serials = self.scope(request).unwrap();
         let kept = &self.owners[&request.owner].kept;
         let labels = rule.labels.iter().all(|(name, value)| {
-            let has = |serial| kept[serial].labels.get(name) == Some(value);
+            let has = |serial| kept[serial].particulars.labels().get(name) == Some(value);
             serials.iter().all(has)
         });
         let few = rule
