@@ -233,7 +233,13 @@ fn an_rsa_key_is_a_blob_of_276_to_532_bytes() {
         public_key: vec![1; length],
         ..cast.rsa_key()
     };
-    for (length, fits) in [(0, false), (275, false), (276, true), (532, true), (533, false)] {
+    for (length, fits) in [
+        (0, false),
+        (275, false),
+        (276, true),
+        (532, true),
+        (533, false),
+    ] {
         let signed = SignedStatement::sign(of(length), &cast.log_key);
         let read = SignedStatement::parse(&Parts::of(&signed).to_bytes());
         assert_eq!(read.is_ok(), fits, "{length}");
