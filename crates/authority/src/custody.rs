@@ -2,6 +2,7 @@
 //! Session keys are open here and nowhere else, and none is ever handed out.
 
 pub(crate) mod key_file;
+mod simple_blob;
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -11,13 +12,18 @@ use strongroom_protocol::code::RecoveryCode;
 use strongroom_protocol::id::{AuthorityId, Digest, Serial};
 use strongroom_protocol::policy::Approved;
 use strongroom_protocol::receipt::DepositState;
-use strongroom_protocol::statement::{Deposit, Scope, SealedKey};
-use strongroom_protocol::wrap::{Encapsulation, NotOpened, PublicKey, SealedSecretKey, SecretKey};
+use strongroom_protocol::session_key::BlindedKey;
+use strongroom_protocol::statement::{Content, Deposit, Scope, SealedKey};
+use strongroom_protocol::wrap::{
+    Encapsulation, NotOpened, Opening, PublicKey, SealedSecretKey, SecretKey,
+};
+use zeroize::Zeroizing;
 
 use crate::log::Logged;
 use key_file::WrapKey;
 
 pub use key_file::KeyFileError;
+pub(crate) use simple_blob::RsaKeyPair;
 
 /// Who can use the authority's wrapping key. Here it lies in a key file, and in memory while the authority is open; where
 /// it is sealed, it is in memory from when somebody gives the recovery code on.
@@ -27,18 +33,23 @@ pub(crate) struct Custodian {
     wrap_key_id: Digest,
     sealed: Option<SealedSecretKey>,
     open: OnceLock<SecretKey>,
+    /// Set when it is first needed: it may be made while this is open, here or by another process.
+    rsa: OnceLock<RsaKeyPair>,
 }
 
-/// The wrapping key, at hand.
+/// The wrapping key, at hand, and the RSA key if there is one.
 pub(crate) struct Opener<'c> {
     authority: AuthorityId,
     wrap_key: &'c SecretKey,
+    rsa: Option<&'c RsaKeyPair>,
 }
 
 /// A deposited key, within the statement that deposited it.
 pub(crate) struct Kept<'d> {
     pub(crate) deposit: &'d Deposit,
     pub(crate) key: &'d SealedKey,
+    /// Whether it is a SIMPLEBLOB that another owner has proved.
+    pub(crate) is_foreign: bool,
 }
 
 /// What a custodian made of deposits: keys wrapped anew, and the serials of those that did not open.
@@ -60,6 +71,7 @@ impl Custodian {
             wrap_key_id: public_key.id(),
             sealed,
             open,
+            rsa: OnceLock::new(),
         }
     }
 
@@ -75,11 +87,33 @@ impl Custodian {
     /// Returns the key, unless it is sealed.
     pub(crate) fn opener(&self) -> Option<Opener<'_>> {
         let wrap_key = self.open.get()?;
-        let authority = self.authority;
         Some(Opener {
-            authority,
+            authority: self.authority,
             wrap_key,
+            rsa: self.rsa.get(),
         })
+    }
+
+    /// Tells whether an RSA key is at hand.
+    pub(crate) fn has_rsa(&self) -> bool {
+        self.rsa.get().is_some()
+    }
+
+    /// Seals an RSA private key as it is to lie in the key file; none while the wrapping key is sealed itself.
+    pub(crate) fn seal_rsa(&self, private_key: &[u8], rng: &mut impl CryptoRng) -> Option<Vec<u8>> {
+        let wrap_key = self.open.get()?;
+        Some(wrap_key.seal_rsa_key(self.authority, private_key, rng))
+    }
+
+    /// Opens an RSA private key as it lies in the key file.
+    pub(crate) fn open_rsa(&self, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, NotOpened> {
+        let wrap_key = self.open.get().ok_or(NotOpened)?;
+        wrap_key.open_rsa_key(self.authority, sealed)
+    }
+
+    /// Takes the RSA key, for as long as the authority is open here.
+    pub(crate) fn take_rsa(&self, rsa: RsaKeyPair) {
+        self.rsa.get_or_init(|| rsa);
     }
 
     /// Returns the id of the public key that deposits are to be sealed to.
@@ -88,25 +122,55 @@ impl Custodian {
     }
 
     /// Opens each key of a deposit and checks it against its commitment; where the key is sealed, takes them unopened.
-    pub(crate) fn check(&self, deposit: &Deposit) -> Vec<DepositState> {
+    pub(crate) fn check(&self, deposit: &Deposit, rng: &mut impl CryptoRng) -> Vec<DepositState> {
         match self.opener() {
-            Some(opener) => opener.check(deposit),
+            Some(opener) => opener.check(deposit, rng),
             None => vec![DepositState::Deposited; deposit.keys().len()],
         }
     }
 }
 
 impl Opener<'_> {
+    /// Tells whether such a thing can be opened with what is at hand.
+    pub(crate) fn can_open(&self, content: Content) -> bool {
+        self.rsa.is_some() || content == Content::SessionKey
+    }
+
     /// Opens each key of a deposit and checks it against its commitment.
-    pub(crate) fn check(&self, deposit: &Deposit) -> Vec<DepositState> {
+    pub(crate) fn check(&self, deposit: &Deposit, rng: &mut impl CryptoRng) -> Vec<DepositState> {
         let opening = self
             .wrap_key
             .open_deposits(self.authority, deposit.encapsulation());
-        let state = |key: &SealedKey| match &opening {
-            Ok(opening) if key.open(opening).is_ok() => DepositState::Verified,
-            _ => DepositState::Mismatch,
+        let opening = opening.as_ref().map_err(|error| *error);
+        let keys = deposit.keys().iter();
+        keys.map(|key| self.state(key, opening, rng)).collect()
+    }
+
+    fn state(
+        &self,
+        key: &SealedKey,
+        opening: Result<&Opening, NotOpened>,
+        rng: &mut impl CryptoRng,
+    ) -> DepositState {
+        let (is_good, good) = match (key.label.content, self.rsa) {
+            (Content::SessionKey, _) => (
+                opening.is_ok_and(|opening| key.open(opening).is_ok()),
+                DepositState::Verified,
+            ),
+            (Content::SimpleBlob { .. }, None) => (true, DepositState::Deposited),
+            (Content::SimpleBlob { proven: true, .. }, Some(rsa)) => (
+                rsa.unwrap_proven(key, opening, rng).is_some(),
+                DepositState::Verified,
+            ),
+            (Content::SimpleBlob { proven: false, .. }, Some(rsa)) => {
+                (rsa.is_what_it_says(key, opening), DepositState::Deposited)
+            }
         };
-        deposit.keys().iter().map(state).collect()
+        if is_good {
+            good
+        } else {
+            DepositState::Mismatch
+        }
     }
 
     /// Opens what a logged approval is for, checks each key again, and wraps it for the key the request named.
@@ -130,17 +194,18 @@ impl Opener<'_> {
         let mut withheld = Vec::new();
         // A page is in the order of serials, and its keys came in few statements or in many: each is opened once.
         let mut openings = BTreeMap::new();
-        for Kept { deposit, key } in kept {
+        for kept in kept {
+            let (deposit, key) = (kept.deposit, kept.key);
             let label = key.label;
             let encapsulation = deposit.encapsulation();
             let opening = openings
                 .entry(encapsulation.digest())
                 .or_insert_with(|| self.wrap_key.open_deposits(self.authority, encapsulation));
-            let opened = match opening {
-                Ok(opening) if is_asked_for(approved, self.authority, key) => {
-                    key.open(opening).ok()
-                }
-                _ => None,
+            let opening = opening.as_ref().map_err(|error| *error);
+            let opened = if is_asked_for(approved, self.authority, key) {
+                self.unwrap(kept, opening, logged.is_by_officers(), rng)
+            } else {
+                None
             };
             match opened {
                 Some(opened) => keys.push(SealedKey {
@@ -153,6 +218,28 @@ impl Opener<'_> {
         }
         let sealed = (!keys.is_empty()).then(|| (sealing.encapsulation().clone(), keys));
         Rewrapped { sealed, withheld }
+    }
+}
+
+impl Opener<'_> {
+    /// Opens the session key of a deposit, to release it: only what matches its commitment, or is as far as it can be
+    /// known and an officer has answered for (spec/simple-blob.md#release).
+    fn unwrap(
+        &self,
+        kept: &Kept<'_>,
+        opening: Result<&Opening, NotOpened>,
+        is_by_officers: bool,
+        rng: &mut impl CryptoRng,
+    ) -> Option<BlindedKey> {
+        let key = kept.key;
+        match key.label.content {
+            Content::SessionKey => key.open(opening.ok()?).ok(),
+            Content::SimpleBlob { proven: true, .. } => self.rsa?.unwrap_proven(key, opening, rng),
+            Content::SimpleBlob { proven: false, .. } => {
+                let may = is_by_officers && !kept.is_foreign;
+                may.then(|| self.rsa?.unwrap_unproven(key, opening, rng))?
+            }
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 
 mod draft;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use strongroom_protocol::Unavailable;
 
 use crate::custody::KeyFileError;
 use crate::custody::key_file::KeyFile;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, Writing};
 
 pub use draft::PlaceError;
 
@@ -111,12 +111,64 @@ pub(crate) fn keys(folder: &Path) -> Result<KeyFile, KeyFileError> {
     KeyFile::read(&folder.join(KEYS))
 }
 
-/// Puts other keys into the folder of an authority: what `change` makes of those in it.
+/// Puts other keys into the folder of an authority: what `change` makes of those in it. One at a time does.
 pub(crate) fn replace_keys(
     folder: &Path,
     change: impl FnOnce(KeyFile) -> KeyFile,
 ) -> Result<(), KeyFileError> {
+    let _lock = lock(folder)?;
     Ok(change(keys(folder)?).replace(&folder.join(KEYS))?)
+}
+
+/// Brings a store that an older Strongroom made up to date: `rebuild` makes its indexes anew.
+///
+/// In this order: the store is copied beside itself, as `store.db.backup-v1`, and the copy is on the disk under that
+/// name; then, in one transaction, its indexes are made anew and its version is this one's. A crash before the commit
+/// leaves the old store, and the next one who opens it copies it again.
+///
+/// An entry that is damaged costs itself, here too: then the old indexes stay, and new ones are added. No version before
+/// knew anything that belongs in those.
+pub(crate) fn migrate(
+    folder: &Path,
+    store: &Store,
+    rebuild: impl FnOnce(&Writing<'_>) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    if store.version()? == Store::VERSION {
+        return Ok(());
+    }
+    let failed = |error: io::Error| StoreError::Failed(error.into());
+    let _lock = lock(folder).map_err(failed)?;
+    // Another may have done it meanwhile.
+    let version = store.version()?;
+    if version == Store::VERSION {
+        return Ok(());
+    }
+    let backup = folder.join(format!("{STORE}.backup-v{version}"));
+    let draft = folder.join(format!("{STORE}.backup-v{version}.new"));
+    match fs::remove_file(&draft) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
+    }
+    Store::copy(&folder.join(STORE), &draft)?;
+    sync(&draft)
+        .and_then(|()| fs::rename(&draft, &backup))
+        .and_then(|()| sync(folder))
+        .map_err(failed)?;
+    match store.write(rebuild) {
+        Err(StoreError::Damaged(_)) => store.write(add_indexes),
+        done => done,
+    }
+}
+
+fn add_indexes(store: &Writing<'_>) -> Result<(), StoreError> {
+    store.add_indexes()
+}
+
+/// Waits until nobody else changes what is in the folder beside the store. The lock goes with the file.
+fn lock(folder: &Path) -> io::Result<File> {
+    let lock = File::open(folder)?;
+    lock.lock()?;
+    Ok(lock)
 }
 
 fn sync(path: &Path) -> io::Result<()> {

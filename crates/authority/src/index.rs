@@ -3,11 +3,15 @@
 
 use strongroom_protocol::id::{Digest, OwnerId};
 use strongroom_protocol::keys::VerifyingKey;
-use strongroom_protocol::statement::{Decision, Deposit, Release, Statement, Verdict};
+use strongroom_protocol::receipt::DepositState;
+use strongroom_protocol::statement::{
+    Content, Decision, Deposit, Release, SealedKey, Statement, Verdict,
+};
 
 use crate::log::Entry;
 use crate::store::{
-    ChangeRow, Damage, DepositRow, PolicyRow, RequestRow, Snapshot, StoreError, Subject, Writing,
+    BlobClaimRow, ChangeRow, Damage, DepositRow, PolicyRow, RequestRow, Snapshot, StoreError,
+    Subject, Writing,
 };
 
 /// Adds what follows from an entry to the indexes.
@@ -48,7 +52,9 @@ pub(crate) fn add(store: &Writing<'_>, entry: &Entry) -> Result<(), StoreError> 
         }
         Statement::Veto(veto) => store.put_word(&subject(store, veto.request, index)?, index),
         Statement::Decision(decision) => add_decision(store, decision, index),
+        Statement::OwnBlob(own) => store.put_own_blob(own.owner, own.serial, index),
         Statement::Release(release) => add_release(store, release, index),
+        Statement::RsaKey(_) => store.put_rsa_key(index),
         // The founding is entry 0, and what was done to the authority concerns no owner: these need no index.
         Statement::Checked(_) | Statement::Found(_) | Statement::Restored(_) => Ok(()),
         _ => Err(Damage::of_entry(index, "its kind is not known").into()),
@@ -67,8 +73,20 @@ fn add_deposit(store: &Writing<'_>, entry: &Entry, deposit: &Deposit) -> Result<
             };
             store.put_deposit(deposit.owner(), row)?;
         }
+        if let Some(claim) = proved(key, *state) {
+            let entry = entry.index();
+            store.put_blob_claim(claim, &BlobClaimRow { entry, place })?;
+        }
     }
     Ok(())
+}
+
+/// Returns which SIMPLEBLOB a deposit proved. One that was not opened proves nothing.
+pub(crate) fn proved(key: &SealedKey, state: DepositState) -> Option<Digest> {
+    let Content::SimpleBlob { proven: true, .. } = key.label.content else {
+        return None;
+    };
+    (state == DepositState::Verified).then(|| key.particulars.blob())?
 }
 
 fn add_decision(store: &Writing<'_>, decision: &Decision, index: u64) -> Result<(), StoreError> {

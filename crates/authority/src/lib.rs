@@ -16,5 +16,7 @@ mod store;
 pub use custody::KeyFileError;
 pub use folder::{BackupError, FoundError, OpenError, PlaceError, RestoreError};
 pub use identity::Caller;
-pub use service::{CheckError, CheckReport, Extent, Keys, SealError, Service, Session, WrongCode};
+pub use service::{
+    CheckError, CheckReport, Extent, Keys, RsaKeyError, SealError, Service, Session, WrongCode,
+};
 pub use store::{Damage, StoreError};

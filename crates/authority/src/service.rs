@@ -15,8 +15,10 @@ mod officer;
 mod queue;
 mod release;
 mod request;
+mod rsa_key;
 mod scene;
 mod session;
+mod simple_blob;
 mod succession;
 
 use std::fmt;
@@ -46,6 +48,7 @@ use queue::Queue;
 pub use backup::Keys;
 pub use check::{CheckError, CheckReport, Extent};
 pub use custody::{SealError, WrongCode};
+pub use rsa_key::RsaKeyError;
 pub use session::Session;
 
 /// An authority in a folder.
@@ -92,6 +95,7 @@ impl Service {
             authority,
             log_key,
             wrap_key: WrapKey::Open(wrap_key),
+            rsa_key: None,
         };
         let salt = LeafSalt::generate(&mut rng);
         folder::found(folder, &keys, |store| {
@@ -132,6 +136,8 @@ impl Service {
         // A store whose head does not follow from its log is found here, before anything is added to it.
         store
             .read(|store| log.checkpoint(store))
+            .map_err(store_error)?;
+        folder::migrate(folder, &store, |store| audit::rebuild(&log, store))
             .map_err(store_error)?;
         Ok(Self {
             clock,

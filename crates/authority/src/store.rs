@@ -50,6 +50,12 @@ pub(crate) struct DepositRow {
     pub(crate) place: u64,
 }
 
+/// Where the deposit lies that proved a SIMPLEBLOB.
+pub(crate) struct BlobClaimRow {
+    pub(crate) entry: u64,
+    pub(crate) place: u64,
+}
+
 /// A public key that speaks for an owner, and the entry that made it so.
 pub(crate) struct DeviceRow {
     pub(crate) key: VerifyingKey,

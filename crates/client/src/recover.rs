@@ -420,7 +420,7 @@ impl Client<'_> {
         release
             .keys()
             .iter()
-            .map(|key| match key.open(&opening) {
+            .map(|key| match key.open_released(&opening) {
                 Ok(_) => Ok(key.label.serial),
                 Err(_) => Err(RecoverError::Key {
                     serial: key.label.serial,

@@ -62,7 +62,7 @@ impl<'h> ReleasedKeys<'h> {
         Ok(Some(ReleasedKey {
             label: sealed.label,
             particulars: sealed.particulars.clone(),
-            key: sealed.open(opening)?,
+            key: sealed.open_released(opening)?.into_key(),
         }))
     }
 }

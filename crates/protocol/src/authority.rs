@@ -61,6 +61,14 @@ pub trait Authority: Send + Sync {
     /// Says so when the authority can't be reached.
     fn holdings(&self, owner: OwnerId) -> Result<Holdings, QueryError>;
 
+    /// Returns the statement of the authority's RSA key, if it has one: a SIMPLEBLOB wrapped to it can be deposited. Its
+    /// [receipt](Self::receipt) shows that it is in the log.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the authority can't be reached.
+    fn rsa_key(&self) -> Result<Option<SignedStatement>, QueryError>;
+
     /// Returns the policy in force, with what put it there.
     ///
     /// # Errors
@@ -181,6 +189,13 @@ pub struct Deposited {
     pub time: Time,
     /// The statement it came in.
     pub statement: StatementId,
+    /// SHA-256 of the SIMPLEBLOBs that a file of this deposit had for its owner, by the owner's word: the newest first.
+    pub own_blobs: Vec<Digest>,
+}
+
+impl Deposited {
+    /// The most [`own_blobs`](Self::own_blobs) that are listed.
+    pub const OWN_BLOBS_MAX: usize = 16;
 }
 
 /// What a request for everything freezes.

@@ -32,12 +32,18 @@ impl Label {
     pub const RESTORED: Self = Self("strongroom/restored/v1");
     /// Signs that the authority opened deposits again.
     pub const CHECKED: Self = Self("strongroom/checked/v1");
+    /// Signs which blob a file has for its owner.
+    pub const OWN_BLOB: Self = Self("strongroom/own-blob/v1");
+    /// Signs which RSA key SIMPLEBLOBs are wrapped to for the authority.
+    pub const RSA_KEY: Self = Self("strongroom/rsa-key/v1");
     /// Signs what became of deposits: the receipt's attestation.
     pub const DEPOSITED: Self = Self("strongroom/deposited/v1");
     /// Signs that any other statement was recorded: the receipt's attestation.
     pub const RECORDED: Self = Self("strongroom/recorded/v1");
     /// Derives the commitment to a session key.
     pub const COMMITMENT: Self = Self("strongroom/commitment/v1");
+    /// Derives the commitment to a SIMPLEBLOB whose key its depositor does not know.
+    pub const BLOB_COMMITMENT: Self = Self("strongroom/blob-commitment/v1");
     /// Sets up the HPKE context of deposits.
     pub const DEPOSIT_SEAL: Self = Self("strongroom/deposit-seal/v1");
     /// Exports one deposit's key.
@@ -50,6 +56,8 @@ impl Label {
     pub const CODE_KEY: Self = Self("strongroom/code-key/v1");
     /// Derives the key that an embedded authority's wrapping key is sealed with, from the recovery code.
     pub const CUSTODY_SEAL: Self = Self("strongroom/custody-seal/v1");
+    /// Derives the key that the authority's RSA key is sealed with, from its wrapping key.
+    pub const RSA_KEY_SEAL: Self = Self("strongroom/rsa-key-seal/v1");
     /// Begins a leaf of the log.
     pub const LEAF: Self = Self("strongroom/leaf/v1");
     /// Begins the salted hash in a leaf.
@@ -60,6 +68,8 @@ impl Label {
     pub const POLICY: Self = Self("strongroom/policy/v1");
     /// Hashes the sorted serials of a request for everything.
     pub const SERIALS: Self = Self("strongroom/serials/v1");
+    /// Hashes the number in a SIMPLEBLOB to what its deposit claims.
+    pub const BLOB_CLAIM: Self = Self("strongroom/blob-claim/v1");
 
     /// Every label there is.
     pub const ALL: &'static [Self] = &[
@@ -76,20 +86,25 @@ impl Label {
         Self::RELEASE,
         Self::RESTORED,
         Self::CHECKED,
+        Self::OWN_BLOB,
+        Self::RSA_KEY,
         Self::DEPOSITED,
         Self::RECORDED,
         Self::COMMITMENT,
+        Self::BLOB_COMMITMENT,
         Self::DEPOSIT_SEAL,
         Self::DEPOSIT_KEY,
         Self::RELEASE_SEAL,
         Self::RELEASE_KEY,
         Self::CODE_KEY,
         Self::CUSTODY_SEAL,
+        Self::RSA_KEY_SEAL,
         Self::LEAF,
         Self::LEAF_SALT,
         Self::WRAP_KEY,
         Self::POLICY,
         Self::SERIALS,
+        Self::BLOB_CLAIM,
     ];
 
     /// Returns the label's text.

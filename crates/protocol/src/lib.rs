@@ -12,6 +12,7 @@ pub mod log;
 pub mod policy;
 pub mod receipt;
 pub mod session_key;
+pub mod simple_blob;
 pub mod statement;
 pub mod wrap;
 

@@ -120,12 +120,20 @@ pub struct BlindedKey {
 }
 
 impl BlindedKey {
-    const BLINDING_BYTES: usize = 32;
+    pub(crate) const BLINDING_BYTES: usize = 32;
 
     /// Blinds `key` with random bytes.
     pub fn new(key: SessionKey, rng: &mut impl CryptoRng) -> Self {
         let mut blinding = Zeroizing::new([0; Self::BLINDING_BYTES]);
         rng.fill_bytes(blinding.as_mut());
+        Self { blinding, key }
+    }
+
+    /// Takes a key with the blinding of the blob that it came out of.
+    pub(crate) fn with_blinding(
+        blinding: Zeroizing<[u8; Self::BLINDING_BYTES]>,
+        key: SessionKey,
+    ) -> Self {
         Self { blinding, key }
     }
 
@@ -174,21 +182,16 @@ impl BlindedKey {
     /// Derives the commitment (spec/deposit.md#commitment): HKDF-SHA256 of the key, salted with `serial ‖ blinding`,
     /// info `strongroom/commitment/v1 ‖ algorithm[4] ‖ bits[2]`, both big-endian.
     #[must_use]
-    #[expect(clippy::missing_panics_doc, reason = "the length is a constant")]
     pub fn commitment(&self, serial: Serial) -> Commitment {
-        let salt = Zeroizing::new([&serial.as_bytes()[..], self.blinding.as_ref()].concat());
-        let info = [
-            Label::COMMITMENT.as_bytes(),
-            &self.key.algorithm.0.to_be_bytes(),
-            &self.key.bits().to_be_bytes(),
-        ];
-        let mut bytes = [0; Commitment::BYTES];
-        Salt::new(HKDF_SHA256, &salt)
-            .extract(&self.key.bytes)
-            .expand(&info, CommitmentLength)
-            .and_then(|okm| okm.fill(&mut bytes))
-            .expect("32 bytes are within what HKDF-SHA256 gives");
-        Commitment(bytes)
+        let (key, bits) = (&self.key, self.key.bits());
+        commit(
+            Label::COMMITMENT,
+            &key.bytes,
+            serial,
+            &self.blinding,
+            key.algorithm,
+            bits,
+        )
     }
 
     /// Returns the session key's algorithm.
@@ -208,6 +211,30 @@ impl BlindedKey {
     pub fn into_key(self) -> SessionKey {
         self.key
     }
+}
+
+/// HKDF-SHA256 of what is committed to, salted with `serial ‖ blinding`, info `label ‖ algorithm[4] ‖ bits[2]`.
+pub(crate) fn commit(
+    label: Label,
+    to: &[u8],
+    serial: Serial,
+    blinding: &[u8; BlindedKey::BLINDING_BYTES],
+    algorithm: Algorithm,
+    bits: u16,
+) -> Commitment {
+    let salt = Zeroizing::new([&serial.as_bytes()[..], blinding].concat());
+    let info = [
+        label.as_bytes(),
+        &algorithm.0.to_be_bytes(),
+        &bits.to_be_bytes(),
+    ];
+    let mut bytes = [0; Commitment::BYTES];
+    Salt::new(HKDF_SHA256, &salt)
+        .extract(to)
+        .expand(&info, CommitmentLength)
+        .and_then(|okm| okm.fill(&mut bytes))
+        .expect("32 bytes are within what HKDF-SHA256 gives");
+    Commitment(bytes)
 }
 
 struct CommitmentLength;
@@ -251,7 +278,7 @@ impl Canonical for Commitment {
     }
 }
 
-/// A session key whose length is not the one stated.
+/// A session key, or a SIMPLEBLOB, of a length that it can't have here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the session key has not the stated length")]
 pub struct WrongLength;

@@ -1,6 +1,8 @@
 //! Statements: what owners and authorities sign, each under its own label (spec/statement.md). Not what becomes
 //! of them: that is the authority's attestation, in `receipt`.
 
+mod blob;
+mod content;
 mod deposit;
 mod found;
 mod operator;
@@ -10,7 +12,9 @@ mod sealed;
 
 use std::fmt;
 
-pub use deposit::{Deposit, Draft, WrongCount};
+pub use blob::{OwnBlob, RsaKey};
+pub use content::{BlobPadding, Content};
+pub use deposit::{BlobDraft, BlobKey, Deposit, Draft, WrongCount};
 pub use found::{Enroll, Found};
 pub use operator::{Checked, CheckedDeposit, Restored};
 pub use recovery::{
@@ -18,7 +22,7 @@ pub use recovery::{
     Request, Scope, Verdict, Veto, Word, WrongScope,
 };
 pub use release::{Release, ReleaseOrigin, WrongRelease};
-pub use sealed::{DepositLabel, Particulars, ParticularsError, SealedKey};
+pub use sealed::{DepositLabel, OpenedKey, Particulars, ParticularsError, SealedKey};
 
 use crate::encoding::{Canonical, Malformed, Reader, Writer, decode, encode};
 use crate::id::{AuthorityId, StatementId};
@@ -124,10 +128,12 @@ impl SignedStatement {
             Statement::Enroll(body) => body.authority,
             Statement::Evidence(body) => body.authority,
             Statement::Found(_) => AuthorityId::from_bytes(*self.id.as_bytes()),
+            Statement::OwnBlob(body) => body.authority,
             Statement::PolicyChange(body) => body.authority,
             Statement::Release(body) => body.authority(),
             Statement::Request(body) => body.authority,
             Statement::Restored(body) => body.authority,
+            Statement::RsaKey(body) => body.authority,
             Statement::Veto(body) => body.authority,
         }
     }
@@ -189,6 +195,8 @@ pub enum Statement {
     Evidence(Evidence),
     /// The founding of an authority.
     Found(Box<Found>),
+    /// Which blob a file has for its owner.
+    OwnBlob(OwnBlob),
     /// A change of the policy.
     PolicyChange(Box<PolicyChange>),
     /// An authority's release of keys.
@@ -197,6 +205,8 @@ pub enum Statement {
     Request(Box<Request>),
     /// An authority's restoring from a backup.
     Restored(Restored),
+    /// An authority's RSA key.
+    RsaKey(RsaKey),
     /// An owner's veto of a request.
     Veto(Veto),
 }
@@ -214,10 +224,12 @@ impl Statement {
             Self::Enroll(_) => Kind::Enroll,
             Self::Evidence(_) => Kind::Evidence,
             Self::Found(_) => Kind::Found,
+            Self::OwnBlob(_) => Kind::OwnBlob,
             Self::PolicyChange(_) => Kind::PolicyChange,
             Self::Release(_) => Kind::Release,
             Self::Request(_) => Kind::Request,
             Self::Restored(_) => Kind::Restored,
+            Self::RsaKey(_) => Kind::RsaKey,
             Self::Veto(_) => Kind::Veto,
         }
     }
@@ -232,10 +244,12 @@ impl Statement {
             Self::Enroll(body) => encode(body),
             Self::Evidence(body) => encode(body),
             Self::Found(body) => encode(&**body),
+            Self::OwnBlob(body) => encode(body),
             Self::PolicyChange(body) => encode(&**body),
             Self::Release(body) => body.body(),
             Self::Request(body) => encode(&**body),
             Self::Restored(body) => encode(body),
+            Self::RsaKey(body) => encode(body),
             Self::Veto(body) => encode(body),
         }
     }
@@ -252,9 +266,11 @@ impl Statement {
             | Self::Enroll(_)
             | Self::Evidence(_)
             | Self::Found(_)
+            | Self::OwnBlob(_)
             | Self::PolicyChange(_)
             | Self::Request(_)
             | Self::Restored(_)
+            | Self::RsaKey(_)
             | Self::Veto(_) => Vec::new(),
         }
     }
@@ -273,10 +289,12 @@ impl Statement {
             Kind::Enroll => Self::Enroll(decode(body)?),
             Kind::Evidence => Self::Evidence(decode(body)?),
             Kind::Found => Self::Found(Box::new(decode(body)?)),
+            Kind::OwnBlob => Self::OwnBlob(decode(body)?),
             Kind::PolicyChange => Self::PolicyChange(Box::new(decode(body)?)),
             Kind::Release => Self::Release(Release::read(body, carried)?),
             Kind::Request => Self::Request(Box::new(decode(body)?)),
             Kind::Restored => Self::Restored(decode(body)?),
+            Kind::RsaKey => Self::RsaKey(decode(body)?),
             Kind::Veto => Self::Veto(decode(body)?),
         })
     }
@@ -293,9 +311,11 @@ impl Statement {
             | Self::Departed(_)
             | Self::Deposit(_)
             | Self::Evidence(_)
+            | Self::OwnBlob(_)
             | Self::PolicyChange(_)
             | Self::Release(_)
             | Self::Restored(_)
+            | Self::RsaKey(_)
             | Self::Veto(_) => true,
         }
     }
@@ -317,7 +337,8 @@ macro_rules! into_statement {
 }
 
 into_statement!(
-    Approval, Checked, Decision, Departed, Deposit, Enroll, Evidence, Release, Restored, Veto;
+    Approval, Checked, Decision, Departed, Deposit, Enroll, Evidence, OwnBlob, Release, Restored,
+    RsaKey, Veto;
     boxed Found, PolicyChange, Request
 );
 
@@ -347,14 +368,18 @@ pub enum Kind {
     Departed = 10,
     /// [`Statement::PolicyChange`].
     PolicyChange = 11,
+    /// [`Statement::OwnBlob`].
+    OwnBlob = 12,
     /// [`Statement::Restored`].
     Restored = 20,
     /// [`Statement::Checked`].
     Checked = 21,
+    /// [`Statement::RsaKey`].
+    RsaKey = 22,
 }
 
 impl Kind {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 15] = [
         Self::Found,
         Self::Enroll,
         Self::Deposit,
@@ -366,8 +391,10 @@ impl Kind {
         Self::Approval,
         Self::Departed,
         Self::PolicyChange,
+        Self::OwnBlob,
         Self::Restored,
         Self::Checked,
+        Self::RsaKey,
     ];
 
     /// Returns the number on the wire.
@@ -397,8 +424,10 @@ impl Kind {
             Self::Approval => "approval",
             Self::Departed => "departed",
             Self::PolicyChange => "policy change",
+            Self::OwnBlob => "own blob",
             Self::Restored => "restored",
             Self::Checked => "checked",
+            Self::RsaKey => "rsa key",
         }
     }
 
@@ -415,8 +444,10 @@ impl Kind {
             Self::Approval => Label::APPROVAL,
             Self::Departed => Label::DEPARTED,
             Self::PolicyChange => Label::POLICY_CHANGE,
+            Self::OwnBlob => Label::OWN_BLOB,
             Self::Restored => Label::RESTORED,
             Self::Checked => Label::CHECKED,
+            Self::RsaKey => Label::RSA_KEY,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Wraps: HPKE (RFC 9180) with MLKEM768-X25519, HKDF-SHA256 and ChaCha20Poly1305, each wrap's key exported under
 //! its serial number. Not the owner's own wraps, which are stanzas of the age file.
 
+mod rsa_key;
 mod sealed;
 
 use std::fmt;

@@ -249,6 +249,10 @@ impl Authority for HostileAuthority {
         self.inner()?.holdings(owner)
     }
 
+    fn rsa_key(&self) -> Result<Option<SignedStatement>, QueryError> {
+        self.inner()?.rsa_key()
+    }
+
     fn policy(&self) -> Result<PolicyView, QueryError> {
         self.inner()?.policy()
     }

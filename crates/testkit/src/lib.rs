@@ -12,6 +12,7 @@
     reason = "a lie is about a few kinds, and lets the others pass"
 )]
 
+mod blob;
 mod clock;
 mod forge;
 mod hostile;
@@ -20,6 +21,7 @@ mod person;
 mod rng;
 pub mod suite;
 
+pub use blob::{Program, own_blob};
 pub use clock::TestClock;
 pub use forge::{Forged, forge_deposit};
 pub use hostile::{HostileAuthority, Trick};

@@ -7,8 +7,8 @@ use strongroom_protocol::keys::SigningKey;
 use strongroom_protocol::receipt::Acknowledgement;
 use strongroom_protocol::session_key::{BlindedKey, SessionKey};
 use strongroom_protocol::statement::{
-    Deposit, Draft, Enroll, Evidence, EvidenceKind, Grounds, Particulars, Release, Request, Scope,
-    SignedStatement, Statement, Veto,
+    BlobDraft, Deposit, Draft, Enroll, Evidence, EvidenceKind, Grounds, OpenedKey, Particulars,
+    Release, Request, Scope, SignedStatement, Statement, Veto,
 };
 use strongroom_protocol::wrap::SecretKey;
 use strongroom_protocol::{About, Authority, ReleasePage};
@@ -95,6 +95,14 @@ impl Owner {
         let wrap_key = &about.found().wrap_key;
         let deposit =
             Deposit::seal(about.authority(), wrap_key, self.id, drafts, &mut self.rng).unwrap();
+        SignedStatement::sign(deposit, &self.device)
+    }
+
+    /// Makes a statement that deposits these SIMPLEBLOBs, by the owner's device.
+    pub fn deposit_blobs(&mut self, drafts: Vec<BlobDraft>) -> SignedStatement {
+        let (authority, wrap_key) = (self.about.authority(), &self.about.found().wrap_key);
+        let deposit =
+            Deposit::seal_blobs(authority, wrap_key, self.id, drafts, &mut self.rng).unwrap();
         SignedStatement::sign(deposit, &self.device)
     }
 
@@ -244,6 +252,17 @@ impl Asked {
     /// Opens a page of a release, as the one who asked; checks all that a client must.
     #[must_use]
     pub fn open(&self, about: &About, page: &ReleasePage) -> BTreeMap<Serial, [u8; 16]> {
+        let opened = self.open_any(about, page).into_iter();
+        let matched = |opened| match opened {
+            OpenedKey::Matched(key) => key.into_key().expose().try_into().unwrap(),
+            OpenedKey::Unproven(_) => panic!("nothing shows that this key is the right one"),
+        };
+        opened.map(|(serial, key)| (serial, matched(key))).collect()
+    }
+
+    /// Opens a page of a release with keys that need not be of 16 bytes, nor proven.
+    #[must_use]
+    pub fn open_any(&self, about: &About, page: &ReleasePage) -> BTreeMap<Serial, OpenedKey> {
         let log_key = &about.found().log_key;
         page.receipt.verify(&page.release, log_key).unwrap();
         assert_eq!(page.release.author(), log_key);
@@ -267,11 +286,9 @@ impl Asked {
                 encapsulation,
             )
             .unwrap();
-        let open = |key: &strongroom_protocol::statement::SealedKey| {
-            let opened = key.open(&opening).unwrap().into_key();
-            (key.label.serial, opened.expose().try_into().unwrap())
-        };
-        release.keys().iter().map(open).collect()
+        let keys = release.keys().iter();
+        keys.map(|key| (key.label.serial, key.open_released(&opening).unwrap()))
+            .collect()
     }
 }
 

@@ -1,5 +1,6 @@
 //! What every [`Authority`] must do, whatever it runs on. Each case founds an authority of its own.
 
+mod blobs;
 mod changes;
 mod log;
 mod people;
@@ -28,6 +29,8 @@ pub enum Speaker {
 pub struct Subject {
     /// The authority's clock.
     pub clock: Arc<TestClock>,
+    /// Has its operator make an RSA key of 2,048 bits.
+    pub make_rsa_key: Box<dyn Fn()>,
     /// Meets the authority as somebody.
     pub session: Box<dyn Fn(Speaker) -> Box<dyn Authority>>,
 }
@@ -57,6 +60,7 @@ pub fn authority(found: &mut dyn FnMut(Policy) -> Subject) {
     recovery(found);
     people(found);
     changes(found);
+    blobs(found);
     log(found);
 }
 
@@ -83,6 +87,11 @@ pub fn people(found: &mut dyn FnMut(Policy) -> Subject) {
 /// Runs the cases of changes of the policy.
 pub fn changes(found: &mut dyn FnMut(Policy) -> Subject) {
     changes::all(found);
+}
+
+/// Runs the cases of SIMPLEBLOBs.
+pub fn blobs(found: &mut dyn FnMut(Policy) -> Subject) {
+    blobs::all(found);
 }
 
 /// Runs the cases of the log.

@@ -21,11 +21,14 @@ use zeroize::Zeroizing;
 /// wrap-key 0707070707070707070707070707070707070707070707070707070707070707
 /// ```
 ///
-/// Sealed, the comment says so, and the last line is `sealed-wrap-key` with 80 bytes.
+/// Sealed, the comment says so, and the last line is `sealed-wrap-key` with 80 bytes. With an RSA key, the first line
+/// says `v2`, and a line `rsa-key` comes behind, sealed with the wrapping key (spec/simple-blob.md#custody).
 pub(crate) struct KeyFile {
     pub(crate) authority: AuthorityId,
     pub(crate) log_key: SigningKey,
     pub(crate) wrap_key: WrapKey,
+    /// Sealed with the wrapping key.
+    pub(crate) rsa_key: Option<Vec<u8>>,
 }
 
 /// The key that opens deposits, as it lies in the file.
@@ -35,12 +38,15 @@ pub(crate) enum WrapKey {
 }
 
 const FIRST_LINE: &str = "strongroom-authority-keys v1";
+/// With an RSA key, which those who know the first version alone would not find.
+const FIRST_LINE_RSA: &str = "strongroom-authority-keys v2";
 const FIRST_WORD: &str = "strongroom-authority-keys ";
 const COMMENT: &str = "# The secret keys of a Strongroom authority. \
     Whoever reads this file can open every key deposited there.";
 const SEALED_COMMENT: &str = "# The secret keys of a Strongroom authority. \
     The one that opens deposits is sealed: it takes the recovery code.";
-const BYTES_MAX: u64 = 4096;
+/// An RSA key of 4,096 bits takes 4,744 of them.
+const BYTES_MAX: u64 = 8192;
 
 impl KeyFile {
     /// Writes the file, which must not exist, and sees it onto the disk. Only its owner may read it.
@@ -90,7 +96,7 @@ impl KeyFile {
     fn parse(text: &str) -> Result<Self, KeyFileError> {
         let mut lines = text.lines().filter(|line| !line.starts_with('#'));
         let first = lines.next().unwrap_or_default();
-        if first != FIRST_LINE {
+        if first != FIRST_LINE && first != FIRST_LINE_RSA {
             return Err(if first.starts_with(FIRST_WORD) {
                 KeyFileError::Newer
             } else {
@@ -114,11 +120,17 @@ impl KeyFile {
             };
             open().or_else(sealed)
         });
-        match (authority, log_key, wrap_key, lines.next()) {
-            (Some(authority), Some(log_key), Some(wrap_key), None) => Ok(Self {
+        let rsa_key = (first == FIRST_LINE_RSA).then(|| {
+            let line = lines.next().unwrap_or_default();
+            bytes(line.strip_prefix("rsa-key ")?)
+        });
+        let is_whole = rsa_key != Some(None) && lines.next().is_none();
+        match (authority, log_key, wrap_key) {
+            (Some(authority), Some(log_key), Some(wrap_key)) if is_whole => Ok(Self {
                 authority,
                 log_key: SigningKey::from_seed(&log_key),
                 wrap_key,
+                rsa_key: rsa_key.flatten(),
             }),
             _ => Err(KeyFileError::Malformed),
         }
@@ -126,8 +138,12 @@ impl KeyFile {
 
     fn to_text(&self) -> Zeroizing<String> {
         // As long as it gets from the start: a text that grows leaves copies behind.
-        let mut text = Zeroizing::new(String::with_capacity(512));
-        text.push_str(FIRST_LINE);
+        let rsa_digits = self.rsa_key.as_ref().map_or(0, |key| 2 * key.len());
+        let mut text = Zeroizing::new(String::with_capacity(512 + rsa_digits));
+        text.push_str(match &self.rsa_key {
+            None => FIRST_LINE,
+            Some(_) => FIRST_LINE_RSA,
+        });
         text.push('\n');
         text.push_str(match &self.wrap_key {
             WrapKey::Open(_) => COMMENT,
@@ -146,6 +162,10 @@ impl KeyFile {
                 text.push_str("\nsealed-wrap-key ");
                 push_hex(&mut text, &sealed.to_bytes());
             }
+        }
+        if let Some(sealed) = &self.rsa_key {
+            text.push_str("\nrsa-key ");
+            push_hex(&mut text, sealed);
         }
         text.push('\n');
         text
@@ -192,6 +212,20 @@ fn from_hex<const N: usize>(text: &str) -> Option<Zeroizing<[u8; N]>> {
     Some(bytes)
 }
 
+/// Reads bytes of any number but none.
+fn bytes(text: &str) -> Option<Vec<u8>> {
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if pairs.is_empty() || !rest.is_empty() {
+        return None;
+    }
+    let byte = |pair: &[u8; 2]| {
+        let text = std::str::from_utf8(pair).ok()?;
+        let [byte] = *from_hex::<1>(text)?;
+        Some(byte)
+    };
+    pairs.iter().map(byte).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,6 +235,7 @@ mod tests {
             authority: AuthorityId::from_bytes([5; 32]),
             log_key: SigningKey::from_seed(&[6; 32]),
             wrap_key: WrapKey::Open(SecretKey::from_seed(&[0x7f; 32])),
+            rsa_key: None,
         }
     }
 
@@ -228,9 +263,36 @@ mod tests {
     }
 
     #[test]
+    fn an_rsa_key_is_read_as_it_was_written() {
+        let mut keys = sample();
+        // As long as that of 4,096 bits gets.
+        keys.rsa_key = Some(vec![0xa5; 32 + 2324 + 16]);
+        let text = keys.to_text();
+        assert!(text.starts_with("strongroom-authority-keys v2\n"));
+        assert!(text.len() as u64 <= BYTES_MAX);
+        let read = KeyFile::parse(&text).unwrap();
+        assert_eq!(read.rsa_key, keys.rsa_key);
+        assert_eq!(*read.to_text(), *text);
+        for wrong in [
+            text.replace(" v2", " v1"),
+            text.replace("\nrsa-key", ""),
+            text.replace("rsa-key a", "rsa-key "),
+            text.replace("rsa-key a5", "rsa-key xx"),
+            format!("{}more\n", *text),
+            text.lines().take(5).collect::<Vec<_>>().join("\n"),
+            sample().to_text().replace(" v1", " v2"),
+        ] {
+            assert!(
+                matches!(KeyFile::parse(&wrong), Err(KeyFileError::Malformed)),
+                "{wrong}"
+            );
+        }
+    }
+
+    #[test]
     fn other_texts_are_refused() {
         let text = sample().to_text();
-        let newer = text.replace(" v1", " v2");
+        let newer = text.replace(" v1", " v3");
         assert!(matches!(KeyFile::parse(&newer), Err(KeyFileError::Newer)));
         for wrong in [
             String::new(),

@@ -14,6 +14,7 @@ use super::{Entry, Log};
 pub(crate) struct Logged<T> {
     value: T,
     decision: Digest,
+    is_by_officers: bool,
 }
 
 impl Logged<Approved> {
@@ -30,6 +31,7 @@ impl Logged<Approved> {
         same.then(|| Self {
             value: approved,
             decision: logged.digest(),
+            is_by_officers: !logged.approvals.is_empty(),
         })
     }
 
@@ -41,6 +43,11 @@ impl Logged<Approved> {
     /// Returns H(Q) of the request.
     pub(crate) fn request(&self) -> Digest {
         self.value.decision().request
+    }
+
+    /// Tells whether the decision in the log rests on an officer's approval, among other things.
+    pub(crate) fn is_by_officers(&self) -> bool {
+        self.is_by_officers
     }
 
     /// Returns the digest of the decision in the log.

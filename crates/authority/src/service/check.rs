@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use rand_core::Rng;
+use rand_core::{CryptoRng, Rng};
 use strongroom_protocol::Unavailable;
 use strongroom_protocol::receipt::{DepositState, Receipt};
 use strongroom_protocol::statement::{Checked, CheckedDeposit, SignedStatement, Statement};
@@ -41,6 +41,7 @@ impl Service {
     ///
     /// Says so when custody is sealed, or the store can't be read or written. Damaged entries are counted, not an error.
     pub fn check(&self, extent: Extent) -> Result<CheckReport, CheckError> {
+        self.store.read(|store| self.find_rsa_key(store))?;
         let opener = self.custodian.opener().ok_or(CheckError::Sealed)?;
         let found = self.store.read(|store| match extent {
             Extent::All => self.check_all(store, &opener),
@@ -65,11 +66,13 @@ impl Service {
         let mut found = Found::at(self.log.checkpoint(store)?.checkpoint().size);
         for index in 0..found.size {
             match self.readable(store, index)? {
-                Some(entry) => found.add(&entry, opener, |_| true),
+                Some(entry) => {
+                    found.kept += kept(&entry);
+                    found.add(&entry, opener, &mut *self.rng(), |_| true);
+                }
                 None => found.unread += 1,
             }
         }
-        found.kept = found.opened;
         Ok(found)
     }
 
@@ -94,7 +97,10 @@ impl Service {
         }
         for (index, places) in places {
             match self.readable(store, index)? {
-                Some(entry) => found.add(&entry, opener, |place| places.contains(&place)),
+                Some(entry) => {
+                    let chosen = |place| places.contains(&place);
+                    found.add(&entry, opener, &mut *self.rng(), chosen);
+                }
                 None => found.unread += 1,
             }
         }
@@ -131,17 +137,24 @@ impl Found {
     }
 
     /// Opens the kept keys of an entry that are at places of which `chosen` says so.
-    fn add(&mut self, entry: &Entry, opener: &Opener<'_>, chosen: impl Fn(u64) -> bool) {
+    fn add(
+        &mut self,
+        entry: &Entry,
+        opener: &Opener<'_>,
+        rng: &mut impl CryptoRng,
+        chosen: impl Fn(u64) -> bool,
+    ) {
         let Statement::Deposit(deposit) = entry.statement().statement() else {
             return;
         };
-        let states = opener.check(deposit);
+        let states = opener.check(deposit, rng);
         for (place, (key, state)) in (0..).zip(deposit.keys().iter().zip(states)) {
-            if entry.key(place).is_none() || !chosen(place) {
+            if entry.key(place).is_none() || !chosen(place) || !opener.can_open(key.label.content) {
                 continue;
             }
             self.opened += 1;
-            if state != DepositState::Verified {
+            // An unproven blob that holds is as much as can be known of it, and never more than deposited.
+            if state == DepositState::Mismatch {
                 self.failed.push(CheckedDeposit {
                     owner: deposit.owner(),
                     serial: key.label.serial,
@@ -165,6 +178,12 @@ impl Found {
             time: service.clock.now(),
         }
     }
+}
+
+/// Counts the keys of an entry that are kept.
+fn kept(entry: &Entry) -> u64 {
+    let states = entry.states().iter();
+    states.filter(|state| state.is_kept()).count() as u64
 }
 
 /// Leaves `count` of the rows, chosen at random. That the remainder of 64 bits leans to low numbers does not matter here.

@@ -131,6 +131,12 @@ impl Service {
         growth: &Growth<'_>,
         statement: Box<SignedStatement>,
     ) -> Result<Checked, StoreError> {
+        // There is one RSA key: whoever comes second gets the first's.
+        if statement.kind() == Kind::RsaKey
+            && let Some(index) = growth.store().rsa_key()?
+        {
+            return Ok(Checked::Known(index));
+        }
         Ok(match log::find(growth.store(), statement.id())? {
             Some(index) => Checked::Known(index),
             None => Checked::New(statement, Outcome::Recorded),
@@ -185,7 +191,12 @@ impl Service {
         let refused = |refusal| Ok(Checked::Refused(refusal));
         let own = matches!(
             statement.kind(),
-            Kind::Found | Kind::Decision | Kind::Release | Kind::Restored | Kind::Checked
+            Kind::Found
+                | Kind::Decision
+                | Kind::Release
+                | Kind::Restored
+                | Kind::Checked
+                | Kind::RsaKey
         );
         if own {
             return refused(Refusal::AuthoritysOwn);
@@ -209,6 +220,7 @@ impl Service {
             Statement::Evidence(evidence) => {
                 self.check_evidence(store, &statement, evidence, now)?
             }
+            Statement::OwnBlob(own) => Self::check_own_blob(store, &statement, own)?,
             Statement::PolicyChange(change) => self.check_change(store, &statement, change, now)?,
             Statement::Request(request) => self.check_request(growth, request, now)?,
             Statement::Veto(veto) => self.check_veto(store, &statement, veto, now)?,
@@ -217,6 +229,7 @@ impl Service {
             | Statement::Found(_)
             | Statement::Release(_)
             | Statement::Restored(_)
+            | Statement::RsaKey(_)
             | _ => Err(Refusal::AuthoritysOwn),
         };
         match outcome {
@@ -232,9 +245,10 @@ impl Act {
         match self {
             Self::Decide(_) | Self::Settle => true,
             Self::Own(_) | Self::Release(_) => false,
-            Self::Submit { statement, .. } => {
-                !matches!(statement.kind(), Kind::Deposit | Kind::Enroll)
-            }
+            Self::Submit { statement, .. } => !matches!(
+                statement.kind(),
+                Kind::Deposit | Kind::Enroll | Kind::OwnBlob
+            ),
         }
     }
 }

@@ -22,13 +22,17 @@ impl Service {
         let Statement::Deposit(deposit) = statement.statement() else {
             return Ok(None);
         };
-        let may = self.store.read(|store| {
-            let known = store.entry_of(statement.id())?.is_some();
-            Ok::<_, StoreError>(!known && store.has_device(deposit.owner(), statement.author())?)
-        })?;
         let ours = deposit.authority() == self.authority()
             && deposit.wrap_key() == self.custodian.wrap_key_id();
-        Ok((may && ours).then(|| self.custodian.check(deposit)))
+        let may = self.store.read(|store| {
+            let known = store.entry_of(statement.id())?.is_some();
+            let may = ours && !known && store.has_device(deposit.owner(), statement.author())?;
+            if may {
+                self.find_rsa_key_for(store, deposit)?;
+            }
+            Ok::<_, StoreError>(may)
+        })?;
+        Ok(may.then(|| self.custodian.check(deposit, &mut *self.rng())))
     }
 
     pub(super) fn check_deposit(
@@ -45,8 +49,18 @@ impl Service {
             return Ok(Err(Refusal::WrapKey));
         }
         // Its author became the owner's after it was looked at: rare, so it may be opened under the lock.
-        let mut states = opened.map_or_else(|| self.custodian.check(deposit), <[_]>::to_vec);
+        let mut states = match opened {
+            Some(states) => states.to_vec(),
+            None => {
+                self.find_rsa_key_for(store, deposit)?;
+                self.custodian.check(deposit, &mut *self.rng())
+            }
+        };
         for (key, state) in deposit.keys().iter().zip(&mut states) {
+            // Whatever came of opening it, so that this takes no less time for what is wrong in another way.
+            if self.is_foreign_blob(store, key)? {
+                *state = DepositState::Mismatch;
+            }
             // Nothing is overwritten. That this may be the same key again is for its owner to see.
             if store.deposit(deposit.owner(), key.label.serial)?.is_some() {
                 *state = DepositState::Conflict;
@@ -116,7 +130,10 @@ impl Service {
             let found = rows
                 .iter()
                 .filter_map(|row| deposited(entries.get(&row.entry)?, owner, row));
-            let items: Vec<Deposited> = found.collect();
+            let mut items: Vec<Deposited> = found.collect();
+            for item in &mut items {
+                item.own_blobs = self.own_blobs(store, item)?;
+            }
             if !items.is_empty() || !more {
                 return Ok(Page { items, more });
             }
@@ -137,5 +154,6 @@ fn deposited(entry: &Entry, owner: OwnerId, row: &DepositRow) -> Option<Deposite
         state,
         time: entry.time(),
         statement: entry.statement().id(),
+        own_blobs: Vec::new(),
     })
 }

@@ -120,6 +120,7 @@ impl Service {
         let standing = self.standing(store, case, now)?;
         match &standing.approval {
             Some(approval) => {
+                self.find_rsa_key(store)?;
                 let opener = self.custodian.opener().ok_or_else(custody::sealed)?;
                 let drawn = self.draw(store, &standing.case, approval, &opener, page)?;
                 Ok(Page::Drawn(Box::new(drawn)))
@@ -149,7 +150,11 @@ impl Service {
         let mut kept = Vec::new();
         for row in &rows {
             match entries.get(&row.entry).and_then(|entry| key_at(entry, row)) {
-                Some(found) => kept.push(found),
+                Some((deposit, key)) => kept.push(Kept {
+                    deposit,
+                    key,
+                    is_foreign: self.may_be_foreign_blob(store, key)?,
+                }),
                 None => withheld.push(row.serial),
             }
         }
@@ -260,9 +265,9 @@ impl Service {
 }
 
 /// Finds the key that a row speaks of in its entry, if it is kept there.
-fn key_at<'e>(entry: &'e Entry, row: &DepositRow) -> Option<Kept<'e>> {
-    let (deposit, key): (&Deposit, &SealedKey) = entry.key(row.place)?;
-    (key.label.serial == row.serial).then_some(Kept { deposit, key })
+fn key_at<'e>(entry: &'e Entry, row: &DepositRow) -> Option<(&'e Deposit, &'e SealedKey)> {
+    let found = entry.key(row.place)?;
+    (found.1.label.serial == row.serial).then_some(found)
 }
 
 fn not_released(error: QueryError) -> ReleaseError {

@@ -139,6 +139,10 @@ impl Authority for Session<'_> {
         Ok(self.service().holdings(owner)?)
     }
 
+    fn rsa_key(&self) -> Result<Option<SignedStatement>, QueryError> {
+        Ok(self.service().rsa_key()?)
+    }
+
     fn policy(&self) -> Result<PolicyView, QueryError> {
         self.service().policy_view()
     }

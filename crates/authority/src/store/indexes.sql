@@ -1,23 +1,23 @@
 -- Indexes: made from `entry` by replay, and by nothing else.
 
-CREATE TABLE owner (
+CREATE TABLE IF NOT EXISTS owner (
     id          BLOB    PRIMARY KEY,    -- the owner
     entry       INTEGER NOT NULL,       -- the enrolment
     code        BLOB    NOT NULL        -- the public key of the recovery code
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX owner_code ON owner (code);
+CREATE INDEX IF NOT EXISTS owner_code ON owner (code);
 
-CREATE TABLE device (
+CREATE TABLE IF NOT EXISTS device (
     owner       BLOB    NOT NULL,       -- the owner it speaks for
     key         BLOB    NOT NULL,       -- its public key
     entry       INTEGER NOT NULL,       -- the enrolment, or the decision that made it the owner's
     PRIMARY KEY (owner, key)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX device_key ON device (key);
+CREATE INDEX IF NOT EXISTS device_key ON device (key);
 
-CREATE TABLE deposit (
+CREATE TABLE IF NOT EXISTS deposit (
     owner       BLOB    NOT NULL,       -- whose it is
     serial      BLOB    NOT NULL,       -- its serial number, among this owner's
     entry       INTEGER NOT NULL,       -- the statement it came in
@@ -25,7 +25,7 @@ CREATE TABLE deposit (
     PRIMARY KEY (owner, serial)         -- one deposit for each
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE request (
+CREATE TABLE IF NOT EXISTS request (
     entry       INTEGER PRIMARY KEY,    -- the request
     digest      BLOB    NOT NULL UNIQUE,-- H(Q), by which statements name it
     owner       BLOB    NOT NULL,       -- whose keys it asks for
@@ -34,39 +34,56 @@ CREATE TABLE request (
     decision    INTEGER                 -- the decision, once there is one
 ) STRICT;
 
-CREATE INDEX request_owner ON request (owner, decision);
-CREATE INDEX request_device ON request (device);
+CREATE INDEX IF NOT EXISTS request_owner ON request (owner, decision);
+CREATE INDEX IF NOT EXISTS request_device ON request (device);
 
-CREATE TABLE change (
+CREATE TABLE IF NOT EXISTS change (
     entry       INTEGER PRIMARY KEY,    -- the change of the policy, as it was asked for
     digest      BLOB    NOT NULL UNIQUE,-- its digest, by which statements name it
     author      BLOB    NOT NULL,       -- the key that asks
     decision    INTEGER                 -- the decision, once there is one
 ) STRICT;
 
-CREATE INDEX change_decision ON change (decision);
+CREATE INDEX IF NOT EXISTS change_decision ON change (decision);
 
-CREATE TABLE policy (
+CREATE TABLE IF NOT EXISTS policy (
     entry       INTEGER PRIMARY KEY,    -- the decision behind which another policy is in force
     change      INTEGER NOT NULL        -- the change that has it
 ) STRICT;
 
-CREATE TABLE word (
+CREATE TABLE IF NOT EXISTS word (
     subject     INTEGER NOT NULL,       -- the request or the change
     entry       INTEGER NOT NULL,       -- what was said to it: evidence, a veto, an officer's word
     PRIMARY KEY (subject, entry)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE departed (
+CREATE TABLE IF NOT EXISTS departed (
     owner       BLOB    NOT NULL,       -- the owner
     author      BLOB    NOT NULL,       -- the officer's key
     entry       INTEGER NOT NULL,       -- the last word by that key on whether the owner has departed
     PRIMARY KEY (owner, author)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE release_page (
+CREATE TABLE IF NOT EXISTS release_page (
     request     INTEGER NOT NULL,       -- the request
     page        INTEGER NOT NULL,       -- the page of its deposits, from 0
     entry       INTEGER NOT NULL,       -- the release
     PRIMARY KEY (request, page)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS blob_claim (
+    claim       BLOB    PRIMARY KEY,    -- which SIMPLEBLOB, however it is written
+    entry       INTEGER NOT NULL,       -- the statement by which it was proved first
+    place       INTEGER NOT NULL        -- its place in that statement, from 0
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS own_blob (
+    owner       BLOB    NOT NULL,       -- whose
+    serial      BLOB    NOT NULL,       -- the deposit
+    entry       INTEGER NOT NULL,       -- the statement of which blob its file has
+    PRIMARY KEY (owner, serial, entry)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS rsa_key (
+    entry       INTEGER PRIMARY KEY     -- the statement of the authority's RSA key; the first counts
+) STRICT;

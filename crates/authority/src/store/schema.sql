@@ -1,4 +1,4 @@
--- The store of a Strongroom authority, version 1.
+-- The store of a Strongroom authority, version 2.
 -- `entry` is the truth. What stands under "indexes" is made from it, and can be dropped and made again.
 
 CREATE TABLE entry (

@@ -19,7 +19,9 @@ pub(crate) use write::Writing;
 /// Says in the file's header whose it is: `SrmA`.
 const APPLICATION_ID: i64 = 0x5372_6d41;
 /// The newest version of the schema that is known here.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
+/// The oldest that can be brought up to date.
+const VERSION_MIN: i64 = 1;
 const SCHEMA: &str = include_str!("schema.sql");
 const INDEXES: &str = include_str!("indexes.sql");
 /// How long one process waits for another's commit.
@@ -38,6 +40,9 @@ pub(crate) struct Store {
 }
 
 impl Store {
+    /// The version that every store has once its indexes are made here.
+    pub(crate) const VERSION: i64 = VERSION;
+
     /// Creates a store, whose file must not exist, and closes it again.
     pub(crate) fn create(path: &Path) -> Result<(), StoreError> {
         // Descriptions are readable in it. What SQLite puts beside it takes after it.
@@ -67,7 +72,7 @@ impl Store {
         source.close().map_err(|(_, error)| error.into())
     }
 
-    /// Opens a store that exists.
+    /// Opens a store that exists, of this version or an older one: see [`Self::version`].
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
         let file = FileIdentity::of(path).map_err(|error| StoreError::Failed(error.into()))?;
         let writer = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
@@ -82,7 +87,7 @@ impl Store {
                 known: VERSION,
             });
         }
-        if found < VERSION {
+        if found < VERSION_MIN {
             return Err(Damage::of("its version is none that ever was").into());
         }
         Ok(Self {
@@ -91,6 +96,11 @@ impl Store {
             writer: Mutex::new(writer),
             readers: Mutex::new(Vec::new()),
         })
+    }
+
+    /// Returns the version of its schema as of now.
+    pub(crate) fn version(&self) -> Result<i64, StoreError> {
+        Ok(lock(&self.writer).pragma_query_value(None, "user_version", |row| row.get(0))?)
     }
 
     /// Lets others read while one writes, as in every store but a copy.

@@ -217,7 +217,7 @@ fn a_store_of_another_version_or_program_is_refused() {
     let folder = embedded.folder();
     embedded
         .sql()
-        .pragma_update(None, "user_version", 2)
+        .pragma_update(None, "user_version", 3)
         .unwrap();
     let error = open(&folder).unwrap_err();
     assert!(
@@ -235,7 +235,7 @@ fn a_store_of_another_version_or_program_is_refused() {
     assert!(matches!(store_error(&folder), StoreError::Damaged(_)));
     embedded
         .sql()
-        .pragma_update(None, "user_version", 1)
+        .pragma_update(None, "user_version", 2)
         .unwrap();
     open(&folder).unwrap();
     embedded

@@ -9,8 +9,11 @@ mod damage;
 mod folder;
 mod history;
 mod hostile;
+mod migration;
 mod people;
 mod replay;
+mod rsa_key;
+mod simple_blob;
 mod suite;
 
 use std::path::Path;

@@ -34,6 +34,11 @@ fn the_embedded_authority_changes_its_policy_as_it_says() {
 }
 
 #[test]
+fn the_embedded_authority_keeps_simple_blobs() {
+    run(suite::blobs);
+}
+
+#[test]
 fn the_embedded_authority_keeps_a_log() {
     run(suite::log);
 }
@@ -51,8 +56,10 @@ fn subject(folder: &Path, policy: Policy, seed: u64) -> Subject {
     let clock = TestClock::new();
     let service = Service::found(folder, policy, clock.clone(), TestRng::new(seed)).unwrap();
     let service = Arc::new(service);
+    let operator = service.clone();
     Subject {
         clock,
+        make_rsa_key: Box::new(move || drop(operator.make_rsa_key(2048).unwrap())),
         session: Box::new(move |speaker| {
             let caller = match speaker {
                 Speaker::Device(key) => Caller::Device(key),

@@ -67,7 +67,7 @@ pub struct ReleasedKey {
     pub label: DepositLabel,
     /// What was said of it, with the secret that rides along.
     pub particulars: Particulars,
-    /// The key, which matched its commitment.
+    /// The key, which matched its commitment; of an unproven blob, as the label says it is, any key.
     pub key: BlindedKey,
 }
 

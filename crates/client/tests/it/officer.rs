@@ -299,6 +299,10 @@ impl Authority for Liar<'_> {
         self.honest.holdings(owner)
     }
 
+    fn rsa_key(&self) -> Result<Option<SignedStatement>, QueryError> {
+        self.honest.rsa_key()
+    }
+
     fn policy(&self) -> Result<PolicyView, QueryError> {
         match &self.policy {
             Some(view) => Ok(view.clone()),

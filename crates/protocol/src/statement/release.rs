@@ -153,7 +153,11 @@ impl Release {
         let page = reader.item()?;
         let withheld = reader.items(Self::KEYS_MAX as u64, "withheld serials")?;
         let batch = has_keys
-            .then(|| Batch::read(&mut reader, carried, authority, owner))
+            .then(|| {
+                // Whatever was deposited, what is released is its key.
+                let bytes_max = |_| Batch::KEY_BYTES_MAX;
+                Batch::read(&mut reader, carried, authority, owner, bytes_max)
+            })
             .transpose()?;
         let release = Self {
             request,

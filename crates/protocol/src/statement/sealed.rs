@@ -6,7 +6,10 @@ use std::fmt;
 use crate::encoding::{Canonical, Malformed, Reader, Writer, encode};
 use crate::id::{AuthorityId, Digest, OwnerId, Serial, Time};
 use crate::session_key::{Algorithm, BlindedKey, Commitment, SessionKey};
+use crate::simple_blob::BlindedBlob;
 use crate::wrap::{Encapsulation, NotOpened, Opening};
+
+use super::content::Content;
 
 /// What a wrap is bound to (PROTOCOL's L, spec/deposit.md#label): whose key it is, which, of what kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,19 +20,17 @@ pub struct DepositLabel {
     pub owner: OwnerId,
     /// Which of the owner's.
     pub serial: Serial,
+    /// What is deposited: the session key, or a blob with it inside.
+    pub content: Content,
     /// What the session key is for.
     pub algorithm: Algorithm,
     /// Its length in bits.
     pub bits: u16,
-    /// What shows that a wrap holds this key and no other.
+    /// What shows that a wrap holds this key and no other; of an unproven blob, this blob.
     pub commitment: Commitment,
     /// Digest of the description, labels and attachment.
     pub particulars: Digest,
 }
-
-// What is wrapped is a session key itself and has no padding; CryptoAPI's SIMPLEBLOBs get other numbers.
-const KIND_SESSION_KEY: u64 = 1;
-const PADDING_NONE: u64 = 0;
 
 impl DepositLabel {
     /// Returns SHA-256 of `E(authority, owner, serial, kind, algorithm, bits, padding, commitment, particulars)`.
@@ -43,14 +44,10 @@ impl DepositLabel {
 
     /// Writes the seven fields that differ between the keys of one statement.
     fn write_own(&self, writer: &mut Writer) {
-        writer
-            .item(&self.serial)
-            .uint(KIND_SESSION_KEY)
-            .item(&self.algorithm)
-            .uint(self.bits.into())
-            .uint(PADDING_NONE)
-            .item(&self.commitment)
-            .item(&self.particulars);
+        self.content.write_kind(writer.item(&self.serial));
+        writer.item(&self.algorithm).uint(self.bits.into());
+        self.content.write_padding(writer);
+        writer.item(&self.commitment).item(&self.particulars);
     }
 
     fn read_own(
@@ -59,20 +56,16 @@ impl DepositLabel {
         owner: OwnerId,
     ) -> Result<Self, Malformed> {
         let serial = reader.item()?;
-        if reader.uint("kind of deposit")? != KIND_SESSION_KEY {
-            return Err(reader.malformed("kind of deposit"));
-        }
+        let kind = Content::read_kind(reader)?;
         let algorithm = reader.item()?;
         let bits = reader.uint("length of the session key")?;
         let bits =
             u16::try_from(bits).map_err(|_| reader.malformed("length of the session key"))?;
-        if reader.uint("padding")? != PADDING_NONE {
-            return Err(reader.malformed("padding"));
-        }
         Ok(Self {
             authority,
             owner,
             serial,
+            content: Content::read_padding(kind, reader)?,
             algorithm,
             bits,
             commitment: reader.item()?,
@@ -104,12 +97,16 @@ impl Particulars {
 
     /// Begins the names of labels that are not their owner's to give (spec/protect.md#reserved-labels).
     pub const RESERVED: &str = "strongroom/";
+    /// The name of the label that says what a SIMPLEBLOB's deposit claims.
+    const BLOB: &str = "strongroom/blob";
     /// The name of the label that says when a secret's check passed.
     const CHECKED: &str = "strongroom/checked";
     /// The name of the label that says of which header a deposit is whose file has no pointer.
     const HEADER: &str = "strongroom/header";
     /// The name of the label that says what a secret is called.
     const NAME: &str = "strongroom/name";
+    /// The name of the label that says which blob a file has for its owner.
+    const OWN_BLOB: &str = "strongroom/own-blob";
 
     /// Takes a description and labels.
     ///
@@ -133,6 +130,24 @@ impl Particulars {
     /// Says so when there is no room for it.
     pub fn with_header(self, header: Digest) -> Result<Self, ParticularsError> {
         self.with_reserved(Self::HEADER, header.to_string())
+    }
+
+    /// Adds what a SIMPLEBLOB's deposit claims: its [`claim`](crate::simple_blob::claim).
+    ///
+    /// # Errors
+    ///
+    /// Says so when there is no room for it.
+    pub fn with_blob(self, claim: Digest) -> Result<Self, ParticularsError> {
+        self.with_reserved(Self::BLOB, claim.to_string())
+    }
+
+    /// Adds SHA-256 of the SIMPLEBLOB that the file has for its owner, by which the file is found.
+    ///
+    /// # Errors
+    ///
+    /// Says so when there is no room for it.
+    pub fn with_own_blob(self, digest: Digest) -> Result<Self, ParticularsError> {
+        self.with_reserved(Self::OWN_BLOB, digest.to_string())
     }
 
     /// Adds the name that a secret goes by (spec/secret.md#names).
@@ -220,6 +235,18 @@ impl Particulars {
     #[must_use]
     pub fn header(&self) -> Option<Digest> {
         self.labels.get(Self::HEADER)?.parse().ok()
+    }
+
+    /// Returns what a SIMPLEBLOB's deposit claims.
+    #[must_use]
+    pub fn blob(&self) -> Option<Digest> {
+        self.labels.get(Self::BLOB)?.parse().ok()
+    }
+
+    /// Returns SHA-256 of the SIMPLEBLOB that the file had for its owner at the deposit.
+    #[must_use]
+    pub fn own_blob(&self) -> Option<Digest> {
+        self.labels.get(Self::OWN_BLOB)?.parse().ok()
     }
 
     /// Returns the name of a secret.
@@ -344,25 +371,80 @@ pub struct SealedKey {
     pub label: DepositLabel,
     /// What the owner said of it.
     pub particulars: Particulars,
-    /// `blinding[32] ‖ key`, sealed: 48 bytes longer than the key.
+    /// `blinding[32] ‖ key`, sealed: 48 bytes longer than the key. In a blob's deposit `blinding[32] ‖ SIMPLEBLOB`; its
+    /// release has the key again.
     pub sealed: Vec<u8>,
 }
 
+/// A released key, as far as its deposit lets one know it.
+pub enum OpenedKey {
+    /// It is the key that its depositor committed to.
+    Matched(BlindedKey),
+    /// It is what the authority found in a blob whose key the depositor did not know: the right one, or none.
+    Unproven(BlindedKey),
+}
+
 impl SealedKey {
-    /// Opens the key and checks it against its commitment.
+    /// Opens the key and checks it against its commitment: one that was deposited, or any that was released.
+    ///
+    /// # Errors
+    ///
+    /// Says so when it does not open, or opens to something else than what it is labelled as, or nothing was committed
+    /// to that it could be checked against; never which.
+    pub fn open(&self, opening: &Opening) -> Result<BlindedKey, NotOpened> {
+        match self.open_released(opening)? {
+            OpenedKey::Matched(key) => Ok(key),
+            OpenedKey::Unproven(_) => Err(NotOpened),
+        }
+    }
+
+    /// Opens a released key, and checks it against its commitment where there is one to the key.
     ///
     /// # Errors
     ///
     /// Says so when it does not open, or opens to something else than what it is labelled as; never which.
-    pub fn open(&self, opening: &Opening) -> Result<BlindedKey, NotOpened> {
+    pub fn open_released(&self, opening: &Opening) -> Result<OpenedKey, NotOpened> {
         let label = &self.label;
         let plaintext = opening.open(label.serial, label.digest(), &self.sealed)?;
         let key = BlindedKey::from_plaintext(label.algorithm, label.bits, &plaintext)
             .map_err(|_| NotOpened)?;
+        if label.content.is_unproven() {
+            return Ok(OpenedKey::Unproven(key));
+        }
         if key.commitment(label.serial) == label.commitment {
-            Ok(key)
+            Ok(OpenedKey::Matched(key))
         } else {
             Err(NotOpened)
+        }
+    }
+
+    /// Opens the SIMPLEBLOB of a deposit. An unproven one is checked against its commitment; a proven one's is to the
+    /// session key inside, which only its authority gets out.
+    ///
+    /// # Errors
+    ///
+    /// Says so when it does not open, or is no blob's deposit, or not the blob committed to; never which.
+    pub fn open_blob(&self, opening: &Opening) -> Result<BlindedBlob, NotOpened> {
+        let label = &self.label;
+        let plaintext = opening.open(label.serial, label.digest(), &self.sealed)?;
+        let blob = BlindedBlob::from_plaintext(&plaintext).map_err(|_| NotOpened)?;
+        let matches = match label.content {
+            Content::SessionKey => false,
+            Content::SimpleBlob { proven: true, .. } => true,
+            Content::SimpleBlob { proven: false, .. } => {
+                blob.commitment(label.serial, label.algorithm, label.bits) == label.commitment
+            }
+        };
+        if matches { Ok(blob) } else { Err(NotOpened) }
+    }
+}
+
+impl OpenedKey {
+    /// Returns the key, whichever it is.
+    #[must_use]
+    pub fn into_key(self) -> BlindedKey {
+        match self {
+            Self::Matched(key) | Self::Unproven(key) => key,
         }
     }
 }
@@ -379,8 +461,18 @@ pub(crate) struct Batch {
 impl Batch {
     /// The most keys under one encapsulation, and so in one statement.
     pub(crate) const KEYS_MAX: usize = 256;
-    /// The length in bytes of the longest ciphertext: blinding, key and tag.
-    const SEALED_BYTES_MAX: usize = 32 + SessionKey::BYTES_MAX + 16;
+    /// The length in bytes of the longest ciphertext of a session key: blinding, key and tag.
+    pub(crate) const KEY_BYTES_MAX: usize = 32 + SessionKey::BYTES_MAX + 16;
+    /// The length in bytes of the longest ciphertext of a SIMPLEBLOB: blinding, blob and tag.
+    const BLOB_BYTES_MAX: usize = 32 + BlindedBlob::BLOB_BYTES_MAX + 16;
+
+    /// Returns the length in bytes of the longest ciphertext that a deposit has of such a thing.
+    pub(crate) fn deposited_bytes_max(content: Content) -> usize {
+        match content {
+            Content::SessionKey => Self::KEY_BYTES_MAX,
+            Content::SimpleBlob { .. } => Self::BLOB_BYTES_MAX,
+        }
+    }
 
     /// Writes what is signed: `H(enc), [(serial, kind, algorithm, bits, padding, commitment, particulars, H(sealed))..]`.
     pub(crate) fn write_signed(&self, writer: &mut Writer) {
@@ -407,12 +499,14 @@ impl Batch {
         writer.into_bytes()
     }
 
-    /// Reads what is signed from `reader` and checks that `carried` is what it speaks of.
+    /// Reads what is signed from `reader` and checks that `carried` is what it speaks of. `bytes_max` says how long the
+    /// ciphertext of a content may be.
     pub(crate) fn read(
         reader: &mut Reader<'_>,
         carried: &[u8],
         authority: AuthorityId,
         owner: OwnerId,
+        bytes_max: fn(Content) -> usize,
     ) -> Result<Self, Malformed> {
         let encapsulation_digest: Digest = reader.item()?;
         let count = reader.count("keys")?;
@@ -434,7 +528,7 @@ impl Batch {
             let particulars: Particulars = carried.item()?;
             let sealed = carried.bytes("sealed key")?.to_vec();
             let matches = particulars.digest() == label.particulars
-                && sealed.len() <= Self::SEALED_BYTES_MAX
+                && sealed.len() <= bytes_max(label.content)
                 && Digest::of(&[&sealed]) == sealed_digest;
             if !matches {
                 return Err(carried.malformed("carried key"));

@@ -114,7 +114,7 @@ fn derive_key(
     key
 }
 
-struct KeyLength;
+pub(super) struct KeyLength;
 
 impl KeyType for KeyLength {
     fn len(&self) -> usize {

@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use strongroom_protocol::id::{AuthorityId, OwnerId, RequestId, Serial, Time};
+use strongroom_protocol::id::{AuthorityId, Digest, OwnerId, RequestId, Serial, Time};
 use strongroom_protocol::keys::SigningKey;
 use strongroom_protocol::log::NodeHash;
 use strongroom_protocol::policy::{Change, Group, Officer, OwnerKeys, Owners, Policy, Rule};
-use strongroom_protocol::session_key::{BlindedKey, SessionKey};
+use strongroom_protocol::session_key::{Algorithm, BlindedKey, SessionKey};
+use strongroom_protocol::simple_blob::BlindedBlob;
 use strongroom_protocol::statement::{
-    Approval, Checked, CheckedDeposit, Decision, Departed, Deposit, Draft, Enroll, Evidence,
-    EvidenceKind, Found, Grounds, Kind, Particulars, PolicyChange, Release, ReleaseOrigin, Request,
-    Restored, Scope, SealedKey, SignedStatement, Statement, Verdict, Veto, Word,
+    Approval, BlobDraft, BlobKey, BlobPadding, Checked, CheckedDeposit, Decision, Departed,
+    Deposit, Draft, Enroll, Evidence, EvidenceKind, Found, Grounds, Kind, OwnBlob, Particulars,
+    PolicyChange, Release, ReleaseOrigin, Request, Restored, RsaKey, Scope, SealedKey,
+    SignedStatement, Statement, Verdict, Veto, Word,
 };
 use strongroom_protocol::wrap::SecretKey;
 
@@ -238,9 +240,32 @@ impl Cast {
         }
     }
 
+    pub(crate) fn own_blob(&self) -> OwnBlob {
+        OwnBlob {
+            authority: self.authority,
+            owner: self.owner,
+            serial: serial(0),
+            digest: Digest::from_bytes([14; 32]),
+        }
+    }
+
+    /// What stands in the place of a PUBLICKEYBLOB is as long as one of 2,048 bits.
+    pub(crate) fn rsa_key(&self) -> RsaKey {
+        RsaKey {
+            authority: self.authority,
+            public_key: vec![15; 276],
+            time: NOW,
+        }
+    }
+
+    pub(crate) fn deposit_of_blobs(&self, drafts: Vec<BlobDraft>) -> Deposit {
+        let to = self.wrap_key.public_key();
+        Deposit::seal_blobs(self.authority, &to, self.owner, drafts, &mut Counting(9)).unwrap()
+    }
+
     /// One statement of each kind, by whoever makes such statements.
     pub(crate) fn every_kind(&self) -> Vec<SignedStatement> {
-        let kinds = (1..=21).filter_map(Kind::from_code);
+        let kinds = (1..=22).filter_map(Kind::from_code);
         kinds.map(|kind| self.statement(kind)).collect()
     }
 
@@ -263,7 +288,9 @@ impl Cast {
             Kind::PolicyChange => SignedStatement::sign(self.policy_change(), by),
             Kind::Restored => SignedStatement::sign(self.restored(), by),
             Kind::Checked => SignedStatement::sign(self.checked(), by),
-            _ => unreachable!("there are thirteen kinds"),
+            Kind::OwnBlob => SignedStatement::sign(self.own_blob(), by),
+            Kind::RsaKey => SignedStatement::sign(self.rsa_key(), by),
+            _ => unreachable!("there are fifteen kinds"),
         }
     }
 }
@@ -339,6 +366,24 @@ pub(crate) fn draft(number: usize) -> Draft {
     }
 }
 
+/// What stands in the place of SIMPLEBLOB number `number`, as long as one to a key of 2,048 bits, about to be deposited
+/// by who knows the AES-128 key in it, or does not.
+pub(crate) fn blob_draft(number: usize, proven: bool) -> BlobDraft {
+    let byte = u8::try_from(number % 256).unwrap();
+    let claim = Digest::from_bytes([byte; 32]);
+    BlobDraft {
+        serial: serial(number),
+        blob: BlindedBlob::new(&[byte; 268], &mut Counting(number as u64)).unwrap(),
+        padding: BlobPadding::Pkcs1,
+        key: if proven {
+            BlobKey::Known(SessionKey::capi(0x660e, &[byte; 16]).unwrap())
+        } else {
+            BlobKey::Unknown(Algorithm::capi(0x660e), 128)
+        },
+        particulars: Particulars::default().with_blob(claim).unwrap(),
+    }
+}
+
 pub(crate) fn serial(number: usize) -> Serial {
     Serial::from_bytes((number as u128).to_be_bytes())
 }
@@ -363,7 +408,12 @@ pub(crate) fn release_in(statement: &SignedStatement) -> &Release {
 pub(crate) fn author(cast: &Cast, kind: Kind) -> &SigningKey {
     if matches!(
         kind,
-        Kind::Found | Kind::Decision | Kind::Release | Kind::Restored | Kind::Checked
+        Kind::Found
+            | Kind::Decision
+            | Kind::Release
+            | Kind::Restored
+            | Kind::Checked
+            | Kind::RsaKey
     ) {
         &cast.log_key
     } else if kind == Kind::Request {

@@ -6,8 +6,8 @@ use aws_lc_rs::hkdf::{HKDF_SHA256, Salt};
 use strongroom_protocol::id::{AuthorityId, Digest, OwnerId, Serial};
 use strongroom_protocol::session_key::{Algorithm, BlindedKey, SessionKey};
 use strongroom_protocol::statement::{
-    Deposit, DepositLabel, Kind, Particulars, ParticularsError, Release, SealedKey,
-    SignedStatement, Statement,
+    BlobPadding, Content, Deposit, DepositLabel, Kind, Particulars, ParticularsError, Release,
+    SealedKey, SignedStatement, Statement,
 };
 use strongroom_protocol::wrap::Opening;
 
@@ -205,6 +205,13 @@ fn a_key_moved_to_another_label_does_not_open() {
             ..same
         },
         DepositLabel { bits: 136, ..same },
+        DepositLabel {
+            content: Content::SimpleBlob {
+                padding: BlobPadding::Oaep,
+                proven: true,
+            },
+            ..same
+        },
         DepositLabel {
             commitment: other.label.commitment,
             ..same
@@ -492,9 +499,13 @@ fn a_ciphertext_longer_than_any_session_keys_is_refused() {
 #[test]
 fn kinds_and_paddings_that_are_not_specified_are_refused() {
     let cast = Cast::new();
-    let changes: [fn(&mut Key); 6] = [
+    let changes: [fn(&mut Key); 10] = [
         |key| key.kind = 0,
         |key| key.kind = 2,
+        |key| key.kind = 3,
+        |key| key.kind = 4,
+        |key| (key.kind, key.padding) = (2, 3),
+        |key| (key.kind, key.padding) = (4, 1),
         |key| key.algorithm = 1 << 32,
         |key| key.bits = 1 << 16,
         |key| key.padding = 1,
@@ -596,9 +607,26 @@ pub(crate) fn hkdf_commitment(
     algorithm: u32,
     bits: u16,
 ) -> [u8; 32] {
+    hkdf_under(
+        "strongroom/commitment/v1",
+        serial,
+        plaintext,
+        algorithm,
+        bits,
+    )
+}
+
+/// The same under another label.
+pub(crate) fn hkdf_under(
+    label: &str,
+    serial: &[u8],
+    plaintext: &[u8],
+    algorithm: u32,
+    bits: u16,
+) -> [u8; 32] {
     let salt = [serial, &plaintext[..32]].concat();
     let info = [
-        &b"strongroom/commitment/v1"[..],
+        label.as_bytes(),
         &algorithm.to_be_bytes(),
         &bits.to_be_bytes(),
     ]

@@ -10,6 +10,7 @@ mod policy;
 mod receipt;
 mod recovery;
 mod rng;
+mod simple_blob;
 mod statement;
 mod vectors;
 mod wire;

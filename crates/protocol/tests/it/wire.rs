@@ -64,6 +64,8 @@ pub(crate) fn label_of(kind: Kind) -> Label {
         Kind::PolicyChange => Label::POLICY_CHANGE,
         Kind::Restored => Label::RESTORED,
         Kind::Checked => Label::CHECKED,
+        Kind::OwnBlob => Label::OWN_BLOB,
+        Kind::RsaKey => Label::RSA_KEY,
         _ => unreachable!("every kind has a label"),
     }
 }

@@ -6,7 +6,7 @@ use strongroom_protocol::policy::Policy;
 use strongroom_protocol::receipt::{DepositState, Outcome};
 use strongroom_protocol::session_key::{BlindedKey, SessionKey};
 use strongroom_protocol::statement::{
-    DepositLabel, Particulars, SealedKey, SignedStatement, Statement,
+    Content, DepositLabel, Particulars, SealedKey, SignedStatement, Statement,
 };
 use strongroom_protocol::{Authority, Deposited, QueryError};
 
@@ -90,6 +90,7 @@ fn a_key_that_disagrees_with_its_commitment_costs_itself_alone(subject: &Subject
             authority: about.authority(),
             owner: owner.id,
             serial,
+            content: Content::SessionKey,
             algorithm: sealed.algorithm(),
             bits: sealed.bits(),
             commitment: committed,

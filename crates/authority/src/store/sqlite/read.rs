@@ -8,8 +8,8 @@ use strongroom_protocol::keys::{Signature, VerifyingKey};
 use strongroom_protocol::log::{Frontier, LeafSalt, NodeHash, ReadTiles, Tile, TileId};
 
 use crate::store::{
-    ChangeRow, Damage, DepositRow, DeviceRow, EntryRow, Head, LeafRow, PolicyRow, RequestRow, Seen,
-    StoreError, Subject,
+    BlobClaimRow, ChangeRow, Damage, DepositRow, DeviceRow, EntryRow, Head, LeafRow, PolicyRow,
+    RequestRow, Seen, StoreError, Subject,
 };
 
 /// The store as of one commit.
@@ -210,6 +210,44 @@ impl<'c> Snapshot<'c> {
             "SELECT owner FROM device WHERE key = ?1 ORDER BY entry",
             [key.as_bytes()],
             |row| Ok(OwnerId::from_bytes(row.get(0)?)),
+        )
+    }
+
+    /// Returns the deposit by which a blob was proved first.
+    pub(crate) fn blob_claim(&self, claim: Digest) -> Result<Option<BlobClaimRow>, StoreError> {
+        self.first(
+            "SELECT entry, place FROM blob_claim WHERE claim = ?1",
+            [claim.as_bytes()],
+            |row| {
+                Ok(BlobClaimRow {
+                    entry: size(row, 0)?,
+                    place: size(row, 1)?,
+                })
+            },
+        )
+    }
+
+    /// Returns the last entries that say which blob a deposit's file has, at most `limit`, the newest first.
+    pub(crate) fn own_blobs(
+        &self,
+        owner: OwnerId,
+        serial: Serial,
+        limit: u64,
+    ) -> Result<Vec<u64>, StoreError> {
+        self.all(
+            "SELECT entry FROM own_blob WHERE owner = ?1 AND serial = ?2 \
+             ORDER BY entry DESC LIMIT ?3",
+            params![owner.as_bytes(), serial.as_bytes(), integer(limit)],
+            |row| size(row, 0),
+        )
+    }
+
+    /// Returns the entry of the authority's RSA key.
+    pub(crate) fn rsa_key(&self) -> Result<Option<u64>, StoreError> {
+        self.first(
+            "SELECT entry FROM rsa_key ORDER BY entry LIMIT 1",
+            [],
+            |row| size(row, 0),
         )
     }
 

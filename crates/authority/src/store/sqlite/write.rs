@@ -3,13 +3,13 @@
 use std::ops::Deref;
 
 use rusqlite::{Connection, Params, params};
-use strongroom_protocol::id::{Digest, OwnerId};
+use strongroom_protocol::id::{Digest, OwnerId, Serial};
 use strongroom_protocol::keys::VerifyingKey;
 use strongroom_protocol::log::Tile;
 
 use super::read::{Snapshot, integer};
 use crate::store::{
-    ChangeRow, DepositRow, EntryRow, Head, PolicyRow, RequestRow, StoreError, Subject,
+    BlobClaimRow, ChangeRow, DepositRow, EntryRow, Head, PolicyRow, RequestRow, StoreError, Subject,
 };
 
 /// The store under its lock, with what this transaction has done so far.
@@ -68,7 +68,7 @@ impl<'c> Writing<'c> {
         )
     }
 
-    /// Makes every index anew, empty.
+    /// Makes every index anew, empty, as this version has them.
     pub(crate) fn clear_indexes(&self) -> Result<(), StoreError> {
         let connection = self.0.connection;
         connection.execute_batch(
@@ -76,9 +76,17 @@ impl<'c> Writing<'c> {
              DROP TABLE IF EXISTS deposit; DROP TABLE IF EXISTS request; \
              DROP TABLE IF EXISTS change; DROP TABLE IF EXISTS policy; \
              DROP TABLE IF EXISTS word; DROP TABLE IF EXISTS departed; \
-             DROP TABLE IF EXISTS release_page;",
+             DROP TABLE IF EXISTS release_page; DROP TABLE IF EXISTS blob_claim; \
+             DROP TABLE IF EXISTS own_blob; DROP TABLE IF EXISTS rsa_key;",
         )?;
-        Ok(connection.execute_batch(super::INDEXES)?)
+        self.add_indexes()
+    }
+
+    /// Makes the indexes that are not there, empty; with them the store is of this version.
+    pub(crate) fn add_indexes(&self) -> Result<(), StoreError> {
+        let connection = self.0.connection;
+        connection.execute_batch(super::INDEXES)?;
+        Ok(connection.pragma_update(None, "user_version", super::VERSION)?)
     }
 
     pub(crate) fn put_owner(
@@ -116,6 +124,34 @@ impl<'c> Writing<'c> {
                 integer(row.place),
             ],
         )
+    }
+
+    /// Who proved a blob first has it.
+    pub(crate) fn put_blob_claim(
+        &self,
+        claim: Digest,
+        row: &BlobClaimRow,
+    ) -> Result<(), StoreError> {
+        self.run(
+            "INSERT OR IGNORE INTO blob_claim (claim, entry, place) VALUES (?1, ?2, ?3)",
+            params![claim.as_bytes(), integer(row.entry), integer(row.place)],
+        )
+    }
+
+    pub(crate) fn put_own_blob(
+        &self,
+        owner: OwnerId,
+        serial: Serial,
+        entry: u64,
+    ) -> Result<(), StoreError> {
+        self.run(
+            "INSERT INTO own_blob (owner, serial, entry) VALUES (?1, ?2, ?3)",
+            params![owner.as_bytes(), serial.as_bytes(), integer(entry)],
+        )
+    }
+
+    pub(crate) fn put_rsa_key(&self, entry: u64) -> Result<(), StoreError> {
+        self.run("INSERT INTO rsa_key (entry) VALUES (?1)", [integer(entry)])
     }
 
     pub(crate) fn put_request(&self, row: &RequestRow, digest: Digest) -> Result<(), StoreError> {

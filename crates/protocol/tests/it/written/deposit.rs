@@ -4,14 +4,15 @@ use strongroom_protocol::statement::{Draft, Kind, Particulars, SignedStatement};
 use strongroom_protocol::wrap::SecretKey;
 
 use super::{Page, word_of};
-use crate::cast::{Cast, deposit_in, draft};
-use crate::deposit::hkdf_commitment;
+use crate::cast::{Cast, blob_draft, deposit_in, draft, serial};
+use crate::deposit::{hkdf_commitment, hkdf_under};
 use crate::vectors;
 use crate::wire::{Batch, Item, e};
 
 pub(super) fn pages() -> Vec<(&'static str, Page)> {
     vec![
         ("deposit/accept.txt", accept()),
+        ("deposit/blob.txt", blob()),
         ("deposit/commitment.txt", commitment()),
         ("deposit/reject.txt", reject()),
     ]
@@ -37,6 +38,39 @@ fn accept() -> Page {
             .field("label", key.label.digest())
             .hex("blinding", &plaintext[..32])
             .hex("key", &plaintext[32..]);
+    }
+    page
+}
+
+fn blob() -> Page {
+    let mut page = Page::new(
+        "Deposits of SIMPLEBLOBs (spec/simple-blob.md). `secret` is the seed of the authority's wrapping key, which opens
+        the first key of `statement` to `blinding` and `blob`; `key` is the session key committed to, where the deposit
+        is proven. The blobs stand in for such: nothing here looks inside.",
+    );
+    let cast = Cast::new();
+    for (name, proven) in [("proven", true), ("unproven", false)] {
+        let signed = SignedStatement::sign(
+            cast.deposit_of_blobs(vec![blob_draft(1, proven)]),
+            &cast.device,
+        );
+        let raw = &Batch::of(&signed).keys[0];
+        let plaintext = blob_draft(1, proven).blob.to_plaintext();
+        page.case(name)
+            .hex("statement", signed.as_bytes())
+            .hex("secret", cast.wrap_key.expose_seed())
+            .field("kind", raw.kind)
+            .field("padding", raw.padding)
+            .field("algorithm", raw.algorithm)
+            .field("bits", raw.bits)
+            .field("serial", serial(1))
+            .field("label", deposit_in(&signed).keys()[0].label.digest())
+            .hex("blinding", &plaintext[..32])
+            .hex("blob", &plaintext[32..])
+            .hex("commitment", &raw.commitment);
+        if proven {
+            page.hex("key", &[1; 16]);
+        }
     }
     page
 }
@@ -87,15 +121,31 @@ fn reject() -> Page {
         let labels = names.into_iter().map(pair).collect();
         e(vec![Item::Text(""), Item::Items(labels), Item::Bytes(&[])])
     };
-    let changes: [(&str, &Change<'_>); 16] = [
+    let changes: [(&str, &Change<'_>); 20] = [
         ("no key", &|batch| {
             batch.keys.clear();
         }),
         ("one serial twice", &|batch| {
             batch.keys[1].serial = batch.keys[0].serial.clone();
         }),
-        ("kind 2", &|batch| {
+        ("kind 2 without a padding", &|batch| {
             batch.keys[0].kind = 2;
+        }),
+        ("kind 3 with padding 3", &|batch| {
+            batch.keys[0].kind = 3;
+            batch.keys[0].padding = 3;
+        }),
+        ("kind 4", &|batch| {
+            batch.keys[0].kind = 4;
+        }),
+        ("a key said to be a blob", &|batch| {
+            batch.keys[0].kind = 2;
+            batch.keys[0].padding = 1;
+        }),
+        ("a blob's ciphertext of 573 bytes", &|batch| {
+            batch.keys[0].kind = 2;
+            batch.keys[0].padding = 1;
+            batch.keys[0].sealed = vec![0; 573];
         }),
         ("padding 1", &|batch| {
             batch.keys[0].padding = 1;
@@ -204,6 +254,36 @@ fn vectors_of_deposits_open() {
         assert_eq!(*opened.to_plaintext(), plaintext, "{vector}");
         let commitment = hkdf_commitment(key.label.serial.as_bytes(), &plaintext, 0x6167_6501, 128);
         assert_eq!(commitment[..], vector.bytes("commitment"), "{vector}");
+    }
+}
+
+#[test]
+fn vectors_of_blobs_open() {
+    for vector in vectors::read("deposit/blob.txt") {
+        let signed = SignedStatement::parse(&vector.bytes("statement")).unwrap();
+        let key = &deposit_in(&signed).keys()[0];
+        let secret = SecretKey::from_seed(&vector.array("secret"));
+        let deposit = deposit_in(&signed);
+        let opening = secret.open_deposits(deposit.authority(), deposit.encapsulation());
+        let opened = key.open_blob(&opening.unwrap()).unwrap();
+        let (blinding, blob) = (vector.bytes("blinding"), vector.bytes("blob"));
+        assert_eq!(*opened.to_plaintext(), [&blinding[..], &blob].concat());
+        assert_eq!(
+            key.label.digest().to_string(),
+            vector.one("label"),
+            "{vector}"
+        );
+        let (label, ikm) = if vector.number("kind") == 2 {
+            ("strongroom/commitment/v1", vector.bytes("key"))
+        } else {
+            ("strongroom/blob-commitment/v1", blob)
+        };
+        let serial = key.label.serial.as_bytes();
+        let algorithm = u32::try_from(vector.number("algorithm")).unwrap();
+        let bits = u16::try_from(vector.number("bits")).unwrap();
+        let by_hand = hkdf_under(label, serial, &[blinding, ikm].concat(), algorithm, bits);
+        assert_eq!(by_hand[..], vector.bytes("commitment"), "{vector}");
+        assert_eq!(Batch::of(&signed).keys[0].commitment, by_hand, "{vector}");
     }
 }
 

@@ -75,9 +75,9 @@ fn reject() -> Page {
             .to_bytes(),
         ),
         (
-            "kind 12",
+            "kind 13",
             Parts {
-                kind: 12,
+                kind: 13,
                 ..veto.clone()
             }
             .to_bytes(),

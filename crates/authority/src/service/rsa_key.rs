@@ -1,0 +1,147 @@
+//! The authority's RSA key (spec/simple-blob.md#rsa-key): made when its operator asks for one, and once.
+//!
+//! In this order: the private half into the key file, the public one into the log. A crash between the two leaves a key
+//! that nobody knows, and the next call puts that one into the log.
+
+use strongroom_capi::{KeySpec, PrivateKey};
+use strongroom_protocol::Unavailable;
+use strongroom_protocol::statement::{Content, Deposit, RsaKey, SignedStatement, Statement};
+
+use super::Service;
+use super::commit::{Act, Answer};
+use crate::custody::key_file::KeyFile;
+use crate::custody::{KeyFileError, RsaKeyPair};
+use crate::folder;
+use crate::store::{Damage, Snapshot, StoreError};
+
+impl Service {
+    /// The lengths in bits that an RSA key can have; the first will do.
+    pub const RSA_KEY_BITS: [usize; 3] = [2048, 3072, 4096];
+
+    /// Returns the statement of the authority's RSA key, if it has one.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the store can't be read.
+    pub fn rsa_key(&self) -> Result<Option<SignedStatement>, StoreError> {
+        self.store.read(|store| self.logged_rsa_key(store))
+    }
+
+    /// Makes an RSA key of so many bits, that SIMPLEBLOBs can be wrapped to the authority, and logs its public half.
+    /// Where there is one already, that is the key, whatever its length.
+    ///
+    /// # Errors
+    ///
+    /// Says so when no key of that length is made, custody is sealed, or the key file or the store can't be written.
+    pub fn make_rsa_key(&self, bits: usize) -> Result<SignedStatement, RsaKeyError> {
+        if let Some(made) = self.rsa_key()? {
+            return Ok(made);
+        }
+        if !Self::RSA_KEY_BITS.contains(&bits) {
+            return Err(RsaKeyError::Bits { bits });
+        }
+        let statement = self.log.sign(RsaKey {
+            authority: self.authority(),
+            public_key: self.keep_rsa_key(bits)?.public().to_blob(),
+            time: self.clock.now(),
+        });
+        let Answer::Recorded(_) = self.commit(Act::Own(Box::new(statement)))? else {
+            return Err(StoreError::from(Damage::of("the RSA key was not recorded")).into());
+        };
+        // Another process may have been first.
+        self.rsa_key()?
+            .ok_or_else(|| StoreError::from(Damage::of("the RSA key was not recorded")).into())
+    }
+
+    /// Puts a new private key into the key file, and returns the one that is there: it may be an older one.
+    fn keep_rsa_key(&self, bits: usize) -> Result<PrivateKey, RsaKeyError> {
+        let made = PrivateKey::generate(bits, KeySpec::Exchange, &mut *self.rng())
+            .map_err(|_| RsaKeyError::Bits { bits })?;
+        let sealed = self.custodian.seal_rsa(&made.to_blob(), &mut *self.rng());
+        let sealed = sealed.ok_or(RsaKeyError::Sealed)?;
+        folder::replace_keys(&self.folder, |keys| KeyFile {
+            rsa_key: keys.rsa_key.or(Some(sealed)),
+            ..keys
+        })?;
+        let kept = folder::keys(&self.folder)?.rsa_key;
+        kept.and_then(|sealed| self.custodian.open_rsa(&sealed).ok())
+            .and_then(|private_key| PrivateKey::from_blob(&private_key).ok())
+            .ok_or(RsaKeyError::Keys(KeyFileError::Malformed))
+    }
+
+    /// Sees that the RSA key is at hand for a deposit that needs it, if there is one.
+    pub(super) fn find_rsa_key_for(
+        &self,
+        store: &Snapshot<'_>,
+        deposit: &Deposit,
+    ) -> Result<(), StoreError> {
+        let mut keys = deposit.keys().iter();
+        if keys.any(|key| key.label.content != Content::SessionKey) {
+            self.find_rsa_key(store)?;
+        }
+        Ok(())
+    }
+
+    /// Sees that the RSA key is at hand, if there is one: it may have been made since the authority was opened here.
+    ///
+    /// One that does not open, or is not the log's, is as good as none.
+    pub(super) fn find_rsa_key(&self, store: &Snapshot<'_>) -> Result<(), StoreError> {
+        if self.custodian.has_rsa() || self.is_sealed() {
+            return Ok(());
+        }
+        let Some(logged) = self.logged_rsa_key(store)? else {
+            return Ok(());
+        };
+        let Statement::RsaKey(logged) = logged.statement() else {
+            return Ok(());
+        };
+        let keys = folder::keys(&self.folder);
+        let sealed = keys
+            .map_err(|error| StoreError::Failed(error.into()))?
+            .rsa_key;
+        let rsa = sealed
+            .and_then(|sealed| self.custodian.open_rsa(&sealed).ok())
+            .and_then(|private_key| RsaKeyPair::new(&private_key, &logged.public_key));
+        if let Some(rsa) = rsa {
+            self.custodian.take_rsa(rsa);
+        }
+        Ok(())
+    }
+
+    fn logged_rsa_key(&self, store: &Snapshot<'_>) -> Result<Option<SignedStatement>, StoreError> {
+        let Some(index) = store.rsa_key()? else {
+            return Ok(None);
+        };
+        let statement = self.log.entry(store, index)?.into_statement();
+        let is_ours = matches!(statement.statement(), Statement::RsaKey(_))
+            && *statement.author() == self.log.verifying_key();
+        if !is_ours {
+            return Err(Damage::of_entry(index, "it is not the authority's RSA key").into());
+        }
+        Ok(Some(statement))
+    }
+}
+
+/// Why there is no RSA key.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RsaKeyError {
+    /// None of that length is made.
+    #[error("an authority's RSA key has 2048, 3072 or 4096 bits, not {bits}")]
+    Bits {
+        /// The length that was asked for.
+        bits: usize,
+    },
+    /// The key file can't be read or written, or the RSA key in it does not open.
+    #[error("can't use the authority's key file")]
+    Keys(#[from] KeyFileError),
+    /// Custody is sealed, and was not unlocked: the RSA key would be sealed with a key that is not at hand.
+    #[error("the key that opens deposits is sealed under the recovery code")]
+    Sealed,
+    /// The store can't be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// It could not be logged. The next call logs it.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
