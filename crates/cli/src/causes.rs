@@ -8,13 +8,14 @@ use strongroom_agefile::header::ReadHeaderError;
 use strongroom_agefile::identity_file::{OpenIdentitiesError, ReadIdentitiesError};
 use strongroom_authority::{BackupError, CheckError, FoundError, RestoreError};
 use strongroom_client::ConnectError;
+use strongroom_client::capi::decrypt::DecryptError as CapiDecryptError;
 use strongroom_client::checked::RecordCheckError;
 use strongroom_client::connection::ExchangeError;
 use strongroom_client::encrypt::EncryptError;
 use strongroom_client::enroll::EnrollError;
 use strongroom_client::file::WriteError;
 use strongroom_client::file::copy::CopyError;
-use strongroom_client::home::{HomeError, KeysError};
+use strongroom_client::home::{ExchangeKeyError, HomeError, KeysError};
 use strongroom_client::log::ReadLogError;
 use strongroom_client::officer::{FindError, OfficerKeyError, SayError};
 use strongroom_client::protect::ProtectError;
@@ -82,14 +83,16 @@ fn passed_on(error: Cause<'_>) -> Option<Cause<'_>> {
     }
     pass_on! {
         BackupError: Place Store;
+        CapiDecryptError: Cipher;
         CheckError: Store Unavailable;
         ConnectError: Exchange Home;
         CopyError: Commit Write;
         DepositError: Count Exchange Header Home Keys Mixed;
         DepositSecretsError: Deposit Particulars;
-        EncryptError: Commit Create Seal;
+        EncryptError: Capi CapiHeader CapiKey Commit Create Particulars Seal Wrap;
         EnrollError: About Exchange Home Keys;
         ExchangeError: Home Query Submit;
+        ExchangeKeyError: Keys NotGenerated Write;
         FindError: Exchange;
         FoundError: Place;
         HomeError: Lock;
@@ -112,7 +115,7 @@ fn passed_on(error: Cause<'_>) -> Option<Cause<'_>> {
         RewrapError: Header Home Invalid Keys Released Replace;
         SayError: Exchange Find;
         SheetError: Code;
-        StatusError: Header Home;
+        StatusError: Capi Header Home;
         SubmitError: Refused Unavailable;
         SyncError: Exchange Home;
         VetoError: Exchange Keys;

@@ -13,11 +13,12 @@ use strongroom_agefile::recipient::{MixedRecipients, ParseRecipientError};
 use strongroom_agefile::{UnwrapError, UnwrapStanzaError};
 use strongroom_authority::{PlaceError, RestoreError, WrongCode};
 use strongroom_client::ConnectError;
+use strongroom_client::capi::decrypt::{DecryptError as CapiDecryptError, UnlockError};
 use strongroom_client::connection::ExchangeError;
 use strongroom_client::encrypt::EncryptError;
 use strongroom_client::file::output::{CommitError, CreateError};
 use strongroom_client::file::rewrite::PlanError;
-use strongroom_client::home::{HomeError, KeysError};
+use strongroom_client::home::{ExchangeKeyError, HomeError, KeysError};
 use strongroom_client::officer::{FindError, OfficerKeyError, SayError};
 use strongroom_client::protect::ProtectError;
 use strongroom_client::recover::RecoverError;
@@ -28,7 +29,9 @@ use strongroom_protocol::code::CodeError;
 use strongroom_protocol::{Refusal, Unavailable};
 
 use crate::causes::causes;
-use crate::command::decrypt::{Interrupted, NoName, OntoItself, WrongPassphrase};
+use crate::command::decrypt::capi::ReadOnce;
+use crate::command::decrypt::{Interrupted, NoName, NotCapi, OntoItself, WrongPassphrase};
+use crate::command::encrypt::capi::LegacyRefused;
 use crate::command::encrypt::{MixedOnFirstUse, OntoTerminal, OtherKeyType};
 use crate::command::log::NotAccepted;
 use crate::command::officer::Unsure;
@@ -38,6 +41,7 @@ use crate::command::veto::NotVetoed;
 use crate::desk::OtherPin;
 use crate::founding::{Finished, OtherAddress};
 use crate::prompt::NobodyToAsk;
+use crate::rsa::{LegacyKey, NoPadding};
 
 /// Finds what may help: the first of an error's causes that something is known of.
 pub(crate) fn of(error: &(dyn Error + 'static)) -> Option<String> {
@@ -52,6 +56,7 @@ pub(crate) fn of(error: &(dyn Error + 'static)) -> Option<String> {
 
 fn of_cause(cause: &(dyn Error + 'static)) -> Option<&'static str> {
     of_command(cause)
+        .or_else(|| of_capi(cause))
         .or_else(|| of_protect(cause))
         .or_else(|| of_home(cause))
         .or_else(|| of_authority(cause))
@@ -71,7 +76,12 @@ fn of_command(cause: &(dyn Error + 'static)) -> Option<&'static str> {
     hints! {
         Finished => "it needs no `init`; for a second home set STRONGROOM_HOME or `--home` to another folder",
         Interrupted => "run `strongroom rewrap` on the file: it finishes what was interrupted",
+        LegacyKey => "use a key of 2048 bits or more; `--legacy` does it all the same, for a program that knows no other",
+        LegacyRefused => "leave out `--cipher` for AES-256; `--legacy` does it all the same, for a program that knows no other",
         MixedOnFirstUse => "make yours of their kind with `--key-type x25519` or `--key-type hybrid`",
+        NoPadding => "say it: `--pkcs1` is what CryptExportKey does without flags, `--oaep` with CRYPT_OAEP",
+        NotCapi => "see that it is the right file; a bare ciphertext is for `strongroom capi decrypt`, and an age file takes no `--key`",
+        ReadOnce => "name the file itself, or a file to write to with `-o OUT`",
         NoName => "name it with `-o OUT`, or `-o -` for a pipe",
         OntoItself => "name another file with `-o OUT`",
         OntoTerminal => "name a file with `-o OUT`, or make it text with `-a`",
@@ -277,6 +287,32 @@ fn of_key(cause: &(dyn Error + 'static)) -> Option<&'static str> {
         CodeError::Character { .. } | CodeError::Checksum | CodeError::Length { .. } => Some(
             "it is eight groups of four, as on the sheet; capitals, spaces and dashes do not matter",
         ),
+        _ => None,
+    }
+}
+
+fn of_capi(cause: &(dyn Error + 'static)) -> Option<&'static str> {
+    if let Some(error) = cause.downcast_ref() {
+        return match error {
+            CapiDecryptError::Changed => Some(
+                "put the file back from a backup; to see what there is all the same, use `--key`, with `--home` on an empty folder",
+            ),
+            _ => None,
+        };
+    }
+    if let Some(UnlockError::NotOpened(_)) = cause.downcast_ref() {
+        return Some(
+            "see that key and padding are the file's; if your RSA key was lost, `strongroom recover` gets the file back",
+        );
+    }
+    match cause.downcast_ref()? {
+        ExchangeKeyError::Missing { .. } => Some(
+            "put it back if you have it, or name another with `--key`; otherwise `strongroom recover` on your files makes a new one",
+        ),
+        ExchangeKeyError::Unwrap { .. } => Some(
+            "it went with the identity it is sealed to: `strongroom recover` on your files makes a new one",
+        ),
+        ExchangeKeyError::Public { .. } => Some("name the key pair: a PRIVATEKEYBLOB, or PEM"),
         _ => None,
     }
 }

@@ -99,16 +99,17 @@ fn read_list(list: &Path, end: u8) -> anyhow::Result<Vec<PathBuf>> {
         .collect())
 }
 
-/// Adds `.age` to a file's name.
-pub(crate) fn with_age(path: &Path) -> PathBuf {
+/// Adds an ending to a file's name: `.age`, or `.capi`.
+pub(crate) fn with_ending(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push(".age");
+    name.push(ending);
     PathBuf::from(name)
 }
 
-/// Tells whether a file's name ends in `.age`.
-pub(crate) fn is_age_name(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "age")
+/// Tells whether a file's name ends as that of a file we encrypted: in `.age`, or `.capi`.
+pub(crate) fn is_encrypted_name(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|extension| extension == "age" || extension == "capi")
 }
 
 /// Takes away what a killed command left in the folders of these files. What can't be taken away stays.

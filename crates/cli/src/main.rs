@@ -13,6 +13,7 @@ mod input;
 mod options;
 mod prompt;
 mod reach;
+mod rsa;
 mod stream;
 mod terminal;
 

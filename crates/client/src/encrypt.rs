@@ -10,9 +10,13 @@ use rand_core::CryptoRng;
 use strongroom_agefile::Recipient;
 use strongroom_agefile::armor::ArmoredWriter;
 use strongroom_agefile::payload::{self, SealError};
+use strongroom_capi::cipher;
+use strongroom_capi::file::HeaderError;
+use strongroom_capi::public_key::WrapError;
+use strongroom_capi::session_key::WrongKeyLength;
 use strongroom_protocol::id::{AuthorityId, Serial};
 use strongroom_protocol::receipt::DepositState;
-use strongroom_protocol::statement::Particulars;
+use strongroom_protocol::statement::{Particulars, ParticularsError};
 
 use crate::client::Client;
 use crate::file::output::{CommitError, CreateError, Output, Overwrite};
@@ -141,7 +145,8 @@ impl Client<'_> {
     }
 }
 
-fn check(job: &Job) -> Result<(), EncryptError> {
+/// Refuses what can be seen to fail now.
+pub(crate) fn check(job: &Job) -> Result<(), EncryptError> {
     if let Source::File(path) = &job.source {
         open(path)?;
     }
@@ -157,7 +162,7 @@ fn check(job: &Job) -> Result<(), EncryptError> {
 }
 
 /// Opens a file to be read; a folder or a device is none.
-fn open(path: &Path) -> Result<File, EncryptError> {
+pub(crate) fn open(path: &Path) -> Result<File, EncryptError> {
     let failed = |source| EncryptError::Open {
         path: path.to_path_buf(),
         source,
@@ -245,6 +250,15 @@ impl Spare {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EncryptError {
+    /// Reading or writing a file of CryptoAPI's failed on the way.
+    #[error(transparent)]
+    Capi(#[from] cipher::EncryptError),
+    /// The wrapped key makes no header of CryptoAPI's file.
+    #[error(transparent)]
+    CapiHeader(#[from] HeaderError),
+    /// The cipher has no keys of that length.
+    #[error(transparent)]
+    CapiKey(#[from] WrongKeyLength),
     /// The encrypted file could not appear.
     #[error(transparent)]
     Commit(#[from] CommitError),
@@ -265,7 +279,13 @@ pub enum EncryptError {
         /// What the system answered.
         source: io::Error,
     },
+    /// There is no room for the labels by which the file is found and checked.
+    #[error(transparent)]
+    Particulars(#[from] ParticularsError),
     /// Reading or writing failed on the way.
     #[error(transparent)]
     Seal(#[from] SealError),
+    /// The session key can't be wrapped to the exchange key.
+    #[error(transparent)]
+    Wrap(#[from] WrapError),
 }

@@ -1,9 +1,10 @@
-//! The home: the one folder with everything of one owner (spec/home.md). What is secret in it are `identity.txt` and
-//! `device.key`, and in `home.db` the keys that pending recoveries are released to.
+//! The home: the one folder with everything of one owner (spec/home.md). What is secret in it are `identity.txt`,
+//! `exchange.priv` and `device.key`, and in `home.db` the keys that pending recoveries are released to.
 
 mod accepted;
 mod database;
 mod deposits;
+mod exchange;
 mod journal;
 mod keys;
 mod requests;
@@ -22,6 +23,9 @@ use strongroom_protocol::statement::SignedStatement;
 
 pub use accepted::Accepted;
 pub use deposits::{DepositRecord, Matched};
+pub use exchange::{
+    EnsuredExchangeKey, ExchangeKeyError, read_exchange_key, read_private_key, read_public_key,
+};
 pub(crate) use journal::Record;
 pub(crate) use keys::read_secret;
 pub use keys::{AskPassphrase, Identities, KeysError};

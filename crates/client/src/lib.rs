@@ -4,6 +4,7 @@
 //! a [`strongroom_protocol::Authority`] of any kind. An [`officer`] needs no home. `examples/whole_loop.rs` goes once
 //! around.
 
+pub mod capi;
 pub mod checked;
 mod client;
 pub mod connection;

@@ -8,11 +8,13 @@ use std::path::{Path, PathBuf};
 use strongroom_agefile::Header;
 use strongroom_agefile::armor::Dearmored;
 use strongroom_agefile::header::ReadHeaderError;
+use strongroom_capi::file::{FileHeader, HeaderError};
 use strongroom_protocol::QueryError;
 use strongroom_protocol::id::{Serial, StatementId, Time};
 use strongroom_protocol::receipt::DepositState;
 use strongroom_protocol::statement::{Particulars, Statement};
 
+use crate::capi::is_capi_file;
 use crate::connection::{Connection, ExchangeError};
 use crate::file::same_disk;
 use crate::home::{DepositRecord, Home, HomeError, Membership};
@@ -126,7 +128,31 @@ impl<'i> Inspector<'i> {
     ///
     /// Says so when it can't be read or is no age file.
     pub fn inspect(&mut self, path: &Path) -> Result<FileStatus, StatusError> {
+        if is_capi_file(path) {
+            return self.inspect_capi(&read_capi_header(path)?, path);
+        }
         self.inspect_header(&read_header(path)?, path)
+    }
+
+    /// Looks at a file of CryptoAPI's example programs, whose header can't say where the spare is.
+    fn inspect_capi(
+        &mut self,
+        header: &FileHeader,
+        path: &Path,
+    ) -> Result<FileStatus, StatusError> {
+        let known = self.home.known_capi_file(header)?;
+        let authority = self
+            .membership
+            .as_ref()
+            .map(|known| known.about.authority());
+        let pointer = known.zip(authority).map(|(known, authority)| Pointer {
+            authority,
+            serial: known.serial,
+        });
+        let matched = known
+            .filter(|known| known.matches)
+            .map(|known| known.serial);
+        self.judge(path, pointer, pointer.is_some(), matched)
     }
 
     /// Looks at a secret, which lies in the home with its deposit (spec/secret.md#states).
@@ -159,15 +185,27 @@ impl<'i> Inspector<'i> {
     fn inspect_header(&mut self, header: &Header, path: &Path) -> Result<FileStatus, StatusError> {
         let named = self.named(header);
         let pointer = self.known(header)?.or(named);
+        let matched = self.home.matched(header)?.map(|matched| matched.serial);
+        self.judge(path, pointer, pointer != named, matched)
+    }
+
+    /// Says what is known of a file, whose header was seen to match the deposit `matched`, if any.
+    fn judge(
+        &mut self,
+        path: &Path,
+        pointer: Option<Pointer>,
+        detached: bool,
+        matched: Option<Serial>,
+    ) -> Result<FileStatus, StatusError> {
         let mut status = FileStatus {
             pointer,
-            detached: pointer != named,
+            detached,
             state: None,
             since: None,
             same_disk: self.is_on_disk_of(path),
             doubt: None,
         };
-        status.doubt = self.doubt(header, &mut status)?;
+        status.doubt = self.doubt(matched, &mut status)?;
         Ok(status)
     }
 
@@ -196,7 +234,7 @@ impl<'i> Inspector<'i> {
 
     fn doubt(
         &mut self,
-        header: &Header,
+        matched: Option<Serial>,
         status: &mut FileStatus,
     ) -> Result<Option<Doubt>, StatusError> {
         let Some(pointer) = status.pointer else {
@@ -220,8 +258,7 @@ impl<'i> Inspector<'i> {
             }
         }
         status.state = Some(SpareState::Verified);
-        let matched = self.home.matched(header)?;
-        if matched.is_none_or(|matched| matched.serial != pointer.serial) {
+        if matched != Some(pointer.serial) {
             return Ok(unconfirmed.or(Some(Doubt::NotMatched)));
         }
         status.state = Some(SpareState::Matched);
@@ -287,18 +324,38 @@ pub fn read_header(path: &Path) -> Result<Header, StatusError> {
         path: path.to_path_buf(),
         source,
     };
+    let mut reader = Dearmored::new(BufReader::new(open(path)?)).map_err(failed)?;
+    Ok(Header::read(&mut reader)?)
+}
+
+/// Reads the header of a file of CryptoAPI's example programs.
+///
+/// # Errors
+///
+/// Tells a file that can't be read from one that has no such header.
+pub fn read_capi_header(path: &Path) -> Result<FileHeader, StatusError> {
+    Ok(FileHeader::read(&mut open(path)?)?)
+}
+
+fn open(path: &Path) -> Result<File, StatusError> {
+    let failed = |source| StatusError::Read {
+        path: path.to_path_buf(),
+        source,
+    };
     let file = File::open(path).map_err(failed)?;
     if file.metadata().map_err(failed)?.is_dir() {
         return Err(failed(io::ErrorKind::IsADirectory.into()));
     }
-    let mut reader = Dearmored::new(BufReader::new(file)).map_err(failed)?;
-    Ok(Header::read(&mut reader)?)
+    Ok(file)
 }
 
 /// Why nothing can be said of a file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StatusError {
+    /// It begins as a file of CryptoAPI's, and its header is damaged.
+    #[error(transparent)]
+    Capi(#[from] HeaderError),
     /// It is no age file, or its header is damaged.
     #[error(transparent)]
     Header(#[from] ReadHeaderError),

@@ -1,7 +1,8 @@
 //! `strongroom capi`: CryptoAPI's key BLOBs and ciphertexts, for people at work with such programs. It needs no home
-//! and no authority. What is refused is said in one line.
+//! and no authority, but to make age files. What is refused is said in one line.
 
 mod cipher;
+mod convert;
 mod inspect;
 mod keys;
 mod place;
@@ -23,7 +24,7 @@ pub(crate) struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Inspect(inspect::Arguments),
-    Convert(keys::ConvertArguments),
+    Convert(convert::Arguments),
     Unwrap(keys::UnwrapArguments),
     Wrap(keys::WrapArguments),
     Encrypt(cipher::EncryptArguments),
@@ -53,7 +54,7 @@ impl From<PaddingChoice> for Padding {
 pub(crate) fn run(context: &Context, arguments: Arguments) -> anyhow::Result<Exit> {
     match arguments.command {
         Command::Inspect(arguments) => inspect::run(&arguments),
-        Command::Convert(arguments) => keys::convert(context, &arguments),
+        Command::Convert(arguments) => convert::run(context, &arguments),
         Command::Unwrap(arguments) => keys::unwrap(context, &arguments),
         Command::Wrap(arguments) => keys::wrap(context, &arguments),
         Command::Encrypt(arguments) => cipher::encrypt(context, &arguments),

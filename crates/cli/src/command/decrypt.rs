@@ -1,8 +1,10 @@
 //! `strongroom decrypt`: opens files with the owner's key, with other keys, or with a passphrase. No authority, and no
 //! lock on the home, so that it works in a pipe with another command.
 
+pub(crate) mod capi;
+
 use std::fs::File;
-use std::io::{BufReader, Read, Write};
+use std::io::{BufReader, Cursor, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -10,19 +12,24 @@ use anyhow::{Context as _, ensure};
 use clap::Args;
 use strongroom_agefile::header::ReadHeaderError;
 use strongroom_agefile::{PassphraseIdentity, Unwrap, UnwrapError};
+use strongroom_capi::file::looks_like;
+use strongroom_client::capi::PREFIX_BYTES;
 use strongroom_client::decrypt::{SealedFile, UnlockedFile};
 use strongroom_client::file::output::{Output, Overwrite};
 use strongroom_client::file::same_file;
 use strongroom_client::home::{Home, HomeError, Identities};
 
+use self::capi::{RsaKeys, Source};
 use crate::context::Context;
 use crate::exit::{self, Exit, Usage};
+use crate::rsa::PaddingOption;
 use crate::terminal::{Progress, shown};
 use crate::{causes, input, prompt, stream};
 
 /// Decrypt files.
 ///
-/// FILE.age becomes FILE. It takes your key alone: no authority, no network.
+/// FILE.age becomes FILE. It takes your key alone: no authority, no network. Files of CryptoAPI's example programs are
+/// known by their content; they have no integrity, and are compared with their receipt where there is one.
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Encrypted files; `-`, or nothing, is a pipe.
@@ -31,6 +38,11 @@ pub(crate) struct Arguments {
     /// Open with the keys of this file, and not with yours.
     #[arg(short, long = "identity", value_name = "IDENTITY")]
     identities: Vec<PathBuf>,
+    /// Open a file of CryptoAPI's example programs with this RSA key, a PRIVATEKEYBLOB or PEM, and not with yours.
+    #[arg(long, value_name = "KEY")]
+    key: Option<PathBuf>,
+    #[command(flatten)]
+    padding: PaddingOption,
     /// Write to OUT; to a pipe if it is `-`.
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
@@ -46,13 +58,20 @@ pub(crate) struct WrongPassphrase;
 
 /// What the decrypted file is to be called cannot be told.
 #[derive(Debug, thiserror::Error)]
-#[error("the name does not end in `.age`, so that what it becomes cannot be told")]
+#[error("the name does not end in `.age` or `.capi`, so that what it becomes cannot be told")]
 pub(crate) struct NoName;
 
 /// The decrypted file would take the place of the encrypted one.
 #[derive(Debug, thiserror::Error)]
 #[error("it would be decrypted onto itself")]
 pub(crate) struct OntoItself;
+
+/// An RSA key was named for a file that has none.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "this is no file of CryptoAPI's example programs: it does not begin with a SIMPLEBLOB and its length"
+)]
+pub(crate) struct NotCapi;
 
 /// The file's header was being replaced when a command was killed.
 #[derive(Debug, thiserror::Error)]
@@ -70,11 +89,13 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
         !alone || files.len() == 1,
         Usage("`-o` and `-` are for one file alone")
     );
-    stream::ensure_one_reader(files.iter().chain(&arguments.identities))?;
+    let readers = files.iter().chain(&arguments.identities);
+    stream::ensure_one_reader(readers.chain(&arguments.key))?;
     let mut keys = Keys::new(context, arguments);
+    let mut rsa_keys = RsaKeys::new(context, arguments);
     let mut exit = Exit::Done;
     for path in &files {
-        let decrypted = decrypt(context, arguments, &mut keys, path)
+        let decrypted = decrypt(context, arguments, &mut keys, &mut rsa_keys, path)
             .map_err(|error| explain(context, path, error));
         if let Err(error) = decrypted {
             if causes::is_closed_pipe(error.as_ref()) {
@@ -90,6 +111,7 @@ fn decrypt(
     context: &Context,
     arguments: &Arguments,
     keys: &mut Keys<'_>,
+    rsa_keys: &mut RsaKeys<'_>,
     path: &Path,
 ) -> anyhow::Result<()> {
     let target = target(path, arguments)?;
@@ -103,11 +125,25 @@ fn decrypt(
         Output::check(target, overwrite)?;
         input::remove_leftovers([target.as_path()]);
     }
-    let (file, length, mode) = open(path)?;
-    let file = unlock(
-        SealedFile::read(BufReader::with_capacity(1 << 16, file))?,
-        keys,
-    )?;
+    let (mut file, length, mode) = open(path)?;
+    let mut prefix = Vec::new();
+    { &mut file }
+        .take(PREFIX_BYTES)
+        .read_to_end(&mut prefix)
+        .context("cannot read it")?;
+    if looks_like(&prefix) {
+        let source = Source {
+            prefix,
+            file,
+            length,
+            mode,
+        };
+        let target = target.map(|target| (target, overwrite));
+        return capi::decrypt(context, arguments, rsa_keys, source, target);
+    }
+    ensure!(arguments.key.is_none(), NotCapi);
+    let file = Cursor::new(prefix).chain(BufReader::with_capacity(1 << 16, file));
+    let file = unlock(SealedFile::read(file)?, keys)?;
     // What is decrypted onto the terminal is not drawn over.
     let shown = target.is_none() && stream::output_is_shown();
     let bar = Progress::bytes(context, if shown { 0 } else { length });
@@ -131,7 +167,7 @@ fn target(path: &Path, arguments: &Arguments) -> anyhow::Result<Option<PathBuf>>
     match &arguments.output {
         Some(output) => Ok((!stream::is_pipe(output)).then(|| output.clone())),
         None if stream::is_pipe(path) => Ok(None),
-        None if input::is_age_name(path) => Ok(Some(path.with_extension(""))),
+        None if input::is_encrypted_name(path) => Ok(Some(path.with_extension(""))),
         None => Err(NoName.into()),
     }
 }

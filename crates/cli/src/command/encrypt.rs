@@ -1,5 +1,6 @@
 //! `strongroom encrypt`: the spare first, then the file. The first use makes a home.
 
+pub(crate) mod capi;
 mod report;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use strongroom_client::file::output::{Output, Overwrite};
 use strongroom_client::home::{Home, Identities};
 use strongroom_protocol::statement::Particulars;
 
+use self::capi::FormatOptions;
 use self::report::{Named, Report};
 use crate::context::Context;
 use crate::exit::{Exit, Usage};
@@ -25,7 +27,7 @@ use crate::{founding, prompt, reach, stream};
 
 /// Encrypt files, each with a spare of its key at the authority.
 ///
-/// PATH becomes PATH.age, and itself stays as it is; `-`, or nothing, is a pipe. The first use makes your key, an authority and a recovery sheet,
+/// PATH becomes PATH.age, or PATH.capi, and itself stays as it is; `-`, or nothing, is a pipe. The first use makes your key, an authority and a recovery sheet,
 /// and says where they are.
 #[derive(Args)]
 #[command(after_help = "\
@@ -33,7 +35,8 @@ Examples:
   strongroom encrypt thesis.pdf              thesis.pdf.age, beside it
   strongroom encrypt photos/ letters/        every file in them
   strongroom encrypt -r age1... plan.txt     someone else can open it, too
-  tar c . | strongroom encrypt - > tree.age  a pipe")]
+  tar c . | strongroom encrypt - > tree.age  a pipe
+  strongroom encrypt --format capi data.bin  data.bin.capi, for a program that speaks CryptoAPI")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     paths: Paths,
@@ -70,6 +73,8 @@ pub(crate) struct Arguments {
     /// The kind of your key, where the first use makes one.
     #[arg(long, value_enum, value_name = "TYPE")]
     key_type: Option<KeyTypeName>,
+    #[command(flatten)]
+    format: FormatOptions,
 }
 
 /// The option says another kind of key than the home has.
@@ -97,6 +102,16 @@ pub(crate) struct NoRecipient {
 
 pub(crate) fn run(context: &Context, arguments: Arguments) -> anyhow::Result<Exit> {
     // Everything that can be refused before a home is made or a key deposited.
+    let is_capi = arguments.format.is_capi()?;
+    let for_others = !arguments.recipients.is_empty()
+        || !arguments.recipients_file.is_empty()
+        || !arguments.identities.is_empty();
+    ensure!(
+        !is_capi || !(for_others || arguments.armor),
+        Usage(
+            "`--format capi` is for your own key alone, and never text: leave out `-r`, `-R`, `-i` and `-a`"
+        )
+    );
     let paths = named_paths(&arguments)?;
     let lists = paths.paths.iter().chain(&paths.files_from);
     stream::ensure_one_reader(lists.chain(&arguments.recipients_file))?;
@@ -104,7 +119,7 @@ pub(crate) fn run(context: &Context, arguments: Arguments) -> anyhow::Result<Exi
     let inputs = inputs(&paths, &arguments)?;
     let named: Vec<Named> = inputs
         .iter()
-        .map(|input| name(input, &arguments))
+        .map(|input| name(input, &arguments, if is_capi { ".capi" } else { ".age" }))
         .collect::<anyhow::Result<_>>()?;
     let labels: BTreeMap<_, _> = arguments.labels.iter().cloned().collect();
     let overwrite = if arguments.force {
@@ -126,6 +141,16 @@ pub(crate) fn run(context: &Context, arguments: Arguments) -> anyhow::Result<Exi
         check_first_use(&named, &others, &arguments)?;
     }
     let mut home = founding::home_or_found(context, arguments.key_type)?;
+    let address = home.membership()?.map(|membership| membership.address);
+    let address = address.unwrap_or_default();
+    if is_capi {
+        let mut report = Report::new(context, &arguments, named, address);
+        capi::encrypt(context, home, jobs, &arguments.format, &mut report)?;
+        if report.did_any() {
+            capi::say_no_integrity(context);
+        }
+        return report.end(false);
+    }
     let owner = home.recipient(&mut prompt::identity_passphrase)?;
     let kind = arguments.key_type.map(KeyType::from);
     ensure!(
@@ -138,8 +163,7 @@ pub(crate) fn run(context: &Context, arguments: Arguments) -> anyhow::Result<Exi
         armor: arguments.armor,
         threads: context.threads,
     };
-    let address = home.membership()?.map(|membership| membership.address);
-    let mut report = Report::new(context, &arguments, named, address.unwrap_or_default());
+    let mut report = Report::new(context, &arguments, named, address);
     encrypt(context, home, jobs, &options, &mut report)?;
     report.end(owner.is_post_quantum())
 }
@@ -233,7 +257,7 @@ fn named_paths(arguments: &Arguments) -> anyhow::Result<Paths> {
 
 fn inputs(paths: &Paths, arguments: &Arguments) -> anyhow::Result<Vec<Input>> {
     let mut inputs = paths.files()?;
-    inputs.retain(|input| input.named || !input::is_age_name(&input.path));
+    inputs.retain(|input| input.named || !input::is_encrypted_name(&input.path));
     let pipes = inputs
         .iter()
         .filter(|input| stream::is_pipe(&input.path))
@@ -247,11 +271,11 @@ fn inputs(paths: &Paths, arguments: &Arguments) -> anyhow::Result<Vec<Input>> {
 }
 
 /// Tells where a file goes.
-fn name(input: &Input, arguments: &Arguments) -> anyhow::Result<Named> {
+fn name(input: &Input, arguments: &Arguments, ending: &str) -> anyhow::Result<Named> {
     let from_pipe = stream::is_pipe(&input.path);
     let target = match &arguments.output {
         Some(output) => (!stream::is_pipe(output)).then(|| output.clone()),
-        None => (!from_pipe).then(|| input::with_age(&input.path)),
+        None => (!from_pipe).then(|| input::with_ending(&input.path, ending)),
     };
     if target.is_none() {
         ensure!(

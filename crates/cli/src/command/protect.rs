@@ -119,7 +119,7 @@ fn own_identities(home: &Home, others: &[Identities]) -> Result<Option<Identitie
 
 /// Describes a file by its name, where there is room for it beside the labels.
 fn named(path: &Path, particulars: &Particulars) -> Particulars {
-    let name = if input::is_age_name(path) {
+    let name = if input::is_encrypted_name(path) {
         path.file_stem()
     } else {
         path.file_name()

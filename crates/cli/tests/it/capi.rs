@@ -182,6 +182,59 @@ fn keys_are_converted_by_what_they_are_and_what_the_file_is_called() {
 }
 
 #[test]
+fn files_of_old_ciphers_become_age_files_with_a_spare_and_the_originals_stay() {
+    let machine = Machine::with_home();
+    let seals = manifest()["seals"].as_array().unwrap().clone();
+    let files: Vec<_> = seals
+        .iter()
+        .filter(|seal| seal["file"].is_string())
+        .collect();
+    assert_eq!(files.len(), 9);
+    for (number, seal) in files.into_iter().enumerate() {
+        let (own, padding) = (text(&seal["own"]), text(&seal["padding"]));
+        let key = vector(&format!("keys/{own}.priv"));
+        let file = vector(text(&seal["file"]));
+        let before = fs::read(&file).unwrap();
+        let line = format!("convert --key {key} --{padding} -o {number}.age {file}");
+        let ran = capi(&machine, &line).done();
+        assert!(ran.stderr.contains("verified"), "{}", ran.stderr);
+        machine.opens_to(
+            &format!("{number}.age"),
+            &fs::read(vector(text(&seal["plain"]))).unwrap(),
+        );
+        assert!(machine.is_protected(&format!("{number}.age")));
+        assert!(fs::read(&file).unwrap() == before);
+        let again = capi(&machine, &line);
+        again.refused(1, &[".age` exists already"]);
+    }
+    let own = vector("keys/own1024.priv");
+    let file =
+        text(&seals.iter().find(|seal| seal["file"].is_string()).unwrap()["file"]).to_owned();
+    // What is damaged, or opens with another key, makes no copy.
+    let mut damaged = fs::read(vector(&file)).unwrap();
+    damaged.truncate(damaged.len() - 1);
+    machine.write("damaged", damaged);
+    for (line, said) in [
+        (
+            format!("convert --key {own} --oaep -o out.age {}", vector(&file)),
+            "does not open it",
+        ),
+        (
+            format!("convert --key {own} -o out.age {}", vector(&file)),
+            "nothing here says how the key in this file is padded",
+        ),
+        (
+            format!("convert --key {own} --pkcs1 -o out.age {own}"),
+            "no file of the example programs",
+        ),
+        ("convert --pkcs1 -o out.age aes".to_owned(), ""),
+    ] {
+        capi(&machine, &line).refused(1, &[said]);
+        assert!(!machine.exists("out.age"), "{line}");
+    }
+}
+
+#[test]
 fn a_blob_is_explained_field_by_field_or_where_it_breaks() {
     let machine = Machine::new();
     let explain = |name: &str| capi(&machine, &format!("inspect {}", vector(name)));

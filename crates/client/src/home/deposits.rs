@@ -45,10 +45,23 @@ impl Matched {
         Self {
             header: Digest::of(&[header.as_bytes()]),
             serial,
-            own: own.map_or(Digest::from_bytes([0; 32]), stanza_digest),
+            own: own.map_or(NO_STANZA, stanza_digest),
+        }
+    }
+
+    /// Describes a header that is no age file's, by its digest.
+    #[must_use]
+    pub fn detached(mark: Digest, serial: Serial) -> Self {
+        Self {
+            header: mark,
+            serial,
+            own: NO_STANZA,
         }
     }
 }
+
+/// Stands for the owner's own stanza where none is known.
+const NO_STANZA: Digest = Digest::from_bytes([0; 32]);
 
 /// Hashes a stanza by its kind and body, which holds a fresh ciphertext.
 fn stanza_digest(stanza: &Stanza) -> Digest {
@@ -120,7 +133,11 @@ impl Home {
     ///
     /// Says so when the home can't be read.
     pub fn matched(&self, header: &Header) -> Result<Option<Matched>, HomeError> {
-        let digest = Digest::of(&[header.as_bytes()]);
+        self.matched_digest(Digest::of(&[header.as_bytes()]))
+    }
+
+    /// Finds what was seen of a file whose header has this digest.
+    pub(crate) fn matched_digest(&self, digest: Digest) -> Result<Option<Matched>, HomeError> {
         let row = self
             .database
             .prepare_cached("SELECT serial, own FROM matched WHERE header = ?1")?
@@ -175,11 +192,50 @@ impl Home {
 
     /// Finds the deposit that is labelled with a header's digest.
     pub(crate) fn detached(&self, header: &Header) -> Result<Option<Serial>, HomeError> {
+        self.detached_mark(header_mark(header))
+    }
+
+    /// Finds the deposit that is labelled with this digest, or that was since recovery put behind it.
+    pub(crate) fn detached_mark(&self, mark: Digest) -> Result<Option<Serial>, HomeError> {
         let mut serial = self
             .database
             .prepare_cached("SELECT serial FROM detached WHERE mark = ?1")?;
-        let serial = serial.query_row((header_mark(header).as_bytes(),), |row| row.get(0));
+        let serial = serial.query_row((mark.as_bytes(),), |row| row.get(0));
         Ok(serial.optional()?.map(Serial::from_bytes))
+    }
+
+    /// Finds the deposit that is labelled with the digest of a payload: of several, one. Reads all statements.
+    pub(crate) fn serial_by_payload(&self, payload: Digest) -> Result<Option<Serial>, HomeError> {
+        let mut found = None;
+        self.each_statement::<HomeError>(&mut |statement, _| {
+            if let Statement::Deposit(deposit) = statement.statement() {
+                let mut keys = deposit.keys().iter();
+                let key = keys.find(|key| key.particulars.payload() == Some(payload));
+                found = key.map(|key| key.label.serial).or(found);
+            }
+            Ok(())
+        })?;
+        // A conflict's statement may be here without its deposit.
+        let known = |serial| Ok::<_, HomeError>(self.deposit(serial)?.map(|record| record.serial));
+        Ok(found.map(known).transpose()?.flatten())
+    }
+
+    /// Records the digest of a header that is about to be written, as its deposit's, and whether file and deposit are
+    /// known to agree: in one step, and before the first byte of it is written.
+    pub(crate) fn record_detached(
+        &mut self,
+        matched: &Matched,
+        matches: bool,
+    ) -> Result<(), HomeError> {
+        let transaction = self.database.transaction()?;
+        transaction.execute(
+            "INSERT OR REPLACE INTO detached (mark, serial) VALUES (?1, ?2)",
+            (matched.header.as_bytes(), matched.serial.as_bytes()),
+        )?;
+        if matches {
+            insert_matched(&transaction, matched)?;
+        }
+        Ok(transaction.commit()?)
     }
 
     fn serials_by_own_stanza(&self, header: &Header) -> Result<Vec<Serial>, HomeError> {

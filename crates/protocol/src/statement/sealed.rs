@@ -107,6 +107,10 @@ impl Particulars {
     const NAME: &str = "strongroom/name";
     /// The name of the label that says which blob a file has for its owner.
     const OWN_BLOB: &str = "strongroom/own-blob";
+    /// The name of the label that says how the owner's own wrap of the key is padded.
+    const PADDING: &str = "strongroom/padding";
+    /// The name of the label that says which bytes the key encrypts.
+    const PAYLOAD: &str = "strongroom/payload";
 
     /// Takes a description and labels.
     ///
@@ -148,6 +152,26 @@ impl Particulars {
     /// Says so when there is no room for it.
     pub fn with_own_blob(self, digest: Digest) -> Result<Self, ParticularsError> {
         self.with_reserved(Self::OWN_BLOB, digest.to_string())
+    }
+
+    /// Adds the digest of what the session key encrypts, of a file whose format has no integrity
+    /// (spec/capi-owner.md#the-deposit).
+    ///
+    /// # Errors
+    ///
+    /// Says so when there is no room for it.
+    pub fn with_payload(self, payload: Digest) -> Result<Self, ParticularsError> {
+        self.with_reserved(Self::PAYLOAD, payload.to_string())
+    }
+
+    /// Adds how the owner's own wrap of the session key is padded, which nothing in that tells
+    /// (spec/capi-owner.md#the-deposit).
+    ///
+    /// # Errors
+    ///
+    /// Says so when there is no room for it.
+    pub fn with_padding(self, padding: &str) -> Result<Self, ParticularsError> {
+        self.with_reserved(Self::PADDING, padding.to_owned())
     }
 
     /// Adds the name that a secret goes by (spec/secret.md#names).
@@ -247,6 +271,18 @@ impl Particulars {
     #[must_use]
     pub fn own_blob(&self) -> Option<Digest> {
         self.labels.get(Self::OWN_BLOB)?.parse().ok()
+    }
+
+    /// Returns the digest of what the session key encrypts, if its owner said so.
+    #[must_use]
+    pub fn payload(&self) -> Option<Digest> {
+        self.labels.get(Self::PAYLOAD)?.parse().ok()
+    }
+
+    /// Returns how the owner's own wrap of the session key is padded, if its owner said so.
+    #[must_use]
+    pub fn padding(&self) -> Option<&str> {
+        self.labels.get(Self::PADDING).map(String::as_str)
     }
 
     /// Returns the name of a secret.

@@ -1,4 +1,4 @@
-//! `capi convert`, `wrap` and `unwrap`: RSA keys from one form to another, session keys under them.
+//! `capi wrap` and `unwrap`: session keys under RSA keys; and how the subcommands read keys.
 
 use std::path::{Path, PathBuf};
 
@@ -9,21 +9,8 @@ use strongroom_capi::{Key, Padding, PrivateKey, PublicKey, SessionKey, SimpleBlo
 use super::place::{self, Target};
 use super::{PaddingChoice, warn_of};
 use crate::context::Context;
-use crate::exit::{Exit, Usage};
+use crate::exit::Exit;
 use crate::terminal::shown;
-
-/// Convert an RSA key between CryptoAPI's BLOBs and PEM.
-///
-/// What IN is, its content says; what OUT becomes, its name: .pem, .pub (PUBLICKEYBLOB) or .priv (PRIVATEKEYBLOB). Of a
-/// key pair .pub and .pub.pem are the public half. Key pairs are written in the clear.
-#[derive(Args)]
-pub(super) struct ConvertArguments {
-    /// A PUBLICKEYBLOB, a PRIVATEKEYBLOB, or PEM; from a pipe if it is `-`.
-    #[arg(value_name = "IN")]
-    input: PathBuf,
-    #[command(flatten)]
-    target: Target,
-}
 
 /// Take the session key out of a SIMPLEBLOB, as a PLAINTEXTKEYBLOB.
 ///
@@ -62,30 +49,6 @@ pub(super) struct WrapArguments {
     /// The session key, a PLAINTEXTKEYBLOB; from a pipe if it is `-`.
     #[arg(value_name = "PLAINTEXTKEYBLOB")]
     session_key: PathBuf,
-}
-
-pub(super) fn convert(context: &Context, arguments: &ConvertArguments) -> anyhow::Result<Exit> {
-    let key = read_key(&arguments.input)?;
-    let target = &arguments.target;
-    let name = target.output.to_string_lossy().to_ascii_lowercase();
-    if name.ends_with(".pub.pem") {
-        target.put_public(context, key.public().to_pem().as_bytes())?;
-    } else if name.ends_with(".pub") {
-        target.put_public(context, &key.public().to_blob())?;
-    } else if name.ends_with(".priv") {
-        target.put(context, &pair(&key, &arguments.input)?.to_blob())?;
-    } else if name.ends_with(".pem") {
-        match &key {
-            Key::Public(key) => target.put_public(context, key.to_pem().as_bytes())?,
-            Key::Private(key) => target.put(context, key.to_pem().as_bytes())?,
-        }
-    } else {
-        bail!(Usage(
-            "the name of OUT says what it becomes: .pem, .pub, .priv or .pub.pem"
-        ));
-    }
-    warn_of(context, key.public());
-    Ok(Exit::Done)
 }
 
 pub(super) fn unwrap(context: &Context, arguments: &UnwrapArguments) -> anyhow::Result<Exit> {
@@ -153,7 +116,7 @@ pub(super) fn read_public(path: &Path) -> anyhow::Result<PublicKey> {
     Ok(read_key(path)?.public().clone())
 }
 
-fn pair<'k>(key: &'k Key, path: &Path) -> anyhow::Result<&'k PrivateKey> {
+pub(super) fn pair<'k>(key: &'k Key, path: &Path) -> anyhow::Result<&'k PrivateKey> {
     match key {
         Key::Private(key) => Ok(key),
         Key::Public(_) => bail!(

@@ -28,6 +28,14 @@ pub(super) struct Target {
 }
 
 impl Target {
+    pub(super) fn overwrite(&self) -> Overwrite {
+        if self.force {
+            Overwrite::Force
+        } else {
+            Overwrite::Refuse
+        }
+    }
+
     /// Writes what is secret or may be: only its owner may read the file.
     pub(super) fn put(&self, context: &Context, bytes: &[u8]) -> anyhow::Result<()> {
         self.stream(context, 0o600, |sink| Ok(sink.write_all(bytes)?))
@@ -51,13 +59,8 @@ impl Target {
             sink.flush()?;
             return Ok(done);
         }
-        let overwrite = if self.force {
-            Overwrite::Force
-        } else {
-            Overwrite::Refuse
-        };
         let mut rng = context.rng();
-        let mut output = Output::create(&self.output, overwrite, mode, &mut rng)?;
+        let mut output = Output::create(&self.output, self.overwrite(), mode, &mut rng)?;
         let mut sink = BufWriter::with_capacity(1 << 16, output.file_mut());
         let done = write(&mut sink)?;
         sink.flush()?;

@@ -79,6 +79,11 @@ impl<'c> Report<'c> {
         }
     }
 
+    /// Tells whether any file was encrypted.
+    pub(super) fn did_any(&self) -> bool {
+        self.done > 0
+    }
+
     /// Says what holds for all of them, and how the command ends.
     pub(super) fn end(self, hybrid: bool) -> anyhow::Result<Exit> {
         drop(self.bar);

@@ -1,0 +1,248 @@
+//! `capi convert`: RSA keys between BLOBs and PEM; and the example programs' files to age files, which have what those
+//! lack: integrity, a cipher of today, and a pointer to their spare.
+
+use std::fs::File;
+use std::io::{self, BufReader, PipeWriter, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use anyhow::{Context as _, bail, ensure};
+use clap::Args;
+use strongroom_capi::file::{DigestWriter, FileHeader, looks_like};
+use strongroom_capi::{Key, PrivateKey};
+use strongroom_client::capi::decrypt::UnlockedCapiFile;
+use strongroom_client::decrypt::SealedFile;
+use strongroom_client::encrypt::{EncryptError, EncryptOptions, Encrypted, Job, Source, Watch};
+use strongroom_client::file::output::{Output, Overwrite};
+use strongroom_client::home::{Home, read_exchange_key};
+use strongroom_protocol::id::Digest;
+use strongroom_protocol::statement::Particulars;
+
+use super::keys::{pair, read_key, read_pair};
+use super::place::Target;
+use super::warn_of;
+use crate::context::Context;
+use crate::exit::{Exit, Usage};
+use crate::rsa::{NoPadding, PaddingOption};
+use crate::terminal::shown;
+use crate::{founding, prompt, reach, stream};
+
+/// Convert an RSA key between CryptoAPI's BLOBs and PEM, or a file of the example programs to an age file.
+///
+/// What IN is, its content says; what OUT becomes, its name: .pem, .pub (PUBLICKEYBLOB), .priv (PRIVATEKEYBLOB) or .age. Of
+/// a key pair .pub and .pub.pem are the public half. Key pairs are written in the clear.
+///
+/// An age file is a copy, encrypted to you anew, with a spare at your authority. It is compared with the original, which stays,
+/// before anything is said. Delete that yourself: as long as it is there, its old key opens it.
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// A PUBLICKEYBLOB, a PRIVATEKEYBLOB, PEM, from a pipe if it is `-`; or an encrypted file.
+    #[arg(value_name = "IN")]
+    input: PathBuf,
+    #[command(flatten)]
+    target: Target,
+    /// The RSA key pair that opens the file: a PRIVATEKEYBLOB or PEM [default: your home's].
+    #[arg(long, value_name = "KEY")]
+    key: Option<PathBuf>,
+    #[command(flatten)]
+    padding: PaddingOption,
+    /// What the authority is told of the age file [default: the file's name].
+    #[arg(long, value_name = "TEXT")]
+    description: Option<String>,
+}
+
+/// The copy is not what the original decrypts to.
+#[derive(Debug, thiserror::Error)]
+#[error("the copy is not what the original decrypts to, and was removed")]
+pub(crate) struct Differs;
+
+pub(super) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
+    let target = &arguments.target;
+    let name = target.output.to_string_lossy().to_ascii_lowercase();
+    if name.ends_with(".age") {
+        return convert_file(context, arguments);
+    }
+    ensure!(
+        arguments.key.is_none() && arguments.description.is_none(),
+        Usage("`--key` and `--description` are for files that become age files")
+    );
+    let key = read_key(&arguments.input)?;
+    if name.ends_with(".pub.pem") {
+        target.put_public(context, key.public().to_pem().as_bytes())?;
+    } else if name.ends_with(".pub") {
+        target.put_public(context, &key.public().to_blob())?;
+    } else if name.ends_with(".priv") {
+        target.put(context, &pair(&key, &arguments.input)?.to_blob())?;
+    } else if name.ends_with(".pem") {
+        match &key {
+            Key::Public(key) => target.put_public(context, key.to_pem().as_bytes())?,
+            Key::Private(key) => target.put(context, key.to_pem().as_bytes())?,
+        }
+    } else {
+        bail!(Usage(
+            "the name of OUT says what it becomes: .pem, .pub, .priv, .pub.pem or .age"
+        ));
+    }
+    warn_of(context, key.public());
+    Ok(Exit::Done)
+}
+
+/// Makes an age file of what the example programs' file decrypts to.
+///
+/// In this order: the original is decrypted to its end and thrown away, but for its digest, so that what is damaged makes no
+/// copy; it is decrypted again, into the age file; and that is decrypted and compared.
+fn convert_file(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
+    let (input, output) = (&arguments.input, &arguments.target.output);
+    ensure!(
+        !stream::is_pipe(input),
+        Usage("a file is read more than once to be converted: a pipe can't be")
+    );
+    let overwrite = arguments.target.overwrite();
+    Output::check(output, overwrite)?;
+    let original = Original::open(context, arguments)?;
+    let expected = original.digest()?;
+
+    let mut home = founding::home_or_found(context, None)?;
+    let owner = home.recipient(&mut prompt::identity_passphrase)?;
+    let mut options = EncryptOptions::new(&owner);
+    options.threads = context.threads;
+    let description = arguments.description.clone().unwrap_or_else(|| {
+        let name = input.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    });
+    let particulars = Particulars::new(description, Default::default())?;
+    let authority = reach::authority_of(context, &home)?;
+    let mut rng = context.rng();
+    let mut client = reach::connect(context, &mut home, &authority, &mut rng)?;
+    let (reader, writer) = io::pipe().context("cannot make a pipe")?;
+    let mut kept = Kept(None);
+    let decrypted = thread::scope(|scope| {
+        let decrypting = scope.spawn(|| original.decrypt_into(writer));
+        let job = Job {
+            source: Source::Stream(Box::new(reader)),
+            target: strongroom_client::encrypt::Target::File(output.clone(), overwrite),
+            particulars,
+        };
+        let encrypted = client.encrypt(vec![job], &options, &mut kept);
+        let decrypted = decrypting.join();
+        encrypted?;
+        decrypted.map_err(|_| anyhow::anyhow!("decrypting failed on the way"))
+    })?;
+    let encrypted = kept.0.context("nothing was encrypted")??;
+    decrypted?;
+
+    let identities = home.identities(&mut prompt::identity_passphrase)?;
+    let copy = File::open(output).with_context(|| format!("cannot open `{}`", shown(output)))?;
+    let mut digest = DigestWriter::new(io::sink());
+    SealedFile::read(BufReader::new(copy))?
+        .unlock(&identities.as_unwraps())?
+        .decrypt(&mut digest, context.threads, &mut |_| {})?;
+    if Digest::from_bytes(digest.finish()) != expected {
+        std::fs::remove_file(output)?;
+        bail!(Differs);
+    }
+    warn_of(context, original.key.public());
+    context.say(format_args!(
+        "{}  {}  serial {}: the same {} bytes",
+        shown(output),
+        encrypted.state.as_str(),
+        encrypted.serial,
+        encrypted.bytes
+    ));
+    Ok(Exit::Done)
+}
+
+/// A file of the example programs, with what opens it.
+struct Original {
+    file: File,
+    /// Where the ciphertext begins.
+    start: u64,
+    unlocked: UnlockedCapiFile,
+    key: PrivateKey,
+    /// The ciphertext's digest, where the home knows it.
+    expected: Option<Digest>,
+}
+
+impl Original {
+    fn open(context: &Context, arguments: &Arguments) -> anyhow::Result<Self> {
+        let path = &arguments.input;
+        let failed = || format!("cannot read `{}`", shown(path));
+        let mut file = File::open(path).with_context(failed)?;
+        let mut prefix = [0; 16];
+        let is_file = file.read_exact(&mut prefix).is_ok() && looks_like(&prefix);
+        ensure!(
+            is_file,
+            "`{}` is no file of the example programs: an age file is made of nothing else",
+            shown(path)
+        );
+        file.seek(SeekFrom::Start(0)).with_context(failed)?;
+        let header = FileHeader::read(&mut file)?;
+        let home = &context.home;
+        let exists = Home::exists(home)?;
+        let known = if exists {
+            Home::open(home)?.known_capi_file(&header)?
+        } else {
+            None
+        };
+        let key = match &arguments.key {
+            Some(path) => read_pair(path)?,
+            None => {
+                ensure!(
+                    exists,
+                    Usage("name the key that opens the file with `--key`")
+                );
+                read_exchange_key(home, &mut prompt::identity_passphrase)?
+            }
+        };
+        let padding = known.and_then(|known| known.padding);
+        let padding = arguments.padding.said().or(padding).ok_or(NoPadding)?;
+        let unlocked = UnlockedCapiFile::unlock(&header, &key, padding, &mut context.rng())
+            .with_context(|| format!("cannot open `{}`", shown(path)))?;
+        Ok(Self {
+            start: header.bytes(),
+            expected: known.and_then(|known| known.payload),
+            file,
+            unlocked,
+            key,
+        })
+    }
+
+    /// Decrypts it to its end, and returns SHA-256 of what comes out.
+    fn digest(&self) -> anyhow::Result<Digest> {
+        let mut digest = DigestWriter::new(io::sink());
+        if let Err(error) = self.decrypt(&mut digest) {
+            // A guess, where one can be made.
+            let why = self.unlocked.explain(self.ciphertext()?)?;
+            return Err(error.context(why.to_string()));
+        }
+        Ok(Digest::from_bytes(digest.finish()))
+    }
+
+    fn decrypt_into(&self, mut pipe: PipeWriter) -> anyhow::Result<()> {
+        self.decrypt(&mut pipe)
+    }
+
+    fn decrypt(&self, sink: &mut dyn Write) -> anyhow::Result<()> {
+        let ciphertext = self.ciphertext()?;
+        self.unlocked
+            .decrypt(ciphertext, sink, self.expected, &mut |_| {})?;
+        Ok(())
+    }
+
+    fn ciphertext(&self) -> io::Result<BufReader<&File>> {
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(self.start))?;
+        Ok(BufReader::with_capacity(1 << 16, file))
+    }
+}
+
+/// Keeps what became of the one file.
+struct Kept(Option<Result<Encrypted, EncryptError>>);
+
+impl Watch for Kept {
+    fn progress(&mut self, _: usize, _: u64) {}
+
+    fn done(&mut self, _: usize, result: Result<Encrypted, EncryptError>) {
+        self.0 = Some(result);
+    }
+}

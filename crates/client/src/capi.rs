@@ -1,0 +1,90 @@
+//! Files of the layout that CryptoAPI's example programs write, as their owner's (spec/capi-owner.md): encrypted with a
+//! spare, checked against what was deposited, recovered, protected. What is in such a file is `strongroom_capi`'s.
+//!
+//! The format has no integrity and no place for a pointer. Both are in the deposit: the digests of the header and of the
+//! payload, under the owner's signature.
+
+pub mod decrypt;
+pub mod encrypt;
+mod key;
+mod text;
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use strongroom_capi::Padding;
+use strongroom_capi::file::{FileHeader, looks_like};
+use strongroom_protocol::id::{Digest, Serial};
+use strongroom_protocol::statement::Particulars;
+
+pub use self::text::{CipherName, LegacyCipher, NoCipher};
+use crate::home::{Home, HomeError};
+
+/// How many bytes at a file's beginning tell whether it has this layout.
+pub const PREFIX_BYTES: u64 = 16;
+
+/// Tells whether a file looks as if the example programs had written it. What can't be read does not.
+#[must_use]
+pub fn is_capi_file(path: &Path) -> bool {
+    let prefix = || {
+        // Never waited for: a pipe in a folder has no beginning.
+        if !path.metadata()?.is_file() {
+            return Ok(Vec::new());
+        }
+        let mut prefix = Vec::new();
+        File::open(path)?
+            .take(PREFIX_BYTES)
+            .read_to_end(&mut prefix)?;
+        Ok::<_, io::Error>(prefix)
+    };
+    prefix().is_ok_and(|prefix| looks_like(&prefix))
+}
+
+/// Returns the digest by which a file's deposit is found: of its SIMPLEBLOB.
+pub(crate) fn mark(header: &FileHeader) -> Digest {
+    Digest::of(&[header.blob()])
+}
+
+/// What a home knows of a file by its header alone: what its owner signed when the key was deposited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// The deposit.
+    pub serial: Serial,
+    /// How the SIMPLEBLOB is padded.
+    pub padding: Option<Padding>,
+    /// The digest of the payload.
+    pub payload: Option<Digest>,
+    /// Whether the home saw, holding the session key, that file and deposit agree.
+    pub matches: bool,
+}
+
+impl Known {
+    fn new(serial: Serial, particulars: &Particulars, matches: bool) -> Self {
+        Self {
+            serial,
+            padding: particulars.padding().and_then(text::parse_padding),
+            payload: particulars.payload(),
+            matches,
+        }
+    }
+}
+
+impl Home {
+    /// Returns what is known of the file with this header.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the home can't be read.
+    pub fn known_capi_file(&self, header: &FileHeader) -> Result<Option<Known>, HomeError> {
+        let mark = mark(header);
+        let matched = self.matched_digest(mark)?.map(|matched| matched.serial);
+        let Some(serial) =
+            matched.map_or_else(|| self.detached_mark(mark), |serial| Ok(Some(serial)))?
+        else {
+            return Ok(None);
+        };
+        let particulars = self.particulars(serial)?;
+        Ok(particulars.map(|said| Known::new(serial, &said, matched.is_some())))
+    }
+}

@@ -1,0 +1,241 @@
+//! Encrypting files in the example programs' layout: the ciphertext first, where nobody sees it, then its key's deposit
+//! with its digest, then the file (spec/capi-owner.md#encrypting). A crash leaves no file without a receipt.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Seek, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rand_core::CryptoRng;
+use strongroom_capi::file::{DigestWriter, FileHeader};
+use strongroom_capi::{Padding, PublicKey, SessionKey, cipher};
+use strongroom_protocol::id::Digest;
+use strongroom_protocol::session_key::BlindedKey;
+use strongroom_protocol::statement::{Draft, Particulars};
+
+use super::{CipherName, key, mark, text};
+use crate::client::Client;
+use crate::encrypt::{EncryptError, Encrypted, Job, Source, Target, Watch, check, open};
+use crate::file::output::{Output, Overwrite};
+use crate::home::Matched;
+use crate::spare::DepositError;
+
+/// How files are encrypted.
+pub struct CapiOptions<'o> {
+    /// The owner's exchange key.
+    pub owner: &'o PublicKey,
+    /// How session keys are padded.
+    pub padding: Padding,
+    /// With what files are encrypted.
+    pub cipher: CipherName,
+    /// Where the ciphertext of a pipe waits for its receipt.
+    pub spool: &'o Path,
+}
+
+/// A file that is encrypted, which nobody sees before its key is deposited.
+pub struct Prepared {
+    key: SessionKey,
+    mark: Digest,
+    particulars: Particulars,
+    file: Hidden,
+    bytes: u64,
+}
+
+/// A file that may appear: its key is deposited.
+pub struct Deposited {
+    file: Hidden,
+    encrypted: Encrypted,
+}
+
+/// Where a file waits.
+enum Hidden {
+    /// Beside its place, without a name.
+    File(Output, PathBuf),
+    /// Without a name and for good, to be copied into a pipe.
+    Spool(Output, Box<dyn Write + Send>),
+}
+
+impl Client<'_> {
+    /// Encrypts each job in the example programs' layout, in groups whose keys are deposited together.
+    ///
+    /// A job that fails does not stop the others; `watch` is told of each.
+    ///
+    /// # Errors
+    ///
+    /// Says why a group's keys were not deposited; then no file of that group appeared, nor of those behind it.
+    pub fn encrypt_capi(
+        &mut self,
+        jobs: Vec<Job>,
+        options: &CapiOptions<'_>,
+        watch: &mut dyn Watch,
+    ) -> Result<(), DepositError> {
+        self.check_enrolled()?;
+        let mut jobs = jobs.into_iter().enumerate().peekable();
+        while jobs.peek().is_some() {
+            let (mut numbers, mut group, mut waiting) = (Vec::new(), Vec::new(), 0);
+            for (number, job) in jobs.by_ref() {
+                let mut progress = |bytes| watch.progress(number, bytes);
+                match prepare(job, options, &mut progress, &mut self.rng) {
+                    Ok(prepared) => {
+                        waiting += prepared.bytes;
+                        numbers.push(number);
+                        group.push(prepared);
+                    }
+                    Err(error) => watch.done(number, Err(error)),
+                }
+                if group.len() == GROUP_FILES || waiting >= GROUP_BYTES {
+                    break;
+                }
+            }
+            if group.is_empty() {
+                continue;
+            }
+            for (number, deposited) in numbers.into_iter().zip(self.deposit_capi(group)?) {
+                watch.done(number, deposited.appear());
+            }
+        }
+        Ok(())
+    }
+
+    /// Deposits the keys of files that are encrypted, in one statement.
+    ///
+    /// # Errors
+    ///
+    /// Says what failed; then none of them appears.
+    pub fn deposit_capi(&mut self, files: Vec<Prepared>) -> Result<Vec<Deposited>, DepositError> {
+        let (mut drafts, mut matched) = (Vec::new(), Vec::new());
+        for file in &files {
+            let serial = self.generate_serial();
+            let key = BlindedKey::new(key::to_deposited(&file.key), &mut self.rng);
+            drafts.push(Draft {
+                serial,
+                key,
+                particulars: file.particulars.clone(),
+            });
+            matched.push(Matched::detached(file.mark, serial));
+        }
+        let kept = self.deposit_keys(&drafts, &matched)?;
+        let deposits = drafts.iter().map(|draft| draft.serial).zip(kept.states);
+        Ok(files
+            .into_iter()
+            .zip(deposits)
+            .map(|(file, (serial, state))| Deposited {
+                file: file.file,
+                encrypted: Encrypted {
+                    path: None,
+                    authority: kept.authority,
+                    serial,
+                    state,
+                    bytes: file.bytes,
+                },
+            })
+            .collect())
+    }
+}
+
+/// How many files wait for one deposit at most: each holds two files open.
+const GROUP_FILES: usize = 64;
+/// How many bytes of plaintext make a group go before it has so many.
+const GROUP_BYTES: u64 = 256 << 20;
+
+/// Encrypts a file, which does not appear yet. It takes the owner's public key alone: no authority, and no home.
+///
+/// # Errors
+///
+/// Says what can't be read, written or wrapped.
+pub fn prepare(
+    job: Job,
+    options: &CapiOptions<'_>,
+    progress: &mut (dyn FnMut(u64) + Send),
+    rng: &mut impl CryptoRng,
+) -> Result<Prepared, EncryptError> {
+    check(&job)?;
+    let (source, mode): (Box<dyn Read + Send>, u32) = match job.source {
+        Source::File(path) => {
+            let file = open(&path)?;
+            let mode = file.metadata().map_or(0o600, |metadata| metadata.mode());
+            (Box::new(file), mode)
+        }
+        Source::Stream(stream) => (stream, 0o666),
+    };
+    let mode = mode & 0o666 | 0o600;
+    let mut file = match job.target {
+        Target::File(path, overwrite) => {
+            Hidden::File(Output::create(&path, overwrite, mode, rng)?, path)
+        }
+        Target::Stream(stream) => {
+            let name = format!("strongroom-{:016x}", rng.next_u64());
+            let path = options.spool.join(name);
+            let output = Output::create(&path, Overwrite::Refuse, 0o600, rng)?;
+            Hidden::Spool(output, stream)
+        }
+    };
+    let key = SessionKey::generate(options.cipher.algorithm(), options.cipher.key_bytes(), rng)?;
+    // The key as it is deposited, so that what the file has and what comes back are the same bytes.
+    let key = key::from_deposited(&key::to_deposited(&key)).unwrap_or(key);
+    let blob = options.owner.wrap(&key, options.padding, rng)?;
+    let header = FileHeader::new(&blob.to_bytes())?;
+    let (bytes, payload) = write(&header, &key, source, file.as_file(), progress)?;
+    let mark = mark(&header);
+    let particulars = job
+        .particulars
+        .with_header(mark)?
+        .with_payload(payload)?
+        .with_padding(text::padding(options.padding))?;
+    Ok(Prepared {
+        key,
+        mark,
+        particulars,
+        file,
+        bytes,
+    })
+}
+
+/// Writes header and ciphertext, and returns the plaintext's length and the ciphertext's digest.
+fn write(
+    header: &FileHeader,
+    key: &SessionKey,
+    source: impl Read,
+    file: &mut File,
+    progress: &mut dyn FnMut(u64),
+) -> Result<(u64, Digest), cipher::EncryptError> {
+    let failed = cipher::EncryptError::Write;
+    header.write(file).map_err(failed)?;
+    let mut payload = DigestWriter::new(BufWriter::new(file));
+    let bytes = cipher::encrypt(key, source, &mut payload, progress)?;
+    payload.flush().map_err(failed)?;
+    Ok((bytes, Digest::from_bytes(payload.finish())))
+}
+
+impl Hidden {
+    fn as_file(&mut self) -> &mut File {
+        match self {
+            Self::File(output, _) | Self::Spool(output, _) => output.file_mut(),
+        }
+    }
+}
+
+impl Deposited {
+    /// Lets the file appear under its name, or its bytes go into the pipe.
+    ///
+    /// # Errors
+    ///
+    /// Says why it did not appear.
+    pub fn appear(self) -> Result<Encrypted, EncryptError> {
+        let mut encrypted = self.encrypted;
+        match self.file {
+            Hidden::File(output, path) => {
+                output.commit()?;
+                encrypted.path = Some(path);
+            }
+            Hidden::Spool(mut output, mut stream) => {
+                let failed =
+                    |error: io::Error| EncryptError::Capi(cipher::EncryptError::Write(error));
+                output.file_mut().rewind().map_err(failed)?;
+                io::copy(output.file_mut(), &mut stream).map_err(failed)?;
+                stream.flush().map_err(failed)?;
+            }
+        }
+        Ok(encrypted)
+    }
+}
