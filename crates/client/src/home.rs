@@ -10,6 +10,7 @@ mod keys;
 mod requests;
 mod secrets;
 
+use std::cell::RefCell;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -33,11 +34,14 @@ pub use requests::{PendingRequest, ReleasedKey};
 pub use secrets::{Check, SecretRecord};
 
 use crate::file::lock::{HomeLock, LockError};
+use crate::released::OpenPage;
 
 /// An open home, locked against other commands.
 pub struct Home {
     root: PathBuf,
     database: Database,
+    /// Forgotten when another page is kept.
+    pub(crate) open_page: RefCell<Option<OpenPage>>,
     _lock: HomeLock,
 }
 
@@ -79,6 +83,7 @@ impl Home {
         Ok(Self {
             root: root.to_path_buf(),
             database,
+            open_page: RefCell::default(),
             _lock: lock,
         })
     }
@@ -119,6 +124,7 @@ impl Home {
         Ok(Self {
             root: root.to_path_buf(),
             database: database::open(&path)?,
+            open_page: RefCell::default(),
             _lock: lock,
         })
     }

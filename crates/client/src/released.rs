@@ -11,17 +11,22 @@ use crate::home::{Home, HomeError, ReleasedKey};
 /// The keys released to a home, opened one at a time.
 pub struct ReleasedKeys<'h> {
     home: &'h Home,
-    /// The page last looked at: files of one folder tend to lie on one page.
-    last: Option<((RequestId, u64), SignedStatement, Opening)>,
 }
 
-type RequestId = [u8; 32];
+/// The page last looked at, which a home keeps open: to open one takes longer than to rewrite a file's header, and the
+/// files of one folder tend to lie on one page.
+pub(crate) struct OpenPage {
+    /// The request and the number of the page.
+    of: ([u8; 32], u64),
+    statement: SignedStatement,
+    opening: Opening,
+}
 
 impl<'h> ReleasedKeys<'h> {
     /// Looks at the keys of a home.
     #[must_use]
     pub fn of(home: &'h Home) -> Self {
-        Self { home, last: None }
+        Self { home }
     }
 
     /// Returns the serials of all of them.
@@ -42,18 +47,23 @@ impl<'h> ReleasedKeys<'h> {
         let Some((request, page)) = self.home.released_on(serial)? else {
             return Ok(None);
         };
-        if self
-            .last
-            .as_ref()
-            .is_none_or(|last| last.0 != (request, page))
-        {
-            let (statement, secret) = self.home.release_page(&request, page)?;
-            let opening = open_page(release_of(&statement)?, &secret)?;
-            self.last = Some(((request, page), statement, opening));
-        }
-        let Some((_, statement, opening)) = &self.last else {
-            return Ok(None);
+        let mut last = self.home.open_page.borrow_mut();
+        let of = (request, page);
+        let open = match last.take().filter(|open| open.of == of) {
+            Some(open) => open,
+            None => {
+                let (statement, secret) = self.home.release_page(&request, page)?;
+                let opening = open_page(release_of(&statement)?, &secret)?;
+                OpenPage {
+                    of,
+                    statement,
+                    opening,
+                }
+            }
         };
+        let OpenPage {
+            statement, opening, ..
+        } = last.insert(open);
         let release = release_of(statement)?;
         let sealed = release.keys().iter().find(|key| key.label.serial == serial);
         let Some(sealed) = sealed else {

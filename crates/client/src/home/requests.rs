@@ -153,6 +153,7 @@ impl Home {
         released: &ReleasePage,
         serials: &[Serial],
     ) -> Result<(), HomeError> {
+        *self.open_page.get_mut() = None;
         let id = request.statement.id();
         let transaction = self.database.transaction()?;
         let owner: [u8; 32] =
