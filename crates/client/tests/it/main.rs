@@ -13,3 +13,4 @@ mod repair;
 mod restored;
 mod rewrap;
 mod sealed;
+mod simple_blob;
