@@ -28,6 +28,7 @@ pub mod rewrap;
 pub mod secret;
 pub mod sheet;
 mod signing_key_text;
+pub mod simple_blob;
 pub mod spare;
 pub mod status;
 pub mod sync;

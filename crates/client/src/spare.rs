@@ -102,27 +102,37 @@ impl Client<'_> {
         matched: &[Matched],
     ) -> Result<Kept, DepositError> {
         self.check_enrolled()?;
-        let device = self.home.device_key()?;
         let about = self.connection.about();
-        let authority = about.authority();
         let deposit = Deposit::seal(
-            authority,
+            about.authority(),
             &about.found().wrap_key,
             self.membership.owner,
             drafts,
             &mut self.rng,
         )?;
+        self.submit_deposit(deposit, matched)
+    }
+
+    /// Signs and submits a deposit of this owner's.
+    ///
+    /// When this returns, the receipt is verified; it, the statement and what `matched` says are in the home.
+    pub(crate) fn submit_deposit(
+        &mut self,
+        deposit: Deposit,
+        matched: &[Matched],
+    ) -> Result<Kept, DepositError> {
+        let device = self.home.device_key()?;
+        let authority = deposit.authority();
+        let keys = deposit.keys().iter();
+        let serials: Vec<Serial> = keys.map(|key| key.label.serial).collect();
         let statement = SignedStatement::sign(deposit, &device);
         let (receipt, acknowledgement) = self.connection.submit(self.home, &statement)?;
         let states = acknowledgement.states();
         if let Some(refused) = states.iter().find(|state| !state.is_kept()) {
             return Err(DepositError::NotKept { state: *refused });
         }
-        let kept: Vec<(Serial, DepositState)> = drafts
-            .iter()
-            .map(|draft| draft.serial)
-            .zip(states.iter().copied())
-            .collect();
+        let kept: Vec<(Serial, DepositState)> =
+            serials.into_iter().zip(states.iter().copied()).collect();
         self.home
             .record_deposit(&statement, &receipt, &acknowledgement, &kept, matched)?;
         Ok(Kept {

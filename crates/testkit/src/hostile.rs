@@ -47,6 +47,8 @@ pub enum Trick {
     ReleaseWrongCommitment,
     /// It releases other session keys under the labels of those deposited.
     ReleaseWrongKey,
+    /// It says that this is its RSA key.
+    OtherRsaKey(Box<SignedStatement>),
     /// Its checkpoints are the one it had when it began to lie.
     Shrunk,
     /// It can't be reached so many times, and is honest afterwards.
@@ -250,7 +252,11 @@ impl Authority for HostileAuthority {
     }
 
     fn rsa_key(&self) -> Result<Option<SignedStatement>, QueryError> {
-        self.inner()?.rsa_key()
+        let inner = self.inner()?;
+        match &self.trick {
+            Trick::OtherRsaKey(statement) => Ok(Some((**statement).clone())),
+            _ => inner.rsa_key(),
+        }
     }
 
     fn policy(&self) -> Result<PolicyView, QueryError> {

@@ -20,7 +20,7 @@ use super::custody;
 use super::decide::{Case, page_count};
 use super::scene::Labels;
 use crate::Caller;
-use crate::custody::{Kept, Opener};
+use crate::custody::Kept;
 use crate::log::{Entry, Growth, Logged};
 use crate::store::{Damage, DepositRow, Snapshot, StoreError};
 
@@ -120,9 +120,7 @@ impl Service {
         let standing = self.standing(store, case, now)?;
         match &standing.approval {
             Some(approval) => {
-                self.find_rsa_key(store)?;
-                let opener = self.custodian.opener().ok_or_else(custody::sealed)?;
-                let drawn = self.draw(store, &standing.case, approval, &opener, page)?;
+                let drawn = self.draw(store, &standing.case, approval, page)?;
                 Ok(Page::Drawn(Box::new(drawn)))
             }
             None => Err(ReleaseError::Not {
@@ -138,13 +136,13 @@ impl Service {
         store: &Snapshot<'_>,
         case: &Case,
         approval: &Logged<Approved>,
-        opener: &Opener<'_>,
         page: u64,
-    ) -> Result<Drawn, StoreError> {
+    ) -> Result<Drawn, ReleaseError> {
         let serials = self.scope_serials(store, case.request())?;
         let number = usize::try_from(page).unwrap_or(usize::MAX);
         let serials = serials.chunks(Release::KEYS_MAX).nth(number);
-        let serials = serials.ok_or(Damage::of("a request has fewer deposits than it had"))?;
+        let fewer = || Damage::of("a request has fewer deposits than it had");
+        let serials = serials.ok_or_else(|| StoreError::from(fewer()))?;
         let (rows, mut withheld) = self.rows(store, case, serials)?;
         let entries = self.readable_entries(store, &rows)?;
         let mut kept = Vec::new();
@@ -158,6 +156,10 @@ impl Service {
                 None => withheld.push(row.serial),
             }
         }
+        for kept in &kept {
+            self.find_rsa_key_for(store, kept.deposit)?;
+        }
+        let opener = self.custodian.opener().ok_or_else(custody::sealed)?;
         let rewrapped = opener.rewrap(approval, &kept, &mut *self.rng());
         withheld.extend(rewrapped.withheld);
         withheld.sort_unstable();

@@ -84,13 +84,16 @@ impl Service {
 
     /// Sees that the RSA key is at hand, if there is one: it may have been made since the authority was opened here.
     ///
-    /// One that does not open, or is not the log's, is as good as none.
+    /// One that does not open, or is not the log's, is as good as none; so is one whose entry is damaged, which costs
+    /// itself and no session key beside it.
     pub(super) fn find_rsa_key(&self, store: &Snapshot<'_>) -> Result<(), StoreError> {
         if self.custodian.has_rsa() || self.is_sealed() {
             return Ok(());
         }
-        let Some(logged) = self.logged_rsa_key(store)? else {
-            return Ok(());
+        let logged = match self.logged_rsa_key(store) {
+            Ok(Some(logged)) => logged,
+            Ok(None) | Err(StoreError::Damaged(_)) => return Ok(()),
+            Err(error) => return Err(error),
         };
         let Statement::RsaKey(logged) = logged.statement() else {
             return Ok(());

@@ -346,7 +346,11 @@ fn no_value_in_any_column_panics_among_officers() {
 }
 
 /// Puts values that were never there into each column, and opens what comes of it; returns how often it opened.
-fn spoil_each(embedded: &Embedded, tables: &[(&str, &str)], poke: impl Fn(&Service)) -> usize {
+pub(crate) fn spoil_each(
+    embedded: &Embedded,
+    tables: &[(&str, &str)],
+    poke: impl Fn(&Service),
+) -> usize {
     let flush = "PRAGMA wal_checkpoint(TRUNCATE)";
     embedded.sql().query_row(flush, [], |_| Ok(())).unwrap();
     let original = embedded.folder();

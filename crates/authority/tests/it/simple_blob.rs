@@ -3,16 +3,17 @@
 use strongroom_authority::{Caller, Extent};
 use strongroom_capi::{Algorithm, KeySpec, Padding, PrivateKey};
 use strongroom_protocol::Authority;
-use strongroom_protocol::id::{Clock, Digest};
+use strongroom_protocol::id::{Clock, Digest, Serial};
 use strongroom_protocol::policy::{Group, Policy, Rule};
 use strongroom_protocol::receipt::DepositState;
 use strongroom_protocol::session_key::{self, SessionKey};
 use strongroom_protocol::statement::{
     BlobDraft, BlobKey, BlobPadding, OpenedKey, Particulars, SignedStatement, Word,
 };
-use strongroom_testkit::{Owner, PageRelease, Person, Program, TestRng, submit};
+use strongroom_testkit::{Owner, PageRelease, Person, Program, TestRng, own_blob, submit};
 
 use crate::Embedded;
+use crate::damage::spoil_each;
 
 const MISMATCH: DepositState = DepositState::Mismatch;
 const VERIFIED: DepositState = DepositState::Verified;
@@ -452,6 +453,49 @@ fn claims_are_made_anew_from_the_log() {
     assert_eq!(submit(&session, &story.proof).states(), [VERIFIED]);
 }
 
+#[test]
+fn no_value_in_any_column_panics_among_blobs() {
+    let mut story = Story::begin();
+    let about = story.embedded.service.about().clone();
+    let session = story.embedded.service.session(Caller::Operator);
+    let listed = session.deposits(story.owner.id, None).unwrap().items;
+    let serial: Serial = listed[0].label.serial;
+    let device = &story.owner.device;
+    let own = own_blob(&about, story.owner.id, serial, Digest::of(&[]), device);
+    submit(&session, &own);
+    drop(session);
+    let program = story.clone();
+    let draft = program.draft(program.unknown(), &mut story.thief.rng);
+    let again = story.thief.deposit_blobs(vec![draft]);
+    let scope = story
+        .owner
+        .everything(&story.embedded.service.session(Caller::Operator));
+    let asked = story.owner.ask(scope, story.embedded.clock.now());
+    let evidence = story.owner.evidence(&asked);
+    let tables = [
+        ("blob_claim", "claim entry place"),
+        ("own_blob", "owner serial entry"),
+        ("rsa_key", "entry"),
+    ];
+    let opened = spoil_each(&story.embedded, &tables, |service| {
+        let session = service.session(Caller::Operator);
+        let _ = session.rsa_key();
+        let _ = session.deposits(story.owner.id, None);
+        let _ = session.submit(&again);
+        submit(&session, &asked.statement);
+        submit(&session, &evidence);
+        // Whatever is in them, a session key that was proven leaves, or nothing does.
+        if let Ok(page) = session.release(asked.statement.id(), 0) {
+            let keys = asked.open_any(&about, &page).into_values();
+            keys.for_each(|key| assert!(matches!(key, OpenedKey::Matched(_))));
+        }
+        let _ = service.check(Extent::All);
+        service.rebuild().unwrap();
+        assert!(session.rsa_key().unwrap().is_some());
+    });
+    assert!(opened >= 20, "{opened} were opened at all");
+}
+
 /// A blob of the owner's that is not deposited yet.
 fn fresh(story: &mut Story) -> Program {
     let rsa = story.program.rsa.clone();
@@ -494,7 +538,7 @@ fn times_power(blob: &[u8], factor: &[u8], exponent: u32, modulus: &[u8]) -> Vec
 fn power(number: &[u8], exponent: u32, modulus: &[u8]) -> Vec<u8> {
     let mut result = vec![0; modulus.len()];
     *result.last_mut().unwrap() = 1;
-    for bit in (0..32).rev() {
+    for bit in (0..32).rev().skip_while(|bit| exponent >> bit == 0) {
         result = times(&result, &result, modulus);
         if exponent >> bit & 1 == 1 {
             result = times(&result, number, modulus);
@@ -543,5 +587,4 @@ fn the_arithmetic_here_is_right() {
     assert_eq!(times(&small(60_000), &small(60_001), &small(65_521)), {
         small(u16::try_from(60_000_u64 * 60_001 % 65_521).unwrap())
     });
-    let _ = Digest::of(&[]);
 }

@@ -20,7 +20,7 @@ use strongroom_testkit::{HostileAuthority, TestRng, Trick};
 use crate::fixture::World;
 
 /// The world's authority, and in front of it one that lies.
-fn lying(world: &mut World, trick: Trick) -> HostileAuthority {
+pub(crate) fn lying(world: &mut World, trick: Trick) -> HostileAuthority {
     let device = world.home().ensure_device_key(&mut world.rng).unwrap();
     let caller = Caller::Device(device.verifying_key());
     let honest = Arc::new(Arc::new(world.service(30)).into_session(caller));

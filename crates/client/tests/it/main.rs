@@ -14,3 +14,4 @@ mod restored;
 mod rewrap;
 mod sealed;
 mod secret;
+mod simple_blob;

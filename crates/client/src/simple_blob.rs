@@ -1,0 +1,213 @@
+//! Depositing what a program of CryptoAPI's exported for the authority (spec/simple-blob.md). Not how its files are
+//! found and rewritten.
+
+use strongroom_capi::{Malformed, PublicKey, SimpleBlob};
+use strongroom_protocol::QueryError;
+use strongroom_protocol::id::{AuthorityId, Digest, Serial, Time};
+use strongroom_protocol::receipt::DepositState;
+use strongroom_protocol::session_key::WrongLength;
+use strongroom_protocol::simple_blob::{BlindedBlob, claim};
+use strongroom_protocol::statement::{
+    BlobDraft, BlobKey, BlobPadding, Deposit, OwnBlob, Particulars, ParticularsError,
+    SignedStatement, Statement,
+};
+
+use crate::client::Client;
+use crate::connection::ExchangeError;
+use crate::home::{HomeError, KeysError};
+use crate::spare::DepositError;
+
+/// A SIMPLEBLOB about to be deposited.
+pub struct NewBlob {
+    /// The SIMPLEBLOB, wrapped to the authority's RSA key.
+    pub blob: Vec<u8>,
+    /// How the session key in it was padded: nothing in it says.
+    pub padding: BlobPadding,
+    /// What is known of the session key. A DES key has odd parity.
+    pub key: BlobKey,
+    /// What the authority is told of it.
+    pub particulars: Particulars,
+    /// SHA-256 of the SIMPLEBLOB that the file has for its owner, to find it by.
+    pub own_blob: Option<Digest>,
+}
+
+/// A SIMPLEBLOB that was deposited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DepositedBlob {
+    /// The authority that keeps it.
+    pub authority: AuthorityId,
+    /// Its serial number there.
+    pub serial: Serial,
+    /// What the authority said of it; of an unproven one, no more than that it keeps it.
+    pub state: DepositState,
+    /// Whether the depositor showed to know the session key.
+    pub is_proven: bool,
+    /// When, by the authority's clock.
+    pub time: Time,
+}
+
+impl Client<'_> {
+    /// Returns the authority's RSA key, once its statement is shown to be the authority's and in its log.
+    ///
+    /// # Errors
+    ///
+    /// Says so when it has none, or does not show it.
+    pub fn rsa_key(&mut self) -> Result<PublicKey, RsaKeyError> {
+        let authority = self.connection.authority();
+        let statement = authority.rsa_key()?.ok_or(RsaKeyError::None)?;
+        let about = self.connection.about();
+        let is_theirs = *statement.author() == about.found().log_key
+            && statement.authority() == about.authority();
+        let Statement::RsaKey(key) = statement.statement() else {
+            return Err(RsaKeyError::Wrong);
+        };
+        if !is_theirs {
+            return Err(RsaKeyError::Wrong);
+        }
+        let receipt = authority.receipt(statement.id())?;
+        let acknowledgement = self.connection.verify(self.home, &statement, &receipt)?;
+        self.home.record_seen(acknowledgement.checkpoint())?;
+        PublicKey::from_blob(&key.public_key).map_err(|_| RsaKeyError::Wrong)
+    }
+
+    /// Deposits a SIMPLEBLOB, in a statement of its own.
+    ///
+    /// When this returns, the receipt is verified, and it and the statement are in the home.
+    ///
+    /// # Errors
+    ///
+    /// Says what can be seen to be wrong with the blob before anything is sent, or what failed; the authority says of
+    /// what it opened only that it does not match.
+    pub fn deposit_simple_blob(&mut self, new: NewBlob) -> Result<DepositedBlob, DepositBlobError> {
+        self.check_enrolled()?;
+        let rsa_key = self.rsa_key()?;
+        let blob = SimpleBlob::from_bytes(&new.blob)?;
+        rsa_key.fits(&blob).map_err(|_| DepositBlobError::Misfit)?;
+        let (algorithm, bits, is_proven) = match &new.key {
+            BlobKey::Known(key) => (key.algorithm(), key.bits(), true),
+            BlobKey::Unknown(algorithm, bits) => (*algorithm, *bits, false),
+        };
+        let agree = algorithm.alg_id().map(u32::from) == Some(blob.algorithm().alg_id())
+            && bits.is_multiple_of(8)
+            && blob.algorithm().accepts_key_bytes(usize::from(bits / 8));
+        if !agree {
+            return Err(DepositBlobError::Key);
+        }
+        let fingerprint = Digest::from_bytes(*rsa_key.fingerprint().as_bytes());
+        let mut particulars = new
+            .particulars
+            .with_blob(claim(fingerprint, blob.wrapped()))?;
+        if let Some(digest) = new.own_blob {
+            particulars = particulars.with_own_blob(digest)?;
+        }
+        let serial = self.generate_serial();
+        let draft = BlobDraft {
+            serial,
+            blob: BlindedBlob::new(&new.blob, &mut self.rng)?,
+            padding: new.padding,
+            key: new.key,
+            particulars,
+        };
+        let about = self.connection.about();
+        let deposit = Deposit::seal_blobs(
+            about.authority(),
+            &about.found().wrap_key,
+            self.membership.owner,
+            vec![draft],
+            &mut self.rng,
+        )
+        .map_err(DepositError::from)?;
+        let kept = self.submit_deposit(deposit, &[])?;
+        let state = kept.states.first().copied();
+        Ok(DepositedBlob {
+            authority: kept.authority,
+            serial,
+            state: state.unwrap_or(DepositState::Deposited),
+            is_proven,
+            time: kept.time,
+        })
+    }
+
+    /// Tells the authority which SIMPLEBLOB the file of a deposit has for its owner from now on. This comes before the
+    /// file's header is written, so that it is found the next time too.
+    ///
+    /// # Errors
+    ///
+    /// Says what failed; then the file is to stay as it is.
+    pub fn state_own_blob(&mut self, serial: Serial, digest: Digest) -> Result<(), OwnBlobError> {
+        let own = OwnBlob {
+            authority: self.connection.about().authority(),
+            owner: self.membership.owner,
+            serial,
+            digest,
+        };
+        let statement = SignedStatement::sign(own, &self.home.device_key()?);
+        let (_, acknowledgement) = self.connection.submit(self.home, &statement)?;
+        Ok(self.home.record_seen(acknowledgement.checkpoint())?)
+    }
+}
+
+/// Why the authority's RSA key can't be had.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RsaKeyError {
+    /// What the authority says does not hold.
+    #[error(transparent)]
+    Exchange(#[from] ExchangeError),
+    /// The home can't be used.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// There is none.
+    #[error("the authority has no RSA key, to which a SIMPLEBLOB could be wrapped")]
+    None,
+    /// A question got no answer.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    /// It is no RSA key, or not shown to be the authority's.
+    #[error("the authority does not show that the RSA key it names is its own")]
+    Wrong,
+}
+
+/// Why a SIMPLEBLOB was not deposited.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DepositBlobError {
+    /// It is no SIMPLEBLOB.
+    #[error(transparent)]
+    Blob(#[from] Malformed),
+    /// It was not kept.
+    #[error(transparent)]
+    Deposit(#[from] DepositError),
+    /// What is said of the session key is not what the blob says, or no such key.
+    #[error(
+        "the session key is not of the algorithm in the blob, or has a length that it does not have"
+    )]
+    Key,
+    /// It is longer than one to an authority's key.
+    #[error(transparent)]
+    Length(#[from] WrongLength),
+    /// It was wrapped to another key.
+    #[error("the blob is not wrapped to the authority's RSA key")]
+    Misfit,
+    /// There is no room for what it claims.
+    #[error(transparent)]
+    Particulars(#[from] ParticularsError),
+    /// The authority's RSA key can't be had.
+    #[error(transparent)]
+    RsaKey(#[from] RsaKeyError),
+}
+
+/// Why the authority was not told which blob a file has.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OwnBlobError {
+    /// What the authority says does not hold, or it refused.
+    #[error(transparent)]
+    Exchange(#[from] ExchangeError),
+    /// The home can't be used.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// The device's key can't be read.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+}
