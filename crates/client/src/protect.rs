@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use rand_core::CryptoRng;
 use strongroom_agefile::header::{InvalidHeader, ReadHeaderError};
 use strongroom_agefile::{FileKey, Header, UnwrapError};
+use strongroom_capi::file::{Explanation, HeaderError};
 use strongroom_protocol::id::{AuthorityId, Digest, Serial};
 use strongroom_protocol::receipt::DepositState;
 use strongroom_protocol::session_key::{BlindedKey, SessionKey};
@@ -21,6 +22,7 @@ use strongroom_protocol::statement::{Draft, Particulars, ParticularsError};
 
 use self::open::{Opened, open};
 pub use self::standing::{Standing, standing};
+use crate::capi::decrypt::UnlockError;
 use crate::client::Client;
 use crate::file::output::{CreateError, Output, Overwrite};
 use crate::home::{AskPassphrase, Home, HomeError, Identities, Matched};
@@ -324,6 +326,18 @@ pub struct Look {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProtectError {
+    /// The header of a file of CryptoAPI's can't be read.
+    #[error(transparent)]
+    Capi(#[from] HeaderError),
+    /// The key opens the header, and the payload does not end as one of its.
+    #[error("{explanation}")]
+    CapiPayload {
+        /// What may have happened.
+        explanation: Explanation,
+    },
+    /// The RSA key does not open the header.
+    #[error(transparent)]
+    CapiUnlock(#[from] UnlockError),
     /// The file can't be replaced by one with a pointer.
     #[error(transparent)]
     Create(#[from] CreateError),
