@@ -23,6 +23,7 @@ use strongroom_protocol::statement::{Draft, Particulars, ParticularsError};
 use self::open::{Opened, open};
 pub use self::standing::{Standing, standing};
 use crate::capi::decrypt::UnlockError;
+use crate::capi::is_capi_file;
 use crate::client::Client;
 use crate::file::output::{CreateError, Output, Overwrite};
 use crate::home::{AskPassphrase, Home, HomeError, Identities, Matched};
@@ -117,6 +118,7 @@ impl Client<'_> {
         ask: &mut AskPassphrase<'_>,
     ) -> Result<Option<Protected>, ProtectError> {
         let authority = self.connection.about().authority();
+        ensure_not_capi(&job.path)?;
         let old = Beginning::read(&job.path)?;
         let before = standing(self.home, authority, &old.header)?;
         if let Standing::Spared {
@@ -293,6 +295,7 @@ pub fn look(
     path: &Path,
     options: &ProtectOptions<'_>,
 ) -> Result<Look, ProtectError> {
+    ensure_not_capi(path)?;
     let old = Beginning::read(path)?;
     let before = standing(home, authority, &old.header)?;
     let passphrase = old.header.is_for_passphrase();
@@ -313,6 +316,13 @@ pub fn look(
     Ok(look)
 }
 
+fn ensure_not_capi(path: &Path) -> Result<(), ProtectError> {
+    match is_capi_file(path) {
+        true => Err(ProtectError::CapiKey),
+        false => Ok(()),
+    }
+}
+
 /// How a file stands, and what would be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Look {
@@ -329,6 +339,9 @@ pub enum ProtectError {
     /// The header of a file of CryptoAPI's can't be read.
     #[error(transparent)]
     Capi(#[from] HeaderError),
+    /// It is a file of CryptoAPI's, and no RSA key was named.
+    #[error("this is a file of CryptoAPI's example programs, which an RSA key opens")]
+    CapiKey,
     /// The key opens the header, and the payload does not end as one of its.
     #[error("{explanation}")]
     CapiPayload {

@@ -20,7 +20,7 @@ pub(crate) enum For {
     /// The home's. One that is lost is made anew if that is asked for, of so many bits where they were said.
     Home {
         make: Option<Option<usize>>,
-        key: Option<PrivateKey>,
+        key: Option<Box<PrivateKey>>,
     },
     /// Another program's.
     Program {
@@ -73,7 +73,7 @@ impl For {
         self.read(context, home, &file.path)?;
         let (current, target, padding, whose) = match self {
             Self::Home { key, .. } => {
-                let key = key.as_ref();
+                let key = key.as_deref();
                 (
                     key,
                     key.map(PrivateKey::public),
@@ -133,7 +133,7 @@ impl For {
         }
         let ask = &mut prompt::identity_passphrase;
         let Some(bits) = make else {
-            *key = Some(read_exchange_key(home.root(), ask)?);
+            *key = Some(Box::new(read_exchange_key(home.root(), ask)?));
             return Ok(());
         };
         // Nothing is made for a file of which no session key is here: it may be anybody's.
@@ -159,7 +159,7 @@ impl For {
                 shown(home.root())
             ));
         }
-        *key = Some(ensured.key);
+        *key = Some(Box::new(ensured.key));
         Ok(())
     }
 }
