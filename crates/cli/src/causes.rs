@@ -8,7 +8,7 @@ use strongroom_agefile::header::ReadHeaderError;
 use strongroom_agefile::identity_file::{OpenIdentitiesError, ReadIdentitiesError};
 use strongroom_authority::{BackupError, CheckError, FoundError, RestoreError};
 use strongroom_client::ConnectError;
-use strongroom_client::capi::decrypt::DecryptError as CapiDecryptError;
+use strongroom_client::capi::decrypt::{DecryptError as CapiDecryptError, UnlockError};
 use strongroom_client::checked::RecordCheckError;
 use strongroom_client::connection::ExchangeError;
 use strongroom_client::encrypt::EncryptError;
@@ -100,7 +100,7 @@ fn passed_on(error: Cause<'_>) -> Option<Cause<'_>> {
         OfficerKeyError: Read;
         OpenIdentitiesError: Parse;
         OpenSecretError: Home Length Released Unwrap;
-        ProtectError: Create Header Home Invalid Particulars Replace Unwrap;
+        ProtectError: Capi CapiUnlock Create Header Home Invalid Particulars Replace Unwrap;
         QueryError: Unavailable;
         ReadHeaderError: Invalid;
         ReadIdentitiesError: Parse;
@@ -112,12 +112,13 @@ fn passed_on(error: Cause<'_>) -> Option<Cause<'_>> {
         RepairError: Apply Home State;
         ReplaceError: Apply Commit Copy Create Home Plan;
         RestoreError: Place Store;
-        RewrapError: Header Home Invalid Keys Released Replace;
+        RewrapError: Capi Header Home Invalid Keys Released Replace Wrap;
         SayError: Exchange Find;
         SheetError: Code;
         StatusError: Capi Header Home;
         SubmitError: Refused Unavailable;
         SyncError: Exchange Home;
+        UnlockError: NotOpened;
         VetoError: Exchange Keys;
         WriteError: Commit Create Write;
     }

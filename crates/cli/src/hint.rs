@@ -319,6 +319,16 @@ fn of_capi(cause: &(dyn Error + 'static)) -> Option<&'static str> {
 
 fn of_protect(cause: &(dyn Error + 'static)) -> Option<&'static str> {
     match cause.downcast_ref()? {
+        ProtectError::Capi(_) => Some(
+            "it is no file that begins with a SIMPLEBLOB and its length: leave out `--key` for an age file",
+        ),
+        ProtectError::CapiKey => Some(
+            "name the program's key pair with `--key`, and the padding with `--pkcs1` or `--oaep`",
+        ),
+        ProtectError::CapiPayload { .. } => {
+            Some("see that the file is whole: a key that opens half a file is not deposited for it")
+        }
+        ProtectError::CapiUnlock(_) => Some("see that key and padding are the file's"),
         ProtectError::Create(CreateError::NotWritable { .. }) => {
             Some("`--detached` gives it a spare and changes no byte of it")
         }

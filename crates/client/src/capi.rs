@@ -7,6 +7,8 @@
 pub mod decrypt;
 pub mod encrypt;
 mod key;
+pub mod protect;
+pub mod rewrap;
 mod text;
 
 use std::fs::File;
@@ -79,12 +81,21 @@ impl Home {
     pub fn known_capi_file(&self, header: &FileHeader) -> Result<Option<Known>, HomeError> {
         let mark = mark(header);
         let matched = self.matched_digest(mark)?.map(|matched| matched.serial);
-        let Some(serial) =
-            matched.map_or_else(|| self.detached_mark(mark), |serial| Ok(Some(serial)))?
-        else {
+        let (serial, padding) = match (self.own_blob(mark)?, matched) {
+            (Some((serial, padding)), _) => (serial, text::parse_padding(&padding)),
+            (None, Some(serial)) => (serial, None),
+            (None, None) => match self.detached_mark(mark)? {
+                Some(serial) => (serial, None),
+                None => return Ok(None),
+            },
+        };
+        let Some(said) = self.particulars(serial)? else {
             return Ok(None);
         };
-        let particulars = self.particulars(serial)?;
-        Ok(particulars.map(|said| Known::new(serial, &said, matched.is_some())))
+        let known = Known::new(serial, &said, matched == Some(serial));
+        Ok(Some(Known {
+            padding: padding.or(known.padding),
+            ..known
+        }))
     }
 }

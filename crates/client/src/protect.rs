@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use rand_core::CryptoRng;
 use strongroom_agefile::header::{InvalidHeader, ReadHeaderError};
 use strongroom_agefile::{FileKey, Header, UnwrapError};
+use strongroom_capi::file::{Explanation, HeaderError};
 use strongroom_protocol::id::{AuthorityId, Digest, Serial};
 use strongroom_protocol::receipt::DepositState;
 use strongroom_protocol::session_key::{BlindedKey, SessionKey};
@@ -21,6 +22,8 @@ use strongroom_protocol::statement::{Draft, Particulars, ParticularsError};
 
 use self::open::{Opened, open};
 pub use self::standing::{Standing, standing};
+use crate::capi::decrypt::UnlockError;
+use crate::capi::is_capi_file;
 use crate::client::Client;
 use crate::file::output::{CreateError, Output, Overwrite};
 use crate::home::{AskPassphrase, Home, HomeError, Identities, Matched};
@@ -115,6 +118,7 @@ impl Client<'_> {
         ask: &mut AskPassphrase<'_>,
     ) -> Result<Option<Protected>, ProtectError> {
         let authority = self.connection.about().authority();
+        ensure_not_capi(&job.path)?;
         let old = Beginning::read(&job.path)?;
         let before = standing(self.home, authority, &old.header)?;
         if let Standing::Spared {
@@ -291,6 +295,7 @@ pub fn look(
     path: &Path,
     options: &ProtectOptions<'_>,
 ) -> Result<Look, ProtectError> {
+    ensure_not_capi(path)?;
     let old = Beginning::read(path)?;
     let before = standing(home, authority, &old.header)?;
     let passphrase = old.header.is_for_passphrase();
@@ -311,6 +316,13 @@ pub fn look(
     Ok(look)
 }
 
+fn ensure_not_capi(path: &Path) -> Result<(), ProtectError> {
+    match is_capi_file(path) {
+        true => Err(ProtectError::CapiKey),
+        false => Ok(()),
+    }
+}
+
 /// How a file stands, and what would be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Look {
@@ -324,6 +336,21 @@ pub struct Look {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProtectError {
+    /// The header of a file of CryptoAPI's can't be read.
+    #[error(transparent)]
+    Capi(#[from] HeaderError),
+    /// It is a file of CryptoAPI's, and no RSA key was named.
+    #[error("this is a file of CryptoAPI's example programs, which an RSA key opens")]
+    CapiKey,
+    /// The key opens the header, and the payload does not end as one of its.
+    #[error("{explanation}")]
+    CapiPayload {
+        /// What may have happened.
+        explanation: Explanation,
+    },
+    /// The RSA key does not open the header.
+    #[error(transparent)]
+    CapiUnlock(#[from] UnlockError),
     /// The file can't be replaced by one with a pointer.
     #[error(transparent)]
     Create(#[from] CreateError),

@@ -11,6 +11,8 @@ use rand_core::CryptoRng;
 use strongroom_agefile::header::{InvalidHeader, ReadHeaderError};
 use strongroom_agefile::payload::{NONCE_BYTES, SEALED_CHUNK_BYTES};
 use strongroom_agefile::{Header, Recipient};
+use strongroom_capi::file::HeaderError;
+use strongroom_capi::public_key::WrapError;
 use strongroom_protocol::id::Serial;
 
 use self::find::{Evidence, Finder, Found};
@@ -148,6 +150,9 @@ pub enum RewrapError {
     /// The header's MAC is wrong, and the payload opens.
     #[error("the file's header was altered; its payload opens")]
     Altered,
+    /// The header of a file of CryptoAPI's can't be read.
+    #[error(transparent)]
+    Capi(#[from] HeaderError),
     /// The header can't be read.
     #[error(transparent)]
     Header(ReadHeaderError),
@@ -165,6 +170,12 @@ pub enum RewrapError {
     NoKey {
         /// Its deposit, where its pointer names one.
         serial: Option<Serial>,
+    },
+    /// The deposit is not of a key of CryptoAPI's.
+    #[error("the deposit of serial {serial} is not of a session key of CryptoAPI's")]
+    NotCapi {
+        /// The deposit.
+        serial: Serial,
     },
     /// The copy would take the place of the file, which is to be left as it is.
     #[error("`{path}` would be copied onto itself")]
@@ -189,6 +200,9 @@ pub enum RewrapError {
     /// The new header could not be put in place of the old one.
     #[error(transparent)]
     Replace(#[from] ReplaceError),
+    /// The session key can't be wrapped to the RSA key.
+    #[error(transparent)]
+    Wrap(#[from] WrapError),
 }
 
 impl From<BeginningError> for RewrapError {

@@ -14,6 +14,7 @@ use strongroom_agefile::header::ReadHeaderError;
 use strongroom_agefile::{PassphraseIdentity, Unwrap, UnwrapError};
 use strongroom_capi::file::looks_like;
 use strongroom_client::capi::PREFIX_BYTES;
+use strongroom_client::capi::decrypt::UnlockError;
 use strongroom_client::decrypt::{SealedFile, UnlockedFile};
 use strongroom_client::file::output::{Output, Overwrite};
 use strongroom_client::file::same_file;
@@ -22,7 +23,7 @@ use strongroom_client::home::{Home, HomeError, Identities};
 use self::capi::{RsaKeys, Source};
 use crate::context::Context;
 use crate::exit::{self, Exit, Usage};
-use crate::rsa::PaddingOption;
+use crate::rsa::{NoPadding, PaddingOption};
 use crate::terminal::{Progress, shown};
 use crate::{causes, input, prompt, stream};
 
@@ -254,8 +255,11 @@ pub(crate) fn read_identities(paths: &[PathBuf]) -> anyhow::Result<Vec<Identitie
 
 /// Says of a header that is torn or altered whether a command was interrupted while it replaced it.
 fn explain(context: &Context, path: &Path, error: anyhow::Error) -> anyhow::Error {
-    let torn = causes::find::<ReadHeaderError>(error.as_ref()).is_some()
-        || causes::find::<UnwrapError>(error.as_ref()).is_some();
+    let found = error.as_ref();
+    let torn = causes::find::<ReadHeaderError>(found).is_some()
+        || causes::find::<UnwrapError>(found).is_some()
+        || causes::find::<UnlockError>(found).is_some()
+        || causes::find::<NoPadding>(found).is_some();
     let path = path.canonicalize();
     let interrupted = || {
         // A command at work may be for hours; what it is at work on is no interrupted rewrite.

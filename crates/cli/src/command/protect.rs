@@ -1,5 +1,6 @@
 //! `strongroom protect`: a spare for files that are encrypted already.
 
+mod capi;
 mod report;
 
 use std::io;
@@ -19,7 +20,8 @@ use crate::command::encrypt::parse_label;
 use crate::command::rewrap::repair;
 use crate::context::Context;
 use crate::exit::{Exit, Usage};
-use crate::input::{self, Paths};
+use crate::input::{self, Input, Paths};
+use crate::rsa::PaddingOption;
 use crate::{prompt, reach, stream};
 
 /// Give files that are encrypted already a spare of their keys at the authority.
@@ -33,6 +35,7 @@ Examples:
   strongroom protect archive/                         every age file in a folder
   strongroom protect -i old-key.txt letters.age       a file that another key of yours opens
   strongroom protect --detached /mnt/dvd              no byte of a file changes
+  strongroom protect --key app.priv --pkcs1 data/     what a program of CryptoAPI's encrypted
   find . -name '*.age' -print0 | strongroom protect --files-from - -0")]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -40,6 +43,12 @@ pub(crate) struct Arguments {
     /// Also open with the keys of this file.
     #[arg(short, long = "identity", value_name = "IDENTITY")]
     identities: Vec<PathBuf>,
+    /// Protect files of CryptoAPI's example programs that this RSA key opens, a PRIVATEKEYBLOB or PEM: no byte of them
+    /// changes.
+    #[arg(long, value_name = "KEY")]
+    key: Option<PathBuf>,
+    #[command(flatten)]
+    padding: PaddingOption,
     /// Change no byte of the files: their spares are found by the files' headers.
     #[arg(long)]
     detached: bool,
@@ -72,6 +81,13 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
         arguments.description.clone().unwrap_or_default(),
         arguments.labels.iter().cloned().collect(),
     )?;
+    if let Some(key) = &arguments.key {
+        return capi::protect(context, arguments, key, &files, &particulars);
+    }
+    ensure!(
+        arguments.padding.said().is_none(),
+        Usage("`--pkcs1` and `--oaep` go with `--key`")
+    );
     let others = read_identities(&arguments.identities)?;
     let mut home = Home::open(&context.home)?;
     let own = own_identities(&home, &others)?;
@@ -98,15 +114,24 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     let authority = reach::authority_of(context, &home)?;
     let mut rng = context.rng();
     let mut client = reach::connect(context, &mut home, &authority, &mut rng)?;
-    let jobs = files.iter().map(|file| Job {
+    let jobs = jobs(arguments, &files, &particulars);
+    client.protect(jobs, &options, &mut ask, &mut report)?;
+    report.end()
+}
+
+/// Returns what is to be done of each file.
+fn jobs<'a>(
+    arguments: &'a Arguments,
+    files: &'a [Input],
+    particulars: &'a Particulars,
+) -> impl Iterator<Item = Job> + 'a {
+    files.iter().map(|file| Job {
         path: file.path.clone(),
         particulars: match arguments.description {
             Some(_) => particulars.clone(),
-            None => named(&file.path, &particulars),
+            None => named(&file.path, particulars),
         },
-    });
-    client.protect(jobs, &options, &mut ask, &mut report)?;
-    report.end()
+    })
 }
 
 /// Reads the home's identities. One whose identity is lost may still protect what others open.

@@ -2,6 +2,7 @@
 //! command goes on (spec/recovery.md).
 
 mod ask;
+mod blob;
 mod files;
 mod secret;
 
@@ -12,6 +13,7 @@ use anyhow::{bail, ensure};
 use clap::Args;
 use strongroom_agefile::KeyType;
 use strongroom_authority::Caller;
+use strongroom_client::file::output::Overwrite;
 use strongroom_client::home::{Home, KeysError};
 use strongroom_client::{enroll, recover::Wanted};
 use strongroom_protocol::Authority;
@@ -19,6 +21,7 @@ use strongroom_protocol::id::{OwnerId, Serial};
 use strongroom_protocol::statement::Grounds;
 
 use self::ask::Asked;
+use self::blob::WantedBlob;
 use self::files::Files;
 use self::secret::WantedSecret;
 use crate::context::Context;
@@ -26,6 +29,7 @@ use crate::exit::{Exit, Usage};
 use crate::founding::Finished;
 use crate::input::Paths;
 use crate::options::KeyTypeName;
+use crate::rsa::{KeyBits, PaddingOption};
 use crate::terminal::count;
 use crate::{prompt, reach};
 
@@ -45,6 +49,7 @@ Examples:
   strongroom recover --all                      all keys; `rewrap` applies them to files later
   strongroom recover --serial N -o -            a secret that was deposited, to a pipe
   strongroom recover --sheet sheet.txt archive/ when the Strongroom folder is lost, too
+  strongroom recover --to new.pub data.bin.capi for a program's new RSA key
   strongroom recover --for OWNER --reason 'left us in May' archive/
                                                 a colleague's files, where the policy allows it")]
 pub(crate) struct Arguments {
@@ -95,6 +100,28 @@ pub(crate) struct Arguments {
     /// Replace OUT if it is there already.
     #[arg(long, requires = "output")]
     force: bool,
+    /// Make CryptoAPI's files open with this RSA public key, a PUBLICKEYBLOB or PEM, and not with yours; with --serial
+    /// and -o, write a SIMPLEBLOB for it.
+    #[arg(long, value_name = "KEY")]
+    to: Option<PathBuf>,
+    #[command(flatten)]
+    padding: PaddingOption,
+    /// Do wrap to a legacy RSA key.
+    #[arg(long, requires = "to")]
+    legacy: bool,
+    /// The length of a new RSA key for CryptoAPI's files [default: that of the lost one].
+    #[arg(long, value_name = "BITS", conflicts_with = "to")]
+    key_bits: Option<KeyBits>,
+}
+
+impl Arguments {
+    fn overwrite(&self) -> Overwrite {
+        if self.force {
+            Overwrite::Force
+        } else {
+            Overwrite::Refuse
+        }
+    }
 }
 
 pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
@@ -102,7 +129,14 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
         !arguments.paths.is_empty() || arguments.all || !arguments.serials.is_empty(),
         Usage("name files, or `--all`, or `--serial`")
     );
+    ensure!(
+        arguments.to.is_some() || arguments.padding.said().is_none(),
+        Usage(
+            "`--pkcs1` and `--oaep` say how to pad for `--to`: for your own key it is done as before"
+        )
+    );
     let mut files = Files::new(context, arguments)?;
+    let blob = WantedBlob::of(arguments)?;
     let secret = WantedSecret::of(arguments)?;
     let sheet = match &arguments.sheet {
         Some(path) => Some(prompt::read_sheet(path)?),
@@ -122,7 +156,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
             arguments,
             &mut home,
             &mut files,
-            secret.as_ref(),
+            (secret.as_ref(), blob.as_ref()),
             code.as_ref(),
         )?;
         if exit != Exit::Waiting || !arguments.wait {
@@ -140,7 +174,7 @@ fn attempt(
     arguments: &Arguments,
     home: &mut Home,
     files: &mut Files<'_>,
-    secret: Option<&WantedSecret<'_>>,
+    (secret, blob): (Option<&WantedSecret<'_>>, Option<&WantedBlob<'_>>),
     code: Option<&strongroom_protocol::code::RecoveryCode>,
 ) -> anyhow::Result<Exit> {
     if !home.has_identity()? {
@@ -176,6 +210,11 @@ fn attempt(
     {
         return Ok(Exit::Done);
     }
+    if let Some(blob) = blob
+        && blob.write_if_released(context, home)?
+    {
+        return Ok(Exit::Done);
+    }
     let Some(wanted) = wanted(arguments, files) else {
         return Ok(files.end());
     };
@@ -190,9 +229,10 @@ fn attempt(
     // A header that was torn when its key was lost, too.
     files::repair(context, home)?;
     files.rewrap(home)?;
-    match secret {
-        Some(secret) => secret.write(context, home)?,
-        None => secret::say_which(context, home, &arguments.serials)?,
+    match (secret, blob) {
+        (Some(secret), _) => secret.write(context, home)?,
+        (None, Some(blob)) => blob.write(context, home)?,
+        (None, None) => secret::say_which(context, home, &arguments.serials)?,
     }
     Ok(files.end())
 }

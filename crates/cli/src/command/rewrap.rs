@@ -1,15 +1,19 @@
 //! `strongroom rewrap`: headers for the key in use, offline, from older keys and from those that were released.
 
+pub(crate) mod capi;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
 use clap::Args;
 use strongroom_agefile::header::ReadHeaderError;
+use strongroom_client::capi::is_capi_file;
 use strongroom_client::file::output::Overwrite;
 use strongroom_client::home::Home;
 use strongroom_client::rewrap::{Repair, RewrapError, RewrapOptions, Rewrapped, rewrap};
 use strongroom_client::status::read_header;
 
+use self::capi::For;
 use crate::command::decrypt::read_identities;
 use crate::context::Context;
 use crate::exit::{self, Exit, Usage};
@@ -58,16 +62,24 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
         others: &others,
         output: arguments.output.clone().map(|path| (path, overwrite)),
     };
+    let mut rsa = For::home();
     let mut exit = Exit::Done;
     let mut rewritten = false;
     let mut left = 0;
     for file in &files {
-        match rewrap_one(context, &mut home, file, &options) {
+        let done = if is_capi_file(&file.path) {
+            rsa.rewrap(context, &mut home, file, options.output.as_ref())
+        } else {
+            rewrap_one(context, &mut home, file, &options).map_err(Into::into)
+        };
+        match done {
             Ok(rewrapped) => rewritten |= rewrapped.say(context, &file.path),
-            Err(error) if is_passed_over(file, &error) => {
-                left += u64::from(matches!(error, RewrapError::Passphrase));
-            }
-            Err(error) => exit = exit.and(exit::fail(&shown(&file.path), &error.into())),
+            Err(error) => match error.downcast_ref() {
+                Some(rewrap) if is_passed_over(file, rewrap) => {
+                    left += u64::from(matches!(rewrap, RewrapError::Passphrase));
+                }
+                _ => exit = exit.and(exit::fail(&shown(&file.path), &error)),
+            },
         }
     }
     say_left(context, left);
@@ -115,6 +127,8 @@ pub(crate) fn repair(context: &Context, home: &mut Home) -> anyhow::Result<()> {
 pub(crate) struct Done {
     rewrapped: Rewrapped,
     passphrase: bool,
+    /// What opens it now.
+    whose: String,
 }
 
 /// Rewraps a file, with a bar where it takes a copy.
@@ -140,6 +154,7 @@ pub(crate) fn rewrap_one(
     Ok(Done {
         rewrapped,
         passphrase,
+        whose: "your key".to_owned(),
     })
 }
 
@@ -156,19 +171,20 @@ impl Done {
     /// Says what became of a file, and tells whether a header was written.
     pub(crate) fn say(&self, context: &Context, path: &Path) -> bool {
         let path = shown(path);
+        let whose = &self.whose;
         match &self.rewrapped {
             Rewrapped::Current => {
-                context.say(format_args!("{path}  opens with your key already"));
+                context.say(format_args!("{path}  opens with {whose} already"));
                 return false;
             }
             Rewrapped::InPlace => context.say(format_args!(
-                "{path}  opens with your key: its header was replaced in place"
+                "{path}  opens with {whose}: its header was replaced in place"
             )),
             Rewrapped::Copied => context.say(format_args!(
-                "{path}  opens with your key: it was replaced by a copy with a new header"
+                "{path}  opens with {whose}: it was replaced by a copy with a new header"
             )),
             Rewrapped::Written(output) => context.say(format_args!(
-                "{}  opens with your key; {path} was left as it is",
+                "{}  opens with {whose}; {path} was left as it is",
                 shown(output)
             )),
         }

@@ -6,10 +6,6 @@ use strongroom_protocol::session_key as deposited;
 use zeroize::Zeroizing;
 
 /// Returns a session key as it is deposited: one of DES or 3DES with odd parity (spec/deposit.md#commitment).
-#[expect(
-    clippy::missing_panics_doc,
-    reason = "every ALG_ID has 16 bits, and every key at most 32 bytes"
-)]
 pub(super) fn to_deposited(key: &SessionKey) -> deposited::SessionKey {
     let mut bytes = Zeroizing::new(key.expose().to_vec());
     match key.algorithm() {

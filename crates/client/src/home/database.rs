@@ -10,7 +10,7 @@ use super::HomeError;
 /// `stro`: tells our databases from others'.
 const APPLICATION_ID: i64 = 0x7374_726f;
 /// The newest version that is known here.
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
 
 /// Version 1.
 const SCHEMA: &str = "
@@ -87,7 +87,7 @@ CREATE TABLE rewrite (
 ";
 
 /// What each later version added, version 2 first. A new database goes the same way as an old one.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     "
 -- What the authority's log was put back behind, and its owner accepted: the evidence that it was.
 CREATE TABLE accepted (
@@ -125,6 +125,14 @@ CREATE TABLE secret_check (
     command TEXT NOT NULL,
     time    INTEGER NOT NULL,    -- when it was run last, by our clock, in milliseconds
     opens   INTEGER NOT NULL     -- 1 if it opened then
+) STRICT, WITHOUT ROWID;
+",
+    "
+-- SIMPLEBLOBs that recovery put into files of CryptoAPI's, from before they are written.
+CREATE TABLE own_blob (
+    mark    BLOB PRIMARY KEY,    -- SHA-256 of the blob
+    serial  BLOB NOT NULL,       -- the deposit of the session key in it
+    padding TEXT NOT NULL        -- pkcs1 or oaep, whatever the deposit's label says of the blob before
 ) STRICT, WITHOUT ROWID;
 ",
 ];

@@ -195,7 +195,7 @@ impl Home {
         self.detached_mark(header_mark(header))
     }
 
-    /// Finds the deposit that is labelled with this digest, or that was since recovery put behind it.
+    /// Finds the deposit that is labelled with this digest.
     pub(crate) fn detached_mark(&self, mark: Digest) -> Result<Option<Serial>, HomeError> {
         let mut serial = self
             .database
@@ -220,22 +220,34 @@ impl Home {
         Ok(found.map(known).transpose()?.flatten())
     }
 
-    /// Records the digest of a header that is about to be written, as its deposit's, and whether file and deposit are
+    /// Records a SIMPLEBLOB that is about to be written into a file, how it is padded, and whether file and deposit are
     /// known to agree: in one step, and before the first byte of it is written.
-    pub(crate) fn record_detached(
+    pub(crate) fn record_own_blob(
         &mut self,
-        matched: &Matched,
+        own: &Matched,
+        padding: &str,
         matches: bool,
     ) -> Result<(), HomeError> {
         let transaction = self.database.transaction()?;
         transaction.execute(
-            "INSERT OR REPLACE INTO detached (mark, serial) VALUES (?1, ?2)",
-            (matched.header.as_bytes(), matched.serial.as_bytes()),
+            "INSERT OR REPLACE INTO own_blob (mark, serial, padding) VALUES (?1, ?2, ?3)",
+            (own.header.as_bytes(), own.serial.as_bytes(), padding),
         )?;
         if matches {
-            insert_matched(&transaction, matched)?;
+            insert_matched(&transaction, own)?;
         }
         Ok(transaction.commit()?)
+    }
+
+    /// Finds a SIMPLEBLOB that recovery made, by its digest: the deposit of its key, and how it is padded.
+    pub(crate) fn own_blob(&self, mark: Digest) -> Result<Option<(Serial, String)>, HomeError> {
+        let mut blob = self
+            .database
+            .prepare_cached("SELECT serial, padding FROM own_blob WHERE mark = ?1")?;
+        let blob = blob.query_row((mark.as_bytes(),), |row| {
+            Ok((Serial::from_bytes(row.get(0)?), row.get(1)?))
+        });
+        Ok(blob.optional()?)
     }
 
     fn serials_by_own_stanza(&self, header: &Header) -> Result<Vec<Serial>, HomeError> {

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use strongroom_agefile::{FileKey, Header};
+use strongroom_capi::file::looks_like;
 
+use crate::capi::rewrap::is_ours;
 use crate::file::rewrite::{ApplyError, Foreign, OnDisk, StateError};
 use crate::home::{Home, HomeError, Identities, Matched, Record};
 use crate::released::{ReleasedError, ReleasedKeys};
@@ -87,6 +89,9 @@ fn finish(
         };
         return Ok((repair, None));
     }
+    if looks_like(record.rewrite.new_header()) {
+        return Ok((finish_capi(home, record)?, None));
+    }
     let mut bytes = record.rewrite.new_header();
     let header = match Header::read(&mut bytes) {
         Ok(header) if bytes.is_empty() => header,
@@ -106,6 +111,16 @@ fn finish(
         .serial
         .map(|serial| Matched::new(&header, serial, own));
     Ok((Repair::Finished, matched))
+}
+
+/// Finishes a header of CryptoAPI's, which has no MAC, if the home remembers having made it: it did so before it began
+/// (spec/capi-owner.md#recovery).
+fn finish_capi(home: &Home, record: &Record) -> Result<Repair, RepairError> {
+    if !is_ours(home, record.rewrite.new_header(), record.serial)? {
+        return Ok(Repair::NotOurs);
+    }
+    record.rewrite.apply()?;
+    Ok(Repair::Finished)
 }
 
 /// Verifies the MAC of the new header under a session key at hand, and returns which stanza is the owner's, if that

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use strongroom_agefile::header::ReadHeaderError;
+use strongroom_client::capi::is_capi_file;
 use strongroom_client::file::same_disk;
 use strongroom_client::protect::{Look, ProtectError, Protected, Standing, Watch};
 use strongroom_client::status::SpareState;
@@ -22,6 +23,7 @@ pub(super) struct Report<'c> {
     context: &'c Context,
     json: bool,
     dry_run: bool,
+    is_capi: bool,
     same_disk_ok: bool,
     files: &'c [Input],
     /// Where the spares are.
@@ -69,6 +71,7 @@ impl<'c> Report<'c> {
             context,
             json: arguments.json,
             dry_run: arguments.dry_run,
+            is_capi: arguments.key.is_some(),
             same_disk_ok: arguments.same_disk_ok,
             files,
             address,
@@ -110,6 +113,10 @@ impl<'c> Report<'c> {
     pub(super) fn end(self) -> anyhow::Result<Exit> {
         drop(self.bar);
         let files = |number| count(number, "file", "files");
+        let foreign = match self.is_capi {
+            true => "no files of CryptoAPI's, passed over",
+            false => "no age files, passed over",
+        };
         let mut line = match self.dry_run {
             true => format!("{} would get a spare", files(self.done)),
             false => format!("{} got a spare", files(self.done)),
@@ -117,7 +124,7 @@ impl<'c> Report<'c> {
         for (number, what) in [
             (self.before, "had one"),
             (self.failed, "failed"),
-            (self.foreign, "no age files, passed over"),
+            (self.foreign, foreign),
         ] {
             if number > 0 {
                 line += &format!(", {number} {what}");
@@ -198,7 +205,12 @@ impl<'c> Report<'c> {
         let Some(file) = self.files.get(number) else {
             return;
         };
-        if !file.named && matches!(error, ProtectError::Header(ReadHeaderError::NotAge)) {
+        // Of the two layouts, it has the one that is not looked for, or neither.
+        let is_foreign = matches!(
+            error,
+            ProtectError::CapiKey | ProtectError::Header(ReadHeaderError::NotAge)
+        ) || matches!(error, ProtectError::Capi(_) if !is_capi_file(&file.path));
+        if !file.named && is_foreign {
             self.foreign += 1;
             return;
         }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Error, ensure};
 use strongroom_agefile::KeyType;
 use strongroom_agefile::header::ReadHeaderError;
+use strongroom_client::capi::is_capi_file;
 use strongroom_client::file::output::Overwrite;
 use strongroom_client::home::{Home, Identities};
 use strongroom_client::rewrap::{RewrapError, RewrapOptions};
@@ -13,6 +14,7 @@ use strongroom_client::status::{StatusError, read_header};
 use strongroom_protocol::id::Serial;
 
 use super::Arguments;
+use crate::command::rewrap::capi::For;
 use crate::command::rewrap::{self, is_passed_over};
 use crate::context::Context;
 use crate::exit::{self, Exit, Usage};
@@ -24,6 +26,8 @@ pub(crate) use crate::command::rewrap::repair;
 
 pub(super) struct Files<'c> {
     context: &'c Context,
+    /// For which key headers of CryptoAPI's files are made.
+    rsa: For,
     keys_only: bool,
     output: Option<(PathBuf, Overwrite)>,
     /// Those that no key at hand has opened yet.
@@ -52,13 +56,14 @@ impl<'c> Files<'c> {
             Usage("`-o` is for one file alone, or for the secret of one `--serial`")
         );
         input::remove_leftovers(files.iter().map(|file| file.path.as_path()));
-        let overwrite = if arguments.force {
-            Overwrite::Force
-        } else {
-            Overwrite::Refuse
+        let overwrite = arguments.overwrite();
+        let rsa = match &arguments.to {
+            Some(to) => For::program(to, arguments.padding.said(), arguments.legacy)?,
+            None => For::recovered_home(arguments.key_bits.map(|bits| bits.0)),
         };
         Ok(Self {
             context,
+            rsa,
             keys_only: arguments.keys_only,
             output: arguments.output.clone().map(|path| (path, overwrite)),
             open: files.into_iter().map(Open::new).collect(),
@@ -125,6 +130,9 @@ impl<'c> Files<'c> {
         identities: &Identities,
         file: &Input,
     ) -> anyhow::Result<()> {
+        if is_capi_file(&file.path) {
+            return self.rewrap_capi(home, file);
+        }
         if self.keys_only {
             // Looked at, and left as it is.
             return look(home, identities, file);
@@ -145,6 +153,16 @@ impl<'c> Files<'c> {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    fn rewrap_capi(&mut self, home: &mut Home, file: &Input) -> anyhow::Result<()> {
+        if self.keys_only {
+            return self.rsa.look(self.context, home, &file.path);
+        }
+        let output = self.output.as_ref();
+        let done = self.rsa.rewrap(self.context, home, file, output)?;
+        self.rewritten += u64::from(done.say(self.context, &file.path));
+        Ok(())
     }
 
     fn fail(&mut self, file: &Input, error: &Error) {

@@ -29,14 +29,10 @@ impl<'a> WantedSecret<'a> {
         let (Some(output), [serial]) = (&arguments.output, &arguments.serials[..]) else {
             return Ok(None);
         };
-        if !arguments.paths.is_empty() {
+        if !arguments.paths.is_empty() || arguments.to.is_some() {
             return Ok(None);
         }
-        let overwrite = if arguments.force {
-            Overwrite::Force
-        } else {
-            Overwrite::Refuse
-        };
+        let overwrite = arguments.overwrite();
         if !stream::is_pipe(output) {
             Output::check(output, overwrite)?;
         }

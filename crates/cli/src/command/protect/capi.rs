@@ -1,0 +1,47 @@
+//! `protect --key`: a spare for files that some program of CryptoAPI's made (spec/capi-owner.md#protecting).
+
+use anyhow::ensure;
+use strongroom_client::ConnectError;
+use strongroom_client::capi::protect::{CapiKey, look};
+use strongroom_client::home::{Home, read_private_key};
+use strongroom_protocol::statement::Particulars;
+
+use super::report::Report;
+use super::{Arguments, jobs};
+use crate::context::Context;
+use crate::exit::{Exit, Usage};
+use crate::input::Input;
+use crate::reach;
+use crate::rsa::{NoPadding, warn_of};
+
+pub(super) fn protect(
+    context: &Context,
+    arguments: &Arguments,
+    key: &std::path::Path,
+    files: &[Input],
+    particulars: &Particulars,
+) -> anyhow::Result<Exit> {
+    ensure!(
+        arguments.identities.is_empty(),
+        Usage("`-i` opens age files, `--key` those of CryptoAPI's programs: one kind at a time")
+    );
+    let padding = arguments.padding.said().ok_or(NoPadding)?;
+    let path = key;
+    let key = read_private_key(path)?;
+    warn_of(context, path, key.public());
+    let key = CapiKey { key: &key, padding };
+    let mut home = Home::open(&context.home)?;
+    let membership = home.membership()?.ok_or(ConnectError::NoAuthority)?;
+    let mut report = Report::new(context, arguments, files, membership.address);
+    let mut rng = context.rng();
+    if arguments.dry_run {
+        for (number, file) in files.iter().enumerate() {
+            report.looked(number, look(&home, &file.path, key, &mut rng));
+        }
+        return report.end();
+    }
+    let authority = reach::authority_of(context, &home)?;
+    let mut client = reach::connect(context, &mut home, &authority, &mut rng)?;
+    client.protect_capi(jobs(arguments, files, particulars), key, &mut report)?;
+    report.end()
+}

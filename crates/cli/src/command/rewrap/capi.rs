@@ -1,0 +1,175 @@
+//! Headers of CryptoAPI's files for the home's RSA key, or for another program's (spec/capi-owner.md#recovery).
+
+use std::path::{Path, PathBuf};
+
+use strongroom_capi::{Padding, PrivateKey, PublicKey};
+use strongroom_client::capi::rewrap::{CapiRewrapOptions, look, rewrap};
+use strongroom_client::file::output::Overwrite;
+use strongroom_client::home::{Home, read_exchange_key, read_public_key};
+use strongroom_client::status::read_capi_header;
+
+use super::Done;
+use crate::context::Context;
+use crate::input::Input;
+use crate::prompt;
+use crate::rsa::ensure_not_legacy;
+use crate::terminal::{Progress, shown};
+
+/// For which RSA key headers are made, read when the first file needs it.
+pub(crate) enum For {
+    /// The home's. One that is lost is made anew if that is asked for, of so many bits where they were said.
+    Home {
+        make: Option<Option<usize>>,
+        key: Option<Box<PrivateKey>>,
+    },
+    /// Another program's.
+    Program {
+        path: PathBuf,
+        key: PublicKey,
+        padding: Option<Padding>,
+    },
+}
+
+impl For {
+    /// The home's key as it is.
+    pub(crate) fn home() -> Self {
+        Self::Home {
+            make: None,
+            key: None,
+        }
+    }
+
+    /// The home's key, or a new one where it is lost.
+    pub(crate) fn recovered_home(bits: Option<usize>) -> Self {
+        Self::Home {
+            make: Some(bits),
+            key: None,
+        }
+    }
+
+    /// Another program's key. A legacy one is refused, unless that was said to do.
+    pub(crate) fn program(
+        path: &Path,
+        padding: Option<Padding>,
+        legacy: bool,
+    ) -> anyhow::Result<Self> {
+        let key = read_public_key(path)?;
+        ensure_not_legacy(&key, legacy)?;
+        Ok(Self::Program {
+            path: path.to_path_buf(),
+            key,
+            padding,
+        })
+    }
+
+    /// Rewraps a file, with a bar where it takes a copy.
+    pub(crate) fn rewrap(
+        &mut self,
+        context: &Context,
+        home: &mut Home,
+        file: &Input,
+        output: Option<&(PathBuf, Overwrite)>,
+    ) -> anyhow::Result<Done> {
+        self.read(context, home, &file.path)?;
+        let (current, target, padding, whose) = match self {
+            Self::Home { key, .. } => {
+                let key = key.as_deref();
+                (
+                    key,
+                    key.map(PrivateKey::public),
+                    None,
+                    "your key".to_owned(),
+                )
+            }
+            Self::Program { path, key, padding } => {
+                let whose = format!("the key in {}", shown(path));
+                (None, Some(&*key), *padding, whose)
+            }
+        };
+        let Some(target) = target else {
+            anyhow::bail!("there is no RSA key");
+        };
+        let options = CapiRewrapOptions {
+            current,
+            target,
+            padding,
+            output: output.cloned(),
+        };
+        let mut bar = None;
+        let mut progress = |bytes, of| {
+            bar.get_or_insert_with(|| Progress::bytes(context, of))
+                .set(bytes);
+        };
+        let rewrapped = rewrap(
+            home,
+            &file.path,
+            &options,
+            &mut context.rng(),
+            &mut progress,
+        )?;
+        Ok(Done {
+            rewrapped,
+            passphrase: false,
+            whose,
+        })
+    }
+
+    /// Looks whether a key for a file is at hand, and leaves the file as it is.
+    pub(crate) fn look(&self, context: &Context, home: &Home, path: &Path) -> anyhow::Result<()> {
+        // One that is lost opens nothing, and is not made for a look.
+        let current = match self {
+            Self::Home { .. } => read_exchange_key(home.root(), &mut prompt::identity_passphrase),
+            Self::Program { .. } => return Ok(look(home, path, None, &mut context.rng())?),
+        };
+        Ok(look(home, path, current.ok().as_ref(), &mut context.rng())?)
+    }
+
+    fn read(&mut self, context: &Context, home: &mut Home, path: &Path) -> anyhow::Result<()> {
+        let Self::Home { make, key } = self else {
+            return Ok(());
+        };
+        if key.is_some() {
+            return Ok(());
+        }
+        let ask = &mut prompt::identity_passphrase;
+        let Some(bits) = make else {
+            *key = Some(Box::new(read_exchange_key(home.root(), ask)?));
+            return Ok(());
+        };
+        // Nothing is made for a file of which no session key is here: it may be anybody's.
+        let current = read_exchange_key(home.root(), ask).ok();
+        look(home, path, current.as_ref(), &mut context.rng())?;
+        let bits = match bits {
+            Some(bits) => *bits,
+            None => bits_of(path)
+                .or(home.exchange_bits()?)
+                .filter(|bits| SIZES.contains(bits))
+                .unwrap_or(Home::EXCHANGE_BITS),
+        };
+        let ensured = home.recover_exchange_key(bits, ask, &mut context.rng())?;
+        if let Some(moved) = &ensured.moved {
+            context.say(format_args!(
+                "the RSA key that was sealed to your lost key is now in {}",
+                shown(moved)
+            ));
+        }
+        if ensured.made {
+            context.say(format_args!(
+                "made a new RSA key of {bits} bits for CryptoAPI's files, in {}",
+                shown(home.root())
+            ));
+        }
+        *key = Some(Box::new(ensured.key));
+        Ok(())
+    }
+}
+
+/// The lengths in bits of the keys that are made.
+const SIZES: [usize; 3] = [2048, 3072, 4096];
+
+/// Returns the length in bits of the RSA key that a file was for: headers for another such keep their length.
+fn bits_of(path: &Path) -> Option<usize> {
+    const BLOB_START_BYTES: usize = 12;
+    let header = read_capi_header(path).ok()?;
+    Some(8 * header.blob().len().checked_sub(BLOB_START_BYTES)?)
+}

@@ -1,0 +1,222 @@
+//! Protecting files that some program of CryptoAPI's made: their session keys get a spare, and no byte of them changes
+//! (spec/capi-owner.md#protecting).
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom};
+use std::path::Path;
+
+use rand_core::CryptoRng;
+use strongroom_capi::cipher::{self, DecryptError};
+use strongroom_capi::file::{DigestReader, FileHeader, explain};
+use strongroom_capi::{Padding, PrivateKey, SessionKey};
+use strongroom_protocol::id::{Digest, Serial};
+use strongroom_protocol::receipt::DepositState;
+use strongroom_protocol::session_key::BlindedKey;
+use strongroom_protocol::statement::Draft;
+
+use super::decrypt::UnlockedCapiFile;
+use super::{key, mark, text};
+use crate::client::Client;
+use crate::home::{Home, HomeError, Matched};
+use crate::protect::{Job, Look, ProtectError, Protected, Standing, Watch};
+use crate::spare::DepositError;
+
+/// The RSA key pair that files were made for, and how their keys are padded.
+#[derive(Clone, Copy)]
+pub struct CapiKey<'k> {
+    /// The key pair.
+    pub key: &'k PrivateKey,
+    /// The padding. Nothing in a file tells it, and no other is tried.
+    pub padding: Padding,
+}
+
+impl Client<'_> {
+    /// Protects each file, in groups whose keys are deposited together.
+    ///
+    /// A file that fails does not stop the others; `watch` is told of each.
+    ///
+    /// # Errors
+    ///
+    /// Says why a group's keys were not deposited; then neither that group nor what is behind it was protected.
+    pub fn protect_capi(
+        &mut self,
+        jobs: impl IntoIterator<Item = Job>,
+        key: CapiKey<'_>,
+        watch: &mut dyn Watch,
+    ) -> Result<(), DepositError> {
+        let mut jobs = jobs.into_iter().enumerate();
+        loop {
+            let mut group = Group::default();
+            for (number, job) in jobs.by_ref() {
+                match self.prepare_capi(&mut group, number, job, key) {
+                    Ok(None) => {}
+                    Ok(Some(protected)) => watch.done(number, Ok(protected)),
+                    Err(error) => watch.done(number, Err(error)),
+                }
+                if group.drafts.len() == Self::SPARES_MAX {
+                    break;
+                }
+            }
+            if group.drafts.is_empty() {
+                return Ok(());
+            }
+            let kept = self.deposit_keys(&group.drafts, &group.matched)?;
+            let serials = group.drafts.iter().map(|draft| draft.serial);
+            let states: BTreeMap<Serial, DepositState> = serials.zip(kept.states).collect();
+            for (number, serial) in group.files {
+                watch.done(
+                    number,
+                    Ok(Protected {
+                        authority: kept.authority,
+                        serial,
+                        // Each file's key is among those that were deposited.
+                        state: states
+                            .get(&serial)
+                            .copied()
+                            .unwrap_or(DepositState::Deposited),
+                        detached: true,
+                        before: Standing::Bare,
+                    }),
+                );
+            }
+        }
+    }
+
+    /// Puts a file into the group, unless it has its spare.
+    fn prepare_capi(
+        &mut self,
+        group: &mut Group,
+        number: usize,
+        job: Job,
+        key: CapiKey<'_>,
+    ) -> Result<Option<Protected>, ProtectError> {
+        let authority = self.connection.about().authority();
+        let (header, file) = read(&job.path)?;
+        if let Some((serial, state)) = spared(self.home, &header)? {
+            return Ok(Some(Protected {
+                authority,
+                serial,
+                state,
+                detached: true,
+                before: Standing::Spared {
+                    serial,
+                    state,
+                    detached: true,
+                },
+            }));
+        }
+        let (session_key, payload) = open(&job.path, &header, file, key, &mut self.rng)?;
+        let mark = mark(&header);
+        // A copy of a file in the same group shares its deposit. Another payload under the same header is another file.
+        if let Some(serial) = group.serials.get(&(mark, payload)) {
+            group.files.push((number, *serial));
+            return Ok(None);
+        }
+        let particulars = job
+            .particulars
+            .with_header(mark)?
+            .with_payload(payload)?
+            .with_padding(text::padding(key.padding))?;
+        let serial = self.generate_serial();
+        group.drafts.push(Draft {
+            serial,
+            key: BlindedKey::new(key::to_deposited(&session_key), &mut self.rng),
+            particulars,
+        });
+        group.matched.push(Matched::detached(mark, serial));
+        group.serials.insert((mark, payload), serial);
+        group.files.push((number, serial));
+        Ok(None)
+    }
+}
+
+/// Files whose keys are deposited together.
+#[derive(Default)]
+struct Group {
+    files: Vec<(usize, Serial)>,
+    drafts: Vec<Draft>,
+    matched: Vec<Matched>,
+    /// The serials by the digests of header and payload.
+    serials: HashMap<(Digest, Digest), Serial>,
+}
+
+/// Looks how a file stands and whether it could be protected now. Deposits nothing.
+///
+/// # Errors
+///
+/// Says why it could not be.
+pub fn look(
+    home: &Home,
+    path: &Path,
+    key: CapiKey<'_>,
+    rng: &mut impl CryptoRng,
+) -> Result<Look, ProtectError> {
+    let (header, file) = read(path)?;
+    let before = match spared(home, &header)? {
+        Some((serial, state)) => Standing::Spared {
+            serial,
+            state,
+            detached: true,
+        },
+        None => {
+            open(path, &header, file, key, rng)?;
+            Standing::Bare
+        }
+    };
+    Ok(Look {
+        before,
+        detached: true,
+    })
+}
+
+/// Finds the deposit that this home saw to hold the key in a header. One that a check found not to match is no spare.
+fn spared(home: &Home, header: &FileHeader) -> Result<Option<(Serial, DepositState)>, HomeError> {
+    let known = home.known_capi_file(header)?.filter(|known| known.matches);
+    let Some(known) = known else {
+        return Ok(None);
+    };
+    let record = home.deposit(known.serial)?;
+    let record = record.filter(|record| record.state.is_kept());
+    Ok(record.map(|record| (record.serial, record.state)))
+}
+
+fn read(path: &Path) -> Result<(FileHeader, File), ProtectError> {
+    let failed = |source| ProtectError::Read {
+        path: path.to_path_buf(),
+        source,
+    };
+    let mut file = File::open(path).map_err(failed)?;
+    if !file.metadata().map_err(failed)?.is_file() {
+        return Err(failed(io::ErrorKind::InvalidInput.into()));
+    }
+    Ok((FileHeader::read(&mut file)?, file))
+}
+
+/// Opens a file to its end: the key in its header decrypts what follows, as far as that can show.
+fn open(
+    path: &Path,
+    header: &FileHeader,
+    file: File,
+    key: CapiKey<'_>,
+    rng: &mut impl CryptoRng,
+) -> Result<(SessionKey, Digest), ProtectError> {
+    let key = UnlockedCapiFile::unlock(header, key.key, key.padding, rng)?.into_key();
+    let failed = |source| ProtectError::Read {
+        path: path.to_path_buf(),
+        source,
+    };
+    let mut payload = DigestReader::new(&file);
+    match cipher::decrypt(&key, &mut payload, io::sink(), &mut |_| {}) {
+        Ok(_) => Ok((key, Digest::from_bytes(payload.finish()))),
+        Err(DecryptError::End(_)) => {
+            { &file }
+                .seek(SeekFrom::Start(header.bytes()))
+                .map_err(failed)?;
+            let explanation = explain(&key, &file).map_err(failed)?;
+            Err(ProtectError::CapiPayload { explanation })
+        }
+        Err(DecryptError::Read(source) | DecryptError::Write(source)) => Err(failed(source)),
+        Err(error) => Err(failed(io::Error::other(error))),
+    }
+}

@@ -1,0 +1,345 @@
+//! A file's header for another RSA key; its payload stays as it is (spec/capi-owner.md#recovery). The session key comes
+//! from what was released, and the deposit says whose it is: no header here can show that itself.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use rand_core::CryptoRng;
+use strongroom_capi::file::{FileHeader, digest};
+use strongroom_capi::{Padding, PrivateKey, PublicKey, SessionKey};
+use strongroom_protocol::id::{Digest, Serial};
+
+use super::decrypt::UnlockedCapiFile;
+use super::{Known, key, mark, text};
+use crate::file::copy::with_header;
+use crate::file::output::{Output, Overwrite};
+use crate::file::rewrite::{PlanError, Rewrite};
+use crate::file::same_file;
+use crate::home::{Home, HomeError, Matched, ReleasedKey};
+use crate::released::ReleasedKeys;
+use crate::rewrap::{ReplaceError, RewrapError, Rewrapped};
+
+/// How a file is rewrapped.
+pub struct CapiRewrapOptions<'o> {
+    /// The home's exchange key, if the file may open with it already.
+    pub current: Option<&'o PrivateKey>,
+    /// The key that the header is made for.
+    pub target: &'o PublicKey,
+    /// How the session key is padded; as before, or PKCS#1 v1.5, if this says nothing.
+    pub padding: Option<Padding>,
+    /// Where the result goes; in place of the file if this says nothing.
+    pub output: Option<(PathBuf, Overwrite)>,
+}
+
+/// Rewraps one file.
+///
+/// `progress` is told how many bytes were copied, and of how many, where it takes a copy.
+///
+/// # Errors
+///
+/// Says why the file was left as it is.
+pub fn rewrap(
+    home: &mut Home,
+    path: &Path,
+    options: &CapiRewrapOptions<'_>,
+    rng: &mut impl CryptoRng,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Rewrapped, RewrapError> {
+    if let Some((target, _)) = &options.output
+        && same_file(path, target)
+    {
+        return Err(RewrapError::OntoItself {
+            path: target.clone(),
+        });
+    }
+    let old = read(path)?.0;
+    let found = find(home, path, &old, options.current, rng)?;
+    if found.is_current && options.output.is_none() {
+        return Ok(Rewrapped::Current);
+    }
+    let padding = options.padding.or(found.padding);
+    let padding = padding.unwrap_or(Padding::Pkcs1);
+    let blob = options.target.wrap(&found.key, padding, rng)?;
+    let new = FileHeader::new(&blob.to_bytes())?;
+    if let Some(serial) = found.serial {
+        remember_own_blob(home, &new, serial, padding, found.matches)?;
+    }
+    let replaced = replace(home, path, &old, &new, found.serial, options, rng, progress)?;
+    Ok(match (replaced, &options.output) {
+        (Replaced::InPlace, _) => Rewrapped::InPlace,
+        (Replaced::Copied, None) => Rewrapped::Copied,
+        (Replaced::Copied, Some((target, _))) => Rewrapped::Written(target.clone()),
+    })
+}
+
+/// Wraps a key that was released to another RSA key, if it was: the SIMPLEBLOB alone.
+///
+/// # Errors
+///
+/// Says so when the deposit is not of a key of CryptoAPI's, or the target can't be wrapped to.
+pub fn released_blob(
+    home: &Home,
+    serial: Serial,
+    target: &PublicKey,
+    padding: Option<Padding>,
+    rng: &mut impl CryptoRng,
+) -> Result<Option<Vec<u8>>, RewrapError> {
+    let Some(released) = ReleasedKeys::of(home).key(serial)? else {
+        return Ok(None);
+    };
+    let said = Known::new(serial, &released.particulars, false).padding;
+    let key = key::from_deposited(&released.key.into_key());
+    let key = key.ok_or(RewrapError::NotCapi { serial })?;
+    let padding = padding.or(said).unwrap_or(Padding::Pkcs1);
+    Ok(Some(target.wrap(&key, padding, rng)?.to_bytes()))
+}
+
+/// Tells whether a key for a file is at hand, and leaves the file as it is.
+///
+/// # Errors
+///
+/// Says so when none is, with the deposit to ask for, where that is known.
+pub fn look(
+    home: &Home,
+    path: &Path,
+    current: Option<&PrivateKey>,
+    rng: &mut impl CryptoRng,
+) -> Result<(), RewrapError> {
+    find(home, path, &read(path)?.0, current, rng).map(|_| ())
+}
+
+/// A session key, and why it is this file's.
+struct Found {
+    key: SessionKey,
+    /// Its deposit, if it is one of the owner's own.
+    serial: Option<Serial>,
+    padding: Option<Padding>,
+    /// Whether file and deposit are known to agree.
+    matches: bool,
+    /// Whether the exchange key in use opens the file.
+    is_current: bool,
+}
+
+fn find(
+    home: &Home,
+    path: &Path,
+    header: &FileHeader,
+    current: Option<&PrivateKey>,
+    rng: &mut impl CryptoRng,
+) -> Result<Found, RewrapError> {
+    let by_header = home.known_capi_file(header)?;
+    if let Some(found) = opened(header, by_header, current, rng) {
+        return Ok(found);
+    }
+    let mut released = ReleasedKeys::of(home);
+    let mut payload = Payload::of(path);
+    let mut serial = by_header.map(|known| known.serial);
+    if let Some(known) = by_header
+        && let Some(key) = released_key(&mut released, known.serial)?
+    {
+        // A header can be copied; what follows it is then another deposit's, or nobody's.
+        let agrees = known.payload.is_some() && known.payload == Some(payload.digest()?);
+        let other = match known.payload {
+            Some(_) if !agrees => home.serial_by_payload(payload.digest()?)?,
+            _ => None,
+        };
+        if other.is_none() {
+            return Ok(found_by(key, known, known.matches || agrees));
+        }
+        serial = other;
+    } else if by_header.is_none() {
+        // A header that this home does not know: changed, or made after the home that made it was lost.
+        serial = home.serial_by_payload(payload.digest()?)?;
+    }
+    if let Some(serial) = serial
+        && let Some(said) = home.particulars(serial)?
+        && let Some(key) = released_key(&mut released, serial)?
+    {
+        return Ok(found_by(key, Known::new(serial, &said, true), true));
+    }
+    if by_header.is_none()
+        && let Some(found) = anothers(home, &mut released, header, &mut payload)?
+    {
+        return Ok(found);
+    }
+    Err(RewrapError::NoKey { serial })
+}
+
+/// Returns the session key of a deposit, if it was released and is one of CryptoAPI's.
+fn released_key(
+    released: &mut ReleasedKeys<'_>,
+    serial: Serial,
+) -> Result<Option<SessionKey>, RewrapError> {
+    let released = released.key(serial)?;
+    Ok(released.and_then(|released| key::from_deposited(&released.key.into_key())))
+}
+
+/// Opens a file with the exchange key in use, as its deposit says that it is padded.
+fn opened(
+    header: &FileHeader,
+    known: Option<Known>,
+    current: Option<&PrivateKey>,
+    rng: &mut impl CryptoRng,
+) -> Option<Found> {
+    let known = known?;
+    let unlocked = UnlockedCapiFile::unlock(header, current?, known.padding?, rng).ok()?;
+    Some(Found {
+        is_current: true,
+        ..found_by(unlocked.into_key(), known, known.matches)
+    })
+}
+
+fn found_by(key: SessionKey, known: Known, matches: bool) -> Found {
+    Found {
+        key,
+        serial: Some(known.serial),
+        padding: known.padding,
+        matches,
+        is_current: false,
+    }
+}
+
+/// Looks among the keys that were released for somebody else, whose statements are not in this home.
+fn anothers(
+    home: &Home,
+    released: &mut ReleasedKeys<'_>,
+    header: &FileHeader,
+    payload: &mut Payload<'_>,
+) -> Result<Option<Found>, RewrapError> {
+    let owner = home.membership()?.map(|membership| membership.owner);
+    for serial in released.serials()? {
+        let Some(ReleasedKey {
+            label,
+            particulars,
+            key,
+        }) = released.key(serial)?
+        else {
+            continue;
+        };
+        let known = Known::new(serial, &particulars, false);
+        let is_it = particulars.header() == Some(mark(header))
+            || (known.payload.is_some() && known.payload == Some(payload.digest()?));
+        if Some(label.owner) == owner || !is_it {
+            continue;
+        }
+        if let Some(key) = key::from_deposited(&key.into_key()) {
+            return Ok(Some(Found {
+                // Serials are unique among one owner's deposits only.
+                serial: None,
+                ..found_by(key, known, false)
+            }));
+        }
+    }
+    Ok(None)
+}
+
+/// A file's payload, which is read to its end once it matters.
+struct Payload<'p> {
+    path: &'p Path,
+    digest: Option<Digest>,
+}
+
+impl<'p> Payload<'p> {
+    fn of(path: &'p Path) -> Self {
+        Self { path, digest: None }
+    }
+
+    fn digest(&mut self) -> Result<Digest, RewrapError> {
+        if let Some(digest) = self.digest {
+            return Ok(digest);
+        }
+        let (_, file) = read(self.path)?;
+        let found = digest(file).map_err(|source| RewrapError::Read {
+            path: self.path.to_path_buf(),
+            source,
+        })?;
+        Ok(*self.digest.insert(Digest::from_bytes(found)))
+    }
+}
+
+/// Reads a file's header, and leaves the file to be read from behind it.
+fn read(path: &Path) -> Result<(FileHeader, File), RewrapError> {
+    let mut file = File::open(path).map_err(|source| RewrapError::Read {
+        path: path.to_path_buf(),
+        source,
+    })?;
+    Ok((FileHeader::read(&mut file)?, file))
+}
+
+/// Remembers that the owner's blob in a file is about to be another, before a byte of it is written.
+///
+/// The home knows it from now on; a home that is lost does not. A statement for the authority to keep goes from here, once
+/// there is one (issue 4).
+fn remember_own_blob(
+    home: &mut Home,
+    new: &FileHeader,
+    serial: Serial,
+    padding: Padding,
+    matches: bool,
+) -> Result<(), HomeError> {
+    let own = Matched::detached(mark(new), serial);
+    home.record_own_blob(&own, text::padding(padding), matches)
+}
+
+enum Replaced {
+    Copied,
+    InPlace,
+}
+
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one caller, which has each of them by name"
+)]
+fn replace(
+    home: &mut Home,
+    path: &Path,
+    old: &FileHeader,
+    new: &FileHeader,
+    serial: Option<Serial>,
+    options: &CapiRewrapOptions<'_>,
+    rng: &mut impl CryptoRng,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Replaced, ReplaceError> {
+    let (old, new) = (bytes(old), bytes(new));
+    // What interrupts it is repaired by what the home remembers of the new header: of another owner's, nothing.
+    if options.output.is_none() && old.len() == new.len() && serial.is_some() {
+        match Rewrite::plan(path, old.clone(), new.clone()) {
+            Ok(rewrite) => {
+                home.begin_rewrite(&rewrite, serial)?;
+                rewrite.apply()?;
+                home.end_rewrite(&rewrite, None)?;
+                return Ok(Replaced::InPlace);
+            }
+            // Others would change along with it; a copy leaves them as they are.
+            Err(PlanError::HardLinks { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let in_its_place = (path.to_path_buf(), Overwrite::Force);
+    let (target, overwrite) = options.output.as_ref().unwrap_or(&in_its_place);
+    let output = Output::create(target, *overwrite, 0o666, rng)?;
+    with_header(path, &old, &new, output, progress)?;
+    Ok(Replaced::Copied)
+}
+
+fn bytes(header: &FileHeader) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    header
+        .write(&mut bytes)
+        .expect("writing into memory does not fail");
+    bytes
+}
+
+/// Tells whether a header in the journal is one that this home made for a deposit: what stands in the place of a MAC.
+pub(crate) fn is_ours(
+    home: &Home,
+    mut header: &[u8],
+    serial: Option<Serial>,
+) -> Result<bool, HomeError> {
+    let parsed = FileHeader::read(&mut header);
+    let Some(parsed) = parsed.ok().filter(|_| header.is_empty()) else {
+        return Ok(false);
+    };
+    let made = home.own_blob(mark(&parsed))?;
+    Ok(made.is_some_and(|(made, _)| Some(made) == serial))
+}
