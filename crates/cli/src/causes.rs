@@ -24,6 +24,7 @@ use strongroom_client::released::ReleasedError;
 use strongroom_client::rewrap::{RepairError, ReplaceError, RewrapError};
 use strongroom_client::secret::{DepositSecretsError, OpenSecretError};
 use strongroom_client::sheet::SheetError;
+use strongroom_client::simple_blob::{DepositBlobError, RsaKeyError as ClientRsaKeyError};
 use strongroom_client::spare::DepositError;
 use strongroom_client::status::StatusError;
 use strongroom_client::sync::SyncError;
@@ -88,6 +89,7 @@ fn passed_on(error: Cause<'_>) -> Option<Cause<'_>> {
         ConnectError: Exchange Home;
         CopyError: Commit Write;
         DepositError: Count Exchange Header Home Keys Mixed;
+        DepositBlobError: Blob Deposit Length Particulars RsaKey;
         DepositSecretsError: Deposit Particulars;
         EncryptError: Capi CapiHeader CapiKey Commit Create Particulars Seal Wrap;
         EnrollError: About Exchange Home Keys;
@@ -109,6 +111,7 @@ fn passed_on(error: Cause<'_>) -> Option<Cause<'_>> {
         RecoverError: Exchange Home Keys Query Released Reread Scope;
         ReleasedError: Home;
         ReleaseError: Unavailable;
+        ClientRsaKeyError: Exchange Home Query;
         RepairError: Apply Home State;
         ReplaceError: Apply Commit Copy Create Home Plan;
         RestoreError: Place Store;

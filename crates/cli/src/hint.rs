@@ -24,8 +24,10 @@ use strongroom_client::protect::ProtectError;
 use strongroom_client::recover::RecoverError;
 use strongroom_client::rewrap::{ReplaceError, RewrapError};
 use strongroom_client::sheet::SheetError;
+use strongroom_client::simple_blob::{DepositBlobError, RsaKeyError};
 use strongroom_client::spare::DepositError;
 use strongroom_protocol::code::CodeError;
+use strongroom_protocol::receipt::DepositState;
 use strongroom_protocol::{Refusal, Unavailable};
 
 use crate::causes::causes;
@@ -57,6 +59,7 @@ pub(crate) fn of(error: &(dyn Error + 'static)) -> Option<String> {
 fn of_cause(cause: &(dyn Error + 'static)) -> Option<&'static str> {
     of_command(cause)
         .or_else(|| of_capi(cause))
+        .or_else(|| of_blob(cause))
         .or_else(|| of_protect(cause))
         .or_else(|| of_home(cause))
         .or_else(|| of_authority(cause))
@@ -142,6 +145,12 @@ fn of_home(cause: &(dyn Error + 'static)) -> Option<&'static str> {
     }
     match cause.downcast_ref()? {
         DepositError::NotEnrolled => Some("`strongroom init` finishes what was begun here"),
+        DepositError::NotKept {
+            state: DepositState::Mismatch,
+        } => Some(
+            "nothing more is told of what does not match: see that it was wrapped to this authority's key, with this padding, \
+             and is of this session key",
+        ),
         DepositError::NotKept { .. } => Some("nothing was encrypted; try again"),
         _ => None,
     }
@@ -313,6 +322,18 @@ fn of_capi(cause: &(dyn Error + 'static)) -> Option<&'static str> {
             "it went with the identity it is sealed to: `strongroom recover` on your files makes a new one",
         ),
         ExchangeKeyError::Public { .. } => Some("name the key pair: a PRIVATEKEYBLOB, or PEM"),
+        _ => None,
+    }
+}
+
+fn of_blob(cause: &(dyn Error + 'static)) -> Option<&'static str> {
+    if let Some(RsaKeyError::None) = cause.downcast_ref() {
+        return Some("whoever runs the authority makes one with `strongroom authority rsa-key`");
+    }
+    match cause.downcast_ref()? {
+        DepositBlobError::Misfit => Some(
+            "`strongroom authority rsa-key` writes the key that programs are to export to, and its fingerprint",
+        ),
         _ => None,
     }
 }

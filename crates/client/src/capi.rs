@@ -6,10 +6,10 @@
 
 pub mod decrypt;
 pub mod encrypt;
-mod key;
+pub(crate) mod key;
 pub mod protect;
 pub mod rewrap;
-mod text;
+pub(crate) mod text;
 
 use std::fs::File;
 use std::io::{self, Read};

@@ -1,7 +1,7 @@
 //! Depositing what a program of CryptoAPI's exported for the authority (spec/simple-blob.md). Not how its files are
 //! found and rewritten.
 
-use strongroom_capi::{Malformed, PublicKey, SimpleBlob};
+use strongroom_capi::{Malformed, Padding, PublicKey, SessionKey, SimpleBlob};
 use strongroom_protocol::QueryError;
 use strongroom_protocol::id::{AuthorityId, Digest, Serial, Time};
 use strongroom_protocol::receipt::DepositState;
@@ -12,9 +12,10 @@ use strongroom_protocol::statement::{
     SignedStatement, Statement,
 };
 
+use crate::capi::{key, text};
 use crate::client::Client;
 use crate::connection::ExchangeError;
-use crate::home::{HomeError, KeysError};
+use crate::home::{HomeError, KeysError, Matched};
 use crate::spare::DepositError;
 
 /// A SIMPLEBLOB about to be deposited.
@@ -29,6 +30,61 @@ pub struct NewBlob {
     pub particulars: Particulars,
     /// SHA-256 of the SIMPLEBLOB that the file has for its owner, to find it by.
     pub own_blob: Option<Digest>,
+    /// Whether the session key that is known was seen to be in that one, too: file and deposit then agree.
+    pub matches: bool,
+}
+
+/// What a depositor has of the file that a SIMPLEBLOB is the spare of.
+pub struct OwnFile {
+    /// The SIMPLEBLOB in it for its owner, padded as the other one.
+    pub blob: Vec<u8>,
+    /// SHA-256 of the ciphertext behind it, if it is at hand.
+    pub payload: Option<Digest>,
+}
+
+/// What is known of the session key in a SIMPLEBLOB.
+pub enum KnownKey<'k> {
+    /// All of it.
+    All(&'k SessionKey),
+    /// Its length in bits.
+    Bits(u16),
+}
+
+impl NewBlob {
+    /// Describes a blob that a program exported, and the file that it is of.
+    ///
+    /// # Errors
+    ///
+    /// Says so when there is no room for what the file is found by.
+    pub fn new(
+        blob: &SimpleBlob,
+        padding: Padding,
+        key: KnownKey<'_>,
+        mut particulars: Particulars,
+        own: Option<&OwnFile>,
+        matches: bool,
+    ) -> Result<Self, ParticularsError> {
+        if let Some(own) = own {
+            particulars = particulars.with_padding(text::padding(padding))?;
+            if let Some(payload) = own.payload {
+                particulars = particulars.with_payload(payload)?;
+            }
+        }
+        Ok(Self {
+            blob: blob.to_bytes(),
+            padding: match padding {
+                Padding::Pkcs1 => BlobPadding::Pkcs1,
+                Padding::Oaep => BlobPadding::Oaep,
+            },
+            key: match key {
+                KnownKey::All(key) => BlobKey::Known(key::to_deposited(key)),
+                KnownKey::Bits(bits) => BlobKey::Unknown(key::algorithm(blob.algorithm()), bits),
+            },
+            particulars,
+            own_blob: own.map(|own| Digest::of(&[&own.blob])),
+            matches,
+        })
+    }
 }
 
 /// A SIMPLEBLOB that was deposited.
@@ -117,7 +173,9 @@ impl Client<'_> {
             &mut self.rng,
         )
         .map_err(DepositError::from)?;
-        let kept = self.submit_deposit(deposit, &[])?;
+        let own = new.own_blob.filter(|_| new.matches && is_proven);
+        let matched = own.map(|own| Matched::detached(own, serial));
+        let kept = self.submit_deposit(deposit, matched.as_slice())?;
         let state = kept.states.first().copied();
         Ok(DepositedBlob {
             authority: kept.authority,

@@ -2,6 +2,7 @@
 
 mod check;
 mod init;
+mod rsa_key;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -77,6 +78,7 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         keys: Option<PathBuf>,
     },
+    RsaKey(rsa_key::Arguments),
 }
 
 pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
@@ -107,6 +109,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
             authority,
             keys,
         } => restore(context, from, authority, keys.as_deref()),
+        Command::RsaKey(arguments) => rsa_key::run(context, arguments),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `strongroom deposit`: secrets that are no files. Each is checked, if it can be, before it is deposited.
 
+mod blob;
 mod list;
 mod report;
 
@@ -16,6 +17,7 @@ use strongroom_protocol::id::Serial;
 use strongroom_protocol::statement::Particulars;
 use zeroize::Zeroizing;
 
+use self::blob::BlobOptions;
 use self::report::Report;
 use crate::check::{self, Outcome};
 use crate::command::encrypt::parse_label;
@@ -57,6 +59,8 @@ pub(crate) struct Arguments {
     /// Deposit many secrets, a line of JSON for each in FILE; from a pipe if it is `-`.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["name", "description", "labels", "check"])]
     from: Option<PathBuf>,
+    #[command(flatten, next_help_heading = "Programs of CryptoAPI")]
+    blob: BlobOptions,
     /// Print a line of JSON for each that was deposited.
     #[arg(long)]
     json: bool,
@@ -85,6 +89,13 @@ pub(crate) struct NotOpened {
 }
 
 pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
+    if let Some(blob) = &arguments.blob.simple_blob {
+        return blob::run(context, arguments, blob);
+    }
+    ensure!(
+        arguments.blob.is_padding_unsaid(),
+        Usage("`--pkcs1` and `--oaep` say how a `--simple-blob` is padded")
+    );
     // Everything that can be refused before a home is made or anything deposited.
     let entries = match &arguments.from {
         Some(path) => list::read(path)?,

@@ -94,7 +94,11 @@ fn print(deposited: &Deposited, superseded: bool, arguments: &Arguments) -> std:
     let line = Line {
         serial: deposited.label.serial.to_string(),
         time: deposited.time.to_string(),
-        state: deposited.state.as_str(),
+        state: if deposited.label.content.is_unproven() {
+            "unproven"
+        } else {
+            deposited.state.as_str()
+        },
         secret: !particulars.attachment().is_empty(),
         name: particulars.name(),
         superseded,

@@ -6,7 +6,7 @@ use strongroom_protocol::session_key as deposited;
 use zeroize::Zeroizing;
 
 /// Returns a session key as it is deposited: one of DES or 3DES with odd parity (spec/deposit.md#commitment).
-pub(super) fn to_deposited(key: &SessionKey) -> deposited::SessionKey {
+pub(crate) fn to_deposited(key: &SessionKey) -> deposited::SessionKey {
     let mut bytes = Zeroizing::new(key.expose().to_vec());
     match key.algorithm() {
         Algorithm::Des | Algorithm::TripleDes | Algorithm::TripleDes112 => {
@@ -18,8 +18,16 @@ pub(super) fn to_deposited(key: &SessionKey) -> deposited::SessionKey {
         | Algorithm::Rc2
         | Algorithm::Rc4 => {}
     }
-    let alg_id = u16::try_from(key.algorithm().alg_id()).expect("16 bits");
-    deposited::SessionKey::capi(alg_id, &bytes).expect("1 to 32 bytes")
+    deposited::SessionKey::capi(alg_id(key.algorithm()), &bytes).expect("1 to 32 bytes")
+}
+
+/// Returns an algorithm as deposits have it.
+pub(crate) fn algorithm(algorithm: Algorithm) -> deposited::Algorithm {
+    deposited::Algorithm::capi(alg_id(algorithm))
+}
+
+fn alg_id(algorithm: Algorithm) -> u16 {
+    u16::try_from(algorithm.alg_id()).expect("16 bits")
 }
 
 /// Returns a key that was deposited, if it is one of CryptoAPI's.

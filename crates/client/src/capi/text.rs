@@ -121,7 +121,7 @@ pub struct LegacyCipher {
 }
 
 /// Returns the label's word for a padding.
-pub(super) fn padding(padding: Padding) -> &'static str {
+pub(crate) fn padding(padding: Padding) -> &'static str {
     match padding {
         Padding::Pkcs1 => "pkcs1",
         Padding::Oaep => "oaep",

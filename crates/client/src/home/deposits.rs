@@ -454,7 +454,9 @@ fn insert_detached(
     for key in deposit.keys() {
         let serial = key.label.serial;
         let is_kept = || kept.iter().any(|(kept, _)| *kept == serial);
-        let Some(mark) = key.particulars.header().filter(|_| is_kept()) else {
+        let particulars = &key.particulars;
+        let mark = particulars.header().or_else(|| particulars.own_blob());
+        let Some(mark) = mark.filter(|_| is_kept()) else {
             continue;
         };
         transaction.execute(

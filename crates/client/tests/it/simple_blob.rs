@@ -35,6 +35,7 @@ fn new(program: &Program, key: BlobKey) -> NewBlob {
         key,
         particulars: Particulars::default(),
         own_blob: None,
+        matches: false,
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, PipeWriter, Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread;
 
 use anyhow::{Context as _, bail, ensure};
@@ -13,7 +13,7 @@ use strongroom_capi::{Key, PrivateKey};
 use strongroom_client::capi::decrypt::UnlockedCapiFile;
 use strongroom_client::decrypt::SealedFile;
 use strongroom_client::encrypt::{EncryptError, EncryptOptions, Encrypted, Job, Source, Watch};
-use strongroom_client::file::output::{Output, Overwrite};
+use strongroom_client::file::output::Output;
 use strongroom_client::home::{Home, read_exchange_key};
 use strongroom_protocol::id::Digest;
 use strongroom_protocol::statement::Particulars;

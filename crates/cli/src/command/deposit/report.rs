@@ -5,6 +5,7 @@ use serde::Serialize;
 use strongroom_client::file::same_disk;
 use strongroom_client::home::Home;
 use strongroom_client::secret::DepositedSecret;
+use strongroom_client::simple_blob::DepositedBlob;
 use strongroom_client::status::SpareState;
 use strongroom_protocol::receipt::DepositState;
 
@@ -92,6 +93,31 @@ impl<'c> Report<'c> {
                 deposited.serial
             ));
         });
+        Ok(())
+    }
+
+    /// Says what became of a SIMPLEBLOB.
+    pub(super) fn blob(
+        &mut self,
+        deposited: &DepositedBlob,
+        state: &'static str,
+    ) -> std::io::Result<()> {
+        self.deposited += 1;
+        self.step();
+        if self.json {
+            let matched = state == SpareState::Matched.as_str();
+            return terminal::print_json(&Line {
+                name: None,
+                serial: deposited.serial.to_string(),
+                authority: deposited.authority.to_string(),
+                state,
+                protected: matched && (!self.near || self.same_disk_ok),
+                same_disk: self.near,
+                since: deposited.time.to_string(),
+            });
+        }
+        self.context
+            .say(format_args!("{state}  serial {}", deposited.serial));
         Ok(())
     }
 
