@@ -8,6 +8,7 @@
 use std::error::Error;
 use std::io;
 
+use strongroom_agefile::header::ReadHeaderError;
 use strongroom_agefile::identity::ParseIdentityError;
 use strongroom_agefile::recipient::{MixedRecipients, ParseRecipientError};
 use strongroom_agefile::{UnwrapError, UnwrapStanzaError};
@@ -308,6 +309,12 @@ fn of_capi(cause: &(dyn Error + 'static)) -> Option<&'static str> {
             ),
             _ => None,
         };
+    }
+    if let Some(ReadHeaderError::NotAge) = cause.downcast_ref() {
+        return Some(
+            "nor is it one of CryptoAPI's example programs, which begin with the length of a SIMPLEBLOB: see that it is the right \
+             file",
+        );
     }
     if let Some(UnlockError::NotOpened(_)) = cause.downcast_ref() {
         return Some(

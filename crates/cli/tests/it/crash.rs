@@ -168,6 +168,39 @@ fn rewrap_killed_anywhere_leaves_a_file_that_the_next_one_finishes() {
 }
 
 #[test]
+fn capi_files_survive_kills_as_age_files_do() {
+    let prepared = Machine::with_classic_home();
+    prepared.write("files/a", NEW);
+    // Its RSA key is made before, which takes its time.
+    prepared.write("b", OLD);
+    prepared.run(["encrypt", "--format", "capi", "b"]).done();
+    let command = ["encrypt", "--format", "capi", "files/a"];
+    kill_everywhere(&prepared, &command, 3, |machine, stderr| {
+        if machine.exists("files/a.capi") {
+            machine.opens_to("files/a.capi", NEW);
+            assert!(machine.is_protected("files/a.capi"));
+            machine.remove("files/a.capi");
+        } else {
+            assert!(!stderr.contains("verified"), "{stderr}");
+        }
+        machine.run(command).done();
+        assert_eq!(machine.names("files"), ["a", "a.capi"]);
+        machine.opens_to("files/a.capi", NEW);
+        assert!(machine.is_protected("files/a.capi"));
+    });
+
+    prepared.run(command).done();
+    prepared.remove("home/exchange.priv");
+    let command = ["recover", "--code-file", "code", "files/a.capi"];
+    kill_everywhere(&prepared, &command, 2, |machine, _| {
+        machine.run(command).done();
+        assert_eq!(machine.names("files"), ["a", "a.capi"]);
+        machine.opens_to("files/a.capi", NEW);
+        assert!(machine.is_protected("files/a.capi"));
+    });
+}
+
+#[test]
 fn a_header_torn_by_a_kill_is_told_and_finished() {
     let prepared = after_the_loss();
     prepared

@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod capi;
+mod capi_files;
 mod citations;
 mod crash;
 mod group;

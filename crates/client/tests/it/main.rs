@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod capi;
 mod example;
 mod file;
 mod fixture;
