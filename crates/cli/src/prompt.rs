@@ -61,6 +61,11 @@ pub(crate) fn passphrase(what: &str) -> io::Result<Passphrase> {
     Passphrase::new(text).map_err(io::Error::other)
 }
 
+/// Tells whether the passphrase is there without asking.
+pub(crate) fn has_passphrase() -> bool {
+    variable(PASSPHRASE_VARIABLE).is_some()
+}
+
 /// Asks for the passphrase of an identity file.
 pub(crate) fn identity_passphrase(path: &Path) -> io::Result<Passphrase> {
     passphrase(&crate::terminal::shown(path))

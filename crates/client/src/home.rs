@@ -23,7 +23,7 @@ use strongroom_protocol::log::SignedCheckpoint;
 use strongroom_protocol::statement::SignedStatement;
 
 pub use accepted::Accepted;
-pub use deposits::{DepositRecord, Matched};
+pub use deposits::{Beside, DepositRecord, Matched};
 pub use exchange::{
     EnsuredExchangeKey, ExchangeKeyError, read_exchange_key, read_private_key, read_public_key,
 };

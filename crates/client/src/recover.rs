@@ -21,7 +21,7 @@ use strongroom_protocol::{
 
 use crate::client::Client;
 use crate::connection::ExchangeError;
-use crate::home::{HomeError, KeysError, PendingRequest};
+use crate::home::{Beside, HomeError, KeysError, PendingRequest};
 use crate::released::{ReleasedError, open_page, release_by};
 use crate::secret;
 
@@ -353,6 +353,10 @@ impl Client<'_> {
             let page = authority.deposits(self.membership.owner, after)?;
             for deposited in &page.items {
                 let serial = deposited.label.serial;
+                // A listing that does not go on would be asked for without end.
+                if after.is_some_and(|after| serial <= after) {
+                    return Err(RecoverError::OtherStatement);
+                }
                 after = Some(serial);
                 if self.home.deposit(serial)?.is_none() {
                     self.adopt_statement(deposited.statement)?;
@@ -383,8 +387,13 @@ impl Client<'_> {
             .zip(acknowledgement.states().iter().copied())
             .filter(|(_, state)| state.is_kept())
             .collect();
-        self.home
-            .record_deposit(&statement, &receipt, &acknowledgement, &kept, &[])?;
+        self.home.record_deposit(
+            &statement,
+            &receipt,
+            &acknowledgement,
+            &kept,
+            Beside::default(),
+        )?;
         Ok(())
     }
 

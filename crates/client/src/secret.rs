@@ -9,14 +9,14 @@ use rand_core::CryptoRng;
 use strongroom_agefile::header::ReadHeaderError;
 use strongroom_agefile::payload::{self, OpenError};
 use strongroom_agefile::{FileKey, Header, Recipient, UnwrapError};
-use strongroom_protocol::id::{AuthorityId, Serial, Time};
+use strongroom_protocol::id::{AuthorityId, OwnerId, Serial, Time};
 use strongroom_protocol::receipt::DepositState;
 use strongroom_protocol::statement::{Particulars, ParticularsError};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::client::Client;
-use crate::home::{Home, HomeError, Identities, Matched, ReleasedKey};
+use crate::home::{Beside, Check, Home, HomeError, Identities, Matched, ReleasedKey};
 use crate::released::{ReleasedError, ReleasedKeys};
 use crate::spare::{DepositError, NewKey};
 
@@ -61,6 +61,8 @@ pub struct NewSecret {
     pub secret: Secret,
     /// What the authority is told of it: the name and whether its check passed, too.
     pub particulars: Particulars,
+    /// The check that it passed, which stays in the home.
+    pub check: Option<Check>,
 }
 
 /// A secret that was deposited.
@@ -93,6 +95,7 @@ impl Client<'_> {
         self.check_enrolled()?;
         let mut drafts = Vec::new();
         let mut made: Vec<NewKey> = Vec::new();
+        let mut checks = Vec::new();
         let mut names = BTreeSet::new();
         for new in secrets {
             // Of two at one time neither would be the later.
@@ -106,10 +109,15 @@ impl Client<'_> {
             let attachment = seal(&key, &new.secret, &mut self.rng);
             let particulars = new.particulars.with_attachment(attachment)?;
             drafts.push(key.draft(particulars, &mut self.rng));
+            checks.extend(new.check.map(|check| (key.serial, check)));
             made.push(key);
         }
         let matched: Vec<_> = made.iter().map(NewKey::matched).collect();
-        let kept = self.deposit_keys(&drafts, &matched)?;
+        let beside = Beside {
+            matched: &matched,
+            checks: &checks,
+        };
+        let kept = self.deposit_keys_beside(&drafts, beside)?;
         let serials = made.iter().map(|key| key.serial).zip(kept.states);
         Ok(serials
             .map(|(serial, state)| DepositedSecret {
@@ -157,13 +165,19 @@ pub fn open(
     })
 }
 
-/// Opens a secret with the key that was released to this home, if it was.
+/// Opens a secret of an owner's with the key that was released to this home, if it was.
 ///
 /// # Errors
 ///
 /// Says so when the deposit is no secret's, or it is damaged.
-pub fn released(home: &Home, serial: Serial) -> Result<Option<Secret>, OpenSecretError> {
-    let Some(released) = ReleasedKeys::of(home).key(serial)? else {
+pub fn released(
+    home: &Home,
+    owner: OwnerId,
+    serial: Serial,
+) -> Result<Option<Secret>, OpenSecretError> {
+    // Serials are unique among one owner's deposits only, and anybody may deposit under any.
+    let released = ReleasedKeys::of(home).key(serial)?;
+    let Some(released) = released.filter(|released| released.label.owner == owner) else {
         return Ok(None);
     };
     let (attachment, key) = attached(released);

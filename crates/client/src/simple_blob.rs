@@ -15,7 +15,7 @@ use strongroom_protocol::statement::{
 use crate::capi::{key, text};
 use crate::client::Client;
 use crate::connection::ExchangeError;
-use crate::home::{HomeError, KeysError, Matched};
+use crate::home::{Beside, HomeError, KeysError, Matched};
 use crate::spare::DepositError;
 
 /// A SIMPLEBLOB about to be deposited.
@@ -175,7 +175,11 @@ impl Client<'_> {
         .map_err(DepositError::from)?;
         let own = new.own_blob.filter(|_| new.matches && is_proven);
         let matched = own.map(|own| Matched::detached(own, serial));
-        let kept = self.submit_deposit(deposit, matched.as_slice())?;
+        let beside = Beside {
+            matched: matched.as_slice(),
+            ..Beside::default()
+        };
+        let kept = self.submit_deposit(deposit, beside)?;
         let state = kept.states.first().copied();
         Ok(DepositedBlob {
             authority: kept.authority,

@@ -11,7 +11,7 @@ use strongroom_protocol::statement::{Deposit, Draft, Particulars, SignedStatemen
 
 use crate::client::Client;
 use crate::connection::ExchangeError;
-use crate::home::{HomeError, KeysError, Matched};
+use crate::home::{Beside, HomeError, KeysError, Matched};
 use crate::pointer::Pointer;
 
 /// A session key of which the authority keeps a spare, as its verified receipt in the home shows: made by
@@ -101,6 +101,19 @@ impl Client<'_> {
         drafts: &[Draft],
         matched: &[Matched],
     ) -> Result<Kept, DepositError> {
+        let beside = Beside {
+            matched,
+            ..Beside::default()
+        };
+        self.deposit_keys_beside(drafts, beside)
+    }
+
+    /// The same, with all that the home saw of them.
+    pub(crate) fn deposit_keys_beside(
+        &mut self,
+        drafts: &[Draft],
+        beside: Beside<'_>,
+    ) -> Result<Kept, DepositError> {
         self.check_enrolled()?;
         let about = self.connection.about();
         let deposit = Deposit::seal(
@@ -110,16 +123,16 @@ impl Client<'_> {
             drafts,
             &mut self.rng,
         )?;
-        self.submit_deposit(deposit, matched)
+        self.submit_deposit(deposit, beside)
     }
 
     /// Signs and submits a deposit of this owner's.
     ///
-    /// When this returns, the receipt is verified; it, the statement and what `matched` says are in the home.
+    /// When this returns, the receipt is verified; it, the statement and what `beside` says are in the home.
     pub(crate) fn submit_deposit(
         &mut self,
         deposit: Deposit,
-        matched: &[Matched],
+        beside: Beside<'_>,
     ) -> Result<Kept, DepositError> {
         let device = self.home.device_key()?;
         let authority = deposit.authority();
@@ -134,7 +147,7 @@ impl Client<'_> {
         let kept: Vec<(Serial, DepositState)> =
             serials.into_iter().zip(states.iter().copied()).collect();
         self.home
-            .record_deposit(&statement, &receipt, &acknowledgement, &kept, matched)?;
+            .record_deposit(&statement, &receipt, &acknowledgement, &kept, beside)?;
         Ok(Kept {
             authority,
             states: states.to_vec(),

@@ -8,7 +8,7 @@ use strongroom_protocol::{QueryError, Refusal, SubmitError};
 
 use crate::client::Client;
 use crate::connection::ExchangeError;
-use crate::home::HomeError;
+use crate::home::{Beside, HomeError};
 
 /// What a home and its authority's log have come to have in common.
 #[derive(Debug, Default)]
@@ -131,8 +131,13 @@ impl Client<'_> {
                 synced.unsent.push(Unsent::NotKept { serial, state });
             }
         }
-        self.home
-            .record_deposit(statement, receipt, acknowledgement, &kept, &[])?;
+        self.home.record_deposit(
+            statement,
+            receipt,
+            acknowledgement,
+            &kept,
+            Beside::default(),
+        )?;
         Ok(())
     }
 }

@@ -78,12 +78,15 @@ struct Entry {
     secret: Secret,
     /// Without the attachment, which is made when it is deposited.
     particulars: Particulars,
+    /// The check's command, which stays in the home.
     check: Option<String>,
+    /// The check, once it passed.
+    passed: Option<Check>,
 }
 
 /// A check did not accept a secret.
 #[derive(Debug, thiserror::Error)]
-#[error("not deposited: the secret {outcome}")]
+#[error("not deposited: {}{outcome}", if *.outcome == Outcome::NotRun { "" } else { "the secret " })]
 pub(crate) struct NotOpened {
     pub(crate) outcome: Outcome,
 }
@@ -112,44 +115,30 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     let mut home = founding::home_or_found(context, arguments.key_type)?;
     let owner = home.recipient(&mut prompt::identity_passphrase)?;
     report.see(&home)?;
-    let mut entries = if arguments.from.is_some() {
-        changed(context, &mut home, entries, &mut report)?
-    } else {
-        entries
-    };
     let authority = reach::authority_of(context, &home)?;
     let mut rng = context.rng();
+    let mut entries = entries;
+    if arguments.from.is_some() {
+        // Another home of the owner's may have deposited newer ones.
+        reach::connect(context, &mut home, &authority, &mut rng)?.refill()?;
+        entries = changed(&mut home, entries, &mut report)?;
+    }
     while !entries.is_empty() {
         let rest = entries.split_off(entries.len().min(Client::SPARES_MAX));
-        let said: Vec<_> = entries.iter().map(Said::of).collect();
+        let names: Vec<_> = entries.iter().map(|entry| entry.name.clone()).collect();
         let secrets = entries.into_iter().map(|entry| NewSecret {
             secret: entry.secret,
             particulars: entry.particulars,
+            check: entry.passed,
         });
         let mut client = reach::connect(context, &mut home, &authority, &mut rng)?;
         let deposited = client.deposit_secrets(&owner, secrets.collect())?;
-        for (said, deposited) in said.into_iter().zip(deposited) {
-            record_check(context, &mut home, deposited.serial, said.check)?;
-            report.deposited(said.name.as_deref(), &deposited)?;
+        for (name, deposited) in names.iter().zip(&deposited) {
+            report.deposited(name.as_deref(), deposited)?;
         }
         entries = rest;
     }
     report.end()
-}
-
-/// What is said of an entry once its secret is gone.
-struct Said {
-    name: Option<String>,
-    check: Option<String>,
-}
-
-impl Said {
-    fn of(entry: &Entry) -> Self {
-        Self {
-            name: entry.name.clone(),
-            check: entry.check.clone(),
-        }
-    }
 }
 
 /// Returns the one secret that the options describe.
@@ -173,6 +162,7 @@ fn given(arguments: &Arguments) -> anyhow::Result<Entry> {
         secret: Secret::new(secret)?,
         particulars,
         check: arguments.check.clone(),
+        passed: None,
     })
 }
 
@@ -199,7 +189,13 @@ fn checked(
                 report.failed(entry.name.as_deref(), &NotOpened { outcome }.into());
                 continue;
             }
-            entry.particulars = entry.particulars.with_checked(context.clock.now())?;
+            let time = context.clock.now();
+            entry.particulars = entry.particulars.with_checked(time)?;
+            entry.passed = Some(Check {
+                command: command.clone(),
+                time,
+                opens: true,
+            });
         }
         passed.push(entry);
     }
@@ -209,12 +205,11 @@ fn checked(
 /// Leaves out what the home has already, the same in every respect: so a list that was stopped goes on, and one that is
 /// sent every night deposits what changed. Where that can't be told without a passphrase, all of it is deposited.
 fn changed(
-    context: &Context,
     home: &mut Home,
     entries: Vec<Entry>,
     report: &mut Report<'_>,
 ) -> anyhow::Result<Vec<Entry>> {
-    if home.is_identity_sealed()? {
+    if home.is_identity_sealed()? && !prompt::has_passphrase() {
         return Ok(entries);
     }
     let identities = home.identities(&mut prompt::identity_passphrase)?;
@@ -229,7 +224,10 @@ fn changed(
         let serial = entry.name.as_ref().and_then(|name| known.get(name));
         match serial {
             Some(serial) if is_same(home, &identities, *serial, &entry)? => {
-                record_check(context, home, *serial, entry.check)?;
+                match &entry.passed {
+                    Some(check) => home.record_check(*serial, check)?,
+                    None => home.forget_check(*serial)?,
+                }
                 report.unchanged();
             }
             _ => changed.push(entry),
@@ -252,21 +250,4 @@ fn is_same(
     // One that does not open any more is deposited anew.
     Ok(same_words
         && secret::open(home, identities, serial).is_ok_and(|secret| secret == entry.secret))
-}
-
-fn record_check(
-    context: &Context,
-    home: &mut Home,
-    serial: Serial,
-    command: Option<String>,
-) -> anyhow::Result<()> {
-    if let Some(command) = command {
-        let check = Check {
-            command,
-            time: context.clock.now(),
-            opens: true,
-        };
-        home.record_check(serial, &check)?;
-    }
-    Ok(())
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 use serde::Serialize;
-use strongroom_client::home::Home;
+use strongroom_client::home::{Home, SecretRecord};
 use strongroom_protocol::Deposited;
+use strongroom_protocol::id::Serial;
 
 use crate::context::Context;
 use crate::exit::Exit;
@@ -47,49 +48,66 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     let mut home = Home::open(&context.home)?;
     let authority = reach::authority_of(context, &home)?;
     let mut rng = context.rng();
-    let client = reach::connect(context, &mut home, &authority, &mut rng)?;
+    let mut client = reach::connect(context, &mut home, &authority, &mut rng)?;
     let owner = client.membership().owner;
+    // What goes by which name, and what is newer, is in the owner's statements: the authority's listing is its own word.
+    client.refill()?;
+    let secrets = client.home().secrets()?;
+    let known: BTreeMap<Serial, (usize, &SecretRecord)> = secrets
+        .iter()
+        .enumerate()
+        .map(|(place, secret)| (secret.serial, (place, secret)))
+        .collect();
     let mut after = None;
-    // Which of a name is the newest shows at the end.
-    let mut named: BTreeMap<String, Vec<Deposited>> = BTreeMap::new();
+    let mut named = Vec::new();
     loop {
         let page = client.connection().authority().deposits(owner, after)?;
         after = page.items.last().map(|deposited| deposited.label.serial);
         let is_last = !page.more || after.is_none();
         for deposited in page.items {
-            match deposited.particulars.name() {
-                Some(name) => named.entry(name.to_owned()).or_default().push(deposited),
-                None if fits(&deposited, arguments) => print(&deposited, false, arguments)?,
-                None => {}
+            match known.get(&deposited.label.serial) {
+                Some((place, secret)) if secret.name.is_some() => {
+                    named.push((*place, *secret, deposited));
+                }
+                Some(_) | None => {
+                    if fits(&deposited, None, arguments) {
+                        print(&deposited, None, arguments)?;
+                    }
+                }
             }
         }
         if is_last {
             break;
         }
     }
-    for deposits in named.values_mut() {
-        deposits.sort_by_key(|deposited| deposited.time);
-        let newest = deposits.len() - 1;
-        for (place, deposited) in deposits.iter().enumerate() {
-            if fits(deposited, arguments) {
-                print(deposited, place != newest, arguments)?;
-            }
+    named.sort_by(|(one, secret, _), (other, next, _)| {
+        (&secret.name, one).cmp(&(&next.name, other))
+    });
+    for (_, secret, deposited) in &named {
+        if fits(deposited, Some(secret), arguments) {
+            print(deposited, Some(secret), arguments)?;
         }
     }
     Ok(Exit::Done)
 }
 
-fn fits(deposited: &Deposited, arguments: &Arguments) -> bool {
-    let particulars = &deposited.particulars;
-    let named = arguments.name.as_deref();
-    named.is_none_or(|name| particulars.name() == Some(name))
+fn fits(deposited: &Deposited, secret: Option<&SecretRecord>, arguments: &Arguments) -> bool {
+    let labels = deposited.particulars.labels();
+    let name = secret.and_then(|secret| secret.name.as_deref());
+    let wanted = arguments.name.as_deref();
+    wanted.is_none_or(|wanted| name == Some(wanted))
         && arguments
             .labels
             .iter()
-            .all(|(name, value)| particulars.labels().get(name) == Some(value))
+            .all(|(name, value)| labels.get(name) == Some(value))
 }
 
-fn print(deposited: &Deposited, superseded: bool, arguments: &Arguments) -> std::io::Result<()> {
+fn print(
+    deposited: &Deposited,
+    secret: Option<&SecretRecord>,
+    arguments: &Arguments,
+) -> std::io::Result<()> {
+    let superseded = secret.is_some_and(|secret| secret.superseded);
     let particulars = &deposited.particulars;
     let line = Line {
         serial: deposited.label.serial.to_string(),
@@ -100,7 +118,7 @@ fn print(deposited: &Deposited, superseded: bool, arguments: &Arguments) -> std:
             deposited.state.as_str()
         },
         secret: !particulars.attachment().is_empty(),
-        name: particulars.name(),
+        name: secret.and_then(|secret| secret.name.as_deref()),
         superseded,
         checked: particulars.checked().map(|time| time.to_string()),
         description: particulars.description(),

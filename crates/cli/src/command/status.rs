@@ -98,8 +98,8 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
         };
         Ok((totals, seen))
     };
-    let wanted = names.as_deref().unwrap_or_default();
-    let ((mut totals, seen), mut exit) = match with_authority(context, &mut home, wanted, look) {
+    let asked = with_authority(context, &mut home, of_secrets, look);
+    let ((mut totals, seen), mut exit) = match asked {
         Ok(seen) => (seen?, Exit::Done),
         Err(error) => {
             // What was seen is told all the same; that it is so still can't be said.
@@ -107,7 +107,8 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
             (look(Inspector::new(&home, None)?, &home)?, exit)
         }
     };
-    secrets::report(context, &mut home, seen, arguments, &mut totals)?;
+    let reached = exit == Exit::Done;
+    secrets::report(context, home, seen, arguments, &mut totals)?;
     if !arguments.json {
         totals.print(!arguments.paths.is_empty(), of_secrets)?;
     }
@@ -124,8 +125,9 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
             "hint: a secret that was changed is deposited again under its name, `strongroom deposit --name`",
         );
     }
-    if !totals.is_well() && exit == Exit::Done {
-        exit = Exit::Failed;
+    // What the authority has to say is not known where it can't be reached; what a check says is.
+    if totals.unopenable + totals.unchecked > 0 || (reached && !totals.is_well()) {
+        exit = exit.and(Exit::Failed);
     }
     Ok(exit)
 }
@@ -134,15 +136,14 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
 fn with_authority<T>(
     context: &Context,
     home: &mut Home,
-    names: &[String],
+    of_secrets: bool,
     look: impl Fn(Inspector<'_>, &Home) -> anyhow::Result<T>,
 ) -> anyhow::Result<anyhow::Result<T>> {
     let authority = reach::authority_of(context, home)?;
     let mut rng = context.rng();
-    let knows_all = secrets::knows_all(home, names)?;
     let mut client = reach::connect(context, home, &authority, &mut rng)?;
-    if !knows_all {
-        // Another home of the owner's may have deposited it.
+    if of_secrets {
+        // Another home of the owner's may have deposited a newer one.
         client.refill()?;
     }
     let inspector = Inspector::new(client.home(), Some(client.connection()))?;

@@ -115,7 +115,7 @@ CREATE TABLE detached (
 CREATE TABLE secret (
     serial BLOB PRIMARY KEY,
     name   TEXT,                 -- what it goes by; a later one of the name supersedes it
-    made   INTEGER NOT NULL      -- order of getting to know them
+    entry  INTEGER NOT NULL      -- the place of its statement in the log, which says what is later
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX secret_by_name ON secret (name);
 

@@ -9,7 +9,7 @@ use strongroom_protocol::log::SignedCheckpoint;
 use strongroom_protocol::receipt::{Acknowledgement, DepositState, Receipt};
 use strongroom_protocol::statement::{Particulars, SealedKey, SignedStatement, Statement};
 
-use super::secrets::insert_secrets;
+use super::secrets::{Check, insert_check, insert_secrets};
 use super::{Home, HomeError, parse_statement};
 use crate::pointer::{Pointer, header_mark};
 
@@ -60,6 +60,15 @@ impl Matched {
     }
 }
 
+/// What the home saw of deposits that it records.
+#[derive(Clone, Copy, Default)]
+pub struct Beside<'b> {
+    /// The headers that match them.
+    pub matched: &'b [Matched],
+    /// The checks that secrets passed.
+    pub checks: &'b [(Serial, Check)],
+}
+
 /// Stands for the owner's own stanza where none is known.
 const NO_STANZA: Digest = Digest::from_bytes([0; 32]);
 
@@ -82,7 +91,7 @@ impl Home {
         receipt: &Receipt,
         acknowledgement: &Acknowledgement,
         kept: &[(Serial, DepositState)],
-        matched: &[Matched],
+        beside: Beside<'_>,
     ) -> Result<(), HomeError> {
         let seen = self.later_seen(acknowledgement.checkpoint())?;
         let transaction = self.database.transaction()?;
@@ -105,11 +114,14 @@ impl Home {
                 ),
             )?;
         }
-        for matched in matched {
+        for matched in beside.matched {
             insert_matched(&transaction, matched)?;
         }
         insert_detached(&transaction, statement, kept)?;
-        insert_secrets(&transaction, statement, kept)?;
+        insert_secrets(&transaction, statement, acknowledgement.index(), kept)?;
+        for (serial, check) in beside.checks {
+            insert_check(&transaction, *serial, check)?;
+        }
         if let Some(seen) = seen {
             transaction.execute("UPDATE authority SET seen = ?1", (seen.as_text(),))?;
         }

@@ -34,21 +34,21 @@ pub struct Check {
 }
 
 impl Home {
-    /// Returns the secrets, the earliest first.
+    /// Returns the secrets, in the order in which the authority's log has them.
     ///
     /// # Errors
     ///
     /// Says so when the home can't be read.
     pub fn secrets(&self) -> Result<Vec<SecretRecord>, HomeError> {
-        // Of one time, the one that this home knew later counts as the later.
+        // In the log's order: the authority's clock may have been put back, and two acts can have one time.
         let mut rows = self.database.prepare(
             "SELECT secret.serial, name, deposit.time, command, secret_check.time, opens,
                     name IS NOT NULL AND lead(TRUE) OVER
-                        (PARTITION BY name ORDER BY deposit.time, made) IS NOT NULL
+                        (PARTITION BY name ORDER BY entry) IS NOT NULL
              FROM secret
              JOIN deposit ON deposit.serial = secret.serial
              LEFT JOIN secret_check ON secret_check.serial = secret.serial
-             ORDER BY deposit.time, made",
+             ORDER BY entry",
         )?;
         let rows = rows.query_map((), |row| {
             Ok(SecretRecord {
@@ -75,14 +75,20 @@ impl Home {
     ///
     /// Says so when the home can't be written, or knows no such secret.
     pub fn record_check(&mut self, serial: Serial, check: &Check) -> Result<(), HomeError> {
+        let transaction = self.database.transaction()?;
+        insert_check(&transaction, serial, check)?;
+        Ok(transaction.commit()?)
+    }
+
+    /// Forgets a secret's check.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the home can't be written.
+    pub fn forget_check(&mut self, serial: Serial) -> Result<(), HomeError> {
         self.database.execute(
-            "INSERT OR REPLACE INTO secret_check (serial, command, time, opens) VALUES (?1, ?2, ?3, ?4)",
-            (
-                serial.as_bytes(),
-                &check.command,
-                check.time.as_millis().cast_signed(),
-                check.opens,
-            ),
+            "DELETE FROM secret_check WHERE serial = ?1",
+            (serial.as_bytes(),),
         )?;
         Ok(())
     }
@@ -92,10 +98,28 @@ fn time(millis: i64) -> Time {
     Time::from_millis(millis.cast_unsigned())
 }
 
+pub(super) fn insert_check(
+    transaction: &Transaction<'_>,
+    serial: Serial,
+    check: &Check,
+) -> rusqlite::Result<()> {
+    transaction.execute(
+        "INSERT OR REPLACE INTO secret_check (serial, command, time, opens) VALUES (?1, ?2, ?3, ?4)",
+        (
+            serial.as_bytes(),
+            &check.command,
+            check.time.as_millis().cast_signed(),
+            check.opens,
+        ),
+    )?;
+    Ok(())
+}
+
 /// Notes which of the deposits that a statement made have a secret riding along.
 pub(super) fn insert_secrets(
     transaction: &Transaction<'_>,
     statement: &SignedStatement,
+    entry: u64,
     kept: &[(Serial, DepositState)],
 ) -> rusqlite::Result<()> {
     let Statement::Deposit(deposit) = statement.statement() else {
@@ -106,9 +130,14 @@ pub(super) fn insert_secrets(
         let is_kept = kept.iter().any(|(kept, _)| *kept == serial);
         if is_kept && !key.particulars.attachment().is_empty() {
             transaction.execute(
-                "INSERT OR IGNORE INTO secret (serial, name, made)
-                 VALUES (?1, ?2, (SELECT count(*) FROM secret))",
-                (serial.as_bytes(), key.particulars.name()),
+                // It has another place in the log of an authority that was restored.
+                "INSERT INTO secret (serial, name, entry) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (serial) DO UPDATE SET entry = excluded.entry",
+                (
+                    serial.as_bytes(),
+                    key.particulars.name(),
+                    entry.cast_signed(),
+                ),
             )?;
         }
     }

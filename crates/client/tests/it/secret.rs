@@ -25,6 +25,7 @@ fn named(name: &str, secret: &[u8]) -> NewSecret {
     NewSecret {
         secret: Secret::new(Zeroizing::new(secret.to_vec())).unwrap(),
         particulars: Particulars::default().with_name(name).unwrap(),
+        check: None,
     }
 }
 

@@ -54,9 +54,14 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Vec<Entry>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(
         usize::try_from(length.min(BYTES_MAX) + 1).unwrap_or(0),
     ));
-    file.take(BYTES_MAX)
+    file.take(BYTES_MAX + 1)
         .read_to_end(&mut bytes)
         .with_context(failed)?;
+    ensure!(
+        bytes.len() as u64 <= BYTES_MAX,
+        "the list `{}` is longer than {BYTES_MAX} bytes: deposit it in parts",
+        path.display()
+    );
     let mut entries = Vec::new();
     let mut names = BTreeSet::new();
     for (number, line) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
@@ -106,5 +111,6 @@ fn parse(line: &[u8]) -> anyhow::Result<Entry> {
         name: Some(std::mem::take(&mut parsed.name)),
         secret: Secret::new(secret)?,
         check: parsed.check.take(),
+        passed: None,
     })
 }

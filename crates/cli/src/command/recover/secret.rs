@@ -5,20 +5,23 @@ use std::path::Path;
 
 use anyhow::bail;
 use strongroom_agefile::UnwrapError;
+use strongroom_client::ConnectError;
 use strongroom_client::file::output::{Output, Overwrite};
 use strongroom_client::home::{Home, KeysError};
 use strongroom_client::secret::{self, OpenSecretError, Secret};
-use strongroom_protocol::id::Serial;
+use strongroom_protocol::id::{OwnerId, Serial};
 
 use super::Arguments;
 use crate::context::Context;
 use crate::prompt;
 use crate::stream;
+use crate::terminal::escape;
 
 /// Which secret is wanted, and where.
 pub(super) struct WantedSecret<'a> {
     serial: Serial,
-    is_own: bool,
+    /// Somebody else, whose it is.
+    owner: Option<OwnerId>,
     output: &'a Path,
     overwrite: Overwrite,
 }
@@ -38,7 +41,7 @@ impl<'a> WantedSecret<'a> {
         }
         Ok(Some(Self {
             serial: *serial,
-            is_own: arguments.owner.is_none(),
+            owner: arguments.owner,
             output,
             overwrite,
         }))
@@ -46,13 +49,13 @@ impl<'a> WantedSecret<'a> {
 
     /// Writes the secret, if a key at hand opens it.
     pub(super) fn write_if_it_opens(&self, context: &Context, home: &Home) -> anyhow::Result<bool> {
-        let secret = match secret::released(home, self.serial)? {
+        let secret = match secret::released(home, self.owner(home)?, self.serial)? {
             Some(secret) => Some(secret),
-            None if self.is_own => self.open(home)?,
+            None if self.owner.is_none() => self.open(home)?,
             None => None,
         };
         match secret {
-            Some(secret) => self.put(context, &secret).map(|()| true),
+            Some(secret) => self.put(context, home, &secret).map(|()| true),
             None => Ok(false),
         }
     }
@@ -75,8 +78,8 @@ impl<'a> WantedSecret<'a> {
 
     /// Writes the secret, whose key was released.
     pub(super) fn write(&self, context: &Context, home: &Home) -> anyhow::Result<()> {
-        match secret::released(home, self.serial)? {
-            Some(secret) => self.put(context, &secret),
+        match secret::released(home, self.owner(home)?, self.serial)? {
+            Some(secret) => self.put(context, home, &secret),
             // Why was said, where the authority said so.
             None => bail!(
                 "no key was released for the deposit of serial {}",
@@ -85,7 +88,13 @@ impl<'a> WantedSecret<'a> {
         }
     }
 
-    fn put(&self, context: &Context, secret: &Secret) -> anyhow::Result<()> {
+    fn owner(&self, home: &Home) -> anyhow::Result<OwnerId> {
+        let membership = home.membership()?.ok_or(ConnectError::NoAuthority)?;
+        Ok(self.owner.unwrap_or(membership.owner))
+    }
+
+    fn put(&self, context: &Context, home: &Home, secret: &Secret) -> anyhow::Result<()> {
+        self.say_which(context, home)?;
         if stream::is_pipe(self.output) {
             // Past the buffer, which is not wiped.
             let output = stream::output()?;
@@ -100,10 +109,39 @@ impl<'a> WantedSecret<'a> {
     }
 }
 
+impl WantedSecret<'_> {
+    /// Says which secret this is, by the statement of its owner's that is in the home.
+    fn say_which(&self, context: &Context, home: &Home) -> anyhow::Result<()> {
+        if self.owner.is_some() {
+            return Ok(());
+        }
+        let secrets = home.secrets()?;
+        let known = secrets.iter().find(|secret| secret.serial == self.serial);
+        let Some(known) = known else {
+            return Ok(());
+        };
+        let said = home.particulars(self.serial)?;
+        let mut line = known.name.clone().unwrap_or_default();
+        if let Some(said) = said.filter(|said| !said.description().is_empty()) {
+            line = format!("{line}  {}", said.description());
+        }
+        let superseded = if known.superseded { "  superseded" } else { "" };
+        context.say(format_args!(
+            "{}{superseded}  since {}",
+            escape(line.trim()),
+            known.since
+        ));
+        Ok(())
+    }
+}
+
 /// Says which of the keys that were asked for by serial a secret rides along with.
 pub(super) fn say_which(context: &Context, home: &Home, serials: &[Serial]) -> anyhow::Result<()> {
+    let Some(membership) = home.membership()? else {
+        return Ok(());
+    };
     for serial in serials {
-        if let Ok(Some(_)) = secret::released(home, *serial) {
+        if let Ok(Some(_)) = secret::released(home, membership.owner, *serial) {
             context.say(format_args!(
                 "serial {serial} is a secret: `strongroom recover --serial {serial} -o -` prints it"
             ));

@@ -7,8 +7,9 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use serde::Serialize;
+use strongroom_client::ConnectError;
 use strongroom_client::home::{Check, Home, Identities, SecretRecord};
-use strongroom_client::secret;
+use strongroom_client::secret::{self, Secret};
 use strongroom_client::status::{FileStatus, Inspector, SpareState};
 
 use super::{Arguments, Totals, reason};
@@ -58,16 +59,6 @@ pub(super) fn read_names(path: &Path) -> anyhow::Result<Vec<String>> {
         .collect())
 }
 
-/// Tells whether this home knows a secret of every name.
-pub(super) fn knows_all(home: &Home, names: &[String]) -> anyhow::Result<bool> {
-    let secrets = home.secrets()?;
-    let known: BTreeSet<_> = secrets
-        .iter()
-        .filter_map(|secret| secret.name.as_ref())
-        .collect();
-    Ok(names.iter().all(|name| known.contains(name)))
-}
-
 /// Looks at the secrets of these names, or at all that are not superseded.
 pub(super) fn inspect(
     inspector: &mut Inspector<'_>,
@@ -108,15 +99,28 @@ pub(super) fn inspect(
 }
 
 /// Says of each secret how it stands, having run its check where that is asked for.
+///
+/// The home is let go while checks run: they may last, or use it themselves.
 pub(super) fn report(
     context: &Context,
-    home: &mut Home,
+    home: Home,
     seen: Vec<Seen>,
     arguments: &Arguments,
     totals: &mut Totals,
 ) -> anyhow::Result<()> {
-    let mut identities = None;
-    for seen in seen {
+    let mut keys = Keys::default();
+    let opened: Vec<_> = seen
+        .into_iter()
+        .map(|seen| {
+            let known = seen.known.as_ref().map(|(record, _)| record);
+            let checked = known.filter(|record| arguments.check && record.check.is_some());
+            let secret = checked.map(|record| keys.open(&home, record));
+            (seen, secret)
+        })
+        .collect();
+    drop(home);
+    let mut ran = Vec::new();
+    for (seen, secret) in opened {
         let name = seen.name.as_deref();
         let Some((mut record, status)) = seen.known else {
             totals.missing += 1;
@@ -124,20 +128,20 @@ pub(super) fn report(
             continue;
         };
         let mut said = None;
-        if let (true, Some(check)) = (arguments.check, &record.check) {
-            match run(home, &mut identities, &record, check) {
-                Ok(Outcome::NotRun) => {
+        if let (Some(secret), Some(check)) = (secret, &record.check) {
+            let outcome = secret.and_then(|secret| check::run(&check.command, &secret));
+            match outcome {
+                Ok(outcome @ Outcome::NotRun) => {
                     totals.unchecked += 1;
-                    said = Some(Outcome::NotRun.to_string());
+                    said = Some(outcome.to_string());
                 }
                 Ok(outcome) => {
-                    totals.unopenable += u64::from(outcome != Outcome::Opens);
                     let check = Check {
                         command: check.command.clone(),
                         time: context.clock.now(),
                         opens: outcome == Outcome::Opens,
                     };
-                    home.record_check(record.serial, &check)?;
+                    ran.push((record.serial, check.clone()));
                     record.check = Some(check);
                     said = Some(outcome.to_string());
                 }
@@ -147,33 +151,41 @@ pub(super) fn report(
                 }
             }
         }
+        let fails = record.check.as_ref().is_some_and(|check| !check.opens);
+        totals.unopenable += u64::from(fails);
         let protected = status.is_protected(arguments.same_disk_ok);
         totals.secrets += 1;
         totals.unprotected_secrets += u64::from(!protected);
         totals.see(&status);
         print(name, &record, &status, protected, said, arguments)?;
     }
+    if !ran.is_empty() {
+        let mut home = Home::open(&context.home)?;
+        for (serial, check) in &ran {
+            home.record_check(*serial, check)?;
+        }
+    }
     Ok(())
 }
 
-fn run(
-    home: &Home,
-    identities: &mut Option<Identities>,
-    record: &SecretRecord,
-    check: &Check,
-) -> anyhow::Result<Outcome> {
-    let secret = match secret::released(home, record.serial)? {
-        Some(secret) => secret,
-        None => {
-            // Read once, and only where one of them is needed.
-            let identities = match identities {
-                Some(read) => read,
-                None => identities.insert(home.identities(&mut prompt::identity_passphrase)?),
-            };
-            secret::open(home, identities, record.serial)?
+/// Opens secrets, with the owner's key read once, and only where one of them needs it.
+#[derive(Default)]
+struct Keys(Option<Identities>);
+
+impl Keys {
+    fn open(&mut self, home: &Home, record: &SecretRecord) -> anyhow::Result<Secret> {
+        let membership = home.membership()?.ok_or(ConnectError::NoAuthority)?;
+        if let Some(secret) = secret::released(home, membership.owner, record.serial)? {
+            return Ok(secret);
         }
-    };
-    check::run(&check.command, &secret)
+        let identities = match &self.0 {
+            Some(read) => read,
+            None => self
+                .0
+                .insert(home.identities(&mut prompt::identity_passphrase)?),
+        };
+        Ok(secret::open(home, identities, record.serial)?)
+    }
 }
 
 fn print(
