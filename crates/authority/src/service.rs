@@ -21,11 +21,12 @@ mod session;
 mod simple_blob;
 mod succession;
 
+use std::convert::Infallible;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rand_core::CryptoRng;
+use rand_core::{CryptoRng, Rng, TryCryptoRng, TryRng};
 use strongroom_protocol::About;
 use strongroom_protocol::id::{AuthorityId, Clock};
 use strongroom_protocol::keys::SigningKey;
@@ -177,7 +178,33 @@ impl Service {
         // A source of randomness that panicked half-way has only lost some.
         self.rng.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Returns the randomness for what takes long: it is held for each draw alone, and nobody waits for the work between.
+    fn slow_rng(&self) -> SlowRng<'_> {
+        SlowRng(self)
+    }
 }
+
+struct SlowRng<'s>(&'s Service);
+
+impl TryRng for SlowRng<'_> {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok(self.0.rng().next_u32())
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(self.0.rng().next_u64())
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        self.0.rng().fill_bytes(bytes);
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for SlowRng<'_> {}
 
 impl fmt::Debug for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

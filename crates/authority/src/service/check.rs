@@ -68,7 +68,7 @@ impl Service {
             match self.readable(store, index)? {
                 Some(entry) => {
                     found.kept += kept(&entry);
-                    found.add(&entry, opener, &mut *self.rng(), |_| true);
+                    found.add(&entry, opener, &mut self.slow_rng(), |_| true);
                 }
                 None => found.unread += 1,
             }
@@ -99,7 +99,7 @@ impl Service {
             match self.readable(store, index)? {
                 Some(entry) => {
                     let chosen = |place| places.contains(&place);
-                    found.add(&entry, opener, &mut *self.rng(), chosen);
+                    found.add(&entry, opener, &mut self.slow_rng(), chosen);
                 }
                 None => found.unread += 1,
             }

@@ -32,7 +32,7 @@ impl Service {
             }
             Ok::<_, StoreError>(may)
         })?;
-        Ok(may.then(|| self.custodian.check(deposit, &mut *self.rng())))
+        Ok(may.then(|| self.custodian.check(deposit, &mut self.slow_rng())))
     }
 
     pub(super) fn check_deposit(
@@ -53,12 +53,13 @@ impl Service {
             Some(states) => states.to_vec(),
             None => {
                 self.find_rsa_key_for(store, deposit)?;
-                self.custodian.check(deposit, &mut *self.rng())
+                self.custodian.check(deposit, &mut self.slow_rng())
             }
         };
-        for (key, state) in deposit.keys().iter().zip(&mut states) {
-            // Whatever came of opening it, so that this takes no less time for what is wrong in another way.
-            if self.is_foreign_blob(store, key)? {
+        // Whatever came of opening them, so that this takes no less time for what is wrong in another way.
+        let foreign = self.foreign_blobs(store, deposit.keys().iter())?;
+        for ((key, state), foreign) in deposit.keys().iter().zip(&mut states).zip(foreign) {
+            if foreign? {
                 *state = DepositState::Mismatch;
             }
             // Nothing is overwritten. That this may be the same key again is for its owner to see.

@@ -148,19 +148,25 @@ impl Service {
         let mut kept = Vec::new();
         for row in &rows {
             match entries.get(&row.entry).and_then(|entry| key_at(entry, row)) {
-                Some((deposit, key)) => kept.push(Kept {
-                    deposit,
-                    key,
-                    is_foreign: self.may_be_foreign_blob(store, key)?,
-                }),
+                Some(found) => kept.push(found),
                 None => withheld.push(row.serial),
             }
         }
+        let foreign = self.foreign_blobs(store, kept.iter().map(|(_, key)| *key))?;
+        let kept = kept.into_iter().zip(foreign);
+        let kept: Vec<Kept<'_>> = kept
+            .map(|((deposit, key), foreign)| Kept {
+                deposit,
+                key,
+                // Where an index says what the log does not, it may be.
+                is_foreign: foreign.unwrap_or(true),
+            })
+            .collect();
         for kept in &kept {
             self.find_rsa_key_for(store, kept.deposit)?;
         }
         let opener = self.custodian.opener().ok_or_else(custody::sealed)?;
-        let rewrapped = opener.rewrap(approval, &kept, &mut *self.rng());
+        let rewrapped = opener.rewrap(approval, &kept, &mut self.slow_rng());
         withheld.extend(rewrapped.withheld);
         withheld.sort_unstable();
         let origin = ReleaseOrigin {

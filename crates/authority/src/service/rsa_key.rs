@@ -55,7 +55,7 @@ impl Service {
 
     /// Puts a new private key into the key file, and returns the one that is there: it may be an older one.
     fn keep_rsa_key(&self, bits: usize) -> Result<PrivateKey, RsaKeyError> {
-        let made = PrivateKey::generate(bits, KeySpec::Exchange, &mut *self.rng())
+        let made = PrivateKey::generate(bits, KeySpec::Exchange, &mut self.slow_rng())
             .map_err(|_| RsaKeyError::Bits { bits })?;
         let sealed = self.custodian.seal_rsa(&made.to_blob(), &mut *self.rng());
         let sealed = sealed.ok_or(RsaKeyError::Sealed)?;

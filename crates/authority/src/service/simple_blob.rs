@@ -1,65 +1,72 @@
 //! Whose SIMPLEBLOBs are (spec/simple-blob.md#claim), and which blob a file has for its owner. Not what is inside one:
 //! that is custody's.
 
+use std::collections::BTreeMap;
 use strongroom_protocol::Deposited;
+
 use strongroom_protocol::Refusal;
-use strongroom_protocol::id::{Digest, OwnerId};
+use strongroom_protocol::id::Digest;
 use strongroom_protocol::receipt::Outcome;
 use strongroom_protocol::statement::{Content, OwnBlob, SealedKey, SignedStatement, Statement};
 
 use super::Service;
 use crate::index;
-use crate::store::{Damage, Snapshot, StoreError, Writing};
+use crate::log::Entry;
+use crate::store::{BlobClaimRow, Damage, Snapshot, StoreError, Writing};
+
+/// What a deposit claims, and where the index has who proved that first.
+struct Claim<'k> {
+    /// The deposit's place among those that are asked about.
+    number: usize,
+    key: &'k SealedKey,
+    digest: Digest,
+    place: u64,
+}
 
 impl Service {
-    /// Tells whether another owner has proved the SIMPLEBLOB that a deposit claims.
-    pub(super) fn is_foreign_blob(
+    /// Tells of each deposit whether another owner has proved the SIMPLEBLOB that it claims. The index says by which
+    /// deposit; what that is, the log says, and where the two disagree there is the damage.
+    pub(super) fn foreign_blobs<'k>(
         &self,
         store: &Snapshot<'_>,
-        key: &SealedKey,
-    ) -> Result<bool, StoreError> {
-        let claim = match key.label.content {
-            Content::SessionKey => None,
-            Content::SimpleBlob { .. } => key.particulars.blob(),
-        };
-        Ok(match claim {
-            Some(claim) => self
-                .owner_of_blob(store, claim)?
-                .is_some_and(|owner| owner != key.label.owner),
-            None => false,
-        })
-    }
-
-    /// The same, to release it: where an index says what the log does not, it may be.
-    pub(super) fn may_be_foreign_blob(
-        &self,
-        store: &Snapshot<'_>,
-        key: &SealedKey,
-    ) -> Result<bool, StoreError> {
-        match self.is_foreign_blob(store, key) {
-            Err(StoreError::Damaged(_)) => Ok(true),
-            told => told,
+        keys: impl Iterator<Item = &'k SealedKey>,
+    ) -> Result<Vec<Result<bool, Damage>>, StoreError> {
+        let mut foreign = Vec::new();
+        // By entries, each of which is read once: what claims say is anybody's, and entries may be long.
+        let mut claims: BTreeMap<u64, Vec<Claim<'k>>> = BTreeMap::new();
+        for (number, key) in keys.enumerate() {
+            foreign.push(Ok(false));
+            let claim = match key.label.content {
+                Content::SessionKey => continue,
+                Content::SimpleBlob { .. } => key.particulars.blob(),
+            };
+            let Some(digest) = claim else { continue };
+            if let Some(BlobClaimRow { entry, place }) = store.blob_claim(digest)? {
+                let claims = claims.entry(entry).or_default();
+                claims.push(Claim {
+                    number,
+                    key,
+                    digest,
+                    place,
+                });
+            }
         }
-    }
-
-    /// Returns who proved a SIMPLEBLOB first. The index says by which deposit; what that is, the log says.
-    fn owner_of_blob(
-        &self,
-        store: &Snapshot<'_>,
-        claim: Digest,
-    ) -> Result<Option<OwnerId>, StoreError> {
-        let Some(row) = store.blob_claim(claim)? else {
-            return Ok(None);
-        };
-        let wrong = || Damage::of_entry(row.entry, "it proves no such blob as its index says");
-        let entry = self.log.entry(store, row.entry)?;
-        let place = usize::try_from(row.place).map_err(|_| wrong())?;
-        let state = entry.states().get(place).ok_or_else(wrong)?;
-        let (_, key) = entry.key(row.place).ok_or_else(wrong)?;
-        if index::proved(key, *state) != Some(claim) {
-            return Err(wrong().into());
+        for (index, claims) in claims {
+            let entry = match self.log.entry(store, index) {
+                Ok(entry) => Ok(entry),
+                Err(StoreError::Damaged(damage)) => Err(damage),
+                Err(error) => return Err(error),
+            };
+            for claim in claims {
+                if let Some(foreign) = foreign.get_mut(claim.number) {
+                    *foreign = entry
+                        .as_ref()
+                        .map_err(|damage| *damage)
+                        .and_then(|entry| claim.is_by_another(entry));
+                }
+            }
         }
-        Ok(Some(key.label.owner))
+        Ok(foreign)
     }
 
     /// Any device of the owner's may say which blob the file of a deposit has now.
@@ -100,5 +107,19 @@ impl Service {
         digests.extend(deposited.particulars.own_blob());
         digests.truncate(Deposited::OWN_BLOBS_MAX);
         Ok(digests)
+    }
+}
+
+impl Claim<'_> {
+    /// Tells whether it is another owner who proved this in an entry.
+    fn is_by_another(&self, entry: &Entry) -> Result<bool, Damage> {
+        let wrong = || Damage::of_entry(entry.index(), "it proves no such blob as its index says");
+        let place = usize::try_from(self.place).map_err(|_| wrong())?;
+        let state = entry.states().get(place).ok_or_else(wrong)?;
+        let (_, proof) = entry.key(self.place).ok_or_else(wrong)?;
+        if index::proved(proof, *state) != Some(self.digest) {
+            return Err(wrong());
+        }
+        Ok(proof.label.owner != self.key.label.owner)
     }
 }

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use strongroom_authority::{Caller, Extent};
+use strongroom_capi::{Algorithm, Padding};
 use strongroom_protocol::Authority;
-use strongroom_protocol::id::Clock;
+use strongroom_protocol::id::{Clock, Digest};
 use strongroom_protocol::statement::{Scope, Word};
-use strongroom_testkit::{Owner, Person, TestClock, submit};
+use strongroom_testkit::{Owner, Person, Program, TestClock, own_blob, submit};
 
 use crate::Embedded;
 use crate::people::{Office, policy};
@@ -19,6 +20,7 @@ fn with_history() -> Embedded {
     let mut other = Owner::enrolled(&session, 2);
     submit(&session, &owner.deposit(257 - 1));
     submit(&session, &other.deposit(3));
+    blobs(&embedded, &mut other);
     let used = *owner.keys.keys().next().unwrap();
     let drafts = [owner.draft_under(used, &[1; 16]), owner.draft()];
     submit(&session, &owner.deposit_of(&drafts));
@@ -45,7 +47,26 @@ fn with_history() -> Embedded {
     embedded
 }
 
-const TABLES: [&str; 9] = [
+/// An RSA key, a blob that was proved twice and one that was not, and a file that got another header.
+fn blobs(embedded: &Embedded, owner: &mut Owner) {
+    embedded.service.make_rsa_key(2048).unwrap();
+    let session = embedded.service.session(Caller::Operator);
+    let (rc4, pkcs1) = (Algorithm::Rc4, Padding::Pkcs1);
+    let program = Program::new(&session, rc4, 16, pkcs1, &mut owner.rng);
+    let unproven = Program::new(&session, rc4, 16, pkcs1, &mut owner.rng);
+    let drafts = vec![
+        unproven.draft(unproven.unknown(), &mut owner.rng),
+        program.draft(program.known(), &mut owner.rng),
+        program.draft(program.known(), &mut owner.rng),
+    ];
+    let serial = drafts[0].serial;
+    submit(&session, &owner.deposit_blobs(drafts));
+    let about = embedded.service.about();
+    let own = own_blob(about, owner.id, serial, Digest::of(&[]), &owner.device);
+    submit(&session, &own);
+}
+
+const TABLES: [&str; 12] = [
     "owner",
     "device",
     "deposit",
@@ -55,6 +76,9 @@ const TABLES: [&str; 9] = [
     "word",
     "departed",
     "release_page",
+    "blob_claim",
+    "own_blob",
+    "rsa_key",
 ];
 
 #[test]
@@ -75,7 +99,8 @@ fn dropped_indexes_come_back_row_by_row() {
     assert_eq!(rows(&embedded), before);
     // And spoilt ones.
     let spoil = "UPDATE deposit SET place = 7; DELETE FROM device; \
-        UPDATE request SET decision = 1; INSERT INTO release_page VALUES (1, 2, 3);";
+        UPDATE request SET decision = 1; \
+        UPDATE blob_claim SET place = 2; DELETE FROM rsa_key; INSERT INTO release_page VALUES (1, 2, 3);";
     embedded.sql().execute_batch(spoil).unwrap();
     assert_ne!(rows(&embedded), before);
     embedded.service.rebuild().unwrap();
@@ -95,7 +120,10 @@ fn what_officers_said_and_the_policies_come_back() {
     session.requests(None).unwrap();
     embedded.service.check(Extent::All).unwrap();
     let before = rows(embedded);
-    assert!(before.values().all(|rows| !rows.is_empty()), "{before:?}");
+    let blobs = ["blob_claim", "own_blob", "rsa_key"];
+    for (table, rows) in &before {
+        assert_eq!(rows.is_empty(), blobs.contains(table), "{table}");
+    }
     let spoil = "DELETE FROM policy; UPDATE change SET decision = 3; DELETE FROM departed; \
         UPDATE request SET asker = NULL; UPDATE word SET subject = subject + 100;";
     embedded.sql().execute_batch(spoil).unwrap();

@@ -11,7 +11,7 @@ use strongroom_protocol::id::Clock;
 use strongroom_protocol::receipt::DepositState;
 use strongroom_protocol::statement::{OpenedKey, SignedStatement, Statement};
 use strongroom_protocol::{Authority, ReleaseError};
-use strongroom_testkit::{Owner, Program, TestRng, submit};
+use strongroom_testkit::{Owner, PageRelease, Program, TestRng, submit};
 
 use crate::Embedded;
 
@@ -176,8 +176,15 @@ fn an_unopened_blob_is_no_claim() {
         &mut squatter.rng,
     )
     .known();
+    let squatted = draft.serial;
     submit(&session, &squatter.deposit_blobs(vec![draft]));
     service.unlock(&code).unwrap();
+    // Opened for the first time when it is to be released, it is not what it was committed to.
+    let asked = squatter.ask(squatter.everything(&session), embedded.clock.now());
+    submit(&session, &asked.statement);
+    submit(&session, &squatter.evidence(&asked));
+    let page = session.release(asked.statement.id(), 0).unwrap();
+    assert_eq!(page.release().withheld(), [squatted]);
     let draft = program.draft(program.known(), &mut owner.rng);
     let states = submit(&session, &owner.deposit_blobs(vec![draft]))
         .states()

@@ -334,9 +334,10 @@ fn unproven_deposits_are_looked_at_as_far_as_that_goes() {
     let length = one.draft(unknown_key(0x660e, 120), &mut story.thief.rng);
     let odd = one.draft(unknown_key(0x660e, 127), &mut story.thief.rng);
     let algorithm = one.draft(unknown_key(0x6610, 256), &mut story.thief.rng);
+    let same_length = one.draft(unknown_key(0x6801, 128), &mut story.thief.rng);
     assert_eq!(
-        story.tried(vec![claims, length, odd, algorithm]),
-        [MISMATCH; 4]
+        story.tried(vec![claims, length, odd, algorithm, same_length]),
+        [MISMATCH; 5]
     );
     let cut = one.blob[..267].to_vec();
     assert_eq!(story.tried_blob(cut, one.unknown()), MISMATCH);
