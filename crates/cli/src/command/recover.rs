@@ -223,7 +223,7 @@ fn attempt(
         Asked::Waits => return Ok(Exit::Waiting),
         Asked::Released { keys, withheld } => {
             context.say(format_args!("{} released", count(keys, "key", "keys")));
-            files.withheld(&withheld);
+            files.withheld(home, &withheld)?;
         }
     }
     // A header that was torn when its key was lost, too.

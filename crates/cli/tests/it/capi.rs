@@ -18,7 +18,7 @@ fn manifest() -> Value {
 }
 
 /// A file of the vectors.
-fn vector(name: &str) -> String {
+pub(crate) fn vector(name: &str) -> String {
     vectors().join(name).to_str().unwrap().to_owned()
 }
 

@@ -1,6 +1,7 @@
 //! The command, run as its users run it.
 #![cfg(test)]
 
+mod blobs;
 mod capi;
 mod capi_files;
 mod citations;

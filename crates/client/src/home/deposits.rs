@@ -7,7 +7,7 @@ use strongroom_agefile::{Header, Stanza};
 use strongroom_protocol::id::{AuthorityId, Digest, Serial, StatementId, Time};
 use strongroom_protocol::log::SignedCheckpoint;
 use strongroom_protocol::receipt::{Acknowledgement, DepositState, Receipt};
-use strongroom_protocol::statement::{SignedStatement, Statement};
+use strongroom_protocol::statement::{Particulars, SealedKey, SignedStatement, Statement};
 
 use super::secrets::insert_secrets;
 use super::{Home, HomeError, parse_statement};
@@ -315,6 +315,37 @@ impl Home {
             state,
             time: Time::from_millis(time.cast_unsigned()),
         }))
+    }
+
+    /// Returns what was said of a deposit, with the secret that rides along.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the home can't be read.
+    pub fn particulars(&self, serial: Serial) -> Result<Option<Particulars>, HomeError> {
+        Ok(self.sealed_key(serial)?.map(|key| key.particulars))
+    }
+
+    /// Tells whether a deposit is of a SIMPLEBLOB whose session key nobody showed to know.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the home can't be read.
+    pub fn is_unproven(&self, serial: Serial) -> Result<bool, HomeError> {
+        let key = self.sealed_key(serial)?;
+        Ok(key.is_some_and(|key| key.label.content.is_unproven()))
+    }
+
+    fn sealed_key(&self, serial: Serial) -> Result<Option<SealedKey>, HomeError> {
+        let Some(record) = self.deposit(serial)? else {
+            return Ok(None);
+        };
+        let (statement, _) = self.statement(record.statement)?;
+        let Statement::Deposit(deposit) = statement.statement() else {
+            return Err(HomeError::Damaged { what: "deposit" });
+        };
+        let mut keys = deposit.keys().iter();
+        Ok(keys.find(|key| key.label.serial == serial).cloned())
     }
 
     /// Returns a deposit statement and its receipt.

@@ -3,7 +3,7 @@
 use rusqlite::Transaction;
 use strongroom_protocol::id::{Serial, Time};
 use strongroom_protocol::receipt::DepositState;
-use strongroom_protocol::statement::{Particulars, SignedStatement, Statement};
+use strongroom_protocol::statement::{SignedStatement, Statement};
 
 use super::{Home, HomeError};
 
@@ -85,24 +85,6 @@ impl Home {
             ),
         )?;
         Ok(())
-    }
-
-    /// Returns what was said of a deposit, with the secret that rides along.
-    ///
-    /// # Errors
-    ///
-    /// Says so when the home can't be read.
-    pub fn particulars(&self, serial: Serial) -> Result<Option<Particulars>, HomeError> {
-        let Some(record) = self.deposit(serial)? else {
-            return Ok(None);
-        };
-        let (statement, _) = self.statement(record.statement)?;
-        let Statement::Deposit(deposit) = statement.statement() else {
-            return Err(HomeError::Damaged { what: "deposit" });
-        };
-        let mut keys = deposit.keys().iter();
-        let key = keys.find(|key| key.label.serial == serial);
-        Ok(key.map(|key| key.particulars.clone()))
     }
 }
 

@@ -175,13 +175,20 @@ impl<'c> Files<'c> {
     }
 
     /// Says which keys the authority did not hand out.
-    pub(super) fn withheld(&mut self, serials: &[Serial]) {
+    pub(super) fn withheld(&mut self, home: &Home, serials: &[Serial]) -> anyhow::Result<()> {
         for serial in serials {
-            tell(format_args!(
-                "error: the authority could not open the deposit of serial {serial}"
-            ));
+            if home.is_unproven(*serial)? {
+                tell(format_args!(
+                    "error: the deposit of serial {serial} is unproven: it takes an officer's approval to release it"
+                ));
+            } else {
+                tell(format_args!(
+                    "error: the authority could not open the deposit of serial {serial}"
+                ));
+            }
             self.exit = Exit::Failed;
         }
+        Ok(())
     }
 
     /// Says what is left over, and how the command ends.
