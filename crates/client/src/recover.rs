@@ -357,6 +357,7 @@ impl Client<'_> {
                 if self.home.deposit(serial)?.is_none() {
                     self.adopt_statement(deposited.statement)?;
                 }
+                self.home.record_marks(serial, &deposited.own_blobs)?;
             }
             if !page.more || page.items.is_empty() {
                 return Ok(());

@@ -31,20 +31,34 @@ pub struct CapiRewrapOptions<'o> {
     pub output: Option<(PathBuf, Overwrite)>,
 }
 
-/// Rewraps one file.
-///
-/// `progress` is told how many bytes were copied, and of how many, where it takes a copy.
+/// What is to be done to a file.
+pub enum Prepared {
+    /// Nothing: the exchange key in use opens it.
+    Current,
+    /// Its header is to be replaced.
+    New(NewHeader),
+}
+
+/// A header that the home knows of already, and that is written nowhere yet.
+pub struct NewHeader {
+    path: PathBuf,
+    old: FileHeader,
+    new: FileHeader,
+    serial: Option<Serial>,
+    output: Option<(PathBuf, Overwrite)>,
+}
+
+/// Makes a file's new header, and leaves the file as it is.
 ///
 /// # Errors
 ///
-/// Says why the file was left as it is.
-pub fn rewrap(
+/// Says why there is none.
+pub fn prepare(
     home: &mut Home,
     path: &Path,
     options: &CapiRewrapOptions<'_>,
     rng: &mut impl CryptoRng,
-    progress: &mut dyn FnMut(u64, u64),
-) -> Result<Rewrapped, RewrapError> {
+) -> Result<Prepared, RewrapError> {
     if let Some((target, _)) = &options.output
         && same_file(path, target)
     {
@@ -55,7 +69,7 @@ pub fn rewrap(
     let old = read(path)?.0;
     let found = find(home, path, &old, options.current, rng)?;
     if found.is_current && options.output.is_none() {
-        return Ok(Rewrapped::Current);
+        return Ok(Prepared::Current);
     }
     if found.is_unproven && options.output.is_none() {
         return Err(RewrapError::Unproven);
@@ -65,14 +79,75 @@ pub fn rewrap(
     let blob = options.target.wrap(&found.key, padding, rng)?;
     let new = FileHeader::new(&blob.to_bytes())?;
     if let Some(serial) = found.serial {
-        remember_own_blob(home, &new, serial, padding, found.matches)?;
+        let own = Matched::detached(mark(&new), serial);
+        home.record_own_blob(&own, text::padding(padding), found.matches)?;
     }
-    let replaced = replace(home, path, &old, &new, found.serial, options, rng, progress)?;
-    Ok(match (replaced, &options.output) {
-        (Replaced::InPlace, _) => Rewrapped::InPlace,
-        (Replaced::Copied, None) => Rewrapped::Copied,
-        (Replaced::Copied, Some((target, _))) => Rewrapped::Written(target.clone()),
-    })
+    Ok(Prepared::New(NewHeader {
+        path: path.to_path_buf(),
+        old,
+        new,
+        serial: found.serial,
+        output: options.output.clone(),
+    }))
+}
+
+impl NewHeader {
+    /// Returns the digest of the SIMPLEBLOB in it, with its deposit, if that is one of the owner's: the authority is told
+    /// before the header is written ([`Client::state_own_blob`](crate::Client::state_own_blob)), so that a home that is
+    /// lost then finds the file's deposit, too.
+    #[must_use]
+    pub fn own_blob(&self) -> Option<(Serial, Digest)> {
+        self.serial.map(|serial| (serial, mark(&self.new)))
+    }
+
+    /// Writes it: in place where the length is the same, or else with a copy.
+    ///
+    /// `progress` is told how many bytes were copied, and of how many, where it takes a copy.
+    ///
+    /// # Errors
+    ///
+    /// Says why the file was left as it is.
+    pub fn write(
+        self,
+        home: &mut Home,
+        rng: &mut impl CryptoRng,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Rewrapped, RewrapError> {
+        let replaced = self.replace(home, rng, progress)?;
+        Ok(match (replaced, self.output) {
+            (Replaced::InPlace, _) => Rewrapped::InPlace,
+            (Replaced::Copied, None) => Rewrapped::Copied,
+            (Replaced::Copied, Some((target, _))) => Rewrapped::Written(target),
+        })
+    }
+
+    fn replace(
+        &self,
+        home: &mut Home,
+        rng: &mut impl CryptoRng,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Replaced, ReplaceError> {
+        let (old, new) = (bytes(&self.old), bytes(&self.new));
+        // What interrupts it is repaired by what the home remembers of the new header: of another owner's, nothing.
+        if self.output.is_none() && old.len() == new.len() && self.serial.is_some() {
+            match Rewrite::plan(&self.path, old.clone(), new.clone()) {
+                Ok(rewrite) => {
+                    home.begin_rewrite(&rewrite, self.serial)?;
+                    rewrite.apply()?;
+                    home.end_rewrite(&rewrite, None)?;
+                    return Ok(Replaced::InPlace);
+                }
+                // Others would change along with it; a copy leaves them as they are.
+                Err(PlanError::HardLinks { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let in_its_place = (self.path.clone(), Overwrite::Force);
+        let (target, overwrite) = self.output.as_ref().unwrap_or(&in_its_place);
+        let output = Output::create(target, *overwrite, 0o666, rng)?;
+        with_header(&self.path, &old, &new, output, progress)?;
+        Ok(Replaced::Copied)
+    }
 }
 
 /// Wraps a key that was released to another RSA key, if it was: the SIMPLEBLOB alone.
@@ -282,60 +357,9 @@ fn read(path: &Path) -> Result<(FileHeader, File), RewrapError> {
     Ok((FileHeader::read(&mut file)?, file))
 }
 
-/// Remembers that the owner's blob in a file is about to be another, before a byte of it is written.
-///
-/// The home knows it from now on; a home that is lost does not. A statement for the authority to keep goes from here, once
-/// there is one (issue 4).
-fn remember_own_blob(
-    home: &mut Home,
-    new: &FileHeader,
-    serial: Serial,
-    padding: Padding,
-    matches: bool,
-) -> Result<(), HomeError> {
-    let own = Matched::detached(mark(new), serial);
-    home.record_own_blob(&own, text::padding(padding), matches)
-}
-
 enum Replaced {
     Copied,
     InPlace,
-}
-
-#[expect(
-    clippy::too_many_arguments,
-    reason = "one caller, which has each of them by name"
-)]
-fn replace(
-    home: &mut Home,
-    path: &Path,
-    old: &FileHeader,
-    new: &FileHeader,
-    serial: Option<Serial>,
-    options: &CapiRewrapOptions<'_>,
-    rng: &mut impl CryptoRng,
-    progress: &mut dyn FnMut(u64, u64),
-) -> Result<Replaced, ReplaceError> {
-    let (old, new) = (bytes(old), bytes(new));
-    // What interrupts it is repaired by what the home remembers of the new header: of another owner's, nothing.
-    if options.output.is_none() && old.len() == new.len() && serial.is_some() {
-        match Rewrite::plan(path, old.clone(), new.clone()) {
-            Ok(rewrite) => {
-                home.begin_rewrite(&rewrite, serial)?;
-                rewrite.apply()?;
-                home.end_rewrite(&rewrite, None)?;
-                return Ok(Replaced::InPlace);
-            }
-            // Others would change along with it; a copy leaves them as they are.
-            Err(PlanError::HardLinks { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    let in_its_place = (path.to_path_buf(), Overwrite::Force);
-    let (target, overwrite) = options.output.as_ref().unwrap_or(&in_its_place);
-    let output = Output::create(target, *overwrite, 0o666, rng)?;
-    with_header(path, &old, &new, output, progress)?;
-    Ok(Replaced::Copied)
 }
 
 fn bytes(header: &FileHeader) -> Vec<u8> {

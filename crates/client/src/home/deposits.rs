@@ -239,6 +239,22 @@ impl Home {
         Ok(transaction.commit()?)
     }
 
+    /// Records digests by which a file of this deposit was found, as the authority repeats its owner's word for them. They
+    /// are claims, as labels are, and take the place of none.
+    pub(crate) fn record_marks(
+        &mut self,
+        serial: Serial,
+        marks: &[Digest],
+    ) -> Result<(), HomeError> {
+        for mark in marks {
+            self.database.execute(
+                "INSERT OR IGNORE INTO detached (mark, serial) VALUES (?1, ?2)",
+                (mark.as_bytes(), serial.as_bytes()),
+            )?;
+        }
+        Ok(())
+    }
+
     /// Finds a SIMPLEBLOB that recovery made, by its digest: the deposit of its key, and how it is padded.
     pub(crate) fn own_blob(&self, mark: Digest) -> Result<Option<(Serial, String)>, HomeError> {
         let mut blob = self

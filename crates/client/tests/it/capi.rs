@@ -10,7 +10,7 @@ use strongroom_capi::{Padding, PrivateKey};
 use strongroom_client::capi::CipherName;
 use strongroom_client::capi::decrypt::{DecryptError, UnlockedCapiFile, verify};
 use strongroom_client::capi::encrypt::{CapiOptions, prepare};
-use strongroom_client::capi::rewrap::{CapiRewrapOptions, rewrap};
+use strongroom_client::capi::rewrap::{self, CapiRewrapOptions, Prepared};
 use strongroom_client::encrypt::{Job, Source, Target};
 use strongroom_client::file::output::Overwrite;
 use strongroom_client::home::{Home, read_exchange_key};
@@ -108,7 +108,10 @@ impl Scene {
             padding: None,
             output: None,
         };
-        rewrap(&mut home, &self.file, &options, rng, &mut |_, _| {})
+        match rewrap::prepare(&mut home, &self.file, &options, rng)? {
+            Prepared::Current => Ok(Rewrapped::Current),
+            Prepared::New(header) => header.write(&mut home, rng, &mut |_, _| {}),
+        }
     }
 
     fn state(&self) -> Option<SpareState> {

@@ -3,17 +3,20 @@
 use std::path::{Path, PathBuf};
 
 use strongroom_capi::{Padding, PrivateKey, PublicKey};
-use strongroom_client::capi::rewrap::{CapiRewrapOptions, look, rewrap};
+use strongroom_client::capi::rewrap::{CapiRewrapOptions, Prepared, look, prepare};
 use strongroom_client::file::output::Overwrite;
 use strongroom_client::home::{Home, read_exchange_key, read_public_key};
+use strongroom_client::rewrap::Rewrapped;
 use strongroom_client::status::read_capi_header;
+use strongroom_protocol::id::{Digest, Serial};
 
 use super::Done;
+use crate::causes::is_out_of_reach;
 use crate::context::Context;
 use crate::input::Input;
-use crate::prompt;
 use crate::rsa::ensure_not_legacy;
 use crate::terminal::{Progress, shown};
+use crate::{prompt, reach};
 
 /// For which RSA key headers are made, read when the first file needs it.
 pub(crate) enum For {
@@ -100,13 +103,16 @@ impl For {
             bar.get_or_insert_with(|| Progress::bytes(context, of))
                 .set(bytes);
         };
-        let rewrapped = rewrap(
-            home,
-            &file.path,
-            &options,
-            &mut context.rng(),
-            &mut progress,
-        )?;
+        let mut rng = context.rng();
+        let rewrapped = match prepare(home, &file.path, &options, &mut rng)? {
+            Prepared::Current => Rewrapped::Current,
+            Prepared::New(header) => {
+                if let Some((serial, digest)) = header.own_blob() {
+                    state_own_blob(context, home, serial, digest)?;
+                }
+                header.write(home, &mut rng, &mut progress)?
+            }
+        };
         Ok(Done {
             rewrapped,
             passphrase: false,
@@ -161,6 +167,29 @@ impl For {
         }
         *key = Some(Box::new(ensured.key));
         Ok(())
+    }
+}
+
+/// Tells the authority which blob a file is about to have. Where it can't be reached the file comes first: this home knows
+/// the new header, and another finds the deposit by the payload.
+fn state_own_blob(
+    context: &Context,
+    home: &mut Home,
+    serial: Serial,
+    digest: Digest,
+) -> anyhow::Result<()> {
+    let mut state = || {
+        let authority = reach::authority_of(context, home)?;
+        let mut rng = context.rng();
+        let mut client = reach::connect_silently(context, home, &authority, &mut rng)?;
+        Ok(client.state_own_blob(serial, digest)?)
+    };
+    match state() {
+        Err(error) if is_out_of_reach(anyhow::Error::as_ref(&error)) => {
+            context.say("warning: the authority can't be reached, and was not told of the file's new header");
+            Ok(())
+        }
+        stated => stated,
     }
 }
 
