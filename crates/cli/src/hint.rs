@@ -267,6 +267,9 @@ fn of_key(cause: &(dyn Error + 'static)) -> Option<&'static str> {
                 "name an older key with `rewrap -i`, or get all of yours back with `strongroom recover --all`",
             ),
             RewrapError::OntoItself { .. } => Some("name another file with `-o OUT`"),
+            RewrapError::Unproven => Some(
+                "`-o OUT` writes a copy for your key, and leaves this file as it is: see that the copy decrypts to what you know",
+            ),
             RewrapError::Passphrase => Some(
                 "decrypt it with its passphrase; if it has a spare, `strongroom recover` brings its key back",
             ),

@@ -200,6 +200,9 @@ pub enum RewrapError {
     /// The new header could not be put in place of the old one.
     #[error(transparent)]
     Replace(#[from] ReplaceError),
+    /// The only key at hand is one that its depositor did not show to know.
+    #[error("the key that came back was deposited unproven: nothing shows that it is this file's")]
+    Unproven,
     /// The session key can't be wrapped to the RSA key.
     #[error(transparent)]
     Wrap(#[from] WrapError),

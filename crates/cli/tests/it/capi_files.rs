@@ -473,7 +473,7 @@ fn a_lost_home_finds_its_files_by_their_headers_and_by_their_payloads() {
         .done();
     for name in ["a", "b"] {
         let name = format!("{name}.capi");
-        machine.opens_to(&name, name[..1].as_bytes());
+        machine.opens_to(&name, &name.as_bytes()[..1]);
         assert!(machine.is_protected(&name));
     }
 }

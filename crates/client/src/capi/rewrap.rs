@@ -71,6 +71,9 @@ pub fn prepare(
     if found.is_current && options.output.is_none() {
         return Ok(Prepared::Current);
     }
+    if found.is_unproven && options.output.is_none() {
+        return Err(RewrapError::Unproven);
+    }
     let padding = options.padding.or(found.padding);
     let padding = padding.unwrap_or(Padding::Pkcs1);
     let blob = options.target.wrap(&found.key, padding, rng)?;
@@ -193,6 +196,8 @@ struct Found {
     matches: bool,
     /// Whether the exchange key in use opens the file.
     is_current: bool,
+    /// Whether nobody has shown that the deposit held this key: it may be any (spec/simple-blob.md#release).
+    is_unproven: bool,
 }
 
 fn find(
@@ -210,7 +215,7 @@ fn find(
     let mut payload = Payload::of(path);
     let mut serial = by_header.map(|known| known.serial);
     if let Some(known) = by_header
-        && let Some(key) = released_key(&mut released, known.serial)?
+        && let Some((key, is_unproven)) = released_key(&mut released, known.serial)?
     {
         // A header can be copied; what follows it is then another deposit's, or nobody's.
         let agrees = known.payload.is_some() && known.payload == Some(payload.digest()?);
@@ -219,7 +224,10 @@ fn find(
             _ => None,
         };
         if other.is_none() {
-            return Ok(found_by(key, known, known.matches || agrees));
+            return Ok(Found {
+                is_unproven,
+                ..found_by(key, known, !is_unproven && (known.matches || agrees))
+            });
         }
         serial = other;
     } else if by_header.is_none() {
@@ -228,9 +236,12 @@ fn find(
     }
     if let Some(serial) = serial
         && let Some(said) = home.particulars(serial)?
-        && let Some(key) = released_key(&mut released, serial)?
+        && let Some((key, is_unproven)) = released_key(&mut released, serial)?
     {
-        return Ok(found_by(key, Known::new(serial, &said, true), true));
+        return Ok(Found {
+            is_unproven,
+            ..found_by(key, Known::new(serial, &said, true), !is_unproven)
+        });
     }
     if by_header.is_none()
         && let Some(found) = anothers(home, &mut released, header, &mut payload)?
@@ -240,13 +251,16 @@ fn find(
     Err(RewrapError::NoKey { serial })
 }
 
-/// Returns the session key of a deposit, if it was released and is one of CryptoAPI's.
+/// Returns the session key of a deposit, if it was released and is one of CryptoAPI's, and whether it is unproven.
 fn released_key(
     released: &mut ReleasedKeys<'_>,
     serial: Serial,
-) -> Result<Option<SessionKey>, RewrapError> {
-    let released = released.key(serial)?;
-    Ok(released.and_then(|released| key::from_deposited(&released.key.into_key())))
+) -> Result<Option<(SessionKey, bool)>, RewrapError> {
+    let Some(released) = released.key(serial)? else {
+        return Ok(None);
+    };
+    let key = key::from_deposited(&released.key.into_key());
+    Ok(key.map(|key| (key, released.label.content.is_unproven())))
 }
 
 /// Opens a file with the exchange key in use, as its deposit says that it is padded.
@@ -271,6 +285,7 @@ fn found_by(key: SessionKey, known: Known, matches: bool) -> Found {
         padding: known.padding,
         matches,
         is_current: false,
+        is_unproven: false,
     }
 }
 
@@ -301,6 +316,7 @@ fn anothers(
             return Ok(Some(Found {
                 // Serials are unique among one owner's deposits only.
                 serial: None,
+                is_unproven: label.content.is_unproven(),
                 ..found_by(key, known, false)
             }));
         }
