@@ -152,6 +152,85 @@ fn the_newest_of_a_name_counts_and_the_older_stay() {
 }
 
 #[test]
+fn what_another_home_deposited_counts_here_too() {
+    let machine = Machine::new();
+    let options = ["--name", "door", "--check", "grep -qx rose"];
+    deposit(&machine, b"rose", &options).done();
+    fs::rename(
+        machine.path("home/recovery-sheet.txt"),
+        machine.path("sheet"),
+    )
+    .unwrap();
+    // A second home of the same owner's, made with the sheet.
+    let other = |args: &[&str], secret: &[u8]| {
+        let mut command = machine.command(args);
+        ran_with(
+            command.env("STRONGROOM_HOME", machine.path("other")),
+            secret,
+        )
+    };
+    let first = serial(&named(&machine, "door")[0]).to_owned();
+    let rejoin = ["recover", "--sheet", "sheet", "--serial", &first, "-o", "-"];
+    assert_eq!(other(&rejoin, b"").done().stdout, b"rose");
+    other(&["deposit", "--name", "door"], b"tulip").done();
+    other(&["deposit", "--name", "window"], b"lily").done();
+    // Here the new ones are known, and not called good by what is known of the old one.
+    let (status, lines) = statuses(&machine, &["--check"]);
+    assert_eq!(status, Some(1));
+    let names: Vec<_> = lines
+        .iter()
+        .map(|line| (line["secret"].as_str().unwrap(), &line["opens"]))
+        .collect();
+    assert_eq!(names, [("door", &Value::Null), ("window", &Value::Null)]);
+    assert!(lines.iter().all(|line| line["serial"] != first.as_str()));
+    let superseded: Vec<_> = named(&machine, "door")
+        .iter()
+        .map(|one| one["superseded"] == true)
+        .collect();
+    assert_eq!(superseded, [true, false]);
+    // What this home had is not what counts, so it is no repetition.
+    machine.write("list", r#"{"name":"door","secret":"rose"}"#);
+    let ran = machine.run(["deposit", "--from", "list", "--json"]).done();
+    assert_eq!(ran.json().len(), 1);
+}
+
+#[test]
+fn a_check_that_failed_fails_until_it_passes_even_where_nobody_answers() {
+    let machine = Machine::with_home();
+    machine.write("lock", "rose");
+    let check = "grep -qx \"$(cat lock)\"";
+    let path = std::env::var("PATH").unwrap();
+    let run = |arguments: &[&str], secret: &[u8]| {
+        ran_with(machine.command(arguments).env("PATH", &path), secret)
+    };
+    run(&["deposit", "--name", "door", "--check", check], b"rose").done();
+    machine.write("lock", "tulip");
+    let again = ["status", "--check", "--same-disk-ok"];
+    assert_eq!(run(&again, b"").status, Some(1));
+    machine.write("names", "door\n");
+    let expected = run(&["status", "--expect", "names", "--same-disk-ok"], b"");
+    assert_eq!(expected.status, Some(1));
+    assert!(
+        expected.text().contains("did not open on"),
+        "{}",
+        expected.text()
+    );
+    // A check may use the home itself: nothing holds it while it runs.
+    let within = format!(
+        "cat > /dev/null; {} list -q",
+        env!("CARGO_BIN_EXE_strongroom")
+    );
+    run(&["deposit", "--name", "inner", "--check", &within], b"x").done();
+    assert!(run(&again, b"").text().contains("inner  protected"));
+    fs::rename(
+        machine.path("home/authority"),
+        machine.path("home/elsewhere"),
+    )
+    .unwrap();
+    assert_eq!(run(&again, b"").status, Some(1));
+}
+
+#[test]
 fn what_an_editor_adds_to_a_secret_is_warned_of_and_kept() {
     let machine = Machine::with_home();
     for (secret, warning) in [
