@@ -219,9 +219,7 @@ impl Opener<'_> {
         let sealed = (!keys.is_empty()).then(|| (sealing.encapsulation().clone(), keys));
         Rewrapped { sealed, withheld }
     }
-}
 
-impl Opener<'_> {
     /// Opens the session key of a deposit, to release it: only what matches its commitment, or is as far as it can be
     /// known and an officer has answered for (spec/simple-blob.md#release).
     fn unwrap(
