@@ -46,6 +46,7 @@ fn deposit(world: &mut World, new: NewBlob) -> Result<DepositedBlob, DepositBlob
         .unwrap()
 }
 
+/// A function of its own: as a method it is for one lifetime, and as a closure clippy wants the method.
 fn rsa_key(client: &mut Client<'_>) -> Result<PublicKey, RsaKeyError> {
     client.rsa_key()
 }
@@ -61,11 +62,6 @@ fn listed(world: &World, serial: Serial) -> Deposited {
     let items = session.deposits(owner, None).unwrap().items;
     let mut items = items.into_iter();
     items.find(|item| item.label.serial == serial).unwrap()
-}
-
-/// A function of its own: as a method it is for one lifetime, and as a closure clippy wants the method.
-fn rsa_key(client: &mut Client<'_>) -> Result<PublicKey, RsaKeyError> {
-    client.rsa_key()
 }
 
 #[test]
