@@ -72,15 +72,21 @@ pub(crate) fn end(result: anyhow::Result<Exit>) -> ExitCode {
 
 /// Says what failed, with `about` what, and what may help. Returns the status for it.
 pub(crate) fn fail(about: &str, error: &Error) -> Exit {
+    let exit = fail_in_a_line(about, error);
+    if let Some(hint) = hint::of(error.as_ref()) {
+        tell(format_args!("hint: {}", escape(&hint)));
+    }
+    exit
+}
+
+/// Says what failed, for scripts that rely on one line, and returns the status for it.
+pub(crate) fn fail_in_a_line(about: &str, error: &Error) -> Exit {
     let about = if about.is_empty() {
         String::new()
     } else {
         format!("{}: ", escape(about))
     };
     tell(format_args!("error: {about}{}", escape(&chain(error))));
-    if let Some(hint) = hint::of(error.as_ref()) {
-        tell(format_args!("hint: {}", escape(&hint)));
-    }
     Exit::of(error)
 }
 

