@@ -8,6 +8,9 @@ use serde_json::Value;
 
 use crate::machine::{Machine, Ran};
 
+/// A file of the vectors, under `own1024` and PKCS#1 v1.5.
+const AES_FILE: &str = "seals/aes-aes128-128-pkcs1-2503-own1024.file";
+
 fn vectors() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spec/vectors/capi")
 }
@@ -211,9 +214,10 @@ fn files_of_old_ciphers_become_age_files_with_a_spare_and_the_originals_stay() {
     let file =
         text(&seals.iter().find(|seal| seal["file"].is_string()).unwrap()["file"]).to_owned();
     // What is damaged, or opens with another key, makes no copy.
-    let mut damaged = fs::read(vector(&file)).unwrap();
+    let mut damaged = fs::read(vector(AES_FILE)).unwrap();
     damaged.truncate(damaged.len() - 1);
     machine.write("damaged", damaged);
+    let deposits = machine.run(["list", "--json"]).done().json().len();
     for (line, said) in [
         (
             format!("convert --key {own} --oaep -o out.age {}", vector(&file)),
@@ -227,10 +231,101 @@ fn files_of_old_ciphers_become_age_files_with_a_spare_and_the_originals_stay() {
             format!("convert --key {own} --pkcs1 -o out.age {own}"),
             "no file of the example programs",
         ),
-        ("convert --pkcs1 -o out.age aes".to_owned(), ""),
+        (
+            format!("convert --key {own} --pkcs1 -o out.age damaged"),
+            "no whole block",
+        ),
     ] {
         capi(&machine, &line).refused(1, &[said]);
         assert!(!machine.exists("out.age"), "{line}");
+    }
+    assert_eq!(
+        machine.run(["list", "--json"]).done().json().len(),
+        deposits
+    );
+    // Nor is it replaced, whatever it is called.
+    machine.write("old.age", fs::read(vector(AES_FILE)).unwrap());
+    let line = format!("convert --key {own} --pkcs1 --force -o old.age old.age");
+    capi(&machine, &line).refused(1, &["would be encrypted onto itself"]);
+}
+
+/// Converts `file`, which `change` changes after it was decrypted for its digest, and before it is decrypted again: the home
+/// that is founded between the two waits for its lock.
+#[cfg(target_os = "linux")]
+fn convert_while_it_changes(
+    machine: &Machine,
+    line: &str,
+    change: impl FnOnce(&mut Vec<u8>),
+) -> Ran {
+    use std::process::Stdio;
+
+    machine.write("home/lock", "");
+    let lock = fs::File::open(machine.path("home/lock")).unwrap();
+    lock.lock().unwrap();
+    let mut command = machine.command(iter::once("capi").chain(line.split(' ')));
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let opened = format!("/proc/{}/fd", child.id());
+    let waits = || {
+        let mut links = fs::read_dir(&opened).unwrap().flatten();
+        links.any(|link| fs::read_link(link.path()).is_ok_and(|to| to.ends_with("home/lock")))
+    };
+    while !waits() {
+        assert!(child.try_wait().unwrap().is_none(), "it ended early");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    machine.change("file", change);
+    drop(lock);
+    let output = child.wait_with_output().unwrap();
+    Ran {
+        status: output.status.code(),
+        stdout: output.stdout,
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_changes_while_it_is_converted_makes_no_copy_and_replaces_none() {
+    let own = vector("keys/own1024.priv");
+    for (change, said) in [
+        (
+            // The second pass breaks off, and what came before that is no copy.
+            (|bytes| bytes.truncate(bytes.len() - 1)) as fn(&mut Vec<u8>),
+            "did not decrypt a second time: no copy was made",
+        ),
+        (
+            // The second pass ends well, with other bytes.
+            |bytes| {
+                let first = bytes.len() - 16 * 3;
+                bytes[first] ^= 1;
+            },
+            "not what the original decrypted to before: no copy was made",
+        ),
+    ] {
+        for force in ["", " --force"] {
+            let machine = Machine::new();
+            machine.write("file", fs::read(vector(AES_FILE)).unwrap());
+            if !force.is_empty() {
+                machine.write("out.age", "an older copy");
+            }
+            let line = format!("convert --key {own} --pkcs1 -o out.age{force} file");
+            convert_while_it_changes(&machine, &line, change).refused(1, &[said]);
+            if force.is_empty() {
+                assert!(!machine.exists("out.age"));
+            } else {
+                assert_eq!(machine.read_text("out.age"), "an older copy");
+            }
+            let hidden = |name: &String| name.starts_with(".strongroom-");
+            assert!(!machine.names(".").iter().any(hidden));
+            // What does not change is converted, and takes the older one's place.
+            machine.write("file", fs::read(vector(AES_FILE)).unwrap());
+            capi(&machine, &line).done();
+            assert!(machine.is_protected("out.age"));
+        }
     }
 }
 
