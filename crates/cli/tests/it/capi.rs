@@ -402,6 +402,34 @@ fn a_signature_is_this_keys_over_this_file_or_none() {
 }
 
 #[test]
+fn one_pipe_is_read_for_one_purpose() {
+    let machine = Machine::new();
+    let key = fs::read(vector("keys/own2048.priv")).unwrap();
+    for line in [
+        "encrypt --session-key - -o out -",
+        "decrypt --session-key - -o out -",
+        "sign --key - -o out -",
+        "unwrap --key - --pkcs1 -o out -",
+        "wrap --to - --pkcs1 -o out -",
+        "verify --key - --signature - blob",
+        "verify --key - --signature blob -",
+        "verify --key blob --signature - -",
+    ] {
+        let words = iter::once("capi").chain(line.split(' '));
+        let ran = machine.pipe(&key, words);
+        ran.refused(2, &["can be read for one purpose alone"]);
+        assert!(!machine.exists("out"), "{line}");
+    }
+    // One of them from a pipe is as good as a file.
+    machine.write("blob", "a blob");
+    let line = "capi sign --key - -o signature blob";
+    machine.pipe(&key, line.split(' ')).done();
+    let public = vector("keys/own2048.pub");
+    let line = format!("verify --key {public} --signature signature blob");
+    capi(&machine, &line).done();
+}
+
+#[test]
 fn a_ciphertext_that_does_not_end_as_it_must_is_explained_and_not_written() {
     let machine = Machine::new();
     let own = vector("keys/own2048.priv");

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Error, ensure};
+use anyhow::Error;
 use clap::Args;
 use strongroom_capi::cipher::{self, DecryptError};
 use strongroom_capi::file::explain;
@@ -10,7 +10,7 @@ use strongroom_capi::file::explain;
 use super::keys::read_session_key;
 use super::place::{self, Target};
 use crate::context::Context;
-use crate::exit::{Exit, Usage};
+use crate::exit::Exit;
 use crate::stream;
 
 /// Encrypt with a session key, as CryptEncrypt does by default.
@@ -54,10 +54,7 @@ pub(super) fn encrypt(context: &Context, arguments: &EncryptArguments) -> anyhow
 }
 
 pub(super) fn decrypt(context: &Context, arguments: &DecryptArguments) -> anyhow::Result<Exit> {
-    ensure!(
-        arguments.session_key != arguments.input,
-        Usage("the session key and the ciphertext are the same file")
-    );
+    stream::ensure_one_reader([&arguments.session_key, &arguments.input])?;
     let key = read_session_key(&arguments.session_key)?;
     let input = place::open(&arguments.input)?;
     let decrypted = arguments.target.stream(context, 0o600, |sink| {
