@@ -175,6 +175,11 @@ fn keys_are_converted_by_what_they_are_and_what_the_file_is_called() {
     );
     let line = "convert k.pub -o out";
     capi(&machine, line).refused(2, &["the name of OUT says what it becomes"]);
+    for option in ["--pkcs1", "--oaep", "--key k.pem", "--description text"] {
+        let line = format!("convert {option} k.pub -o out.pem");
+        capi(&machine, &line).refused(2, &["are for files that become age files"]);
+        assert!(!machine.exists("out.pem"));
+    }
     let blob = vector("malformed/good-pkcs1.bin");
     refused(
         &machine,

@@ -67,8 +67,12 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
         return convert_file(context, arguments);
     }
     ensure!(
-        arguments.key.is_none() && arguments.description.is_none(),
-        Usage("`--key` and `--description` are for files that become age files")
+        arguments.key.is_none()
+            && arguments.description.is_none()
+            && arguments.padding.said().is_none(),
+        Usage(
+            "`--key`, `--pkcs1`, `--oaep` and `--description` are for files that become age files"
+        )
     );
     let key = read_key(&arguments.input)?;
     if name.ends_with(".pub.pem") {
