@@ -356,12 +356,21 @@ fn a_blob_is_explained_field_by_field_or_where_it_breaks() {
     // The same key, whichever form.
     let remark = |name: &str| {
         let ran = explain(name).done();
-        let line = ran.text().lines().find(|line| line.contains("fingerprint"));
+        let line = ran.text().lines().find(|line| line.contains("Fingerprint"));
+        assert_eq!(ran.text().to_lowercase().matches("fingerprint").count(), 1);
         line.unwrap().to_owned()
     };
     let fingerprint = remark("keys/own2048.pub");
     assert_eq!(remark("keys/own2048.pem"), fingerprint);
     assert_eq!(remark("keys/own2048.priv"), fingerprint);
+    // PEM as other programs write it: a mark or attributes in front.
+    let pem = fs::read_to_string(vector("keys/own2048.pem")).unwrap();
+    for front in ["\u{feff}", "Bag Attributes\n    friendlyName: own\n"] {
+        machine.write("front.pem", format!("{front}{pem}"));
+        let ran = capi(&machine, "inspect front.pem").done();
+        assert!(ran.text().contains(&fingerprint), "{}", ran.text());
+        assert!(ran.text().contains("from PEM"), "{}", ran.text());
+    }
 
     for (name, said) in [
         ("pub-exp-1", "pubexp at offset 16: an exponent of one"),
@@ -382,6 +391,18 @@ fn a_blob_is_explained_field_by_field_or_where_it_breaks() {
         "{}",
         file.text()
     );
+    // However long it is, from a pipe too; unless it ends within its header.
+    let mut long = fs::read(vector(AES_FILE)).unwrap();
+    long.resize(1_000_000, 0);
+    machine.write("long", &long);
+    let of_file = capi(&machine, "inspect long").done();
+    let ciphertext = 1_000_000 - 4 - 140;
+    let said = format!("{ciphertext} bytes of ciphertext");
+    assert!(of_file.text().contains(&said), "{}", of_file.text());
+    let piped = machine.pipe(&long, ["capi", "inspect", "-"]).done();
+    assert_eq!(piped.text(), of_file.text());
+    machine.write("long", &long[..100]);
+    capi(&machine, "inspect long").refused(1, &["ends within its header"]);
     machine.write("long", vec![0; 65_537]);
     capi(&machine, "inspect long").refused(1, &["too long for a key BLOB"]);
 }
