@@ -427,6 +427,74 @@ fn a_signature_is_this_keys_over_this_file_or_none() {
     refused(&machine, &line, "the key pair is needed");
 }
 
+/// Files without a header, under the password `correct horse`: the options, and the ciphertext. Where they come from is in
+/// `crates/capi/tests/it/derive.rs`; the two of wide characters were made with Python's `hashlib` and an RC4 in Python.
+const PASSWORD_FILES: [(&str, &str); 5] = [
+    (
+        "",
+        "888b2457107f3139fec91a410cc96c33fd1d004f36310e90adfe03f6fbdf5982784be49c33d81b",
+    ),
+    (
+        " --cipher rc2-40 --hash md5 --password-bytes narrow",
+        "e14aedee0dc80de837b06066c7bcba623a975f7c447d4bd6db8dbeceb9b47da33f6d9e185bafe4a5",
+    ),
+    (
+        " --cipher aes-128 --hash sha256",
+        "eff26336a77468ffb00f5ac1f66b21c3b00bd18647562210fbe6dd676c18a4f46f0d72e7f89f84f128eac7abf0575d38",
+    ),
+    (
+        " --password-bytes wide",
+        "d7377cdda6659de2043fa2b45d76c968eb40b6b4f05d18948994cd7232f6f38721065ecd969c0f",
+    ),
+    (
+        " --password-bytes wide-halved",
+        "2989bff317d3afb6f287d04c805492ab564ab90209de5f6c1d46236f57e65da896fbbe9d17ff1f",
+    ),
+];
+
+#[test]
+fn a_file_of_a_password_opens_when_it_is_said_how_its_key_was_made() {
+    let machine = Machine::new();
+    let decrypt = |password: &str, line: &str| {
+        let words = iter::once("capi").chain(line.split(' '));
+        machine.run_with("STRONGROOM_PASSPHRASE", password, words)
+    };
+    for (options, hex) in PASSWORD_FILES {
+        let bytes: Vec<u8> = hex
+            .as_bytes()
+            .chunks(2)
+            .map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap())
+            .collect();
+        machine.write("file", bytes);
+        let line = format!("decrypt --password{options} --force -o out file");
+        let ran = decrypt("correct horse", &line).done();
+        let opened = machine.read_text("out");
+        assert_eq!(opened, "Sealed with a password, and read again.");
+        let is_rc4 = !options.contains("cipher");
+        assert_eq!(ran.stderr.contains("nothing shows whether"), is_rc4);
+        // RC4 takes any password for the one.
+        let wrong = decrypt("wrong horse", &line);
+        if is_rc4 {
+            wrong.done();
+            assert_ne!(machine.read("out"), opened.as_bytes());
+        } else {
+            wrong.refused(1, &["another key"]);
+            assert_eq!(machine.read_text("out"), opened);
+        }
+    }
+    machine.remove("out");
+    capi(&machine, "decrypt --password -o out file").refused(1, &["no terminal to ask for it"]);
+    for line in [
+        "decrypt -o out file",
+        "decrypt --session-key key --password -o out file",
+        "decrypt --session-key key --hash sha1 -o out file",
+        "decrypt --password --cipher rot13 -o out file",
+    ] {
+        decrypt("correct horse", line).refused(2, &[]);
+        assert!(!machine.exists("out"), "{line}");
+    }
+}
+
 #[test]
 fn one_pipe_is_read_for_one_purpose() {
     let machine = Machine::new();
