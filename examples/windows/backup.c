@@ -41,17 +41,30 @@ static void put(FILE *to, const void *bytes, DWORD length)
     if (fwrite(bytes, 1, length, to) != length) { fprintf(stderr, "cannot write\n"); exit(1); }
 }
 
+/* Fewer bytes than were asked for are the end, and not a disk that fails. */
+static DWORD get(FILE *from, void *bytes, DWORD length)
+{
+    DWORD got = (DWORD)fread(bytes, 1, length, from);
+    if (got < length && ferror(from)) { fprintf(stderr, "cannot read\n"); exit(1); }
+    return got;
+}
+
 static void done(FILE *written)
 {
     if (fclose(written)) { fprintf(stderr, "cannot write\n"); exit(1); }
 }
 
-/* The user's key exchange key pair, made on first use. RSA of 2,048 bits takes the Enhanced provider or a later one. */
-static HCRYPTKEY user_key(void)
+/* The user's key exchange key pair. It is made only where there is none: after any other failure, of a smart card or a
+ * profile that is not there yet, CryptGenKey would put a new pair in the place of the one that the files need. RSA of 2,048
+ * bits takes the Enhanced provider or a later one. */
+static HCRYPTKEY user_key(BOOL make)
 {
     HCRYPTKEY key;
-    if (!CryptGetUserKey(provider, AT_KEYEXCHANGE, &key))
+    BOOL there = CryptGetUserKey(provider, AT_KEYEXCHANGE, &key);
+    if (!there && make && GetLastError() == (DWORD)NTE_NO_KEY)
         ok(CryptGenKey(provider, AT_KEYEXCHANGE, 2048 << 16 | CRYPT_EXPORTABLE, &key), "CryptGenKey");
+    else
+        ok(there, "CryptGetUserKey");
     return key;
 }
 
@@ -66,9 +79,9 @@ static BYTE *exported(HCRYPTKEY key, HCRYPTKEY to, DWORD type, DWORD *length)
 static void seal(char **name)
 {
     BYTE blob[4096], chunk[CHUNK + BLOCK];
-    HCRYPTKEY session, authority, user = user_key();
+    HCRYPTKEY session, authority, user = user_key(TRUE);
     FILE *from = file(name[0], "rb");
-    DWORD length = (DWORD)fread(blob, 1, sizeof blob, from);
+    DWORD length = get(from, blob, sizeof blob);
     fclose(from);
     ok(CryptImportKey(provider, blob, length, 0, 0, &authority), "CryptImportKey of the authority's key");
     ok(CryptGenKey(provider, CALG_AES_256, CRYPT_EXPORTABLE, &session), "CryptGenKey");
@@ -86,7 +99,7 @@ static void seal(char **name)
     put(to, &length, sizeof length);
     put(to, own, length);
     for (BOOL last = FALSE; !last;) {
-        length = (DWORD)fread(chunk, 1, CHUNK, from);
+        length = get(from, chunk, CHUNK);
         last = length < CHUNK;
         ok(CryptEncrypt(session, 0, last, 0, chunk, &length, sizeof chunk), "CryptEncrypt");
         put(to, chunk, length);
@@ -100,14 +113,14 @@ static void open_file(char **name)
     HCRYPTKEY session;
     DWORD length, ahead;
     FILE *from = file(name[0], "rb");
-    ok(fread(&length, 1, sizeof length, from) == sizeof length && length <= sizeof blob, "reading the length");
-    ok(fread(blob, 1, length, from) == length, "reading the key");
-    ok(CryptImportKey(provider, blob, length, user_key(), 0, &session), "CryptImportKey");
+    ok(get(from, &length, sizeof length) == sizeof length && length <= sizeof blob, "reading the length");
+    ok(get(from, blob, length) == length, "reading the key");
+    ok(CryptImportKey(provider, blob, length, user_key(FALSE), 0, &session), "CryptImportKey");
     FILE *to = file(name[1], "wb");
     /* One chunk ahead: the last one has to be known as such, however long it is. */
-    length = (DWORD)fread(chunk, 1, CHUNK, from);
+    length = get(from, chunk, CHUNK);
     do {
-        ahead = (DWORD)fread(next, 1, CHUNK, from);
+        ahead = get(from, next, CHUNK);
         ok(CryptDecrypt(session, 0, ahead == 0, 0, chunk, &length), "CryptDecrypt");
         put(to, chunk, length);
         memcpy(chunk, next, ahead);
@@ -129,7 +142,7 @@ int main(int count, char **words)
     else if (!strcmp(act, "open") && count == 4) open_file(words + 2);
     else if (!strcmp(act, "public") && count == 3) {
         DWORD length;
-        BYTE *blob = exported(user_key(), 0, PUBLICKEYBLOB, &length);
+        BYTE *blob = exported(user_key(TRUE), 0, PUBLICKEYBLOB, &length);
         FILE *to = file(words[2], "wb");
         put(to, blob, length);
         done(to);

@@ -6,14 +6,12 @@
 mod digest;
 mod explain;
 mod header;
-mod output;
 
 use std::io::{Read, Write};
 
 pub use self::digest::{DigestReader, DigestWriter, digest};
 pub use self::explain::{Explanation, explain};
 pub use self::header::{FileHeader, HeaderError, looks_like};
-pub use self::output::{OutputExplanation, explain_output};
 use crate::cipher::{self, DecryptError, EncryptError};
 use crate::session_key::SessionKey;
 

@@ -1,7 +1,8 @@
 //! What any BLOB says, field by field, or where it breaks: for people, so as data that can be printed or put in JSON.
 //!
 //! It reads as far as it can, where the readers stop at the first fault; whether a blob is good, they alone decide. No
-//! private part and no session key is ever shown.
+//! private part and no session key is shown, nor a padded one that was never encrypted. Of a blob that is cut off, the two
+//! can't be told apart.
 
 mod rsa;
 mod session;
@@ -42,10 +43,10 @@ pub struct Field {
 #[must_use]
 pub fn inspect(blob: &[u8]) -> Inspection {
     let mut walk = Walk::new(blob);
-    let (kind, alg_id) = walk.header();
+    let kind = walk.header();
     let fault = match kind {
         Some(BlobType::Simple) => {
-            walk.simple_blob(alg_id);
+            walk.simple_blob();
             SimpleBlob::from_bytes(blob).err()
         }
         Some(BlobType::PublicKey) => {
@@ -97,7 +98,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn header(&mut self) -> (Option<BlobType>, Option<u32>) {
+    fn header(&mut self) -> Option<BlobType> {
         let kind = self
             .rest
             .first()
@@ -114,8 +115,8 @@ impl<'a> Walk<'a> {
             0 => "nothing, as it must be".to_owned(),
             _ => "not zero, which it must be".to_owned(),
         });
-        let alg_id = self.number::<4>("aiKeyAlg", session::algorithm_name);
-        (kind, alg_id)
+        self.number::<4>("aiKeyAlg", session::algorithm_name);
+        kind
     }
 
     /// Whatever is left belongs to nothing that is known.

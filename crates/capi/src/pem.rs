@@ -41,7 +41,8 @@ const DASHES: &str = "-----";
 const LINE: usize = 64;
 
 /// Tells whether it looks like PEM, wherever that begins.
-pub(crate) fn is_pem(bytes: &[u8]) -> bool {
+#[must_use]
+pub fn is_pem(bytes: &[u8]) -> bool {
     bytes
         .windows(BEGIN.len())
         .any(|window| window == BEGIN.as_bytes())

@@ -53,12 +53,16 @@ pub(crate) fn recovery_code_if_any() -> anyhow::Result<Option<RecoveryCode>> {
 
 /// Returns the passphrase that opens `what`: from the variable, or by asking.
 pub(crate) fn passphrase(what: &str) -> io::Result<Passphrase> {
-    let text = match variable(PASSPHRASE_VARIABLE) {
-        Some(text) => text,
-        None if can_ask_secretly() => ask(&format!("Passphrase for {what}: "))?,
-        None => return Err(io::Error::other(NobodyToAsk::Passphrase)),
-    };
-    Passphrase::new(text).map_err(io::Error::other)
+    Passphrase::new(password(what)?).map_err(io::Error::other)
+}
+
+/// Returns the same as a text, for what is no age file.
+pub(crate) fn password(what: &str) -> io::Result<Zeroizing<String>> {
+    match variable(PASSPHRASE_VARIABLE) {
+        Some(text) => Ok(text),
+        None if can_ask_secretly() => ask(&format!("Passphrase for {what}: ")),
+        None => Err(io::Error::other(NobodyToAsk::Passphrase)),
+    }
 }
 
 /// Tells whether the passphrase is there without asking.

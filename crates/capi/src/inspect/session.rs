@@ -1,12 +1,14 @@
 //! The blobs that hold a session key.
 
+use zeroize::Zeroizing;
+
 use super::{NOT_SHOWN, Walk};
 use crate::blob::{RSA_KEYX, RSA_SIGN};
 use crate::public_key::BITS_MAX;
 use crate::{Algorithm, Padding, SessionKey};
 
 impl Walk<'_> {
-    pub(super) fn simple_blob(&mut self, alg_id: Option<u32>) {
+    pub(super) fn simple_blob(&mut self) {
         self.number::<4>("wrapping algorithm", |alg_id| match alg_id {
             RSA_KEYX => "CALG_RSA_KEYX, an RSA key: the only one that wraps".to_owned(),
             _ => format!("{}, where only CALG_RSA_KEYX wraps", algorithm_name(alg_id)),
@@ -17,7 +19,7 @@ impl Walk<'_> {
             return;
         }
         // A key under an exponent of one lies in there as it is.
-        if opens_itself(self.rest, alg_id.and_then(Algorithm::from_alg_id)) {
+        if opens_itself(self.rest) {
             self.secret("wrapped key", length, "not encrypted: see below");
             self.remark(
                 "The wrapped key was made with an exponent of one, the trick for exporting a session key before there \
@@ -76,10 +78,10 @@ pub(super) fn algorithm_name(alg_id: u32) -> String {
     .to_owned()
 }
 
-/// Tells whether a padded key lies in the clear in a wrapped key.
-fn opens_itself(wrapped: &[u8], algorithm: Option<Algorithm>) -> bool {
-    let block: Vec<u8> = wrapped.iter().rev().copied().collect();
-    (1..=SessionKey::BYTES_MAX)
-        .filter(|bytes| algorithm.is_none_or(|algorithm| algorithm.accepts_key_bytes(*bytes)))
-        .any(|bytes| Padding::Pkcs1.is_key_of(&block, bytes).into())
+/// Tells whether a padded key lies in the clear in a wrapped key: of any length, also one that its algorithm has not.
+fn opens_itself(wrapped: &[u8]) -> bool {
+    [Padding::Pkcs1, Padding::Oaep].into_iter().any(|padding| {
+        let block = padding.unmask(Zeroizing::new(wrapped.iter().rev().copied().collect()));
+        (1..=SessionKey::BYTES_MAX).any(|bytes| padding.is_key_of(&block, bytes).into())
+    })
 }

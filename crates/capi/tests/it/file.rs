@@ -5,8 +5,7 @@ use std::io;
 use proptest::prelude::*;
 use strongroom_capi::cipher::DecryptError;
 use strongroom_capi::file::{
-    self, EncryptedFile, Explanation, FileHeader, HeaderError, OutputExplanation, explain,
-    explain_output, looks_like,
+    self, EncryptedFile, Explanation, FileHeader, HeaderError, explain, looks_like,
 };
 use strongroom_capi::{Algorithm, SessionKey};
 
@@ -208,47 +207,6 @@ fn ends_are_looked_for_beyond_a_buffer() {
             ..
         }
     ));
-}
-
-#[test]
-fn what_the_example_that_decrypts_leaves_is_told_from_the_plaintext() {
-    let plaintext: Vec<u8> = (0..=250).cycle().take(2503).collect();
-    let explain = |output: &[u8]| explain_output(plaintext.as_slice(), output).unwrap();
-    assert_eq!(explain(&plaintext), OutputExplanation::Same);
-    for output in [&plaintext[..1000], &plaintext[..992]] {
-        let section = output.len() as u64;
-        let first = OutputExplanation::FirstSection {
-            section,
-            plaintext: 2503,
-            stale: 0,
-        };
-        assert_eq!(explain(output), first);
-    }
-    let over = [&plaintext[..1000], &[0xff; 700]].concat();
-    assert_eq!(
-        explain(&over),
-        OutputExplanation::FirstSection {
-            section: 1000,
-            plaintext: 2503,
-            stale: 700
-        }
-    );
-    let over = [plaintext.as_slice(), &[5; 40]].concat();
-    assert_eq!(
-        explain(&over),
-        OutputExplanation::StaleBytes {
-            plaintext: 2503,
-            stale: 40
-        }
-    );
-    let mut other = plaintext.clone();
-    other[1700] ^= 1;
-    assert_eq!(explain(&other), OutputExplanation::Other { same: 1700 });
-    assert_eq!(
-        explain(&plaintext[..1500]),
-        OutputExplanation::Other { same: 1500 }
-    );
-    assert_eq!(explain(b""), OutputExplanation::Other { same: 0 });
 }
 
 proptest! {

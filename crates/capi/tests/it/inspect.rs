@@ -2,9 +2,10 @@
 
 use strongroom_capi::blob::Fault;
 use strongroom_capi::inspect::Field;
-use strongroom_capi::{Algorithm, BlobType, SessionKey, inspect};
+use strongroom_capi::{Algorithm, BlobType, Padding, SessionKey, inspect};
 
-use crate::keys::{file, key, simple_blob};
+use crate::keys::{file, key, private_operation, simple_blob};
+use crate::rng::TestRng;
 
 #[test]
 fn every_byte_of_a_blob_is_in_one_field() {
@@ -88,6 +89,27 @@ fn an_exponent_of_one_is_explained() {
     assert_eq!(inspection.fault, None);
     assert_eq!(inspection.fields[5].value, "not shown");
     assert!(inspection.remarks[0].contains("exponent of one"));
+}
+
+#[test]
+fn a_key_in_the_clear_is_not_shown_whatever_its_padding_and_length() {
+    let own = key("own1024");
+    for padding in [Padding::Pkcs1, Padding::Oaep] {
+        let session = SessionKey::new(Algorithm::Aes128, b"SECRETsecret0123").unwrap();
+        let wrapped = own
+            .public()
+            .wrap(&session, padding, &mut TestRng::new(1))
+            .unwrap()
+            .to_bytes();
+        let number: Vec<u8> = wrapped[12..].iter().rev().copied().collect();
+        let block = private_operation(&own, &number);
+        // The length is not AES-256's: such a blob opens nothing, and what lies in it is a key all the same.
+        for algorithm in [Algorithm::Aes128, Algorithm::Aes256] {
+            let inspection = inspect(&simple_blob(algorithm, &block).to_bytes());
+            assert_eq!(inspection.fields[5].value, "not shown", "{padding:?}");
+        }
+        assert_ne!(inspect(&wrapped).fields[5].value, "not shown");
+    }
 }
 
 #[test]

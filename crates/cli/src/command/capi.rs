@@ -5,6 +5,7 @@ mod cipher;
 mod convert;
 mod inspect;
 mod keys;
+mod password;
 mod place;
 mod signature;
 

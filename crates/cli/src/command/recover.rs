@@ -95,7 +95,7 @@ pub(crate) struct Arguments {
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
     /// Get the keys, and rewrite no file.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "output")]
     keys_only: bool,
     /// Replace OUT if it is there already.
     #[arg(long, requires = "output")]

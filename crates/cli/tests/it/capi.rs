@@ -8,6 +8,9 @@ use serde_json::Value;
 
 use crate::machine::{Machine, Ran};
 
+/// A file of the vectors, under `own1024` and PKCS#1 v1.5.
+const AES_FILE: &str = "seals/aes-aes128-128-pkcs1-2503-own1024.file";
+
 fn vectors() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spec/vectors/capi")
 }
@@ -172,6 +175,11 @@ fn keys_are_converted_by_what_they_are_and_what_the_file_is_called() {
     );
     let line = "convert k.pub -o out";
     capi(&machine, line).refused(2, &["the name of OUT says what it becomes"]);
+    for option in ["--pkcs1", "--oaep", "--key k.pem", "--description text"] {
+        let line = format!("convert {option} k.pub -o out.pem");
+        capi(&machine, &line).refused(2, &["are for files that become age files"]);
+        assert!(!machine.exists("out.pem"));
+    }
     let blob = vector("malformed/good-pkcs1.bin");
     refused(
         &machine,
@@ -211,9 +219,10 @@ fn files_of_old_ciphers_become_age_files_with_a_spare_and_the_originals_stay() {
     let file =
         text(&seals.iter().find(|seal| seal["file"].is_string()).unwrap()["file"]).to_owned();
     // What is damaged, or opens with another key, makes no copy.
-    let mut damaged = fs::read(vector(&file)).unwrap();
+    let mut damaged = fs::read(vector(AES_FILE)).unwrap();
     damaged.truncate(damaged.len() - 1);
     machine.write("damaged", damaged);
+    let deposits = machine.run(["list", "--json"]).done().json().len();
     for (line, said) in [
         (
             format!("convert --key {own} --oaep -o out.age {}", vector(&file)),
@@ -227,10 +236,101 @@ fn files_of_old_ciphers_become_age_files_with_a_spare_and_the_originals_stay() {
             format!("convert --key {own} --pkcs1 -o out.age {own}"),
             "no file of the example programs",
         ),
-        ("convert --pkcs1 -o out.age aes".to_owned(), ""),
+        (
+            format!("convert --key {own} --pkcs1 -o out.age damaged"),
+            "no whole block",
+        ),
     ] {
         capi(&machine, &line).refused(1, &[said]);
         assert!(!machine.exists("out.age"), "{line}");
+    }
+    assert_eq!(
+        machine.run(["list", "--json"]).done().json().len(),
+        deposits
+    );
+    // Nor is it replaced, whatever it is called.
+    machine.write("old.age", fs::read(vector(AES_FILE)).unwrap());
+    let line = format!("convert --key {own} --pkcs1 --force -o old.age old.age");
+    capi(&machine, &line).refused(1, &["would be encrypted onto itself"]);
+}
+
+/// Converts `file`, which `change` changes after it was decrypted for its digest, and before it is decrypted again: the home
+/// that is founded between the two waits for its lock.
+#[cfg(target_os = "linux")]
+fn convert_while_it_changes(
+    machine: &Machine,
+    line: &str,
+    change: impl FnOnce(&mut Vec<u8>),
+) -> Ran {
+    use std::process::Stdio;
+
+    machine.write("home/lock", "");
+    let lock = fs::File::open(machine.path("home/lock")).unwrap();
+    lock.lock().unwrap();
+    let mut command = machine.command(iter::once("capi").chain(line.split(' ')));
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let opened = format!("/proc/{}/fd", child.id());
+    let waits = || {
+        let mut links = fs::read_dir(&opened).unwrap().flatten();
+        links.any(|link| fs::read_link(link.path()).is_ok_and(|to| to.ends_with("home/lock")))
+    };
+    while !waits() {
+        assert!(child.try_wait().unwrap().is_none(), "it ended early");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    machine.change("file", change);
+    drop(lock);
+    let output = child.wait_with_output().unwrap();
+    Ran {
+        status: output.status.code(),
+        stdout: output.stdout,
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_changes_while_it_is_converted_makes_no_copy_and_replaces_none() {
+    let own = vector("keys/own1024.priv");
+    for (change, said) in [
+        (
+            // The second pass breaks off, and what came before that is no copy.
+            (|bytes| bytes.truncate(bytes.len() - 1)) as fn(&mut Vec<u8>),
+            "did not decrypt a second time: no copy was made",
+        ),
+        (
+            // The second pass ends well, with other bytes.
+            |bytes| {
+                let first = bytes.len() - 16 * 3;
+                bytes[first] ^= 1;
+            },
+            "not what the original decrypted to before: no copy was made",
+        ),
+    ] {
+        for force in ["", " --force"] {
+            let machine = Machine::new();
+            machine.write("file", fs::read(vector(AES_FILE)).unwrap());
+            if !force.is_empty() {
+                machine.write("out.age", "an older copy");
+            }
+            let line = format!("convert --key {own} --pkcs1 -o out.age{force} file");
+            convert_while_it_changes(&machine, &line, change).refused(1, &[said]);
+            if force.is_empty() {
+                assert!(!machine.exists("out.age"));
+            } else {
+                assert_eq!(machine.read_text("out.age"), "an older copy");
+            }
+            let hidden = |name: &String| name.starts_with(".strongroom-");
+            assert!(!machine.names(".").iter().any(hidden));
+            // What does not change is converted, and takes the older one's place.
+            machine.write("file", fs::read(vector(AES_FILE)).unwrap());
+            capi(&machine, &line).done();
+            assert!(machine.is_protected("out.age"));
+        }
     }
 }
 
@@ -256,12 +356,21 @@ fn a_blob_is_explained_field_by_field_or_where_it_breaks() {
     // The same key, whichever form.
     let remark = |name: &str| {
         let ran = explain(name).done();
-        let line = ran.text().lines().find(|line| line.contains("fingerprint"));
+        let line = ran.text().lines().find(|line| line.contains("Fingerprint"));
+        assert_eq!(ran.text().to_lowercase().matches("fingerprint").count(), 1);
         line.unwrap().to_owned()
     };
     let fingerprint = remark("keys/own2048.pub");
     assert_eq!(remark("keys/own2048.pem"), fingerprint);
     assert_eq!(remark("keys/own2048.priv"), fingerprint);
+    // PEM as other programs write it: a mark or attributes in front.
+    let pem = fs::read_to_string(vector("keys/own2048.pem")).unwrap();
+    for front in ["\u{feff}", "Bag Attributes\n    friendlyName: own\n"] {
+        machine.write("front.pem", format!("{front}{pem}"));
+        let ran = capi(&machine, "inspect front.pem").done();
+        assert!(ran.text().contains(&fingerprint), "{}", ran.text());
+        assert!(ran.text().contains("from PEM"), "{}", ran.text());
+    }
 
     for (name, said) in [
         ("pub-exp-1", "pubexp at offset 16: an exponent of one"),
@@ -282,6 +391,18 @@ fn a_blob_is_explained_field_by_field_or_where_it_breaks() {
         "{}",
         file.text()
     );
+    // However long it is, from a pipe too; unless it ends within its header.
+    let mut long = fs::read(vector(AES_FILE)).unwrap();
+    long.resize(1_000_000, 0);
+    machine.write("long", &long);
+    let of_file = capi(&machine, "inspect long").done();
+    let ciphertext = 1_000_000 - 4 - 140;
+    let said = format!("{ciphertext} bytes of ciphertext");
+    assert!(of_file.text().contains(&said), "{}", of_file.text());
+    let piped = machine.pipe(&long, ["capi", "inspect", "-"]).done();
+    assert_eq!(piped.text(), of_file.text());
+    machine.write("long", &long[..100]);
+    capi(&machine, "inspect long").refused(1, &["ends within its header"]);
     machine.write("long", vec![0; 65_537]);
     capi(&machine, "inspect long").refused(1, &["too long for a key BLOB"]);
 }
@@ -304,6 +425,102 @@ fn a_signature_is_this_keys_over_this_file_or_none() {
     refused(&machine, &verify, "error: `blob`: ");
     let line = format!("sign --key {public} -o out blob");
     refused(&machine, &line, "the key pair is needed");
+}
+
+/// Files without a header, under the password `correct horse`: the options, and the ciphertext. Where they come from is in
+/// `crates/capi/tests/it/derive.rs`; the two of wide characters were made with Python's `hashlib` and an RC4 in Python.
+const PASSWORD_FILES: [(&str, &str); 5] = [
+    (
+        "",
+        "888b2457107f3139fec91a410cc96c33fd1d004f36310e90adfe03f6fbdf5982784be49c33d81b",
+    ),
+    (
+        " --cipher rc2-40 --hash md5 --password-bytes narrow",
+        "e14aedee0dc80de837b06066c7bcba623a975f7c447d4bd6db8dbeceb9b47da33f6d9e185bafe4a5",
+    ),
+    (
+        " --cipher aes-128 --hash sha256",
+        "eff26336a77468ffb00f5ac1f66b21c3b00bd18647562210fbe6dd676c18a4f46f0d72e7f89f84f128eac7abf0575d38",
+    ),
+    (
+        " --password-bytes wide",
+        "d7377cdda6659de2043fa2b45d76c968eb40b6b4f05d18948994cd7232f6f38721065ecd969c0f",
+    ),
+    (
+        " --password-bytes wide-halved",
+        "2989bff317d3afb6f287d04c805492ab564ab90209de5f6c1d46236f57e65da896fbbe9d17ff1f",
+    ),
+];
+
+#[test]
+fn a_file_of_a_password_opens_when_it_is_said_how_its_key_was_made() {
+    let machine = Machine::new();
+    let decrypt = |password: &str, line: &str| {
+        let words = iter::once("capi").chain(line.split(' '));
+        machine.run_with("STRONGROOM_PASSPHRASE", password, words)
+    };
+    for (options, hex) in PASSWORD_FILES {
+        let bytes: Vec<u8> = hex
+            .as_bytes()
+            .chunks(2)
+            .map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap())
+            .collect();
+        machine.write("file", bytes);
+        let line = format!("decrypt --password{options} --force -o out file");
+        let ran = decrypt("correct horse", &line).done();
+        let opened = machine.read_text("out");
+        assert_eq!(opened, "Sealed with a password, and read again.");
+        let is_rc4 = !options.contains("cipher");
+        assert_eq!(ran.stderr.contains("nothing shows whether"), is_rc4);
+        // RC4 takes any password for the one.
+        let wrong = decrypt("wrong horse", &line);
+        if is_rc4 {
+            wrong.done();
+            assert_ne!(machine.read("out"), opened.as_bytes());
+        } else {
+            wrong.refused(1, &["another key"]);
+            assert_eq!(machine.read_text("out"), opened);
+        }
+    }
+    machine.remove("out");
+    capi(&machine, "decrypt --password -o out file").refused(1, &["no terminal to ask for it"]);
+    for line in [
+        "decrypt -o out file",
+        "decrypt --session-key key --password -o out file",
+        "decrypt --session-key key --hash sha1 -o out file",
+        "decrypt --password --cipher rot13 -o out file",
+    ] {
+        decrypt("correct horse", line).refused(2, &[]);
+        assert!(!machine.exists("out"), "{line}");
+    }
+}
+
+#[test]
+fn one_pipe_is_read_for_one_purpose() {
+    let machine = Machine::new();
+    let key = fs::read(vector("keys/own2048.priv")).unwrap();
+    for line in [
+        "encrypt --session-key - -o out -",
+        "decrypt --session-key - -o out -",
+        "sign --key - -o out -",
+        "unwrap --key - --pkcs1 -o out -",
+        "wrap --to - --pkcs1 -o out -",
+        "verify --key - --signature - blob",
+        "verify --key - --signature blob -",
+        "verify --key blob --signature - -",
+    ] {
+        let words = iter::once("capi").chain(line.split(' '));
+        let ran = machine.pipe(&key, words);
+        ran.refused(2, &["can be read for one purpose alone"]);
+        assert!(!machine.exists("out"), "{line}");
+    }
+    // One of them from a pipe is as good as a file.
+    machine.write("blob", "a blob");
+    let line = "capi sign --key - -o signature blob";
+    machine.pipe(&key, line.split(' ')).done();
+    let public = vector("keys/own2048.pub");
+    let line = format!("verify --key {public} --signature signature blob");
+    capi(&machine, &line).done();
 }
 
 #[test]

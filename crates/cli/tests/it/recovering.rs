@@ -106,6 +106,10 @@ fn one_serial_is_one_key() {
 fn keys_only_leaves_the_files_as_they_are() {
     let machine = after_the_loss();
     let before = machine.read("a.age");
+    // Keys alone are written nowhere.
+    machine
+        .recover(["--keys-only", "-o", "out", "a.age"])
+        .refused(2, &["cannot be used with"]);
     machine.recover(["--keys-only", "a.age"]).done();
     assert!(machine.read("a.age") == before);
     machine.run(["rewrap", "-o", "new.age", "a.age"]).done();

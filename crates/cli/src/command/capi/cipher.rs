@@ -2,16 +2,19 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Error, ensure};
+use anyhow::Error;
 use clap::Args;
+use strongroom_capi::Algorithm;
 use strongroom_capi::cipher::{self, DecryptError};
 use strongroom_capi::file::explain;
 
 use super::keys::read_session_key;
+use super::password::PasswordOptions;
 use super::place::{self, Target};
 use crate::context::Context;
-use crate::exit::{Exit, Usage};
+use crate::exit::Exit;
 use crate::stream;
+use crate::terminal::shown;
 
 /// Encrypt with a session key, as CryptEncrypt does by default.
 ///
@@ -28,14 +31,22 @@ pub(super) struct EncryptArguments {
     input: PathBuf,
 }
 
-/// Decrypt with a session key what CryptEncrypt encrypted.
+/// Decrypt with a session key or a password what CryptEncrypt encrypted.
 ///
-/// Nothing shows whether a ciphertext was changed: that it decrypts says only how it ends.
+/// Nothing shows whether a ciphertext was changed: that it decrypts says only how it ends. With RC4 even a wrong password
+/// decrypts, to garbage.
 #[derive(Args)]
 pub(super) struct DecryptArguments {
     /// The session key: a PLAINTEXTKEYBLOB.
-    #[arg(long, value_name = "PLAINTEXTKEYBLOB")]
-    session_key: PathBuf,
+    #[arg(
+        long,
+        value_name = "PLAINTEXTKEYBLOB",
+        required_unless_present = "password",
+        conflicts_with = "password"
+    )]
+    session_key: Option<PathBuf>,
+    #[command(flatten)]
+    password: PasswordOptions,
     #[command(flatten)]
     target: Target,
     /// What is decrypted; from a pipe if it is `-`.
@@ -54,16 +65,20 @@ pub(super) fn encrypt(context: &Context, arguments: &EncryptArguments) -> anyhow
 }
 
 pub(super) fn decrypt(context: &Context, arguments: &DecryptArguments) -> anyhow::Result<Exit> {
-    ensure!(
-        arguments.session_key != arguments.input,
-        Usage("the session key and the ciphertext are the same file")
-    );
-    let key = read_session_key(&arguments.session_key)?;
+    let session_key = &arguments.session_key;
+    stream::ensure_one_reader(session_key.iter().chain([&arguments.input]))?;
+    let key = match session_key {
+        Some(path) => read_session_key(path)?,
+        None => arguments.password.key(&shown(&arguments.input))?,
+    };
     let input = place::open(&arguments.input)?;
     let decrypted = arguments.target.stream(context, 0o600, |sink| {
         Ok(cipher::decrypt(&key, input, sink, &mut |_| {})?)
     });
     let Err(error) = decrypted else {
+        if session_key.is_none() && key.algorithm() == Algorithm::Rc4 {
+            context.say("note: nothing shows whether that was the password: look at what came out");
+        }
         return Ok(Exit::Done);
     };
     // What comes from a pipe is gone, and cannot be looked at again.

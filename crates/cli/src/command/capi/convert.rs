@@ -3,17 +3,21 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, PipeWriter, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::thread;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use clap::Args;
 use strongroom_capi::file::{DigestWriter, FileHeader, looks_like};
 use strongroom_capi::{Key, PrivateKey};
 use strongroom_client::capi::decrypt::UnlockedCapiFile;
 use strongroom_client::decrypt::SealedFile;
-use strongroom_client::encrypt::{EncryptError, EncryptOptions, Encrypted, Job, Source, Watch};
+use strongroom_client::encrypt::{
+    self, EncryptError, EncryptOptions, Encrypted, Job, Source, Watch,
+};
 use strongroom_client::file::output::Output;
+use strongroom_client::file::same_file;
 use strongroom_client::home::{Home, read_exchange_key};
 use strongroom_protocol::id::Digest;
 use strongroom_protocol::statement::Particulars;
@@ -32,8 +36,8 @@ use crate::{founding, prompt, reach, stream};
 /// What IN is, its content says; what OUT becomes, its name: .pem, .pub (PUBLICKEYBLOB), .priv (PRIVATEKEYBLOB) or .age. Of
 /// a key pair .pub and .pub.pem are the public half. Key pairs are written in the clear.
 ///
-/// An age file is a copy, encrypted to you anew, with a spare at your authority. It is compared with the original, which stays,
-/// before anything is said. Delete that yourself: as long as it is there, its old key opens it.
+/// An age file is a copy, encrypted to you anew, with a spare at your authority. It appears when it was compared with the
+/// original, which stays. Delete that yourself: as long as it is there, its old key opens it.
 #[derive(Args)]
 pub(super) struct Arguments {
     /// A PUBLICKEYBLOB, a PRIVATEKEYBLOB, PEM, from a pipe if it is `-`; or an encrypted file.
@@ -53,8 +57,8 @@ pub(super) struct Arguments {
 
 /// The copy is not what the original decrypts to.
 #[derive(Debug, thiserror::Error)]
-#[error("the copy is not what the original decrypts to, and was removed")]
-pub(crate) struct Differs;
+#[error("the copy is not what the original decrypted to before: no copy was made")]
+struct Differs;
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     let target = &arguments.target;
@@ -63,8 +67,12 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
         return convert_file(context, arguments);
     }
     ensure!(
-        arguments.key.is_none() && arguments.description.is_none(),
-        Usage("`--key` and `--description` are for files that become age files")
+        arguments.key.is_none()
+            && arguments.description.is_none()
+            && arguments.padding.said().is_none(),
+        Usage(
+            "`--key`, `--pkcs1`, `--oaep` and `--description` are for files that become age files"
+        )
     );
     let key = read_key(&arguments.input)?;
     if name.ends_with(".pub.pem") {
@@ -90,7 +98,8 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
 /// Makes an age file of what the example programs' file decrypts to.
 ///
 /// In this order: the original is decrypted to its end and thrown away, but for its digest, so that what is damaged makes no
-/// copy; it is decrypted again, into the age file; and that is decrypted and compared.
+/// copy; it is decrypted again, into the age file; that is decrypted and compared; and then it appears under its name. The
+/// original may change between the two passes, and until the comparison an older OUT is all that there is.
 fn convert_file(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     let (input, output) = (&arguments.input, &arguments.target.output);
     ensure!(
@@ -99,48 +108,23 @@ fn convert_file(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit
     );
     let overwrite = arguments.target.overwrite();
     Output::check(output, overwrite)?;
+    ensure!(
+        !same_file(input, output),
+        EncryptError::OntoItself {
+            path: output.clone()
+        }
+    );
     let original = Original::open(context, arguments)?;
     let expected = original.digest()?;
 
     let mut home = founding::home_or_found(context, None)?;
-    let owner = home.recipient(&mut prompt::identity_passphrase)?;
-    let mut options = EncryptOptions::new(&owner);
-    options.threads = context.threads;
-    let description = arguments.description.clone().unwrap_or_else(|| {
-        let name = input.file_name().unwrap_or_default();
-        name.to_string_lossy().into_owned()
-    });
-    let particulars = Particulars::new(description, Default::default())?;
-    let authority = reach::authority_of(context, &home)?;
-    let mut rng = context.rng();
-    let mut client = reach::connect(context, &mut home, &authority, &mut rng)?;
-    let (reader, writer) = io::pipe().context("cannot make a pipe")?;
-    let mut kept = Kept(None);
-    let decrypted = thread::scope(|scope| {
-        let decrypting = scope.spawn(|| original.decrypt_into(writer));
-        let job = Job {
-            source: Source::Stream(Box::new(reader)),
-            target: strongroom_client::encrypt::Target::File(output.clone(), overwrite),
-            particulars,
-        };
-        let encrypted = client.encrypt(vec![job], &options, &mut kept);
-        let decrypted = decrypting.join();
-        encrypted?;
-        decrypted.map_err(|_| anyhow::anyhow!("decrypting failed on the way"))
-    })?;
-    let encrypted = kept.0.context("nothing was encrypted")??;
-    decrypted?;
-
-    let identities = home.identities(&mut prompt::identity_passphrase)?;
-    let copy = File::open(output).with_context(|| format!("cannot open `{}`", shown(output)))?;
-    let mut digest = DigestWriter::new(io::sink());
-    SealedFile::read(BufReader::new(copy))?
-        .unlock(&identities.as_unwraps())?
-        .decrypt(&mut digest, context.threads, &mut |_| {})?;
-    if Digest::from_bytes(digest.finish()) != expected {
-        std::fs::remove_file(output)?;
-        bail!(Differs);
-    }
+    let mut copy = Output::create(output, overwrite, original.mode, &mut context.rng())?;
+    let encrypted = encrypt(context, arguments, &mut home, &original, copy.file_mut())?;
+    ensure!(
+        decrypt(context, &home, copy.file_mut())? == expected,
+        Differs
+    );
+    copy.commit()?;
     warn_of(context, original.key.public());
     context.say(format_args!(
         "{}  {}  serial {}: the same {} bytes",
@@ -152,9 +136,62 @@ fn convert_file(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit
     Ok(Exit::Done)
 }
 
+/// Decrypts the original into the copy, by way of a pipe.
+fn encrypt(
+    context: &Context,
+    arguments: &Arguments,
+    home: &mut Home,
+    original: &Original,
+    copy: &File,
+) -> anyhow::Result<Encrypted> {
+    let owner = home.recipient(&mut prompt::identity_passphrase)?;
+    let mut options = EncryptOptions::new(&owner);
+    options.threads = context.threads;
+    let description = arguments.description.clone().unwrap_or_else(|| {
+        let name = arguments.input.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    });
+    let particulars = Particulars::new(description, Default::default())?;
+    let authority = reach::authority_of(context, home)?;
+    let mut rng = context.rng();
+    let mut client = reach::connect(context, home, &authority, &mut rng)?;
+    let (reader, writer) = io::pipe().context("cannot make a pipe")?;
+    let job = Job {
+        source: Source::Stream(Box::new(reader)),
+        target: encrypt::Target::Stream(Box::new(copy.try_clone()?)),
+        particulars,
+    };
+    let mut kept = Kept(None);
+    thread::scope(|scope| {
+        let decrypting = scope.spawn(|| original.decrypt_into(writer));
+        let encrypted = client.encrypt(vec![job], &options, &mut kept);
+        let decrypted = decrypting.join();
+        encrypted?;
+        let encrypted = kept.0.context("nothing was encrypted")??;
+        // The encryptor takes the pipe's end for the plaintext's, also where decrypting broke off.
+        decrypted
+            .map_err(|_| anyhow!("decrypting failed on the way"))?
+            .context("the original did not decrypt a second time: no copy was made")?;
+        Ok(encrypted)
+    })
+}
+
+/// Decrypts the copy, from its beginning, and returns SHA-256 of what comes out.
+fn decrypt(context: &Context, home: &Home, copy: &mut File) -> anyhow::Result<Digest> {
+    copy.seek(SeekFrom::Start(0))?;
+    let identities = home.identities(&mut prompt::identity_passphrase)?;
+    let mut digest = DigestWriter::new(io::sink());
+    SealedFile::read(BufReader::new(copy))?
+        .unlock(&identities.as_unwraps())?
+        .decrypt(&mut digest, context.threads, &mut |_| {})?;
+    Ok(Digest::from_bytes(digest.finish()))
+}
+
 /// A file of the example programs, with what opens it.
 struct Original {
     file: File,
+    /// Its permissions: nobody reads the copy who could not read it.
+    mode: u32,
     /// Where the ciphertext begins.
     start: u64,
     unlocked: UnlockedCapiFile,
@@ -198,7 +235,9 @@ impl Original {
         let padding = arguments.padding.said().or(padding).ok_or(NoPadding)?;
         let unlocked = UnlockedCapiFile::unlock(&header, &key, padding, &mut context.rng())
             .with_context(|| format!("cannot open `{}`", shown(path)))?;
+        let mode = file.metadata().with_context(failed)?.mode();
         Ok(Self {
+            mode: mode & 0o666 | 0o600,
             start: header.bytes(),
             expected: known.and_then(|known| known.payload),
             file,

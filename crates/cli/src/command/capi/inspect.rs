@@ -1,14 +1,20 @@
 //! `capi inspect`: what a BLOB says, field by field, or where it breaks.
 
-use std::path::PathBuf;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use clap::Args;
 use serde::Serialize;
-use strongroom_capi::file::FileHeader;
+use strongroom_capi::file::{FileHeader, looks_like};
+use strongroom_capi::pem::is_pem;
 use strongroom_capi::{BlobType, Inspection, Key, inspect};
+use strongroom_client::capi::PREFIX_BYTES;
+use zeroize::Zeroizing;
 
 use super::place;
 use crate::exit::Exit;
+use crate::stream;
 use crate::terminal::{self, escape, shown, tell};
 
 /// The bytes of a field's value that a line shows; `--json` has all of them.
@@ -16,7 +22,8 @@ const SHOWN_DIGITS: usize = 64;
 
 /// Explain a key BLOB, field by field, or where it breaks.
 ///
-/// Takes PEM, and the example programs' file, too. Nothing secret is shown. Exits with 1 if it is not as it must be.
+/// Takes PEM, and the example programs' file, too. What is secret is not shown, as far as it can be told from what is
+/// encrypted. Exits with 1 if it is not as it must be.
 #[derive(Args)]
 pub(super) struct Arguments {
     /// The BLOB; from a pipe if it is `-`.
@@ -53,28 +60,7 @@ struct Fault {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
-    let bytes = place::read(&arguments.blob)?;
-    let mut remarks = Vec::new();
-    let explained = if let Ok(header) = FileHeader::read(&mut bytes.as_slice()) {
-        remarks.push(format!(
-            "a file of the example programs: a length, this SIMPLEBLOB, then {} bytes of ciphertext",
-            (bytes.len() as u64).saturating_sub(header.bytes())
-        ));
-        explain(inspect(header.blob()), remarks)
-    } else if bytes.starts_with(b"-----") {
-        let key = Key::read(&bytes)?;
-        remarks.push("from PEM; this is the BLOB that it is of".to_owned());
-        let blob = match &key {
-            Key::Public(key) => key.to_blob().into(),
-            Key::Private(key) => key.to_blob(),
-        };
-        explain(inspect(&blob), with_fingerprint(&key, remarks))
-    } else {
-        if let Ok(key) = Key::read(&bytes) {
-            remarks = with_fingerprint(&key, remarks);
-        }
-        explain(inspect(&bytes), remarks)
-    };
+    let explained = explain(&arguments.blob)?;
     let exit = if explained.fault.is_some() {
         Exit::Failed
     } else {
@@ -97,37 +83,69 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
-fn with_fingerprint(key: &Key, mut remarks: Vec<String>) -> Vec<String> {
-    remarks.push(format!("fingerprint {}", key.public().fingerprint()));
-    remarks
+/// Reads it, and takes it for what its beginning says it is.
+fn explain(path: &Path) -> anyhow::Result<Explained> {
+    let mut reader = place::open(path)?;
+    let failed = || format!("cannot read `{}`", shown(path));
+    let mut prefix = Zeroizing::new(Vec::with_capacity(64));
+    let mut start = reader.by_ref().take(PREFIX_BYTES);
+    start.read_to_end(&mut prefix).with_context(failed)?;
+    if looks_like(&prefix) {
+        let header = FileHeader::read(&mut prefix.chain(&mut reader)).with_context(failed)?;
+        // The rest is only counted, and that of a file not even read.
+        let metadata = reader.get_ref().metadata().with_context(failed)?;
+        let ciphertext = if metadata.is_file() && !stream::is_pipe(path) {
+            metadata.len().saturating_sub(header.bytes())
+        } else {
+            io::copy(&mut reader, &mut io::sink()).with_context(failed)?
+        };
+        let remark = format!(
+            "a file of the example programs: a length, this SIMPLEBLOB, then {ciphertext} bytes of ciphertext"
+        );
+        return Ok(Explained::of(inspect(header.blob()), Some(remark)));
+    }
+    let bytes = place::read_from(prefix.chain(reader), path)?;
+    if !is_pem(&bytes) {
+        return Ok(Explained::of(inspect(&bytes), None));
+    }
+    let blob = match Key::read(&bytes).with_context(failed)? {
+        Key::Public(key) => key.to_blob().into(),
+        Key::Private(key) => key.to_blob(),
+    };
+    let remark = "from PEM; this is the BLOB that it is of".to_owned();
+    Ok(Explained::of(inspect(&blob), Some(remark)))
 }
 
-fn explain(inspection: Inspection, mut remarks: Vec<String>) -> Explained {
-    remarks.extend(inspection.remarks);
-    Explained {
-        kind: inspection.kind.map(|kind| kind.to_string()),
-        meaning: inspection.kind.map(BlobType::meaning),
-        fields: inspection
-            .fields
-            .into_iter()
-            .map(|field| Field {
-                offset: field.offset,
-                length: field.length,
-                name: field.name,
-                value: field.value,
-                meaning: field.meaning,
-            })
-            .collect(),
-        remarks,
-        fault: inspection.fault.map(|fault| Fault {
-            field: fault.field,
-            offset: fault.offset,
-            what: fault.fault.to_string(),
-        }),
+impl Explained {
+    /// What the inspection says, after a remark on where the BLOB came from.
+    fn of(inspection: Inspection, remark: Option<String>) -> Self {
+        let mut remarks = Vec::from_iter(remark);
+        remarks.extend(inspection.remarks);
+        Self {
+            kind: inspection.kind.map(|kind| kind.to_string()),
+            meaning: inspection.kind.map(BlobType::meaning),
+            fields: inspection
+                .fields
+                .into_iter()
+                .map(|field| Field {
+                    offset: field.offset,
+                    length: field.length,
+                    name: field.name,
+                    value: field.value,
+                    meaning: field.meaning,
+                })
+                .collect(),
+            remarks,
+            fault: inspection.fault.map(|fault| Fault {
+                field: fault.field,
+                offset: fault.offset,
+                what: fault.fault.to_string(),
+            }),
+        }
     }
 }
 
-fn print(explained: &Explained) -> std::io::Result<()> {
+fn print(explained: &Explained) -> io::Result<()> {
     if let (Some(kind), Some(meaning)) = (&explained.kind, explained.meaning) {
         terminal::print(format_args!("{kind}: {meaning}"))?;
     }

@@ -10,6 +10,7 @@ use super::place::{self, Target};
 use super::{PaddingChoice, warn_of};
 use crate::context::Context;
 use crate::exit::Exit;
+use crate::stream;
 use crate::terminal::shown;
 
 /// Take the session key out of a SIMPLEBLOB, as a PLAINTEXTKEYBLOB.
@@ -53,6 +54,7 @@ pub(super) struct WrapArguments {
 
 pub(super) fn unwrap(context: &Context, arguments: &UnwrapArguments) -> anyhow::Result<Exit> {
     let path = &arguments.blob;
+    stream::ensure_one_reader(arguments.key.iter().chain([path]))?;
     let bytes = place::read(path)?;
     let blob = SimpleBlob::from_bytes(&bytes).with_context(|| not_a("SIMPLEBLOB", path))?;
     let (Some(key), false) = (&arguments.key, arguments.exponent_one) else {
@@ -80,6 +82,7 @@ pub(super) fn unwrap(context: &Context, arguments: &UnwrapArguments) -> anyhow::
 }
 
 pub(super) fn wrap(context: &Context, arguments: &WrapArguments) -> anyhow::Result<Exit> {
+    stream::ensure_one_reader([&arguments.to, &arguments.session_key])?;
     let session_key = read_session_key(&arguments.session_key)?;
     let key = read_key(&arguments.to)?;
     let blob = key

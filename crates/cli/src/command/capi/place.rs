@@ -83,10 +83,15 @@ pub(super) fn open(path: &Path) -> anyhow::Result<BufReader<File>> {
 
 /// Reads a BLOB, a PEM or another small file whole.
 pub(super) fn read(path: &Path) -> anyhow::Result<Zeroizing<Vec<u8>>> {
+    read_from(open(path)?, path)
+}
+
+/// Reads the same from what was opened already.
+pub(super) fn read_from(reader: impl Read, path: &Path) -> anyhow::Result<Zeroizing<Vec<u8>>> {
     let failed = || format!("cannot read `{}`", shown(path));
     let capacity = usize::try_from(BLOB_BYTES_MAX + 1).unwrap_or(0);
     let mut bytes = Zeroizing::new(Vec::with_capacity(capacity));
-    open(path)?
+    reader
         .take(BLOB_BYTES_MAX + 1)
         .read_to_end(&mut bytes)
         .with_context(failed)?;

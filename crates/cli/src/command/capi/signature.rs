@@ -11,6 +11,7 @@ use super::place::{self, Target};
 use super::warn_of;
 use crate::context::Context;
 use crate::exit::Exit;
+use crate::stream;
 use crate::terminal::{self, shown};
 
 /// Sign a file, as CryptSignHash does with SHA-256.
@@ -46,6 +47,7 @@ pub(super) struct VerifyArguments {
 }
 
 pub(super) fn sign(context: &Context, arguments: &SignArguments) -> anyhow::Result<Exit> {
+    stream::ensure_one_reader([&arguments.key, &arguments.file])?;
     let key = read_pair(&arguments.key)?;
     let message = place::read_message(&arguments.file)?;
     let signature = key.sign(&message, &mut context.rng())?;
@@ -55,6 +57,7 @@ pub(super) fn sign(context: &Context, arguments: &SignArguments) -> anyhow::Resu
 }
 
 pub(super) fn verify(context: &Context, arguments: &VerifyArguments) -> anyhow::Result<Exit> {
+    stream::ensure_one_reader([&arguments.key, &arguments.signature, &arguments.file])?;
     let key = read_public(&arguments.key)?;
     let signature = place::read(&arguments.signature)?;
     let message = place::read_message(&arguments.file)?;
