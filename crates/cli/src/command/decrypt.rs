@@ -12,11 +12,11 @@ use anyhow::{Context as _, ensure};
 use clap::Args;
 use strongroom_agefile::header::ReadHeaderError;
 use strongroom_agefile::{PassphraseIdentity, Unwrap, UnwrapError};
-use strongroom_capi::file::looks_like;
+use strongroom_capi::file::{FileHeader, looks_like};
 use strongroom_client::capi::PREFIX_BYTES;
 use strongroom_client::capi::decrypt::UnlockError;
 use strongroom_client::decrypt::{SealedFile, UnlockedFile};
-use strongroom_client::file::output::{Output, Overwrite};
+use strongroom_client::file::output::{CreateError, Output, Overwrite};
 use strongroom_client::file::same_file;
 use strongroom_client::home::{Home, HomeError, Identities};
 
@@ -126,9 +126,10 @@ fn decrypt(
     } else {
         Overwrite::Refuse
     };
+    let mut in_the_way = None;
     if let Some(target) = &target {
         ensure!(!same_file(path, target), OntoItself);
-        Output::check(target, overwrite)?;
+        in_the_way = Output::check(target, overwrite).err();
         input::remove_leftovers([target.as_path()]);
     }
     let (mut file, length, mode) = open(path)?;
@@ -137,6 +138,14 @@ fn decrypt(
         .take(PREFIX_BYTES)
         .read_to_end(&mut prefix)
         .context("cannot read it")?;
+    if let Some(error) = in_the_way {
+        let header = FileHeader::read(&mut prefix.as_slice().chain(&mut file));
+        let ciphertext = header.map_or(0, |header| length.saturating_sub(header.bytes()));
+        if is_first_section(&error, ciphertext) {
+            return Err(FirstSection(error).into());
+        }
+        return Err(error.into());
+    }
     if looks_like(&prefix) {
         let source = Source {
             prefix,
@@ -167,6 +176,26 @@ fn decrypt(
         }
     }
     Ok(())
+}
+
+/// What is in the way of a file's plaintext looks as if the example program had decrypted it.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{0}, and has the length that the example program which decrypts leaves of every longer file: it takes its first section \
+     for the last"
+)]
+pub(crate) struct FirstSection(#[source] CreateError);
+
+/// Tells whether a file that is in the way is as long as the example program's first section, and that file longer
+/// (spec/capi-file.md#the-example-programs-file).
+fn is_first_section(error: &CreateError, ciphertext: u64) -> bool {
+    const SECTIONS: [u64; 2] = [992, 1000];
+    const PADDING_BYTES_MAX: u64 = 16;
+    let CreateError::Exists { path } = error else {
+        return false;
+    };
+    let length = path.metadata().map_or(0, |metadata| metadata.len());
+    SECTIONS.contains(&length) && ciphertext > length + PADDING_BYTES_MAX
 }
 
 fn target(path: &Path, arguments: &Arguments) -> anyhow::Result<Option<PathBuf>> {

@@ -481,6 +481,24 @@ fn a_lost_home_finds_its_files_by_their_headers_and_by_their_payloads() {
 }
 
 #[test]
+fn what_the_decrypting_example_left_is_explained_and_kept() {
+    let machine = with_file();
+    let whole = machine.run(["decrypt", "-o", "-", "a.capi"]).done().stdout;
+    for (bytes, explained) in [(1000, true), (992, true), (999, false)] {
+        machine.write("out", &whole[..bytes]);
+        let ran = machine.run(["decrypt", "-o", "out", "a.capi"]);
+        let ran = ran.refused(1, &["`out` exists already", "hint: "]);
+        let said = "it takes its first section for the last";
+        assert_eq!(ran.stderr.contains(said), explained, "{}", ran.stderr);
+        assert!(machine.read("out") == whole[..bytes]);
+    }
+    machine
+        .run(["decrypt", "--force", "-o", "out", "a.capi"])
+        .done();
+    assert!(machine.read("out") == whole);
+}
+
+#[test]
 fn what_is_no_such_file_is_refused_in_words() {
     let machine = with_file();
     let whole = machine.read("a.capi");
