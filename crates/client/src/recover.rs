@@ -21,7 +21,7 @@ use strongroom_protocol::{
 
 use crate::client::Client;
 use crate::connection::ExchangeError;
-use crate::home::{Beside, HomeError, KeysError, PendingRequest};
+use crate::home::{Beside, Home, HomeError, KeysError, PendingRequest};
 use crate::released::{ReleasedError, open_page, release_by};
 use crate::secret;
 
@@ -256,6 +256,7 @@ impl Client<'_> {
         };
         let mut answered = BTreeSet::new();
         let mut adopted = BTreeMap::new();
+        let mut deposited = DepositedLabels::default();
         // From the first page on, also those in the home already: what is missing in all is told.
         for page in 0.. {
             let released = self.connection.authority().release(id, page)?;
@@ -274,7 +275,7 @@ impl Client<'_> {
             }
             // Before it is kept: it would take the place of a key that was released before.
             if is_own {
-                let unknown = self.compare(&labels)?;
+                let unknown = self.compare(&labels, &mut deposited)?;
                 labels.retain(|serial, _| unknown.contains(serial));
                 adopted.extend(labels);
             }
@@ -308,7 +309,7 @@ impl Client<'_> {
         // with. What was released then is held against its own commitment alone, and in the end against the files.
         if is_own {
             self.refill()?;
-            if !self.compare(&adopted)?.is_empty() {
+            if !self.compare(&adopted, &mut deposited)?.is_empty() {
                 return Err(RecoverError::OtherStatement);
             }
         }
@@ -317,23 +318,18 @@ impl Client<'_> {
 
     /// Checks that what was released is what the owner's statements deposited: under the commitment made then, and
     /// not one that an authority made to fit another key. Returns those of which the home has no statement.
-    fn compare(&self, released: &BTreeMap<Serial, Digest>) -> Result<Vec<Serial>, RecoverError> {
-        let mut deposited = BTreeMap::new();
-        let mut read = BTreeSet::new();
+    fn compare(
+        &self,
+        released: &BTreeMap<Serial, Digest>,
+        deposited: &mut DepositedLabels,
+    ) -> Result<Vec<Serial>, RecoverError> {
         let mut unknown = Vec::new();
         for (serial, label) in released {
             let Some(record) = self.home.deposit(*serial)? else {
                 unknown.push(*serial);
                 continue;
             };
-            if read.insert(*record.statement.as_bytes()) {
-                let (statement, _) = self.home.statement(record.statement)?;
-                if let Statement::Deposit(deposit) = statement.statement() {
-                    let keys = deposit.keys().iter();
-                    deposited.extend(keys.map(|key| (key.label.serial, key.label.digest())));
-                }
-            }
-            if deposited.get(serial) != Some(label) {
+            if deposited.label(self.home, record.statement, *serial)? != Some(*label) {
                 return Err(RecoverError::Key { serial: *serial });
             }
         }
@@ -437,6 +433,34 @@ impl Client<'_> {
                 }),
             })
             .collect()
+    }
+}
+
+/// The labels under which statements in the home deposited keys. Each statement is read once: the keys of a page lie in
+/// as many as there are.
+#[derive(Default)]
+struct DepositedLabels {
+    read: BTreeSet<[u8; 32]>,
+    labels: BTreeMap<([u8; 32], Serial), Digest>,
+}
+
+impl DepositedLabels {
+    fn label(
+        &mut self,
+        home: &Home,
+        statement: StatementId,
+        serial: Serial,
+    ) -> Result<Option<Digest>, HomeError> {
+        let id = *statement.as_bytes();
+        if self.read.insert(id) {
+            let (statement, _) = home.statement(statement)?;
+            if let Statement::Deposit(deposit) = statement.statement() {
+                let keys = deposit.keys().iter();
+                let labels = keys.map(|key| ((id, key.label.serial), key.label.digest()));
+                self.labels.extend(labels);
+            }
+        }
+        Ok(self.labels.get(&(id, serial)).copied())
     }
 }
 
