@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rand_core::{CryptoRng, Rng, TryCryptoRng, TryRng};
-use strongroom_protocol::About;
+use strongroom_protocol::Founding;
 use strongroom_protocol::id::{AuthorityId, Clock};
 use strongroom_protocol::keys::SigningKey;
 use strongroom_protocol::log::LeafSalt;
@@ -56,7 +56,7 @@ pub use session::Session;
 ///
 /// Any number of threads may use it, and any number of processes may have the same folder open.
 pub struct Service {
-    about: About,
+    about: Founding,
     clock: Arc<dyn Clock>,
     custodian: Custodian,
     folder: PathBuf,
@@ -166,7 +166,7 @@ impl Service {
 
     /// Returns who this is.
     #[must_use]
-    pub fn about(&self) -> &About {
+    pub fn about(&self) -> &Founding {
         &self.about
     }
 
@@ -213,10 +213,10 @@ impl fmt::Debug for Service {
 }
 
 /// Reads the founding statement, from which all trust in the rest follows: the authority's id is its digest.
-fn read_founding(store: &crate::store::Snapshot<'_>) -> Result<About, StoreError> {
+fn read_founding(store: &crate::store::Snapshot<'_>) -> Result<Founding, StoreError> {
     let damaged = |what| StoreError::from(Damage::of_entry(0, what));
     let row = store.entry(0)?.ok_or_else(|| damaged("it is missing"))?;
     let founding = SignedStatement::parse(&row.statement)
         .map_err(|_| damaged("its statement does not verify"))?;
-    About::new(founding).ok_or_else(|| damaged("it is no founding statement"))
+    Founding::new(founding).ok_or_else(|| damaged("it is no founding statement"))
 }

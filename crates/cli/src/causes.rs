@@ -92,7 +92,7 @@ fn passed_on(error: Cause<'_>) -> Option<Cause<'_>> {
         DepositBlobError: Blob Deposit Length Particulars RsaKey;
         DepositSecretsError: Deposit Particulars;
         EncryptError: Capi CapiHeader CapiKey Commit Create Particulars Seal Wrap;
-        EnrollError: About Exchange Home Keys;
+        EnrollError: Founding Exchange Home Keys;
         ExchangeError: Home Query Submit;
         ExchangeKeyError: Keys NotGenerated Write;
         FindError: Exchange;

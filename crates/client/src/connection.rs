@@ -4,7 +4,7 @@ use strongroom_protocol::id::AuthorityId;
 use strongroom_protocol::log::{NotConsistent, SignedCheckpoint};
 use strongroom_protocol::receipt::{Acknowledgement, Receipt, ReceiptError};
 use strongroom_protocol::statement::SignedStatement;
-use strongroom_protocol::{About, Authority, QueryError, SubmitError};
+use strongroom_protocol::{Founding, Authority, QueryError, SubmitError};
 
 use crate::home::{Home, HomeError};
 use crate::policy::PolicyInForce;
@@ -12,7 +12,7 @@ use crate::policy::PolicyInForce;
 /// An authority that proved to be the one this home knows, and to have lost nothing since the last time.
 pub struct Connection<'a> {
     authority: &'a dyn Authority,
-    about: About,
+    about: Founding,
 }
 
 impl<'a> Connection<'a> {
@@ -23,7 +23,7 @@ impl<'a> Connection<'a> {
     /// Says so when it is another authority, when its log has shrunk or forked, or when it can't be reached.
     pub fn open(
         authority: &'a dyn Authority,
-        pinned: &About,
+        pinned: &Founding,
         home: &mut Home,
     ) -> Result<Self, ExchangeError> {
         let (connection, checkpoint) = Self::reach(authority, pinned)?;
@@ -35,7 +35,7 @@ impl<'a> Connection<'a> {
     /// Verifies who answers, and returns the newest checkpoint, which is not held against anything yet.
     pub(crate) fn reach(
         authority: &'a dyn Authority,
-        pinned: &About,
+        pinned: &Founding,
     ) -> Result<(Self, SignedCheckpoint), ExchangeError> {
         let found = authority.about()?.authority();
         if found != pinned.authority() {
@@ -66,7 +66,7 @@ impl<'a> Connection<'a> {
 
     /// Returns who this is.
     #[must_use]
-    pub fn about(&self) -> &About {
+    pub fn about(&self) -> &Founding {
         &self.about
     }
 
@@ -134,7 +134,7 @@ impl<'a> Connection<'a> {
 /// Returns the newest checkpoint, once it is shown to be the authority's and to extend the one seen.
 pub(crate) fn newest(
     authority: &dyn Authority,
-    about: &About,
+    about: &Founding,
     seen: Option<&SignedCheckpoint>,
 ) -> Result<SignedCheckpoint, ExchangeError> {
     let checkpoint = authority.checkpoint()?;

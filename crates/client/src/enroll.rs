@@ -11,7 +11,7 @@ use strongroom_agefile::KeyType;
 use strongroom_protocol::code::RecoveryCode;
 use strongroom_protocol::id::{Clock, OwnerId};
 use strongroom_protocol::statement::{Enroll, SignedStatement};
-use strongroom_protocol::{About, Authority, QueryError};
+use strongroom_protocol::{Founding, Authority, QueryError};
 
 use crate::connection::{Connection, ExchangeError};
 use crate::home::{Home, HomeError, KeysError, Membership};
@@ -123,7 +123,7 @@ pub fn rejoin(
     owner: OwnerId,
     expected: strongroom_protocol::id::AuthorityId,
 ) -> Result<(), EnrollError> {
-    let about: About = authority.about()?;
+    let about: Founding = authority.about()?;
     if about.authority() != expected {
         return Err(ExchangeError::OtherAuthority {
             expected,
@@ -141,7 +141,7 @@ pub fn rejoin(
 pub enum EnrollError {
     /// The authority can't be asked who it is.
     #[error(transparent)]
-    About(#[from] QueryError),
+    Founding(#[from] QueryError),
     /// The home's owner is enrolled already.
     #[error("this home is enrolled already")]
     Enrolled,

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection as Database;
 
-use strongroom_protocol::About;
+use strongroom_protocol::Founding;
 use strongroom_protocol::id::OwnerId;
 use strongroom_protocol::keys::VerifyingKey;
 use strongroom_protocol::log::SignedCheckpoint;
@@ -167,7 +167,7 @@ impl Home {
             Err(error) => return Err(error.into()),
         };
         let about = parse_statement(&founding)?;
-        let about = About::new(about).ok_or(HomeError::Damaged {
+        let about = Founding::new(about).ok_or(HomeError::Damaged {
             what: "founding statement",
         })?;
         Ok(Some(Membership {
@@ -185,7 +185,7 @@ impl Home {
     /// # Errors
     ///
     /// Says so when the home is with one already, or can't be written.
-    pub fn join(&mut self, address: &Path, about: &About, owner: OwnerId) -> Result<(), HomeError> {
+    pub fn join(&mut self, address: &Path, about: &Founding, owner: OwnerId) -> Result<(), HomeError> {
         let address = self.kept_address(address)?;
         self.database.execute(
             "INSERT INTO authority (one, address, founding, owner, enrolled) VALUES (1, ?1, ?2, ?3, 0)",
@@ -289,7 +289,7 @@ pub struct Membership {
     /// Where the authority is: its folder.
     pub address: PathBuf,
     /// Who it is: what is pinned.
-    pub about: About,
+    pub about: Founding,
     /// The owner's id there.
     pub owner: OwnerId,
     /// The public key of the recovery code, where it is known.

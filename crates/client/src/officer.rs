@@ -19,7 +19,7 @@ use strongroom_protocol::log::SignedCheckpoint;
 use strongroom_protocol::policy::Policy;
 use strongroom_protocol::receipt::{Acknowledgement, Receipt};
 use strongroom_protocol::statement::SignedStatement;
-use strongroom_protocol::{About, Authority, RequestState};
+use strongroom_protocol::{Founding, Authority, RequestState};
 
 use crate::connection::{ExchangeError, agree, newest};
 use crate::policy::PolicyInForce;
@@ -28,7 +28,7 @@ use subject::View;
 /// A verified authority, and the key that speaks to it.
 pub struct Desk<'a> {
     authority: &'a dyn Authority,
-    about: About,
+    about: Founding,
     key: &'a SigningKey,
     seen: SignedCheckpoint,
 }
@@ -71,7 +71,7 @@ impl<'a> Desk<'a> {
 
     /// Returns who this is.
     #[must_use]
-    pub fn about(&self) -> &About {
+    pub fn about(&self) -> &Founding {
         &self.about
     }
 

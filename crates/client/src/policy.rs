@@ -5,7 +5,7 @@ use strongroom_protocol::id::{Digest, Time};
 use strongroom_protocol::policy::Policy;
 use strongroom_protocol::receipt::{Acknowledgement, Receipt};
 use strongroom_protocol::statement::{SignedStatement, Statement, Verdict};
-use strongroom_protocol::{About, PolicyView};
+use strongroom_protocol::{Founding, PolicyView};
 
 use crate::connection::ExchangeError;
 
@@ -21,7 +21,7 @@ impl PolicyInForce {
     /// Verifies what put a policy in force (spec/policy.md#change): the founding, or a decision that is in the log.
     /// `verify` checks the decision's receipt.
     pub(crate) fn verify(
-        about: &About,
+        about: &Founding,
         view: PolicyView,
         verify: impl FnOnce(&SignedStatement, &Receipt) -> Result<Acknowledgement, ExchangeError>,
     ) -> Result<Self, ExchangeError> {
@@ -64,7 +64,7 @@ impl PolicyInForce {
 
 /// Tells whether `decision` is the authority's yes to `change`, and `change` names the policy.
 fn puts_in_force(
-    about: &About,
+    about: &Founding,
     policy: &Policy,
     change: &SignedStatement,
     decision: &SignedStatement,

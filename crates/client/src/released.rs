@@ -1,7 +1,7 @@
 //! Keys that came back: how they are looked up in the home and opened. They stay there, sealed to the key of the
 //! request they answer, for files that turn up later.
 
-use strongroom_protocol::About;
+use strongroom_protocol::Founding;
 use strongroom_protocol::id::Serial;
 use strongroom_protocol::statement::{Release, SignedStatement, Statement};
 use strongroom_protocol::wrap::{NotOpened, Opening, SecretKey};
@@ -97,7 +97,7 @@ fn release_of(statement: &SignedStatement) -> Result<&Release, HomeError> {
 }
 
 /// Tells whether a statement is a release that this authority signed.
-pub(crate) fn release_by<'s>(about: &About, statement: &'s SignedStatement) -> Option<&'s Release> {
+pub(crate) fn release_by<'s>(about: &Founding, statement: &'s SignedStatement) -> Option<&'s Release> {
     let Statement::Release(release) = statement.statement() else {
         return None;
     };

@@ -7,6 +7,7 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use crate::encoding::{Canonical, Malformed, Reader, Writer};
+use crate::id::{Digest, ParseIdError};
 use crate::label::Label;
 
 /// A secret key that signs statements, receipts or checkpoints.
@@ -101,6 +102,15 @@ impl VerifyingKey {
 impl fmt::Display for VerifyingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl std::str::FromStr for VerifyingKey {
+    type Err = ParseIdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
+        let bytes: Digest = text.parse()?;
+        Ok(Self(*bytes.as_bytes()))
     }
 }
 

@@ -8,15 +8,19 @@ mod group;
 mod reason;
 mod rule;
 mod standing;
+mod subject;
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 pub use approved::{Approved, PolicyApproved};
-pub use case::{Case, ChangeCase, ChangeRuling, Ruling, Scene, decide, decide_change, standings};
+pub use case::{Case, ChangeCase, Ruling, Scene, decide, decide_change, standings};
 pub use group::Group;
 pub use reason::Reason;
 pub use rule::{Change, Owners, Rule};
 pub use standing::{Inapplicable, Standing};
+pub use subject::{Around, Decided, Subject, SubjectState};
 
 use crate::encoding::{Canonical, Malformed, Reader, Writer, canonical_struct, encode};
 use crate::id::{Digest, OwnerId};
@@ -196,7 +200,7 @@ impl Canonical for bool {
 }
 
 /// The public keys that can speak for an owner.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OwnerKeys {
     /// The recovery code's.
     pub code_key: VerifyingKey,

@@ -250,6 +250,20 @@ impl Receipt {
         statement: &SignedStatement,
         log_key: &VerifyingKey,
     ) -> Result<Acknowledgement, ReceiptError> {
+        self.verify_after(statement, log_key, None)
+    }
+
+    /// Does as [`Self::verify`] does, sparing the signature of a checkpoint of this authority's that was verified before.
+    ///
+    /// # Errors
+    ///
+    /// Says which part does not hold.
+    pub fn verify_after(
+        &self,
+        statement: &SignedStatement,
+        log_key: &VerifyingKey,
+        known: Option<&SignedCheckpoint>,
+    ) -> Result<Acknowledgement, ReceiptError> {
         let extra: Extra = decode(self.0.extra())?;
         let signed = SignedAttestation::parse(&extra.attestation, extra.signature, log_key)?;
         let attestation = signed.attestation();
@@ -268,7 +282,7 @@ impl Receipt {
             return Err(ReceiptError::OtherStatement);
         }
         let leaf = signed.leaf(statement.kind(), &extra.salt);
-        let checkpoint = self.0.verify(leaf.hash(), authority, log_key)?;
+        let checkpoint = self.0.verify(leaf.hash(), authority, log_key, known)?;
         Ok(Acknowledgement {
             outcome: attestation.outcome.clone(),
             time: attestation.time,

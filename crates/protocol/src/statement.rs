@@ -25,7 +25,7 @@ pub use release::{Release, ReleaseOrigin, WrongRelease};
 pub use sealed::{DepositLabel, OpenedKey, Particulars, ParticularsError, SealedKey};
 
 use crate::encoding::{Canonical, Malformed, Reader, Writer, decode, encode};
-use crate::id::{AuthorityId, StatementId};
+use crate::id::{AuthorityId, Digest, StatementId};
 use crate::keys::{Signature, SigningKey, VerifyingKey};
 use crate::label::Label;
 
@@ -231,6 +231,19 @@ impl Statement {
             Self::Restored(_) => Kind::Restored,
             Self::RsaKey(_) => Kind::RsaKey,
             Self::Veto(_) => Kind::Veto,
+        }
+    }
+
+    /// Returns what a request or a change of the policy is named by, and the digest of the policy that it names and is
+    /// decided by; none for what asks for nothing.
+    #[must_use]
+    pub fn asks(&self) -> Option<(Digest, Digest)> {
+        if let Self::Request(request) = self {
+            Some((request.digest(), request.policy))
+        } else if let Self::PolicyChange(change) = self {
+            Some((change.digest(), change.replaces))
+        } else {
+            None
         }
     }
 

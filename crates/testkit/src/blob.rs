@@ -9,7 +9,7 @@ use strongroom_protocol::simple_blob::{self, BlindedBlob};
 use strongroom_protocol::statement::{
     BlobDraft, BlobKey, BlobPadding, OwnBlob, Particulars, SignedStatement, Statement,
 };
-use strongroom_protocol::{About, Authority};
+use strongroom_protocol::{Founding, Authority};
 
 /// A session key and the blob that was exported of it.
 pub struct Program {
@@ -126,7 +126,7 @@ impl Program {
 /// Makes the statement of which blob a deposit's file has for its owner now.
 #[must_use]
 pub fn own_blob(
-    about: &About,
+    about: &Founding,
     owner: OwnerId,
     serial: Serial,
     digest: Digest,

@@ -16,7 +16,7 @@ use strongroom_protocol::statement::{
 };
 use strongroom_protocol::wrap::{PublicKey, SecretKey};
 use strongroom_protocol::{
-    About, Authority, ChangeView, Deposited, Holdings, Page, PolicyView, QueryError, ReleaseError,
+    Founding, Authority, ChangeView, Deposited, Holdings, Page, PolicyView, QueryError, ReleaseError,
     ReleasePage, RequestView, SubmitError, Unavailable,
 };
 
@@ -222,7 +222,7 @@ impl HostileAuthority {
 }
 
 impl Authority for HostileAuthority {
-    fn about(&self) -> Result<About, QueryError> {
+    fn about(&self) -> Result<Founding, QueryError> {
         self.inner()?.about()
     }
 

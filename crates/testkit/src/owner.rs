@@ -11,7 +11,7 @@ use strongroom_protocol::statement::{
     Release, Request, Scope, SignedStatement, Statement, Veto,
 };
 use strongroom_protocol::wrap::SecretKey;
-use strongroom_protocol::{About, Authority, ReleasePage};
+use strongroom_protocol::{Founding, Authority, ReleasePage};
 
 use crate::TestRng;
 use crate::person::change_of;
@@ -28,7 +28,7 @@ pub struct Owner {
     pub keys: BTreeMap<Serial, [u8; 16]>,
     /// The randomness of all this.
     pub rng: TestRng,
-    about: About,
+    about: Founding,
 }
 
 /// A recovery request with the secrets of whoever asks.
@@ -44,7 +44,7 @@ pub struct Asked {
 impl Owner {
     /// Makes an owner, whom the authority does not know yet.
     #[must_use]
-    pub fn new(about: &About, seed: u64) -> Self {
+    pub fn new(about: &Founding, seed: u64) -> Self {
         let mut rng = TestRng::new(seed);
         Self {
             id: OwnerId::generate(&mut rng),
@@ -251,7 +251,7 @@ impl Asked {
 
     /// Opens a page of a release, as the one who asked; checks all that a client must.
     #[must_use]
-    pub fn open(&self, about: &About, page: &ReleasePage) -> BTreeMap<Serial, [u8; 16]> {
+    pub fn open(&self, about: &Founding, page: &ReleasePage) -> BTreeMap<Serial, [u8; 16]> {
         let opened = self.open_any(about, page).into_iter();
         let matched = |opened| match opened {
             OpenedKey::Matched(key) => key.into_key().expose().try_into().unwrap(),
@@ -262,7 +262,7 @@ impl Asked {
 
     /// Opens a page of a release with keys that need not be of 16 bytes, nor proven.
     #[must_use]
-    pub fn open_any(&self, about: &About, page: &ReleasePage) -> BTreeMap<Serial, OpenedKey> {
+    pub fn open_any(&self, about: &Founding, page: &ReleasePage) -> BTreeMap<Serial, OpenedKey> {
         let log_key = &about.found().log_key;
         page.receipt.verify(&page.release, log_key).unwrap();
         assert_eq!(page.release.author(), log_key);

@@ -1,7 +1,7 @@
 //! The people of a policy as tests need them: officers with their keys, and what they sign.
 
 use rand_core::Rng;
-use strongroom_protocol::About;
+use strongroom_protocol::Founding;
 use strongroom_protocol::id::{AuthorityId, Digest, OwnerId, Time};
 use strongroom_protocol::keys::SigningKey;
 use strongroom_protocol::policy::{Officer, Policy};
@@ -68,7 +68,7 @@ impl Person {
 
     /// Says that an owner has departed, or that they have not.
     #[must_use]
-    pub fn say_departed(&self, about: &About, owner: OwnerId, departed: bool) -> SignedStatement {
+    pub fn say_departed(&self, about: &Founding, owner: OwnerId, departed: bool) -> SignedStatement {
         let departed = Departed {
             authority: about.authority(),
             owner,
@@ -111,7 +111,7 @@ pub fn speak(
 /// Asks for another policy in the place of one.
 #[must_use]
 pub fn ask_change(
-    about: &About,
+    about: &Founding,
     replaces: &Policy,
     policy: Policy,
     now: Time,

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use strongroom_protocol::keys::VerifyingKey;
 use strongroom_protocol::policy::Policy;
-use strongroom_protocol::{About, Authority};
+use strongroom_protocol::{Founding, Authority};
 
 use crate::TestClock;
 
@@ -44,7 +44,7 @@ impl Subject {
         (self.session)(Speaker::Device(key))
     }
 
-    fn about(&self) -> About {
+    fn about(&self) -> Founding {
         self.operator().about().unwrap()
     }
 

@@ -5,7 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-use strongroom_protocol::About;
+use strongroom_protocol::Founding;
 use strongroom_protocol::id::AuthorityId;
 use strongroom_protocol::keys::SigningKey;
 use strongroom_protocol::wrap::{SealedSecretKey, SecretKey};
@@ -82,7 +82,7 @@ impl KeyFile {
     }
 
     /// Tells whether these are the keys that an authority was founded with.
-    pub(crate) fn are_of(&self, about: &About) -> bool {
+    pub(crate) fn are_of(&self, about: &Founding) -> bool {
         let found = about.found();
         self.authority == about.authority()
             && self.log_key.verifying_key() == found.log_key

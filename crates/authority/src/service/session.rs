@@ -8,7 +8,7 @@ use strongroom_protocol::log::{ConsistencyProof, SignedCheckpoint};
 use strongroom_protocol::receipt::Receipt;
 use strongroom_protocol::statement::SignedStatement;
 use strongroom_protocol::{
-    About, Authority, ChangeView, Deposited, Holdings, Page, PolicyView, QueryError, ReleaseError,
+    Founding, Authority, ChangeView, Deposited, Holdings, Page, PolicyView, QueryError, ReleaseError,
     ReleasePage, RequestView, SubmitError, Unavailable,
 };
 
@@ -89,7 +89,7 @@ impl Session<'static> {
 }
 
 impl Authority for Session<'_> {
-    fn about(&self) -> Result<About, QueryError> {
+    fn about(&self) -> Result<Founding, QueryError> {
         Ok(self.service().about().clone())
     }
 

@@ -14,7 +14,7 @@ use strongroom_protocol::statement::{
     Decision, Grounds, PolicyChange, SignedStatement, Verdict, Word,
 };
 use strongroom_protocol::{
-    About, Authority, ChangeView, Deposited, Holdings, Page, PolicyView, QueryError, ReleaseError,
+    Founding, Authority, ChangeView, Deposited, Holdings, Page, PolicyView, QueryError, ReleaseError,
     ReleasePage, RequestView, SubmitError,
 };
 
@@ -268,7 +268,7 @@ struct Liar<'w> {
 }
 
 impl Authority for Liar<'_> {
-    fn about(&self) -> Result<About, QueryError> {
+    fn about(&self) -> Result<Founding, QueryError> {
         self.honest.about()
     }
 

@@ -85,7 +85,8 @@ impl TlogProof {
 
     /// Checks that the log of `authority`, whose key is `key`, has `leaf` at the index stated.
     ///
-    /// Returns the checkpoint, which the caller compares with the last one seen.
+    /// Returns the checkpoint, which the caller compares with the last one seen. Where it is `known`, letter for letter, its
+    /// signature was verified before: a page of proofs has one checkpoint.
     ///
     /// # Errors
     ///
@@ -95,8 +96,15 @@ impl TlogProof {
         leaf: NodeHash,
         authority: AuthorityId,
         key: &VerifyingKey,
+        known: Option<&SignedCheckpoint>,
     ) -> Result<SignedCheckpoint, ProofError> {
-        let signed = SignedCheckpoint::parse(&self.checkpoint, authority, key)?;
+        let known = known.filter(|known| {
+            known.as_text() == self.checkpoint && known.checkpoint().authority == authority
+        });
+        let signed = match known {
+            Some(known) => known.clone(),
+            None => SignedCheckpoint::parse(&self.checkpoint, authority, key)?,
+        };
         let head = signed.checkpoint();
         self.inclusion
             .verify(leaf, self.index, head.size, head.root)?;

@@ -2,7 +2,6 @@
 
 use super::Policy;
 use crate::id::{AuthorityId, Digest, OwnerId, StatementId, Time};
-use crate::keys::VerifyingKey;
 use crate::statement::{Decision, PolicyChange, Request, Scope, Verdict};
 use crate::wrap::PublicKey;
 
@@ -16,13 +15,20 @@ pub(super) struct Grounds {
 }
 
 impl Grounds {
-    fn decision(&self, authority: AuthorityId, subject: Digest, policy: Digest) -> Decision {
+    fn decision(
+        &self,
+        authority: AuthorityId,
+        subject: Digest,
+        policy: Digest,
+        asker: Option<OwnerId>,
+    ) -> Decision {
         Decision {
             authority,
             request: subject,
             policy,
             evidence: self.evidence.clone(),
             approvals: self.approvals.clone(),
+            asker,
             verdict: Verdict::Approved,
             not_after: self.not_after,
         }
@@ -35,7 +41,7 @@ pub struct Approved {
     request: Box<Request>,
     policy: Digest,
     grounds: Grounds,
-    is_owners: bool,
+    asker: Option<OwnerId>,
 }
 
 impl Approved {
@@ -43,13 +49,13 @@ impl Approved {
         request: &Request,
         policy: &Policy,
         grounds: Grounds,
-        is_owners: bool,
+        asker: Option<OwnerId>,
     ) -> Self {
         Self {
             request: Box::new(request.clone()),
             policy: policy.digest(),
             grounds,
-            is_owners,
+            asker,
         }
     }
 
@@ -71,12 +77,6 @@ impl Approved {
         &self.request.release_key
     }
 
-    /// Returns the device that is the owner's from now on; none where somebody else asked.
-    #[must_use]
-    pub fn new_device(&self) -> Option<VerifyingKey> {
-        self.is_owners.then_some(self.request.device_key)
-    }
-
     /// Returns the rule that was met.
     #[must_use]
     pub fn rule(&self) -> &str {
@@ -88,7 +88,7 @@ impl Approved {
     pub fn decision(&self) -> Decision {
         let request = &self.request;
         self.grounds
-            .decision(request.authority, request.digest(), self.policy)
+            .decision(request.authority, request.digest(), self.policy, self.asker)
     }
 }
 
@@ -107,17 +107,11 @@ impl PolicyApproved {
         }
     }
 
-    /// Returns the policy that is in force once the decision is logged.
-    #[must_use]
-    pub fn policy(&self) -> &Policy {
-        &self.change.policy
-    }
-
     /// Returns the statement to log.
     #[must_use]
     pub fn decision(&self) -> Decision {
         let change = &self.change;
         self.grounds
-            .decision(change.authority, change.digest(), change.replaces)
+            .decision(change.authority, change.digest(), change.replaces, None)
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::approved::{Approved, Grounds, PolicyApproved};
 use super::{Inapplicable, Officer, OwnerKeys, Owners, Policy, Reason, Rule, Standing};
 use crate::id::{AuthorityId, Digest, OwnerId, StatementId, Time};
@@ -28,7 +30,7 @@ pub struct Case<'c> {
 }
 
 /// What the log says around a request.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scene {
     /// The other owner whose device asks; none if the owner's own device asks, or a new one.
     pub asker: Option<OwnerId>,
@@ -47,11 +49,11 @@ pub struct Scene {
     pub sponsors: Vec<(String, VerifyingKey)>,
 }
 
-/// What the policy says of a request now.
+/// What the policy says now of a request, or of its own change.
 #[derive(Debug)]
-pub enum Ruling {
-    /// A rule is met.
-    Approved(Approved),
+pub enum Ruling<A = Approved> {
+    /// What it asks for is there.
+    Approved(A),
     /// It will not be approved any more, and why.
     Ended(Verdict, Vec<Reason>),
     /// What it still needs.
@@ -63,10 +65,7 @@ pub enum Ruling {
 /// A pure function: the same case and time get the same ruling, whoever asks and in whatever order things were said.
 #[must_use]
 pub fn decide(case: &Case<'_>, now: Time) -> Ruling {
-    let deadline = case
-        .recorded
-        .plus_millis(case.policy.lapse_millis)
-        .min(case.request.expires);
+    let deadline = deadline(case.policy, case.recorded, case.request.expires);
     if now >= deadline {
         return Ruling::Ended(Verdict::Lapsed, vec![Reason::Lapsed { at: deadline }]);
     }
@@ -83,8 +82,8 @@ pub fn decide(case: &Case<'_>, now: Time) -> Ruling {
                     approvals,
                     not_after: deadline,
                 };
-                let owners = case.scene.asker.is_none();
-                return Ruling::Approved(Approved::new(case.request, case.policy, grounds, owners));
+                let asker = case.scene.asker;
+                return Ruling::Approved(Approved::new(case.request, case.policy, grounds, asker));
             }
             Examined::Missing(reasons) => pending.extend(reasons),
             Examined::Stopped(how, reason) => {
@@ -101,6 +100,11 @@ pub fn decide(case: &Case<'_>, now: Time) -> Ruling {
     }
     pending.extend(stopped);
     Ruling::Pending(pending)
+}
+
+/// Returns when something that was asked lapses: when it says, or when the policy does, if that is earlier.
+pub(super) fn deadline(policy: &Policy, recorded: Time, expires: Time) -> Time {
+    recorded.plus_millis(policy.lapse_millis).min(expires)
 }
 
 /// Returns how a request stands with each rule of the policy, in their order, as of `now`.
@@ -353,31 +357,17 @@ pub struct ChangeCase<'c> {
     pub statements: &'c [SignedStatement],
 }
 
-/// What the policy says of its own change now.
-#[derive(Debug)]
-pub enum ChangeRuling {
-    /// It is approved.
-    Approved(PolicyApproved),
-    /// It will not be approved any more, and why.
-    Ended(Verdict, Vec<Reason>),
-    /// What it still needs.
-    Pending(Vec<Reason>),
-}
-
 /// The name under which reasons speak of the change of a policy.
 const CHANGE: &str = "change";
 
 /// Decides a change of the policy by the policy that it replaces, as of `now`.
 #[must_use]
-pub fn decide_change(case: &ChangeCase<'_>, now: Time) -> ChangeRuling {
+pub fn decide_change(case: &ChangeCase<'_>, now: Time) -> Ruling<PolicyApproved> {
     let (policy, change) = (case.policy, case.change);
-    let deadline = case
-        .recorded
-        .plus_millis(policy.lapse_millis)
-        .min(change.expires);
+    let deadline = deadline(policy, case.recorded, change.expires);
     if now >= deadline || change.replaces != policy.digest() {
         let at = deadline.min(now);
-        return ChangeRuling::Ended(Verdict::Lapsed, vec![Reason::Lapsed { at }]);
+        return Ruling::Ended(Verdict::Lapsed, vec![Reason::Lapsed { at }]);
     }
     let said = Said {
         policy,
@@ -394,7 +384,7 @@ pub fn decide_change(case: &ChangeCase<'_>, now: Time) -> ChangeRuling {
         let denials = one_each(said.words(Word::Deny));
         let mut denials = denials.iter();
         if let Some((name, denial)) = denials.find(|(name, _)| people.contains(*name)) {
-            return ChangeRuling::Ended(Verdict::Denied, vec![denial.denied(CHANGE, name)]);
+            return Ruling::Ended(Verdict::Denied, vec![denial.denied(CHANGE, name)]);
         }
         // No one approves their own request.
         let others = said.words(Word::Approve).filter(|(officer, _)| {
@@ -411,7 +401,7 @@ pub fn decide_change(case: &ChangeCase<'_>, now: Time) -> ChangeRuling {
         }
     } else if !policy.change.codes {
         // It would ask for nothing; no policy that was read does.
-        return ChangeRuling::Ended(Verdict::Denied, vec![Reason::NoRule]);
+        return Ruling::Ended(Verdict::Denied, vec![Reason::NoRule]);
     }
     let kind = EvidenceKind::RecoveryCode;
     let mut codes = Vec::new();
@@ -430,7 +420,7 @@ pub fn decide_change(case: &ChangeCase<'_>, now: Time) -> ChangeRuling {
         missing.push(Reason::Waits { rule, until });
     }
     if !missing.is_empty() {
-        return ChangeRuling::Pending(missing);
+        return Ruling::Pending(missing);
     }
     codes.sort_unstable();
     codes.dedup();
@@ -440,7 +430,7 @@ pub fn decide_change(case: &ChangeCase<'_>, now: Time) -> ChangeRuling {
         approvals: sorted_ids(&approvals),
         not_after: deadline,
     };
-    ChangeRuling::Approved(PolicyApproved::new(change, grounds))
+    Ruling::Approved(PolicyApproved::new(change, grounds))
 }
 
 /// What was said to one authority of one subject; all else that is among the statements does not count.

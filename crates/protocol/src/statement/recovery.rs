@@ -262,6 +262,9 @@ pub struct Decision {
     pub evidence: Vec<StatementId>,
     /// The approvals it rests on, sorted.
     pub approvals: Vec<StatementId>,
+    /// The other owner whose device asked. If there is none, and it is approved, the asking device is the owner's from
+    /// here on: whoever reads the owner's entries knows their devices by them.
+    pub asker: Option<OwnerId>,
     /// What was decided.
     pub verdict: Verdict,
     /// Until when keys are released on it.
@@ -294,22 +297,26 @@ impl Decision {
 impl Canonical for Decision {
     fn write(&self, writer: &mut Writer) {
         writer
-            .array(7)
+            .array(8)
             .item(&self.authority)
             .item(&self.request)
             .item(&self.policy);
         writer.items(&self.evidence).items(&self.approvals);
-        writer.item(&self.verdict).item(&self.not_after);
+        writer
+            .item(&self.asker)
+            .item(&self.verdict)
+            .item(&self.not_after);
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
-        reader.array(7, "decision")?;
+        reader.array(8, "decision")?;
         Ok(Self {
             authority: reader.item()?,
             request: reader.item()?,
             policy: reader.item()?,
             evidence: Self::read_sorted(reader, "evidence")?,
             approvals: Self::read_sorted(reader, "approvals")?,
+            asker: reader.item()?,
             verdict: reader.item()?,
             not_after: reader.item()?,
         })

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::encoding::{Canonical, Malformed, Reader, Writer, encode};
+use crate::encoding::{Canonical, Malformed, Reader, Writer, decode, encode};
 use crate::id::{AuthorityId, Digest, OwnerId, Serial, Time};
 use crate::session_key::{Algorithm, BlindedKey, Commitment, SessionKey};
 use crate::simple_blob::BlindedBlob;
@@ -112,6 +112,11 @@ impl Particulars {
     /// The name of the label that says which bytes the key encrypts.
     const PAYLOAD: &str = "strongroom/payload";
 
+    /// The name of the label that says which deposits a secret supersedes.
+    const SUPERSEDES: &str = "strongroom/supersedes";
+    /// The most deposits that one supersedes.
+    pub const SUPERSEDES_MAX: usize = 16;
+
     /// Takes a description and labels.
     ///
     /// # Errors
@@ -193,6 +198,22 @@ impl Particulars {
     /// Says so when there is no room for it.
     pub fn with_checked(self, time: Time) -> Result<Self, ParticularsError> {
         self.with_reserved(Self::CHECKED, time.as_millis().to_string())
+    }
+
+    /// Adds which deposits under its name a secret supersedes (spec/secret.md#names): the newest that are known. Of more
+    /// than [`Self::SUPERSEDES_MAX`] the others stay beside it.
+    ///
+    /// # Errors
+    ///
+    /// Says so when there is no room for it.
+    pub fn with_supersedes(self, serials: &[Serial]) -> Result<Self, ParticularsError> {
+        if serials.is_empty() {
+            return Ok(self);
+        }
+        let mut serials: Vec<_> = serials.iter().map(Serial::to_string).collect();
+        serials.sort_unstable();
+        serials.truncate(Self::SUPERSEDES_MAX);
+        self.with_reserved(Self::SUPERSEDES, serials.join(" "))
     }
 
     /// Attaches what rides along, encrypted under the session key (spec/secret.md#attachment).
@@ -291,6 +312,15 @@ impl Particulars {
         self.labels.get(Self::NAME).map(String::as_str)
     }
 
+    /// Returns which deposits a secret supersedes, as its owner says.
+    #[must_use]
+    pub fn supersedes(&self) -> Vec<Serial> {
+        let serials = self.labels.get(Self::SUPERSEDES).map(String::as_str);
+        let serials = serials.unwrap_or_default().split(' ');
+        let serials = serials.filter_map(|serial| serial.parse().ok());
+        serials.take(Self::SUPERSEDES_MAX).collect()
+    }
+
     /// Returns when a secret's check passed, as its owner says.
     #[must_use]
     pub fn checked(&self) -> Option<Time> {
@@ -310,6 +340,21 @@ impl Particulars {
     #[must_use]
     pub fn attachment(&self) -> &[u8] {
         &self.attachment
+    }
+
+    /// Returns `E(description, (name, value).., attachment)`.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        encode(self)
+    }
+
+    /// Reads what [`Self::to_bytes`] returns.
+    ///
+    /// # Errors
+    ///
+    /// They are no particulars.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
+        decode(bytes)
     }
 
     /// Returns SHA-256 of `E(description, (name, value).., attachment)`.

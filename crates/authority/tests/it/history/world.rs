@@ -13,7 +13,7 @@ use strongroom_protocol::log::Checkpoint;
 use strongroom_protocol::policy::Policy;
 use strongroom_protocol::receipt::Receipt;
 use strongroom_protocol::statement::{Kind, SignedStatement, Statement};
-use strongroom_protocol::{About, Authority, QueryError, ReleaseError, RequestState, SubmitError};
+use strongroom_protocol::{Founding, Authority, QueryError, ReleaseError, RequestState, SubmitError};
 use strongroom_testkit::{Asked, PageRelease, TestClock, TestRng};
 use tempfile::TempDir;
 
@@ -22,7 +22,7 @@ use super::model::{Model, Ruling};
 /// An authority, open as two processes would have it.
 pub(super) struct World {
     parent: TempDir,
-    pub(super) about: About,
+    pub(super) about: Founding,
     pub(super) clock: Arc<TestClock>,
     services: Vec<Service>,
     openings: u64,
