@@ -3,9 +3,10 @@
 use rand_core::CryptoRng;
 use strongroom_protocol::Authority;
 use strongroom_protocol::id::{Clock, Serial};
+use strongroom_protocol::statement::SignedStatement;
 
 use crate::connection::{Connection, ExchangeError};
-use crate::home::{Home, HomeError, Membership};
+use crate::home::{Beside, Entry, Home, HomeError, Membership};
 
 /// What an owner does that takes the authority.
 ///
@@ -20,26 +21,45 @@ pub struct Client<'a> {
 }
 
 impl<'a> Client<'a> {
-    /// Connects to the authority that the home is with.
+    /// Connects to the authority that the home is with, and [catches up](Self::catch_up) with its log.
     ///
     /// # Errors
     ///
-    /// Says so when the home is with none, or the authority does not prove to be the one.
+    /// The home is with none, or the authority does not prove to be the one, or shows what can't be true.
     pub fn connect(
         home: &'a mut Home,
         authority: &'a dyn Authority,
         clock: &'a dyn Clock,
         rng: &'a mut dyn CryptoRng,
     ) -> Result<Self, ConnectError> {
+        Self::connect_watched(home, authority, clock, rng, &mut |_, _| {})
+    }
+
+    /// Does as [`Self::connect`], and tells `watch` up to which entry the log was read, and of how many.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::connect`].
+    pub fn connect_watched(
+        home: &'a mut Home,
+        authority: &'a dyn Authority,
+        clock: &'a dyn Clock,
+        rng: &'a mut dyn CryptoRng,
+        watch: &mut dyn FnMut(u64, u64),
+    ) -> Result<Self, ConnectError> {
         let membership = home.membership()?.ok_or(ConnectError::NoAuthority)?;
-        let connection = Connection::open(authority, &membership.about, home)?;
-        Ok(Self {
+        let seen = home.seen()?;
+        let connection = Connection::open(authority, &membership.founding, seen.as_ref())?;
+        home.record_seen(&connection.seen())?;
+        let mut client = Self {
             home,
             membership,
             connection,
             clock,
             rng,
-        })
+        };
+        client.catch_up(watch)?;
+        Ok(client)
     }
 
     /// Returns the home.
@@ -68,6 +88,13 @@ impl<'a> Client<'a> {
     /// Tells whether the owner must be enrolled still.
     pub(crate) fn is_enrolled(&self) -> bool {
         self.membership.enrolled
+    }
+
+    /// Submits a statement, and records it in the home once its receipt is verified.
+    pub(crate) fn submit(&mut self, statement: SignedStatement) -> Result<Entry, ExchangeError> {
+        let entry = self.connection.submit(statement)?;
+        self.home.record_own(&entry, Beside::default())?;
+        Ok(entry)
     }
 
     pub(crate) fn generate_serial(&mut self) -> Serial {

@@ -1,73 +1,94 @@
-//! A conversation with the authority that this home knows, in which nothing is believed before it is verified.
+//! A conversation with an authority, in which nothing is believed before it is verified: who answers is the one that is
+//! pinned, and its log extends what was seen of it. Owners and officers have the same; what they keep of it is theirs.
 
-use strongroom_protocol::id::AuthorityId;
+use std::cell::{Ref, RefCell};
+
+use strongroom_protocol::id::{AuthorityId, StatementId};
 use strongroom_protocol::log::{NotConsistent, SignedCheckpoint};
+use strongroom_protocol::policy::Subject;
 use strongroom_protocol::receipt::{Acknowledgement, Receipt, ReceiptError};
 use strongroom_protocol::statement::SignedStatement;
-use strongroom_protocol::{Founding, Authority, QueryError, SubmitError};
+use strongroom_protocol::{
+    About, Authority, EndlessListing, Founding, Page, QueryError, Recorded, Select, SubmitError,
+    pages,
+};
 
-use crate::home::{Home, HomeError};
+use crate::home::{Entry, HomeError, TakeError};
 use crate::policy::PolicyInForce;
 
-/// An authority that proved to be the one this home knows, and to have lost nothing since the last time.
+/// An authority that proved to be the one that is pinned, and to have lost nothing since the last time.
 pub struct Connection<'a> {
     authority: &'a dyn Authority,
-    about: Founding,
+    founding: Founding,
+    /// The latest checkpoint that was verified, and shown to extend the one before.
+    seen: RefCell<SignedCheckpoint>,
 }
 
 impl<'a> Connection<'a> {
-    /// Verifies who answers, and that its log extends the last checkpoint this home has seen.
+    /// Verifies who answers, and that its log extends the last checkpoint seen.
     ///
     /// # Errors
     ///
-    /// Says so when it is another authority, when its log has shrunk or forked, or when it can't be reached.
+    /// It is another authority, its log has shrunk or forked, or it can't be reached.
     pub fn open(
         authority: &'a dyn Authority,
         pinned: &Founding,
-        home: &mut Home,
+        seen: Option<&SignedCheckpoint>,
     ) -> Result<Self, ExchangeError> {
-        let (connection, checkpoint) = Self::reach(authority, pinned)?;
-        connection.extends(home, &checkpoint)?;
-        home.record_seen(&checkpoint)?;
+        let connection = Self::reach(authority, pinned)?;
+        if let Some(seen) = seen {
+            connection.extends(seen)?;
+        }
         Ok(connection)
     }
 
-    /// Verifies who answers, and returns the newest checkpoint, which is not held against anything yet.
+    /// Verifies who answers. Its newest checkpoint is not held against anything yet.
     pub(crate) fn reach(
         authority: &'a dyn Authority,
         pinned: &Founding,
-    ) -> Result<(Self, SignedCheckpoint), ExchangeError> {
+    ) -> Result<Self, ExchangeError> {
         let found = authority.about()?.authority();
-        if found != pinned.authority() {
-            return Err(ExchangeError::OtherAuthority {
-                expected: pinned.authority(),
-                found,
-            });
+        let expected = pinned.authority();
+        if found != expected {
+            return Err(ExchangeError::OtherAuthority { expected, found });
         }
-        let connection = Self {
+        let newest = authority.checkpoint()?;
+        let log_key = &pinned.found().log_key;
+        let newest =
+            SignedCheckpoint::parse(newest.as_text(), expected, log_key).map_err(|_| {
+                ExchangeError::Checkpoint {
+                    authority: expected,
+                }
+            })?;
+        Ok(Self {
             authority,
-            about: pinned.clone(),
-        };
-        let checkpoint = newest(authority, pinned, None)?;
-        Ok((connection, checkpoint))
+            founding: pinned.clone(),
+            seen: RefCell::new(newest),
+        })
     }
 
-    /// Proves the newest checkpoint to extend the one last seen.
-    pub(crate) fn extends(
-        &self,
-        home: &Home,
-        newest: &SignedCheckpoint,
-    ) -> Result<(), ExchangeError> {
-        match home.seen()? {
-            Some(seen) => extends(self.authority, &seen, newest),
-            None => Ok(()),
+    /// Proves the newest checkpoint to extend the one that was seen before.
+    pub(crate) fn extends(&self, before: &SignedCheckpoint) -> Result<(), ExchangeError> {
+        let newest = self.seen.borrow();
+        let (old, new) = (before.checkpoint().size, newest.checkpoint().size);
+        if new < old {
+            return Err(ExchangeError::LogShrunk {
+                seen: old,
+                now: new,
+            });
         }
+        self.agree(before, &newest)
     }
 
     /// Returns who this is.
     #[must_use]
-    pub fn about(&self) -> &Founding {
-        &self.about
+    pub fn founding(&self) -> &Founding {
+        &self.founding
+    }
+
+    /// Returns the latest checkpoint that was verified.
+    pub fn seen(&self) -> Ref<'_, SignedCheckpoint> {
+        self.seen.borrow()
     }
 
     /// Returns the authority itself, for what proves itself otherwise.
@@ -76,37 +97,52 @@ impl<'a> Connection<'a> {
         self.authority
     }
 
-    /// Submits a statement, and returns its receipt once that is verified and the log extends what was seen.
-    ///
-    /// The checkpoint of the receipt becomes the one seen when the caller [records](Home::record_seen) it with what
-    /// the receipt is for.
-    ///
-    /// # Errors
-    ///
-    /// Says what was refused or does not hold.
-    pub fn submit(
-        &self,
-        home: &Home,
-        statement: &SignedStatement,
-    ) -> Result<(Receipt, Acknowledgement), ExchangeError> {
-        let receipt = self.authority.submit(statement)?;
-        let acknowledgement = self.verify(home, statement, &receipt)?;
-        Ok((receipt, acknowledgement))
+    /// Returns what the authority says of itself; all but its founding is still to be verified.
+    pub(crate) fn about(&self) -> Result<About, ExchangeError> {
+        Ok(self.authority.about()?)
     }
 
-    /// Verifies a receipt for a statement, and that its checkpoint agrees with the one last seen.
+    /// Submits a statement, and returns it with its receipt once that is verified and the log extends what was seen.
     ///
     /// # Errors
     ///
-    /// Says what does not hold.
+    /// What was refused, or does not hold.
+    pub fn submit(&self, statement: SignedStatement) -> Result<Entry, ExchangeError> {
+        let receipt = self.authority.submit(&statement)?;
+        self.verify(statement, receipt)
+    }
+
+    /// Verifies a receipt for a statement, and that its checkpoint agrees with the one seen; the later of them is kept.
+    ///
+    /// # Errors
+    ///
+    /// What does not hold.
     pub fn verify(
         &self,
-        home: &Home,
+        statement: SignedStatement,
+        receipt: Receipt,
+    ) -> Result<Entry, ExchangeError> {
+        let acknowledgement = self.acknowledge(&statement, &receipt)?;
+        Ok(Entry {
+            statement,
+            receipt,
+            acknowledgement,
+        })
+    }
+
+    pub(crate) fn acknowledge(
+        &self,
         statement: &SignedStatement,
         receipt: &Receipt,
     ) -> Result<Acknowledgement, ExchangeError> {
-        let acknowledgement = receipt.verify(statement, &self.about.found().log_key)?;
-        self.agree(home, acknowledgement.checkpoint())?;
+        let seen = self.seen.borrow().clone();
+        let log_key = &self.founding.found().log_key;
+        let acknowledgement = receipt.verify_after(statement, log_key, Some(&seen))?;
+        let given = acknowledgement.checkpoint();
+        self.agree(&seen, given)?;
+        if given.checkpoint().size > seen.checkpoint().size {
+            *self.seen.borrow_mut() = given.clone();
+        }
         Ok(acknowledgement)
     }
 
@@ -114,77 +150,113 @@ impl<'a> Connection<'a> {
     ///
     /// # Errors
     ///
-    /// Says so when it is not, or the authority can't be reached.
-    pub fn policy(&self, home: &Home) -> Result<PolicyInForce, ExchangeError> {
-        let view = self.authority.policy()?;
-        PolicyInForce::verify(&self.about, view, |decision, receipt| {
-            self.verify(home, decision, receipt)
-        })
+    /// It is not, or the authority can't be reached.
+    pub fn policy(&self) -> Result<PolicyInForce, ExchangeError> {
+        PolicyInForce::verify(self, self.about()?.policy)
     }
 
-    /// Proves one of `checkpoint` and the last one seen to extend the other.
-    fn agree(&self, home: &Home, checkpoint: &SignedCheckpoint) -> Result<(), ExchangeError> {
-        match home.seen()? {
-            Some(seen) => agree(self.authority, &seen, checkpoint),
-            None => Ok(()),
+    /// Returns a request or a change of the policy with what it is decided on: its place in the log and the decision
+    /// verified, what is around it by the authority's word.
+    ///
+    /// # Errors
+    ///
+    /// There is none that the authority shows, or something of it does not hold.
+    pub fn subject(&self, asked: StatementId) -> Result<Subject, ExchangeError> {
+        let view = self.authority.subject(asked)?;
+        if view.asked.statement.id() != asked {
+            return Err(ExchangeError::Subject);
         }
+        let acknowledged = self.acknowledge(&view.asked.statement, &view.asked.receipt)?;
+        let decision = match &view.decision {
+            Some(decision) if *decision.statement.author() == self.founding.found().log_key => {
+                Some(self.acknowledge(&decision.statement, &decision.receipt)?)
+            }
+            Some(_) => return Err(ExchangeError::Subject),
+            None => None,
+        };
+        view.into_subject(&acknowledged, decision.as_ref())
+            .ok_or(ExchangeError::Subject)
     }
-}
 
-/// Returns the newest checkpoint, once it is shown to be the authority's and to extend the one seen.
-pub(crate) fn newest(
-    authority: &dyn Authority,
-    about: &Founding,
-    seen: Option<&SignedCheckpoint>,
-) -> Result<SignedCheckpoint, ExchangeError> {
-    let checkpoint = authority.checkpoint()?;
-    let id = about.authority();
-    let checkpoint = SignedCheckpoint::parse(checkpoint.as_text(), id, &about.found().log_key)
-        .map_err(|_| ExchangeError::Checkpoint { authority: id })?;
-    if let Some(seen) = seen {
-        extends(authority, seen, &checkpoint)?;
-    }
-    Ok(checkpoint)
-}
-
-/// Proves the newest checkpoint to extend the one seen.
-fn extends(
-    authority: &dyn Authority,
-    seen: &SignedCheckpoint,
-    newest: &SignedCheckpoint,
-) -> Result<(), ExchangeError> {
-    let (old, new) = (seen.checkpoint().size, newest.checkpoint().size);
-    if new < old {
-        return Err(ExchangeError::LogShrunk {
-            seen: old,
-            now: new,
+    /// Walks the entries that `select` picks, from index `from` to the end of the log as it was when this connected, page by
+    /// page; each is verified, and stands behind the one before it.
+    pub fn entries(
+        &self,
+        select: Select,
+        from: u64,
+    ) -> impl Iterator<Item = Result<EntriesPage, ExchangeError>> {
+        let size = self.seen.borrow().checkpoint().size;
+        let mut begin = from;
+        let pages = pages::<Recorded, ExchangeError>(from, size, move |from| {
+            Ok(self.authority.entries(select, from)?)
         });
+        pages.map(move |page| {
+            let page = page?;
+            let range = (begin, page.next);
+            begin = page.next;
+            self.verify_page(page, range)
+        })
     }
-    agree(authority, seen, newest)
+
+    fn verify_page(
+        &self,
+        page: Page<Recorded>,
+        (from, next): (u64, u64),
+    ) -> Result<EntriesPage, ExchangeError> {
+        let mut entries: Vec<Entry> = Vec::with_capacity(page.items.len());
+        let mut least = from;
+        for Recorded { statement, receipt } in page.items {
+            let entry = self.verify(statement, receipt)?;
+            let index = entry.acknowledgement.index();
+            if index < least || index >= next {
+                return Err(ExchangeError::Order { entry: index });
+            }
+            least = index + 1;
+            entries.push(entry);
+        }
+        Ok(EntriesPage {
+            from,
+            next,
+            entries,
+            unread: page.damaged,
+        })
+    }
+
+    /// Proves one of two checkpoints to extend the other.
+    fn agree(
+        &self,
+        seen: &SignedCheckpoint,
+        given: &SignedCheckpoint,
+    ) -> Result<(), ExchangeError> {
+        let (seen, given) = (seen.checkpoint(), given.checkpoint());
+        if seen.size == given.size && seen.root == given.root {
+            return Ok(());
+        }
+        let (old, new) = if seen.size <= given.size {
+            (seen, given)
+        } else {
+            (given, seen)
+        };
+        let proof = self.authority.consistency(old.size, new.size)?;
+        proof
+            .verify(old.size, old.root, new.size, new.root)
+            .map_err(|_: NotConsistent| ExchangeError::LogForked {
+                old: old.size,
+                new: new.size,
+            })
+    }
 }
 
-/// Proves one of two checkpoints to extend the other.
-pub(crate) fn agree(
-    authority: &dyn Authority,
-    seen: &SignedCheckpoint,
-    given: &SignedCheckpoint,
-) -> Result<(), ExchangeError> {
-    let (seen, given) = (seen.checkpoint(), given.checkpoint());
-    if seen.size == given.size && seen.root == given.root {
-        return Ok(());
-    }
-    let (old, new) = if seen.size <= given.size {
-        (seen, given)
-    } else {
-        (given, seen)
-    };
-    let proof = authority.consistency(old.size, new.size)?;
-    proof
-        .verify(old.size, old.root, new.size, new.root)
-        .map_err(|_: NotConsistent| ExchangeError::LogForked {
-            old: old.size,
-            new: new.size,
-        })
+/// A page of entries, verified.
+pub struct EntriesPage {
+    /// The index that it begins with.
+    pub from: u64,
+    /// The index that it goes to: all that was picked between them is in it.
+    pub next: u64,
+    /// The entries, in the log's order.
+    pub entries: Vec<Entry>,
+    /// The indexes of entries that the authority could not read.
+    pub unread: Vec<u64>,
 }
 
 /// What an authority said that does not hold, or did not say.
@@ -197,6 +269,9 @@ pub enum ExchangeError {
         /// Who should have signed it.
         authority: AuthorityId,
     },
+    /// A listing does not come to an end.
+    #[error(transparent)]
+    Endless(#[from] EndlessListing),
     /// The home can't be read or written.
     #[error(transparent)]
     Home(#[from] HomeError),
@@ -216,6 +291,12 @@ pub enum ExchangeError {
         /// How many there are.
         now: u64,
     },
+    /// Entries are shown in another order than the log's.
+    #[error("the authority shows entry {entry} of its log out of order")]
+    Order {
+        /// Its index.
+        entry: u64,
+    },
     /// Another authority answers.
     #[error("another authority answers: expected {expected}, found {found}")]
     OtherAuthority {
@@ -227,6 +308,25 @@ pub enum ExchangeError {
     /// The policy is not shown to be in force.
     #[error("the authority does not show that the policy it names is in force")]
     Policy,
+    /// A request or a change of the policy does not hold together.
+    #[error("the authority shows a request or a change of the policy that does not hold together")]
+    Subject,
+    /// An entry is earlier than one before it.
+    #[error(
+        "entry {entry} of the authority's log is earlier than one before it: its clock was put back"
+    )]
+    Time {
+        /// Its index.
+        entry: u64,
+    },
+    /// An entry is not what an honest authority shows this owner.
+    #[error("the authority's log can't be true for this owner, near entry {entry}: {what}")]
+    Wrong {
+        /// Where it is, or the page with it begins.
+        entry: u64,
+        /// What is wrong.
+        what: &'static str,
+    },
     /// A question got no answer.
     #[error(transparent)]
     Query(#[from] QueryError),
@@ -236,4 +336,14 @@ pub enum ExchangeError {
     /// A statement was not taken.
     #[error(transparent)]
     Submit(#[from] SubmitError),
+}
+
+impl ExchangeError {
+    /// Says where it was that entries were not taken.
+    pub(crate) fn near(entry: u64) -> impl FnOnce(TakeError) -> Self {
+        move |error| match error {
+            TakeError::Home(error) => Self::Home(error),
+            TakeError::Wrong { what } => Self::Wrong { entry, what },
+        }
+    }
 }

@@ -11,10 +11,10 @@ use strongroom_agefile::KeyType;
 use strongroom_protocol::code::RecoveryCode;
 use strongroom_protocol::id::{Clock, OwnerId};
 use strongroom_protocol::statement::{Enroll, SignedStatement};
-use strongroom_protocol::{Founding, Authority, QueryError};
+use strongroom_protocol::{Authority, QueryError};
 
 use crate::connection::{Connection, ExchangeError};
-use crate::home::{Home, HomeError, KeysError, Membership};
+use crate::home::{Beside, Home, HomeError, KeysError, Membership};
 
 /// A home whose owner is not enrolled yet.
 pub struct Enrolling {
@@ -35,8 +35,8 @@ impl Enrolling {
         clock: &dyn Clock,
         mut rng: &mut dyn CryptoRng,
     ) -> Result<Self, EnrollError> {
-        let about = authority.about()?;
-        home.join(address, &about, OwnerId::generate(&mut rng))?;
+        let founding = authority.about()?.founding;
+        home.join(address, &founding, OwnerId::generate(&mut rng))?;
         home.ensure_identity(key_type, clock.now(), &mut rng)?;
         Self::resume(home)?.ok_or(EnrollError::Enrolled)
     }
@@ -78,7 +78,7 @@ impl Enrolling {
         clock: &dyn Clock,
         mut rng: &mut dyn CryptoRng,
     ) -> Result<(), EnrollError> {
-        let authority = self.membership.about.authority();
+        let authority = self.membership.founding.authority();
         let device = home.ensure_device_key(&mut rng)?;
         let code_key = code.signing_key(authority).verifying_key();
         let enrolment = SignedStatement::sign(
@@ -103,11 +103,11 @@ impl Enrolling {
     /// Says so when the code is not settled, or what the authority says does not hold.
     pub fn finish(self, home: &mut Home, authority: &dyn Authority) -> Result<(), EnrollError> {
         let enrolment = self.membership.enrolment.ok_or(EnrollError::NoCode)?;
-        let connection = Connection::open(authority, &self.membership.about, home)?;
-        let (_, acknowledgement) = connection.submit(home, &enrolment)?;
-        home.record_seen(acknowledgement.checkpoint())?;
-        home.record_enrolled(None)?;
-        Ok(())
+        let seen = home.seen()?;
+        let connection = Connection::open(authority, &self.membership.founding, seen.as_ref())?;
+        let entry = connection.submit(enrolment)?;
+        home.record_own(&entry, Beside::default())?;
+        Ok(home.record_enrolled(None)?)
     }
 }
 
@@ -123,15 +123,12 @@ pub fn rejoin(
     owner: OwnerId,
     expected: strongroom_protocol::id::AuthorityId,
 ) -> Result<(), EnrollError> {
-    let about: Founding = authority.about()?;
-    if about.authority() != expected {
-        return Err(ExchangeError::OtherAuthority {
-            expected,
-            found: about.authority(),
-        }
-        .into());
+    let founding = authority.about()?.founding;
+    let found = founding.authority();
+    if found != expected {
+        return Err(ExchangeError::OtherAuthority { expected, found }.into());
     }
-    home.join(address, &about, owner)?;
+    home.join(address, &founding, owner)?;
     Ok(home.record_enrolled(None)?)
 }
 
@@ -141,7 +138,7 @@ pub fn rejoin(
 pub enum EnrollError {
     /// The authority can't be asked who it is.
     #[error(transparent)]
-    Founding(#[from] QueryError),
+    About(#[from] QueryError),
     /// The home's owner is enrolled already.
     #[error("this home is enrolled already")]
     Enrolled,

@@ -7,14 +7,16 @@ mod deposits;
 mod exchange;
 mod journal;
 mod keys;
+mod replica;
 mod requests;
 mod secrets;
+mod subjects;
 
 use std::cell::RefCell;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rusqlite::Connection as Database;
+use rusqlite::{Connection as Database, OptionalExtension};
 
 use strongroom_protocol::Founding;
 use strongroom_protocol::id::OwnerId;
@@ -23,15 +25,19 @@ use strongroom_protocol::log::SignedCheckpoint;
 use strongroom_protocol::statement::SignedStatement;
 
 pub use accepted::Accepted;
-pub use deposits::{Beside, DepositRecord, Matched};
+pub use deposits::{Beside, DepositRecord, KeptDeposit, Matched};
 pub use exchange::{
     EnsuredExchangeKey, ExchangeKeyError, read_exchange_key, read_private_key, read_public_key,
 };
 pub(crate) use journal::Record;
 pub(crate) use keys::read_secret;
 pub use keys::{AskPassphrase, Identities, KeysError};
+pub use replica::{Entry, TakeError, Taken};
+pub(crate) use requests::VerifiedPage;
 pub use requests::{PendingRequest, ReleasedKey};
-pub use secrets::{Check, SecretRecord};
+pub use secrets::{Check, CheckRun, SecretRecord};
+pub(crate) use subjects::EntryContent;
+pub use subjects::OpenRequest;
 
 use crate::file::lock::{HomeLock, LockError};
 use crate::released::OpenPage;
@@ -40,6 +46,10 @@ use crate::released::OpenPage;
 pub struct Home {
     root: PathBuf,
     database: Database,
+    /// With whom and as whom this home is, once it was read: under the lock nobody else changes it.
+    membership: RefCell<Option<Membership>>,
+    /// The latest checkpoint seen, likewise.
+    seen: RefCell<Option<SignedCheckpoint>>,
     /// Forgotten when another page is kept.
     pub(crate) open_page: RefCell<Option<OpenPage>>,
     _lock: HomeLock,
@@ -83,6 +93,8 @@ impl Home {
         Ok(Self {
             root: root.to_path_buf(),
             database,
+            membership: RefCell::default(),
+            seen: RefCell::default(),
             open_page: RefCell::default(),
             _lock: lock,
         })
@@ -124,6 +136,8 @@ impl Home {
         Ok(Self {
             root: root.to_path_buf(),
             database: database::open(&path)?,
+            membership: RefCell::default(),
+            seen: RefCell::default(),
             open_page: RefCell::default(),
             _lock: lock,
         })
@@ -145,8 +159,17 @@ impl Home {
     ///
     /// # Errors
     ///
-    /// Says so when the home can't be read.
+    /// The home can't be read, or what is pinned in it is damaged.
     pub fn membership(&self) -> Result<Option<Membership>, HomeError> {
+        if let Some(known) = &*self.membership.borrow() {
+            return Ok(Some(known.clone()));
+        }
+        let read = self.read_membership()?;
+        self.membership.borrow_mut().clone_from(&read);
+        Ok(read)
+    }
+
+    fn read_membership(&self) -> Result<Option<Membership>, HomeError> {
         let row = self.database.query_row(
             "SELECT address, founding, owner, code_key, enrolment, enrolled FROM authority",
             (),
@@ -161,18 +184,16 @@ impl Home {
                 ))
             },
         );
-        let (address, founding, owner, code_key, enrolment, enrolled) = match row {
-            Ok(row) => row,
-            Err(rusqlite::Error::QueryReturnedNoRows) => return Ok(None),
-            Err(error) => return Err(error.into()),
+        let Some((address, founding, owner, code_key, enrolment, enrolled)) = row.optional()?
+        else {
+            return Ok(None);
         };
-        let about = parse_statement(&founding)?;
-        let about = Founding::new(about).ok_or(HomeError::Damaged {
-            what: "founding statement",
-        })?;
+        let founding = Founding::new(parse_statement(&founding)?);
         Ok(Some(Membership {
             address: self.root.join(address),
-            about,
+            founding: founding.ok_or(HomeError::Damaged {
+                what: "founding statement",
+            })?,
             owner: OwnerId::from_bytes(owner),
             code_key: code_key.map(VerifyingKey::from_bytes),
             enrolment: enrolment.as_deref().map(parse_statement).transpose()?,
@@ -185,12 +206,19 @@ impl Home {
     /// # Errors
     ///
     /// Says so when the home is with one already, or can't be written.
-    pub fn join(&mut self, address: &Path, about: &Founding, owner: OwnerId) -> Result<(), HomeError> {
+    pub fn join(
+        &mut self,
+        address: &Path,
+        founding: &Founding,
+        owner: OwnerId,
+    ) -> Result<(), HomeError> {
         let address = self.kept_address(address)?;
         self.database.execute(
-            "INSERT INTO authority (one, address, founding, owner, enrolled) VALUES (1, ?1, ?2, ?3, 0)",
-            (address, about.founding().as_bytes(), owner.as_bytes()),
+            "INSERT INTO authority (one, address, founding, owner, enrolled, read)
+             VALUES (1, ?1, ?2, ?3, 0, 0)",
+            (address, founding.statement().as_bytes(), owner.as_bytes()),
         )?;
+        self.forget_membership();
         Ok(())
     }
 
@@ -203,6 +231,7 @@ impl Home {
         let address = self.kept_address(address)?;
         self.database
             .execute("UPDATE authority SET address = ?1", (address,))?;
+        self.forget_membership();
         Ok(())
     }
 
@@ -220,6 +249,7 @@ impl Home {
             "UPDATE authority SET enrolment = ?1, code_key = ?2",
             (enrolment.as_bytes(), code_key.as_bytes()),
         )?;
+        self.forget_membership();
         Ok(())
     }
 
@@ -233,6 +263,7 @@ impl Home {
             "UPDATE authority SET enrolled = 1, code_key = coalesce(?1, code_key)",
             (code_key.map(VerifyingKey::as_bytes),),
         )?;
+        self.forget_membership();
         Ok(())
     }
 
@@ -240,38 +271,64 @@ impl Home {
     ///
     /// # Errors
     ///
-    /// Says so when the home can't be read.
+    /// The home can't be read, or the checkpoint in it is damaged.
     pub fn seen(&self) -> Result<Option<SignedCheckpoint>, HomeError> {
+        if let Some(known) = &*self.seen.borrow() {
+            return Ok(Some(known.clone()));
+        }
         let Some(membership) = self.membership()? else {
             return Ok(None);
         };
         let text: Option<String> =
             self.database
                 .query_row("SELECT seen FROM authority", (), |row| row.get(0))?;
-        let about = &membership.about;
-        text.map(|text| {
-            SignedCheckpoint::parse(&text, about.authority(), &about.found().log_key)
-                .map_err(|_| HomeError::Damaged { what: "checkpoint" })
-        })
-        .transpose()
+        let founding = &membership.founding;
+        let seen = text
+            .map(|text| {
+                SignedCheckpoint::parse(&text, founding.authority(), &founding.found().log_key)
+                    .map_err(|_| HomeError::Damaged { what: "checkpoint" })
+            })
+            .transpose()?;
+        self.seen.borrow_mut().clone_from(&seen);
+        Ok(seen)
     }
 
     /// Keeps a checkpoint that extends the one seen, as the one seen; an earlier one changes nothing.
     ///
     /// # Errors
     ///
-    /// Says so when the home can't be written.
+    /// The home can't be written.
     pub fn record_seen(&mut self, checkpoint: &SignedCheckpoint) -> Result<(), HomeError> {
-        let size = |seen: &SignedCheckpoint| seen.checkpoint().size;
-        if self
-            .seen()?
-            .is_some_and(|seen| size(&seen) >= size(checkpoint))
-        {
-            return Ok(());
+        let later = self.later_seen(checkpoint)?;
+        if let Some(later) = &later {
+            self.database
+                .execute("UPDATE authority SET seen = ?1", (later.as_text(),))?;
         }
-        self.database
-            .execute("UPDATE authority SET seen = ?1", (checkpoint.as_text(),))?;
+        self.keep_seen(later);
         Ok(())
+    }
+
+    /// Returns the checkpoint if it is later than the one seen.
+    fn later_seen(
+        &self,
+        checkpoint: &SignedCheckpoint,
+    ) -> Result<Option<SignedCheckpoint>, HomeError> {
+        let size = |seen: &SignedCheckpoint| seen.checkpoint().size;
+        let is_later = self
+            .seen()?
+            .is_none_or(|seen| size(&seen) < size(checkpoint));
+        Ok(is_later.then(|| checkpoint.clone()))
+    }
+
+    /// Remembers what became the latest checkpoint seen, once that is on the disk.
+    fn keep_seen(&mut self, later: Option<SignedCheckpoint>) {
+        if later.is_some() {
+            *self.seen.get_mut() = later;
+        }
+    }
+
+    fn forget_membership(&mut self) {
+        *self.membership.get_mut() = None;
     }
 
     /// An address is kept relative where it can be, so that a home that is moved takes its authority along.
@@ -289,7 +346,7 @@ pub struct Membership {
     /// Where the authority is: its folder.
     pub address: PathBuf,
     /// Who it is: what is pinned.
-    pub about: Founding,
+    pub founding: Founding,
     /// The owner's id there.
     pub owner: OwnerId,
     /// The public key of the recovery code, where it is known.

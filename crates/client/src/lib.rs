@@ -5,7 +5,7 @@
 //! around.
 
 pub mod capi;
-pub mod checked;
+mod catch_up;
 mod client;
 pub mod connection;
 pub mod decrypt;

@@ -3,10 +3,9 @@
 use strongroom_protocol::id::Time;
 use strongroom_protocol::log::{Frontier, Leaf, NodeHash, TreeError};
 use strongroom_protocol::statement::Kind;
-use strongroom_protocol::{Page, QueryError};
+use strongroom_protocol::{EndlessListing, QueryError, pages};
 
 use crate::client::Client;
-use crate::connection::ExchangeError;
 
 /// An entry of the log, as everybody sees it: it names nobody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,29 +26,33 @@ impl Client<'_> {
     ///
     /// Says so when the entries are not those of the checkpoint.
     pub fn read_log(&self, each: &mut dyn FnMut(LogEntry)) -> Result<u64, ReadLogError> {
-        let seen = self.home.seen().map_err(ExchangeError::from)?;
-        let seen = seen.ok_or(ReadLogError::Differs)?;
-        let checkpoint = seen.checkpoint();
+        let checkpoint = *self.connection.seen().checkpoint();
         let mut frontier = Frontier::empty();
-        while frontier.size() < checkpoint.size {
-            let Page { items, .. } = self.connection.authority().leaves(frontier.size())?;
-            if items.is_empty() {
-                return Err(ReadLogError::Differs);
-            }
-            for bytes in items {
+        let mut last = Time::from_millis(0);
+        let authority = self.connection.authority();
+        for page in pages(0, checkpoint.size, |from| {
+            authority.leaves(from).map_err(ReadLogError::from)
+        }) {
+            for bytes in page?.items {
                 if frontier.size() == checkpoint.size {
                     break;
                 }
                 let leaf = Leaf::from_bytes(&bytes).map_err(|_| ReadLogError::Differs)?;
+                let index = frontier.size();
+                // Time goes forward: of a clock that was put back nothing that waits can be told.
+                if leaf.time() < last {
+                    return Err(ReadLogError::Time { index });
+                }
+                last = leaf.time();
                 each(LogEntry {
-                    index: frontier.size(),
+                    index,
                     kind: Kind::from_code(leaf.kind()),
                     time: leaf.time(),
                 });
                 frontier.append(NodeHash::of_leaf(&bytes))?;
             }
         }
-        if frontier.root() != checkpoint.root {
+        if frontier.size() != checkpoint.size || frontier.root() != checkpoint.root {
             return Err(ReadLogError::Differs);
         }
         Ok(checkpoint.size)
@@ -63,12 +66,20 @@ pub enum ReadLogError {
     /// The entries are not those of the checkpoint.
     #[error("the log's entries are not those that its checkpoint was signed for")]
     Differs,
-    /// What the authority says does not hold.
+    /// The listing does not come to an end.
     #[error(transparent)]
-    Exchange(#[from] ExchangeError),
+    Endless(#[from] EndlessListing),
     /// A question got no answer.
     #[error(transparent)]
     Query(#[from] QueryError),
+    /// An entry is earlier than one before it.
+    #[error(
+        "entry {index} of the log is earlier than one before it: the authority's clock was put back"
+    )]
+    Time {
+        /// Its index.
+        index: u64,
+    },
     /// The log is too long.
     #[error(transparent)]
     Tree(#[from] TreeError),

@@ -3,11 +3,10 @@
 
 use strongroom_protocol::id::{Digest, Time};
 use strongroom_protocol::policy::Policy;
-use strongroom_protocol::receipt::{Acknowledgement, Receipt};
-use strongroom_protocol::statement::{SignedStatement, Statement, Verdict};
-use strongroom_protocol::{Founding, PolicyView};
+use strongroom_protocol::statement::{Statement, Verdict};
+use strongroom_protocol::{Founding, Recorded, Succession};
 
-use crate::connection::ExchangeError;
+use crate::connection::{Connection, ExchangeError};
 
 /// A policy that the authority was founded with, or that it decided to put in force: made by verifying, only.
 #[derive(Clone, Debug)]
@@ -19,26 +18,22 @@ pub struct PolicyInForce {
 
 impl PolicyInForce {
     /// Verifies what put a policy in force (spec/policy.md#change): the founding, or a decision that is in the log.
-    /// `verify` checks the decision's receipt.
     pub(crate) fn verify(
-        about: &Founding,
-        view: PolicyView,
-        verify: impl FnOnce(&SignedStatement, &Receipt) -> Result<Acknowledgement, ExchangeError>,
+        connection: &Connection<'_>,
+        succession: Option<Succession>,
     ) -> Result<Self, ExchangeError> {
-        let found = about.found();
-        let since = match &view.decided {
-            None if view.policy == found.policy => found.created,
-            None => return Err(ExchangeError::Policy),
-            Some((change, decision, receipt)) => {
-                if !puts_in_force(about, &view.policy, change, decision) {
-                    return Err(ExchangeError::Policy);
-                }
-                verify(decision, receipt)?.time()
+        let founding = connection.founding();
+        let (policy, since) = match succession {
+            None => (founding.found().policy.clone(), founding.found().created),
+            Some(succession) => {
+                let policy = put_in_force(founding, &succession).ok_or(ExchangeError::Policy)?;
+                let Recorded { statement, receipt } = &succession.decision;
+                (policy, connection.acknowledge(statement, receipt)?.time())
             }
         };
         Ok(Self {
-            digest: view.policy.digest(),
-            policy: view.policy,
+            digest: policy.digest(),
+            policy,
             since,
         })
     }
@@ -62,23 +57,19 @@ impl PolicyInForce {
     }
 }
 
-/// Tells whether `decision` is the authority's yes to `change`, and `change` names the policy.
-fn puts_in_force(
-    about: &Founding,
-    policy: &Policy,
-    change: &SignedStatement,
-    decision: &SignedStatement,
-) -> bool {
+/// Returns the policy that a change asked for, if the decision is the authority's yes to it.
+fn put_in_force(founding: &Founding, succession: &Succession) -> Option<Policy> {
+    let decision = &succession.decision.statement;
     let (Statement::PolicyChange(asked), Statement::Decision(decided)) =
-        (change.statement(), decision.statement())
+        (succession.change.statement(), decision.statement())
     else {
-        return false;
+        return None;
     };
-    decision.author() == &about.found().log_key
-        && decided.authority == about.authority()
+    let follows = *decision.author() == founding.found().log_key
+        && decided.authority == founding.authority()
         && decided.verdict == Verdict::Approved
         && decided.request == asked.digest()
         && decided.policy == asked.replaces
-        && asked.authority == about.authority()
-        && asked.policy == *policy
+        && asked.authority == founding.authority();
+    follows.then(|| asked.policy.clone())
 }

@@ -9,20 +9,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use strongroom_agefile::KeyType;
 use strongroom_protocol::code::RecoveryCode;
-use strongroom_protocol::id::{Digest, OwnerId, RequestId, Serial, StatementId};
+use strongroom_protocol::id::{Digest, OwnerId, RequestId, Serial};
+use strongroom_protocol::policy::{Reason, SubjectState};
 use strongroom_protocol::statement::{
-    Evidence, EvidenceKind, Grounds, Request, Scope, SignedStatement, Statement, Verdict,
+    Evidence, EvidenceKind, Grounds, Release, Request, Scope, SignedStatement, Statement, Verdict,
     WrongScope,
 };
 use strongroom_protocol::wrap::SecretKey;
-use strongroom_protocol::{
-    QueryError, Refusal, ReleaseError, ReleasePage, RequestState, RequestView, SubmitError,
-};
+use strongroom_protocol::{QueryError, Refusal, ReleaseError, ReleasePage, SubmitError};
 
 use crate::client::Client;
 use crate::connection::ExchangeError;
-use crate::home::{Beside, Home, HomeError, KeysError, PendingRequest};
-use crate::released::{ReleasedError, open_page, release_by};
+use crate::home::{HomeError, KeysError, Matched, PendingRequest, VerifiedPage};
+use crate::released::{open_page, release_by};
 use crate::secret;
 
 /// What is asked for.
@@ -32,6 +31,15 @@ pub enum Wanted {
     Everything,
     /// These deposits.
     Serials(Vec<Serial>),
+}
+
+/// Where a request stands.
+#[derive(Clone, Debug)]
+pub struct RequestStanding {
+    /// The state.
+    pub state: SubjectState,
+    /// Why it is in that state.
+    pub reasons: Vec<Reason>,
 }
 
 /// What came back.
@@ -114,13 +122,12 @@ impl Client<'_> {
                 }
                 Err(error) => return Err(error),
             }
-            let view = self.view(&request)?;
-            match view.state {
-                RequestState::Decided(Verdict::Lapsed) => self.forget(&request)?,
+            match self.standing(&request)?.state {
+                SubjectState::Decided(Verdict::Lapsed) => self.forget(&request)?,
                 // Keys that left on it stay in the home, and with them the request, for what they are.
-                RequestState::Decided(Verdict::Denied | Verdict::Vetoed)
+                SubjectState::Decided(Verdict::Denied | Verdict::Vetoed)
                     if self.home.release_pages(&request)? > 0 => {}
-                RequestState::Requested | RequestState::Decided(_) | RequestState::Released => {
+                SubjectState::Requested | SubjectState::Decided(_) | SubjectState::Released => {
                     return Ok(Some(request));
                 }
             }
@@ -144,8 +151,8 @@ impl Client<'_> {
         grounds: &Grounds,
     ) -> Result<PendingRequest, RecoverError> {
         let device = self.home.ensure_device_key(&mut self.rng)?;
-        let authority = self.connection.about().authority();
-        let policy = self.connection.policy(self.home)?;
+        let authority = self.connection.founding().authority();
+        let policy = self.connection.policy()?;
         let scope = match wanted {
             Wanted::Serials(serials) => Scope::of(serials.iter().copied())?,
             Wanted::Everything => {
@@ -180,23 +187,21 @@ impl Client<'_> {
         PendingRequest::new(statement, release_key).ok_or(RecoverError::Nothing)
     }
 
+    /// Sends a request. Sent again, it is decided if it can be by now: looking alone decides nothing.
     fn send(&mut self, request: &PendingRequest) -> Result<(), RecoverError> {
-        let (_, acknowledgement) = self.connection.submit(self.home, request.statement())?;
-        Ok(self.home.record_seen(acknowledgement.checkpoint())?)
+        self.submit(request.statement().clone())?;
+        Ok(())
     }
 
-    /// Returns where a request stands.
+    /// Returns where a request stands, as of now.
     ///
     /// # Errors
     ///
-    /// Says so when the authority does not know it, or can't be reached.
-    pub fn view(&self, request: &PendingRequest) -> Result<RequestView, RecoverError> {
-        let id = request.statement().id();
-        let view = self.connection.authority().request(id)?;
-        if view.request.id() != id {
-            return Err(RecoverError::OtherRequest);
-        }
-        Ok(view)
+    /// The authority does not know it, or can't be reached.
+    pub fn standing(&self, request: &PendingRequest) -> Result<RequestStanding, RecoverError> {
+        let subject = self.connection.subject(request.statement().id())?;
+        let (state, reasons) = subject.standing(self.clock.now());
+        Ok(RequestStanding { state, reasons })
     }
 
     /// Shows that whoever asks has the owner's recovery code. The code signs, and does not leave this function.
@@ -209,7 +214,7 @@ impl Client<'_> {
         request: &PendingRequest,
         code: &RecoveryCode,
     ) -> Result<(), RecoverError> {
-        let authority = self.connection.about().authority();
+        let authority = self.connection.founding().authority();
         let code_key = code.signing_key(authority);
         // A code that this home knows to be another's is told so here: what the authority acknowledges changes nothing.
         let known = self.membership.code_key;
@@ -224,8 +229,8 @@ impl Client<'_> {
             },
             &code_key,
         );
-        match self.connection.submit(self.home, &evidence) {
-            Ok((_, acknowledgement)) => self.home.record_seen(acknowledgement.checkpoint())?,
+        match self.submit(evidence) {
+            Ok(_) => {}
             Err(ExchangeError::Submit(SubmitError::Refused(Refusal::Author))) => {
                 return Err(RecoverError::WrongCode);
             }
@@ -238,11 +243,14 @@ impl Client<'_> {
         Ok(())
     }
 
-    /// Fetches the pages of a release that are not in the home yet, and verifies each before it is kept.
+    /// Fetches the pages of a release, and verifies each before it is kept.
+    ///
+    /// How many there are follows from what was asked: every page but the last answers for as many deposits as a page can,
+    /// and none of them twice.
     ///
     /// # Errors
     ///
-    /// Says so when the request is not approved, or what the authority says does not hold.
+    /// The request is not approved, or what the authority says does not hold.
     pub fn collect(
         &mut self,
         request: &PendingRequest,
@@ -250,24 +258,20 @@ impl Client<'_> {
     ) -> Result<Collected, RecoverError> {
         let id = request.statement().id();
         let is_own = request.request().owner == self.membership.owner;
+        let count = request.request().scope.count();
         let mut collected = Collected {
             keys: 0,
             withheld: Vec::new(),
         };
         let mut answered = BTreeSet::new();
         let mut adopted = BTreeMap::new();
-        let mut deposited = DepositedLabels::default();
         // From the first page on, also those in the home already: what is missing in all is told.
-        for page in 0.. {
-            let released = self.connection.authority().release(id, page)?;
-            let serials = self.verify_page(request, page, &released)?;
-            let release = release_by(self.connection.about(), &released.release)
-                .ok_or(RecoverError::Release)?;
-            let mut labels: BTreeMap<_, _> = release
-                .keys()
-                .iter()
-                .map(|key| (key.label.serial, key.label.digest()))
-                .collect();
+        for number in 0..count.div_ceil(Release::KEYS_MAX as u64) {
+            let released = self.connection.authority().release(id, number)?;
+            let left = count - answered.len() as u64;
+            let (release, matched) = self.verify_page(request, number, left, &released)?;
+            let keys = release.keys();
+            let serials: Vec<Serial> = keys.iter().map(|key| key.label.serial).collect();
             for serial in serials.iter().chain(release.withheld()) {
                 if !answered.insert(*serial) {
                     return Err(RecoverError::Release);
@@ -275,41 +279,40 @@ impl Client<'_> {
             }
             // Before it is kept: it would take the place of a key that was released before.
             if is_own {
-                let unknown = self.compare(&labels, &mut deposited)?;
-                labels.retain(|serial, _| unknown.contains(serial));
-                adopted.extend(labels);
+                let labels = keys
+                    .iter()
+                    .map(|key| (key.label.serial, key.label.digest()));
+                adopted.extend(self.compare(labels)?);
             }
-            self.home
-                .record_release(request, page, &released, &serials)?;
-            let secrets = release
-                .keys()
-                .iter()
-                .filter(|key| is_own && !key.particulars.attachment().is_empty());
-            secret::record_matches(self.home, secrets.map(|key| key.label.serial))?;
+            let page = VerifiedPage {
+                number,
+                is_last: answered.len() as u64 == count,
+                released: &released,
+                serials: &serials,
+            };
+            let matched = if is_own { &matched[..] } else { &[] };
+            self.home.record_release(request, &page, matched)?;
             collected.keys += serials.len() as u64;
             collected.withheld.extend_from_slice(release.withheld());
             progress(collected.keys);
-            if !released.more {
-                break;
-            }
         }
-        let serials: Vec<Serial> = answered.iter().copied().collect();
+        self.home.record_seen(&self.connection.seen())?;
+        let serials: Vec<Serial> = answered.into_iter().collect();
         let all = match &request.request().scope {
             Scope::Serials(asked) => serials == *asked,
             Scope::Everything {
-                count,
-                serials: digest,
-                ..
-            } => serials.len() as u64 == *count && Scope::serials_digest(&serials) == *digest,
+                serials: digest, ..
+            } => Scope::serials_digest(&serials) == *digest,
         };
         if !all {
             return Err(RecoverError::Incomplete);
         }
-        // Somebody else's deposits are not this caller's to list, and this home has no statement of theirs to compare
+        // Somebody else's deposits are not this caller's to read, and this home has no statement of theirs to compare
         // with. What was released then is held against its own commitment alone, and in the end against the files.
         if is_own {
-            self.refill()?;
-            if !self.compare(&adopted, &mut deposited)?.is_empty() {
+            // Now that the device is the owner's, the owner's entries are shown to it.
+            self.catch_up(&mut |_, _| {})?;
+            if !self.compare(adopted.into_iter())?.is_empty() {
                 return Err(RecoverError::OtherStatement);
             }
         }
@@ -320,147 +323,71 @@ impl Client<'_> {
     /// not one that an authority made to fit another key. Returns those of which the home has no statement.
     fn compare(
         &self,
-        released: &BTreeMap<Serial, Digest>,
-        deposited: &mut DepositedLabels,
-    ) -> Result<Vec<Serial>, RecoverError> {
-        let mut unknown = Vec::new();
+        released: impl Iterator<Item = (Serial, Digest)>,
+    ) -> Result<BTreeMap<Serial, Digest>, RecoverError> {
+        let mut unknown = BTreeMap::new();
         for (serial, label) in released {
-            let Some(record) = self.home.deposit(*serial)? else {
-                unknown.push(*serial);
-                continue;
-            };
-            if deposited.label(self.home, record.statement, *serial)? != Some(*label) {
-                return Err(RecoverError::Key { serial: *serial });
+            match self.home.deposit(serial)? {
+                None => {
+                    unknown.insert(serial, label);
+                }
+                Some(deposit) if deposit.label == label => {}
+                Some(_) => return Err(RecoverError::Key { serial }),
             }
         }
         Ok(unknown)
     }
 
-    /// Fills a home that was lost, or that another of the owner's goes beside: with each deposit statement of the owner's
-    /// that is not in it, and its receipt.
-    ///
-    /// # Errors
-    ///
-    /// Says so when the authority can't be reached, or what it says does not hold.
-    pub fn refill(&mut self) -> Result<(), RecoverError> {
-        let mut after = None;
-        loop {
-            let authority = self.connection.authority();
-            let page = authority.deposits(self.membership.owner, after)?;
-            for deposited in &page.items {
-                let serial = deposited.label.serial;
-                // A listing that does not go on would be asked for without end.
-                if after.is_some_and(|after| serial <= after) {
-                    return Err(RecoverError::OtherStatement);
-                }
-                after = Some(serial);
-                if self.home.deposit(serial)?.is_none() {
-                    self.adopt_statement(deposited.statement)?;
-                }
-                self.home.record_marks(serial, &deposited.own_blobs)?;
-            }
-            if !page.more || page.items.is_empty() {
-                return Ok(());
-            }
-        }
-    }
-
-    fn adopt_statement(&mut self, id: StatementId) -> Result<(), RecoverError> {
-        let authority = self.connection.authority();
-        let statement = authority.statement(id)?;
-        let Statement::Deposit(deposit) = statement.statement() else {
-            return Err(RecoverError::OtherStatement);
-        };
-        if statement.id() != id || deposit.owner() != self.membership.owner {
-            return Err(RecoverError::OtherStatement);
-        }
-        let receipt = authority.receipt(id)?;
-        let acknowledgement = self.connection.verify(self.home, &statement, &receipt)?;
-        let kept: Vec<_> = deposit
-            .keys()
-            .iter()
-            .map(|key| key.label.serial)
-            .zip(acknowledgement.states().iter().copied())
-            .filter(|(_, state)| state.is_kept())
-            .collect();
-        self.home.record_deposit(
-            &statement,
-            &receipt,
-            &acknowledgement,
-            &kept,
-            Beside::default(),
-        )?;
-        Ok(())
-    }
-
-    /// Checks a page as spec/recovery.md#collect says, and returns the serials of the keys that opened.
-    fn verify_page(
-        &mut self,
+    /// Checks a page as spec/recovery.md#collect says, and returns what is released in it, with the secrets among it that
+    /// were seen to match their deposit.
+    fn verify_page<'p>(
+        &self,
         request: &PendingRequest,
-        page: u64,
-        released: &ReleasePage,
-    ) -> Result<Vec<Serial>, RecoverError> {
-        let about = self.connection.about().clone();
-        let release = release_by(&about, &released.release).ok_or(RecoverError::Release)?;
-        let decided = matches!(released.decision.statement(), Statement::Decision(decision)
-            if released.decision.author() == &about.found().log_key
-                && decision.request == request.request().digest()
-                && decision.policy == request.request().policy
-                && decision.verdict == Verdict::Approved
-                && decision.digest() == release.decision());
+        number: u64,
+        left: u64,
+        page: &'p ReleasePage,
+    ) -> Result<(&'p Release, Vec<Matched>), RecoverError> {
+        let founding = self.connection.founding();
+        let (decision, released) = (&page.decision.statement, &page.release.statement);
+        let release = release_by(founding, released).ok_or(RecoverError::Release)?;
+        let decided = matches!(decision.statement(), Statement::Decision(decided)
+            if *decision.author() == founding.found().log_key
+                && decided.request == request.request().digest()
+                && decided.policy == request.request().policy
+                && decided.verdict == Verdict::Approved
+                && decided.digest() == release.decision());
+        let answered = release.keys().len() + release.withheld().len();
         let answers = release.request() == request.request().digest()
             && release.owner() == request.request().owner
-            && release.page() == page;
+            && release.page() == number
+            && answered as u64 == left.min(Release::KEYS_MAX as u64);
         if !decided || !answers {
             return Err(RecoverError::Release);
         }
-        let acknowledgement =
-            self.connection
-                .verify(self.home, &released.release, &released.receipt)?;
-        self.home.record_seen(acknowledgement.checkpoint())?;
+        // In the log: first the decision, then the release.
+        let before = self
+            .connection
+            .acknowledge(decision, &page.decision.receipt)?;
+        let after = self
+            .connection
+            .acknowledge(released, &page.release.receipt)?;
+        if before.index() >= after.index() {
+            return Err(RecoverError::Release);
+        }
+        let mut matched = Vec::new();
         if release.keys().is_empty() {
-            return Ok(Vec::new());
+            return Ok((release, matched));
         }
         let opening =
             open_page(release, request.release_key()).map_err(|_| RecoverError::Release)?;
-        release
-            .keys()
-            .iter()
-            .map(|key| match key.open_released(&opening) {
-                Ok(_) => Ok(key.label.serial),
-                Err(_) => Err(RecoverError::Key {
-                    serial: key.label.serial,
-                }),
-            })
-            .collect()
-    }
-}
-
-/// The labels under which statements in the home deposited keys. Each statement is read once: the keys of a page lie in
-/// as many as there are.
-#[derive(Default)]
-struct DepositedLabels {
-    read: BTreeSet<[u8; 32]>,
-    labels: BTreeMap<([u8; 32], Serial), Digest>,
-}
-
-impl DepositedLabels {
-    fn label(
-        &mut self,
-        home: &Home,
-        statement: StatementId,
-        serial: Serial,
-    ) -> Result<Option<Digest>, HomeError> {
-        let id = *statement.as_bytes();
-        if self.read.insert(id) {
-            let (statement, _) = home.statement(statement)?;
-            if let Statement::Deposit(deposit) = statement.statement() {
-                let keys = deposit.keys().iter();
-                let labels = keys.map(|key| ((id, key.label.serial), key.label.digest()));
-                self.labels.extend(labels);
-            }
+        for key in release.keys() {
+            let serial = key.label.serial;
+            let opened = key
+                .open_released(&opening)
+                .map_err(|_| RecoverError::Key { serial })?;
+            matched.extend(secret::matched(key, opened));
         }
-        Ok(self.labels.get(&(id, serial)).copied())
+        Ok((release, matched))
     }
 }
 
@@ -492,15 +419,9 @@ pub enum RecoverError {
     /// The authority showed another statement.
     #[error("the authority answered with another statement")]
     OtherStatement,
-    /// The authority showed another request.
-    #[error("the authority answered with another request")]
-    OtherRequest,
     /// A question got no answer.
     #[error(transparent)]
     Query(#[from] QueryError),
-    /// A key that was just released can't be read again.
-    #[error(transparent)]
-    Reread(#[from] ReleasedError),
     /// What was released is not for this request, or not by this authority.
     #[error("what the authority released is not an answer to this request")]
     Release,

@@ -97,7 +97,10 @@ fn release_of(statement: &SignedStatement) -> Result<&Release, HomeError> {
 }
 
 /// Tells whether a statement is a release that this authority signed.
-pub(crate) fn release_by<'s>(about: &Founding, statement: &'s SignedStatement) -> Option<&'s Release> {
+pub(crate) fn release_by<'s>(
+    about: &Founding,
+    statement: &'s SignedStatement,
+) -> Option<&'s Release> {
     let Statement::Release(release) = statement.statement() else {
         return None;
     };

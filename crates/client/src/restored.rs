@@ -23,14 +23,17 @@ impl RestoredLog {
     /// Says so when it is another authority, or can't be reached: that can't be accepted.
     pub fn find(home: &Home, authority: &dyn Authority) -> Result<Option<Self>, ConnectError> {
         let membership = home.membership()?.ok_or(ConnectError::NoAuthority)?;
-        let (connection, now) = Connection::reach(authority, &membership.about)?;
-        match (connection.extends(home, &now), home.seen()?) {
-            (
-                Err(ExchangeError::LogForked { .. } | ExchangeError::LogShrunk { .. }),
-                Some(seen),
-            ) => Ok(Some(Self { seen, now })),
-            (Err(error), _) => Err(error.into()),
-            (Ok(()), _) => Ok(None),
+        let connection = Connection::reach(authority, &membership.founding)?;
+        let Some(seen) = home.seen()? else {
+            return Ok(None);
+        };
+        match connection.extends(&seen) {
+            Err(ExchangeError::LogForked { .. } | ExchangeError::LogShrunk { .. }) => {
+                let now = connection.seen().clone();
+                Ok(Some(Self { seen, now }))
+            }
+            Err(error) => Err(error.into()),
+            Ok(()) => Ok(None),
         }
     }
 

@@ -11,7 +11,7 @@ use strongroom_agefile::payload::{self, OpenError};
 use strongroom_agefile::{FileKey, Header, Recipient, UnwrapError};
 use strongroom_protocol::id::{AuthorityId, OwnerId, Serial, Time};
 use strongroom_protocol::receipt::DepositState;
-use strongroom_protocol::statement::{Particulars, ParticularsError};
+use strongroom_protocol::statement::{OpenedKey, Particulars, ParticularsError, SealedKey};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -97,6 +97,7 @@ impl Client<'_> {
         let mut made: Vec<NewKey> = Vec::new();
         let mut checks = Vec::new();
         let mut names = BTreeSet::new();
+        let newest = self.home.newest_secrets()?;
         for new in secrets {
             // Of two at one time neither would be the later.
             if let Some(name) = new.particulars.name()
@@ -107,7 +108,14 @@ impl Client<'_> {
             }
             let key = self.make_key(owner, &[])?;
             let attachment = seal(&key, &new.secret, &mut self.rng);
-            let particulars = new.particulars.with_attachment(attachment)?;
+            // What it takes the place of is what this home has seen to be the newest, and is signed with it: an order that
+            // no sending again can change.
+            let superseded = new.particulars.name().and_then(|name| newest.get(name));
+            let particulars = new
+                .particulars
+                .clone()
+                .with_supersedes(superseded.map_or(&[], Vec::as_slice))?
+                .with_attachment(attachment)?;
             drafts.push(key.draft(particulars, &mut self.rng));
             checks.extend(new.check.map(|check| (key.serial, check)));
             made.push(key);
@@ -117,7 +125,7 @@ impl Client<'_> {
             matched: &matched,
             checks: &checks,
         };
-        let kept = self.deposit_keys_beside(&drafts, beside)?;
+        let kept = self.deposit_keys(&drafts, beside)?;
         let serials = made.iter().map(|key| key.serial).zip(kept.states);
         Ok(serials
             .map(|(serial, state)| DepositedSecret {
@@ -185,28 +193,18 @@ pub fn released(
     Ok(Some(open_under(key, &attachment, serial)?))
 }
 
-/// Records of keys that were released which of them are those of the secrets that ride along.
-///
-/// One that does not open under its key is none, and matches nothing.
-pub(crate) fn record_matches(
-    home: &mut Home,
-    serials: impl Iterator<Item = Serial>,
-) -> Result<(), ReleasedError> {
-    let mut matched = Vec::new();
-    let mut keys = ReleasedKeys::of(home);
-    for serial in serials {
-        let Some((attachment, Some(key))) = keys.key(serial)?.map(attached) else {
-            continue;
-        };
-        let opens = open_under(key, &attachment, serial).is_ok();
-        if let (true, Ok(header)) = (opens, Header::read(&mut attachment.as_slice())) {
-            matched.push(Matched::new(&header, serial, None));
-        }
+/// Describes the secret that rides along with a key that was just released, if there is one and the key opens it.
+pub(crate) fn matched(sealed: &SealedKey, opened: OpenedKey) -> Option<Matched> {
+    let attachment = sealed.particulars.attachment();
+    if attachment.is_empty() {
+        return None;
     }
-    for matched in &matched {
-        home.record_matched(matched)?;
-    }
-    Ok(())
+    let serial = sealed.label.serial;
+    let key = opened.into_key().into_key();
+    let key = FileKey::from_bytes(key.expose().try_into().ok()?);
+    open_under(key, attachment, serial).ok()?;
+    let header = Header::read(&mut Cursor::new(attachment)).ok()?;
+    Some(Matched::new(&header, serial, None))
 }
 
 /// Returns what rides along with a released key, and the key, if it is an age file's.
@@ -264,6 +262,9 @@ pub enum DepositSecretsError {
     /// A session key was not deposited.
     #[error(transparent)]
     Deposit(#[from] DepositError),
+    /// The home can't be read.
+    #[error(transparent)]
+    Home(#[from] HomeError),
     /// Two of them go by one name.
     #[error("two secrets go by the name `{name}`")]
     NameTwice {

@@ -2,7 +2,7 @@
 //! found and rewritten.
 
 use strongroom_capi::{Malformed, Padding, PublicKey, SessionKey, SimpleBlob};
-use strongroom_protocol::QueryError;
+use strongroom_protocol::Recorded;
 use strongroom_protocol::id::{AuthorityId, Digest, Serial, Time};
 use strongroom_protocol::receipt::DepositState;
 use strongroom_protocol::session_key::WrongLength;
@@ -15,7 +15,7 @@ use strongroom_protocol::statement::{
 use crate::capi::{key, text};
 use crate::client::Client;
 use crate::connection::ExchangeError;
-use crate::home::{Beside, HomeError, KeysError, Matched};
+use crate::home::{Beside, KeysError, Matched};
 use crate::spare::DepositError;
 
 /// A SIMPLEBLOB about to be deposited.
@@ -108,21 +108,19 @@ impl Client<'_> {
     /// # Errors
     ///
     /// Says so when it has none, or does not show it.
-    pub fn rsa_key(&mut self) -> Result<PublicKey, RsaKeyError> {
-        let authority = self.connection.authority();
-        let statement = authority.rsa_key()?.ok_or(RsaKeyError::None)?;
-        let about = self.connection.about();
-        let is_theirs = *statement.author() == about.found().log_key
-            && statement.authority() == about.authority();
+    pub fn rsa_key(&self) -> Result<PublicKey, RsaKeyError> {
+        let Recorded { statement, receipt } =
+            self.connection.about()?.rsa_key.ok_or(RsaKeyError::None)?;
+        let founding = self.connection.founding();
+        let is_theirs = *statement.author() == founding.found().log_key
+            && statement.authority() == founding.authority();
         let Statement::RsaKey(key) = statement.statement() else {
             return Err(RsaKeyError::Wrong);
         };
         if !is_theirs {
             return Err(RsaKeyError::Wrong);
         }
-        let receipt = authority.receipt(statement.id())?;
-        let acknowledgement = self.connection.verify(self.home, &statement, &receipt)?;
-        self.home.record_seen(acknowledgement.checkpoint())?;
+        self.connection.acknowledge(&statement, &receipt)?;
         PublicKey::from_blob(&key.public_key).map_err(|_| RsaKeyError::Wrong)
     }
 
@@ -164,10 +162,10 @@ impl Client<'_> {
             key: new.key,
             particulars,
         };
-        let about = self.connection.about();
+        let founding = self.connection.founding();
         let deposit = Deposit::seal_blobs(
-            about.authority(),
-            &about.found().wrap_key,
+            founding.authority(),
+            &founding.found().wrap_key,
             self.membership.owner,
             vec![draft],
             &mut self.rng,
@@ -175,10 +173,7 @@ impl Client<'_> {
         .map_err(DepositError::from)?;
         let own = new.own_blob.filter(|_| new.matches && is_proven);
         let matched = own.map(|own| Matched::detached(own, serial));
-        let beside = Beside {
-            matched: matched.as_slice(),
-            ..Beside::default()
-        };
+        let beside = Beside::matched(matched.as_slice());
         let kept = self.submit_deposit(deposit, beside)?;
         let state = kept.states.first().copied();
         Ok(DepositedBlob {
@@ -198,14 +193,14 @@ impl Client<'_> {
     /// Says what failed; then the file is to stay as it is.
     pub fn state_own_blob(&mut self, serial: Serial, digest: Digest) -> Result<(), OwnBlobError> {
         let own = OwnBlob {
-            authority: self.connection.about().authority(),
+            authority: self.connection.founding().authority(),
             owner: self.membership.owner,
             serial,
             digest,
         };
         let statement = SignedStatement::sign(own, &self.home.device_key()?);
-        let (_, acknowledgement) = self.connection.submit(self.home, &statement)?;
-        Ok(self.home.record_seen(acknowledgement.checkpoint())?)
+        self.submit(statement)?;
+        Ok(())
     }
 }
 
@@ -216,15 +211,9 @@ pub enum RsaKeyError {
     /// What the authority says does not hold.
     #[error(transparent)]
     Exchange(#[from] ExchangeError),
-    /// The home can't be used.
-    #[error(transparent)]
-    Home(#[from] HomeError),
     /// There is none.
     #[error("the authority has no RSA key, to which a SIMPLEBLOB could be wrapped")]
     None,
-    /// A question got no answer.
-    #[error(transparent)]
-    Query(#[from] QueryError),
     /// It is no RSA key, or not shown to be the authority's.
     #[error("the authority does not show that the RSA key it names is its own")]
     Wrong,
@@ -266,9 +255,6 @@ pub enum OwnBlobError {
     /// What the authority says does not hold, or it refused.
     #[error(transparent)]
     Exchange(#[from] ExchangeError),
-    /// The home can't be used.
-    #[error(transparent)]
-    Home(#[from] HomeError),
     /// The device's key can't be read.
     #[error(transparent)]
     Keys(#[from] KeysError),

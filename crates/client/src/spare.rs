@@ -79,7 +79,7 @@ impl Client<'_> {
             made.push(new);
         }
         let matched: Vec<Matched> = made.iter().map(NewKey::matched).collect();
-        let kept = self.deposit_keys(&drafts, &matched)?;
+        let kept = self.deposit_keys(&drafts, Beside::matched(&matched))?;
         let spares = made.into_iter().zip(kept.states);
         Ok(spares
             .map(|(new, state)| Spare {
@@ -95,30 +95,17 @@ impl Client<'_> {
 
     /// Deposits 1 to [`Self::SPARES_MAX`] keys in one statement, whoever made them.
     ///
-    /// When this returns, the receipt is verified; it, the statement and what `matched` says are in the home.
+    /// When this returns, the receipt is verified; it, the statement and what `beside` says are in the home.
     pub(crate) fn deposit_keys(
-        &mut self,
-        drafts: &[Draft],
-        matched: &[Matched],
-    ) -> Result<Kept, DepositError> {
-        let beside = Beside {
-            matched,
-            ..Beside::default()
-        };
-        self.deposit_keys_beside(drafts, beside)
-    }
-
-    /// The same, with all that the home saw of them.
-    pub(crate) fn deposit_keys_beside(
         &mut self,
         drafts: &[Draft],
         beside: Beside<'_>,
     ) -> Result<Kept, DepositError> {
         self.check_enrolled()?;
-        let about = self.connection.about();
+        let founding = self.connection.founding();
         let deposit = Deposit::seal(
-            about.authority(),
-            &about.found().wrap_key,
+            founding.authority(),
+            &founding.found().wrap_key,
             self.membership.owner,
             drafts,
             &mut self.rng,
@@ -136,22 +123,19 @@ impl Client<'_> {
     ) -> Result<Kept, DepositError> {
         let device = self.home.device_key()?;
         let authority = deposit.authority();
-        let keys = deposit.keys().iter();
-        let serials: Vec<Serial> = keys.map(|key| key.label.serial).collect();
         let statement = SignedStatement::sign(deposit, &device);
-        let (receipt, acknowledgement) = self.connection.submit(self.home, &statement)?;
-        let states = acknowledgement.states();
-        if let Some(refused) = states.iter().find(|state| !state.is_kept()) {
+        let entry = self.connection.submit(statement)?;
+        let said = &entry.acknowledgement;
+        if let Some(refused) = said.states().iter().find(|state| !state.is_kept()) {
+            // That it was refused is in the log, and so in the home; what would match it is not.
+            self.home.record_own(&entry, Beside::default())?;
             return Err(DepositError::NotKept { state: *refused });
         }
-        let kept: Vec<(Serial, DepositState)> =
-            serials.into_iter().zip(states.iter().copied()).collect();
-        self.home
-            .record_deposit(&statement, &receipt, &acknowledgement, &kept, beside)?;
+        self.home.record_own(&entry, beside)?;
         Ok(Kept {
             authority,
-            states: states.to_vec(),
-            time: acknowledgement.time(),
+            states: said.states().to_vec(),
+            time: said.time(),
         })
     }
 
@@ -178,7 +162,7 @@ impl Client<'_> {
             }
         }
         let mut stanzas = wrap_to(&recipients, &file_key, &mut self.rng)?;
-        let authority = self.connection.about().authority();
+        let authority = self.connection.founding().authority();
         stanzas.push(Pointer { authority, serial }.to_stanza());
         let header = Header::seal(stanzas, &file_key)?;
         Ok(NewKey {

@@ -1,6 +1,5 @@
 //! What can be said of a file's protection, and on what grounds (spec/deposit.md#states). Never more than was seen.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
@@ -9,13 +8,11 @@ use strongroom_agefile::Header;
 use strongroom_agefile::armor::Dearmored;
 use strongroom_agefile::header::ReadHeaderError;
 use strongroom_capi::file::{FileHeader, HeaderError};
-use strongroom_protocol::QueryError;
-use strongroom_protocol::id::{Serial, StatementId, Time};
+use strongroom_protocol::id::{Serial, Time};
 use strongroom_protocol::receipt::DepositState;
-use strongroom_protocol::statement::{Particulars, Statement};
+use strongroom_protocol::statement::Particulars;
 
 use crate::capi::is_capi_file;
-use crate::connection::{Connection, ExchangeError};
 use crate::file::same_disk;
 use crate::home::{DepositRecord, Home, HomeError, Membership};
 use crate::pointer::Pointer;
@@ -90,35 +87,32 @@ pub enum Doubt {
     OtherAuthority,
     /// The authority could not be asked whether it still has it.
     OutOfReach,
-    /// The authority was asked, and what it says does not hold.
-    Refuted(String),
     /// This home knows no such deposit.
     UnknownDeposit,
+    /// The authority could not read the deposit when it was asked.
+    Unreadable,
 }
 
-/// Looks at files, one after another, and asks the authority once for each deposit statement.
+/// Looks at files, one after another, by what the home has read of the authority's log.
 pub struct Inspector<'i> {
     home: &'i Home,
     membership: Option<Membership>,
-    connection: Option<&'i Connection<'i>>,
-    confirmed: HashMap<StatementId, Option<Doubt>>,
+    /// Whether the authority was reached just now: what it has lost since the home read it last would not show.
+    is_connected: bool,
 }
 
 impl<'i> Inspector<'i> {
-    /// Prepares to look at files; without a connection nothing is protected.
+    /// Prepares to look at files. Unless the home is connected, as the home of a [`Client`](crate::Client) is, nothing is
+    /// protected.
     ///
     /// # Errors
     ///
-    /// Says so when the home can't be read.
-    pub fn new(
-        home: &'i Home,
-        connection: Option<&'i Connection<'i>>,
-    ) -> Result<Self, StatusError> {
+    /// The home can't be read.
+    pub fn new(home: &'i Home, is_connected: bool) -> Result<Self, StatusError> {
         Ok(Self {
             membership: home.membership()?,
             home,
-            connection,
-            confirmed: HashMap::new(),
+            is_connected,
         })
     }
 
@@ -127,7 +121,7 @@ impl<'i> Inspector<'i> {
     /// # Errors
     ///
     /// Says so when it can't be read or is no age file.
-    pub fn inspect(&mut self, path: &Path) -> Result<FileStatus, StatusError> {
+    pub fn inspect(&self, path: &Path) -> Result<FileStatus, StatusError> {
         if is_capi_file(path) {
             return self.inspect_capi(&read_capi_header(path)?, path);
         }
@@ -135,16 +129,12 @@ impl<'i> Inspector<'i> {
     }
 
     /// Looks at a file of CryptoAPI's example programs, whose header can't say where the spare is.
-    fn inspect_capi(
-        &mut self,
-        header: &FileHeader,
-        path: &Path,
-    ) -> Result<FileStatus, StatusError> {
+    fn inspect_capi(&self, header: &FileHeader, path: &Path) -> Result<FileStatus, StatusError> {
         let known = self.home.known_capi_file(header)?;
         let authority = self
             .membership
             .as_ref()
-            .map(|known| known.about.authority());
+            .map(|known| known.founding.authority());
         let pointer = known.zip(authority).map(|(known, authority)| Pointer {
             authority,
             serial: known.serial,
@@ -160,7 +150,7 @@ impl<'i> Inspector<'i> {
     /// # Errors
     ///
     /// Says so when the home can't be read. Whatever rides along with the deposit is a doubt at most.
-    pub fn inspect_secret(&mut self, serial: Serial) -> Result<FileStatus, StatusError> {
+    pub fn inspect_secret(&self, serial: Serial) -> Result<FileStatus, StatusError> {
         let particulars = self.home.particulars(serial)?;
         let mut attachment = particulars
             .as_ref()
@@ -182,7 +172,7 @@ impl<'i> Inspector<'i> {
         }))
     }
 
-    fn inspect_header(&mut self, header: &Header, path: &Path) -> Result<FileStatus, StatusError> {
+    fn inspect_header(&self, header: &Header, path: &Path) -> Result<FileStatus, StatusError> {
         let named = self.named(header);
         let pointer = self.known(header)?.or(named);
         let matched = self.home.matched(header)?.map(|matched| matched.serial);
@@ -191,7 +181,7 @@ impl<'i> Inspector<'i> {
 
     /// Says what is known of a file, whose header was seen to match the deposit `matched`, if any.
     fn judge(
-        &mut self,
+        &self,
         path: &Path,
         pointer: Option<Pointer>,
         detached: bool,
@@ -213,7 +203,7 @@ impl<'i> Inspector<'i> {
     fn named(&self, header: &Header) -> Option<Pointer> {
         let known = self.membership.as_ref();
         known
-            .and_then(|known| Pointer::find(header, known.about.authority()))
+            .and_then(|known| Pointer::find(header, known.founding.authority()))
             .or_else(|| header.stanzas().iter().find_map(Pointer::from_stanza))
     }
 
@@ -223,7 +213,7 @@ impl<'i> Inspector<'i> {
         let Some(known) = &self.membership else {
             return Ok(None);
         };
-        let authority = known.about.authority();
+        let authority = known.founding.authority();
         let serial = match self.home.matched(header)? {
             Some(matched) => Some(matched.serial),
             None if Pointer::find(header, authority).is_some() => None,
@@ -233,7 +223,7 @@ impl<'i> Inspector<'i> {
     }
 
     fn doubt(
-        &mut self,
+        &self,
         matched: Option<Serial>,
         status: &mut FileStatus,
     ) -> Result<Option<Doubt>, StatusError> {
@@ -241,7 +231,7 @@ impl<'i> Inspector<'i> {
             return Ok(Some(Doubt::NoPointer));
         };
         let known = self.membership.as_ref();
-        if known.is_none_or(|known| known.about.authority() != pointer.authority) {
+        if known.is_none_or(|known| known.founding.authority() != pointer.authority) {
             return Ok(Some(Doubt::OtherAuthority));
         }
         let Some(record) = self.home.deposit(pointer.serial)? else {
@@ -249,11 +239,13 @@ impl<'i> Inspector<'i> {
         };
         status.state = Some(SpareState::Deposited);
         status.since = Some(record.time);
-        let unconfirmed = self.confirm(&record)?;
+        let unconfirmed = self.unconfirmed(&record)?;
         match record.state {
             DepositState::Verified => {}
             DepositState::Mismatch => return Ok(Some(Doubt::Mismatch)),
-            DepositState::Conflict | DepositState::Deposited | _ => {
+            // A log that was put back took another deposit under this serial before it was sent again.
+            DepositState::Conflict => return Ok(Some(Doubt::UnknownDeposit)),
+            DepositState::Deposited | _ => {
                 return Ok(unconfirmed.or(Some(Doubt::NotVerified)));
             }
         }
@@ -265,45 +257,17 @@ impl<'i> Inspector<'i> {
         Ok(unconfirmed)
     }
 
-    /// Asks the authority for the statement's receipt, in the log as it is now.
-    fn confirm(&mut self, record: &DepositRecord) -> Result<Option<Doubt>, StatusError> {
-        if let Some(known) = self.confirmed.get(&record.statement) {
-            return Ok(known.clone());
+    /// Says what keeps a deposit from being confirmed by the log as it is now: that extends all that the home has read of
+    /// it, or the home would not be connected.
+    fn unconfirmed(&self, record: &DepositRecord) -> Result<Option<Doubt>, StatusError> {
+        if !self.is_connected {
+            return Ok(Some(Doubt::OutOfReach));
         }
-        let doubt = match self.connection {
-            None => Some(Doubt::OutOfReach),
-            Some(connection) => self.ask(connection, record)?,
-        };
-        self.confirmed.insert(record.statement, doubt.clone());
-        Ok(doubt)
-    }
-
-    fn ask(
-        &self,
-        connection: &Connection<'_>,
-        record: &DepositRecord,
-    ) -> Result<Option<Doubt>, StatusError> {
-        let (statement, _) = self.home.statement(record.statement)?;
-        let answer = connection
-            .authority()
-            .receipt(record.statement)
-            .map_err(ExchangeError::from)
-            .and_then(|receipt| connection.verify(self.home, &statement, &receipt));
-        let acknowledgement = match answer {
-            Ok(acknowledgement) => acknowledgement,
-            Err(ExchangeError::Home(error)) => return Err(error.into()),
-            Err(ExchangeError::Query(QueryError::NotFound)) => return Ok(Some(Doubt::Lost)),
-            Err(error) => return Ok(Some(Doubt::Refuted(error.to_string()))),
-        };
-        let Statement::Deposit(deposit) = statement.statement() else {
-            return Ok(Some(Doubt::UnknownDeposit));
-        };
-        let kept = deposit
-            .keys()
-            .iter()
-            .zip(acknowledgement.states())
-            .any(|(key, state)| key.label.serial == record.serial && state.is_kept());
-        Ok((!kept).then_some(Doubt::UnknownDeposit))
+        Ok(match record.entry {
+            None => Some(Doubt::Lost),
+            Some(entry) if self.home.is_unread(entry)? => Some(Doubt::Unreadable),
+            Some(_) => None,
+        })
     }
 
     fn is_on_disk_of(&self, path: &Path) -> bool {

@@ -1,14 +1,14 @@
-//! Filling an authority that was restored from a backup: what it lost is sent again from the home, byte for byte
+//! Filling an authority that was restored from a backup: what its log has lost is sent again from the home, byte for byte
 //! (spec/authority.md#accepting).
 
 use strongroom_protocol::id::{Serial, StatementId};
-use strongroom_protocol::receipt::{Acknowledgement, DepositState, Receipt};
-use strongroom_protocol::statement::{SignedStatement, Statement};
-use strongroom_protocol::{QueryError, Refusal, SubmitError};
+use strongroom_protocol::receipt::DepositState;
+use strongroom_protocol::statement::Statement;
+use strongroom_protocol::{Refusal, SubmitError};
 
 use crate::client::Client;
 use crate::connection::ExchangeError;
-use crate::home::{Beside, HomeError};
+use crate::home::HomeError;
 
 /// What a home and its authority's log have come to have in common.
 #[derive(Debug, Default)]
@@ -17,15 +17,16 @@ pub struct Synced {
     pub enrolled: bool,
     /// How many deposit statements the log had.
     pub present: u64,
-    /// How many were sent.
+    /// How many statements were sent.
     pub sent: u64,
+    /// How many entries of the owner's the authority can't read.
+    pub unread: u64,
     /// What the authority would not have back.
     pub unsent: Vec<Unsent>,
 }
 
-/// A deposit that is not in the log, and can't be put there.
+/// Something that is not in the log, and can't be put there.
 #[derive(Debug)]
-#[non_exhaustive]
 pub enum Unsent {
     /// A statement was refused whole.
     Refused {
@@ -44,22 +45,28 @@ pub enum Unsent {
 }
 
 impl Client<'_> {
-    /// Sends what the home has a receipt for and the authority's log does not have: first the owner's enrolment, then
-    /// the deposits in the order they were made. Each receipt is verified and kept before the next is sent; stopped
-    /// anywhere, it goes on the next time. `watch` is told how many statements are done, and of how many.
+    /// Sends what the home has and the authority's log does not have any more: first the owner's enrolment, then the
+    /// owner's deposits and words in the order in which they were recorded, whichever of the owner's machines made them.
+    /// Each receipt is verified and kept before the next is sent; stopped anywhere, it goes on the next time. Sending again
+    /// changes nothing of what is newest under a name. `watch` is told how many are done, and of how many.
     ///
     /// # Errors
     ///
-    /// Says what the authority says that does not hold. What it refuses is in what is returned.
+    /// What the authority says does not hold. What it refuses is in what is returned.
     pub fn sync(&mut self, watch: &mut dyn FnMut(u64, u64)) -> Result<Synced, SyncError> {
+        // What could not be read may have been mended since.
+        self.home.read_again()?;
+        self.catch_up(&mut |_, _| {})?;
         let mut synced = Synced {
             enrolled: self.sync_enrolment()?,
+            present: self.home.present_statements_count()?,
+            unread: self.home.unread_count()?,
             ..Synced::default()
         };
-        let statements = self.home.statements()?;
-        let total = statements.len() as u64;
-        for (done, id) in (1..).zip(statements) {
-            self.sync_deposit(id, &mut synced)?;
+        let lost = self.home.lost_statements()?;
+        let total = synced.present + lost.len() as u64;
+        for (done, id) in (synced.present + 1..).zip(lost) {
+            self.send_again(id, &mut synced)?;
             watch(done, total);
         }
         Ok(synced)
@@ -71,73 +78,34 @@ impl Client<'_> {
         let Some(enrolment) = enrolment.filter(|_| self.is_enrolled()) else {
             return Ok(false);
         };
-        if self.is_present(&enrolment)? {
+        if self.home.entry_of(enrolment.id())?.is_some() {
             return Ok(false);
         }
-        let (_, acknowledgement) = self.connection.submit(self.home, &enrolment)?;
-        self.home.record_seen(acknowledgement.checkpoint())?;
+        self.submit(enrolment)?;
         Ok(true)
     }
 
-    fn sync_deposit(&mut self, id: StatementId, synced: &mut Synced) -> Result<(), SyncError> {
+    fn send_again(&mut self, id: StatementId, synced: &mut Synced) -> Result<(), SyncError> {
         let (statement, _) = self.home.statement(id)?;
-        if self.is_present(&statement)? {
-            synced.present += 1;
-            return Ok(());
-        }
-        match self.connection.submit(self.home, &statement) {
-            Ok((receipt, acknowledgement)) => {
-                synced.sent += 1;
-                self.keep(&statement, &receipt, &acknowledgement, synced)
-            }
+        let entry = match self.submit(statement) {
+            Ok(entry) => entry,
             Err(ExchangeError::Submit(SubmitError::Refused(refusal))) => {
                 let statement = id;
                 synced.unsent.push(Unsent::Refused { statement, refusal });
-                Ok(())
+                return Ok(());
             }
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Asks whether the log has a statement, and believes no yes without its receipt.
-    fn is_present(&self, statement: &SignedStatement) -> Result<bool, SyncError> {
-        match self.connection.authority().receipt(statement.id()) {
-            Ok(receipt) => {
-                self.connection.verify(self.home, statement, &receipt)?;
-                Ok(true)
-            }
-            Err(QueryError::NotFound) => Ok(false),
-            Err(error) => Err(ExchangeError::from(error).into()),
-        }
-    }
-
-    /// Keeps the new receipt in place of the one that is no longer of any log.
-    fn keep(
-        &mut self,
-        statement: &SignedStatement,
-        receipt: &Receipt,
-        acknowledgement: &Acknowledgement,
-        synced: &mut Synced,
-    ) -> Result<(), SyncError> {
-        let Statement::Deposit(deposit) = statement.statement() else {
-            return Err(HomeError::Damaged { what: "statement" }.into());
+            Err(error) => return Err(error.into()),
         };
-        let mut kept = Vec::new();
-        for (key, state) in deposit.keys().iter().zip(acknowledgement.states()) {
-            let (serial, state) = (key.label.serial, *state);
-            if state.is_kept() {
-                kept.push((serial, state));
-            } else {
-                synced.unsent.push(Unsent::NotKept { serial, state });
+        synced.sent += 1;
+        if let Statement::Deposit(deposit) = entry.statement.statement() {
+            let states = entry.acknowledgement.states();
+            for (key, state) in deposit.keys().iter().zip(states) {
+                let (serial, state) = (key.label.serial, *state);
+                if !state.is_kept() {
+                    synced.unsent.push(Unsent::NotKept { serial, state });
+                }
             }
         }
-        self.home.record_deposit(
-            statement,
-            receipt,
-            acknowledgement,
-            &kept,
-            Beside::default(),
-        )?;
         Ok(())
     }
 }

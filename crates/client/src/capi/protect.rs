@@ -18,7 +18,7 @@ use strongroom_protocol::statement::Draft;
 use super::decrypt::UnlockedCapiFile;
 use super::{key, mark, text};
 use crate::client::Client;
-use crate::home::{Home, HomeError, Matched};
+use crate::home::{Beside, Home, HomeError, Matched};
 use crate::protect::{Job, Look, ProtectError, Protected, Standing, Watch};
 use crate::spare::DepositError;
 
@@ -61,7 +61,7 @@ impl Client<'_> {
             if group.drafts.is_empty() {
                 return Ok(());
             }
-            let kept = self.deposit_keys(&group.drafts, &group.matched)?;
+            let kept = self.deposit_keys(&group.drafts, Beside::matched(&group.matched))?;
             let serials = group.drafts.iter().map(|draft| draft.serial);
             let states: BTreeMap<Serial, DepositState> = serials.zip(kept.states).collect();
             for (number, serial) in group.files {
@@ -91,7 +91,7 @@ impl Client<'_> {
         job: Job,
         key: CapiKey<'_>,
     ) -> Result<Option<Protected>, ProtectError> {
-        let authority = self.connection.about().authority();
+        let authority = self.connection.founding().authority();
         let (header, file) = read(&job.path)?;
         if let Some((serial, state)) = spared(self.home, &header)? {
             return Ok(Some(Protected {

@@ -17,7 +17,8 @@ pub struct Accepted {
 }
 
 impl Home {
-    /// Pins a checkpoint that does not extend the one seen, and keeps both.
+    /// Pins a checkpoint that does not extend the one seen, and keeps both. What the log has of this owner's is read again
+    /// from the beginning.
     ///
     /// # Errors
     ///
@@ -33,7 +34,10 @@ impl Home {
             ),
         )?;
         transaction.execute("UPDATE authority SET seen = ?1", (accepted.now.as_text(),))?;
-        Ok(transaction.commit()?)
+        Self::forget_places(&transaction)?;
+        transaction.commit()?;
+        *self.seen.get_mut() = Some(accepted.now.clone());
+        Ok(())
     }
 
     /// Returns what was accepted, the first first.
@@ -45,9 +49,9 @@ impl Home {
         let Some(membership) = self.membership()? else {
             return Ok(Vec::new());
         };
-        let about = &membership.about;
+        let founding = &membership.founding;
         let parse = |text: String| {
-            SignedCheckpoint::parse(&text, about.authority(), &about.found().log_key)
+            SignedCheckpoint::parse(&text, founding.authority(), &founding.found().log_key)
                 .map_err(|_| HomeError::Damaged { what: "checkpoint" })
         };
         let mut rows = self

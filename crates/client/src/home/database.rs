@@ -5,42 +5,17 @@ use std::{fs, io};
 
 use rusqlite::Connection as Database;
 
-use super::HomeError;
+use super::{HomeError, replica};
 
 /// `stro`: tells our databases from others'.
 const APPLICATION_ID: i64 = 0x7374_726f;
 /// The newest version that is known here.
-const VERSION: i64 = 4;
+const VERSION: i64 = 5;
+/// The oldest that can be brought up to date.
+const VERSION_MIN: i64 = 4;
 
-/// Version 1.
-const SCHEMA: &str = "
--- The authority this home is with; one row.
-CREATE TABLE authority (
-    one       INTEGER PRIMARY KEY CHECK (one = 1),
-    address   TEXT NOT NULL,     -- its folder, relative to the home where it lies within
-    founding  BLOB NOT NULL,     -- its founding statement, whose id is pinned
-    owner     BLOB NOT NULL,     -- our owner id there
-    code_key  BLOB,              -- public key of the recovery code
-    enrolment BLOB,              -- our enrolment statement, from before it is submitted
-    enrolled  INTEGER NOT NULL,  -- 1 once its receipt is verified
-    seen      TEXT               -- the latest checkpoint seen
-) STRICT;
-
--- Deposit statements with their receipts, kept so that an authority restored from a backup can be made whole.
-CREATE TABLE statement (
-    id      BLOB PRIMARY KEY,
-    bytes   BLOB NOT NULL,
-    receipt TEXT NOT NULL        -- verified before it was put here
-) STRICT, WITHOUT ROWID;
-
--- What is deposited, one row a session key.
-CREATE TABLE deposit (
-    serial    BLOB PRIMARY KEY,
-    statement BLOB NOT NULL REFERENCES statement,
-    state     TEXT NOT NULL,     -- deposited or verified, as the receipt says
-    time      INTEGER NOT NULL   -- when, by the authority's clock, in milliseconds
-) STRICT, WITHOUT ROWID;
-
+/// The tables of version 4 that are as they were.
+const KEPT: &str = "
 -- Headers of which we saw, holding the session key, that file, deposit and commitment agree.
 CREATE TABLE matched (
     header BLOB PRIMARY KEY,     -- SHA-256 of the header
@@ -84,11 +59,7 @@ CREATE TABLE rewrite (
     new    BLOB NOT NULL,        -- header
     serial BLOB                  -- the deposit of its session key, if file and deposit are known to agree
 ) STRICT, WITHOUT ROWID;
-";
 
-/// What each later version added, version 2 first. A new database goes the same way as an old one.
-const MIGRATIONS: [&str; 3] = [
-    "
 -- What the authority's log was put back behind, and its owner accepted: the evidence that it was.
 CREATE TABLE accepted (
     made INTEGER PRIMARY KEY,    -- order of accepting
@@ -109,33 +80,120 @@ CREATE TABLE detached (
     mark   BLOB PRIMARY KEY,     -- SHA-256 of the header, or of a passphrase's stanza
     serial BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
-",
-    "
--- Deposits that a secret rides along with.
-CREATE TABLE secret (
-    serial BLOB PRIMARY KEY,
-    name   TEXT,                 -- what it goes by; a later one of the name supersedes it
-    entry  INTEGER NOT NULL      -- the place of its statement in the log, which says what is later
-) STRICT, WITHOUT ROWID;
-CREATE INDEX secret_by_name ON secret (name);
 
--- The command that shows whether a secret opens what it is for. It never leaves the home.
-CREATE TABLE secret_check (
-    serial  BLOB PRIMARY KEY REFERENCES secret,
-    command TEXT NOT NULL,
-    time    INTEGER NOT NULL,    -- when it was run last, by our clock, in milliseconds
-    opens   INTEGER NOT NULL     -- 1 if it opened then
-) STRICT, WITHOUT ROWID;
-",
-    "
 -- SIMPLEBLOBs that recovery put into files of CryptoAPI's, from before they are written.
 CREATE TABLE own_blob (
     mark    BLOB PRIMARY KEY,    -- SHA-256 of the blob
     serial  BLOB NOT NULL,       -- the deposit of the session key in it
     padding TEXT NOT NULL        -- pkcs1 or oaep, whatever the deposit's label says of the blob before
 ) STRICT, WITHOUT ROWID;
-",
-];
+";
+
+/// The replica of what concerns the owner in the authority's log (spec/home.md#replica), and what hangs on it. All but
+/// `authority`, `statement` and `secret_check` is filled from the statements by `replica`, in the log's order.
+const REPLICA: &str = "
+-- The authority this home is with; one row.
+CREATE TABLE authority (
+    one       INTEGER PRIMARY KEY CHECK (one = 1),
+    address   TEXT NOT NULL,     -- its folder, relative to the home where it lies within
+    founding  BLOB NOT NULL,     -- its founding statement, whose id is pinned
+    owner     BLOB NOT NULL,     -- our owner id there
+    code_key  BLOB,              -- public key of the recovery code
+    enrolment BLOB,              -- our enrolment statement, from before it is submitted
+    enrolled  INTEGER NOT NULL,  -- 1 once its receipt is verified
+    seen      TEXT,              -- the latest checkpoint seen
+    read      INTEGER NOT NULL   -- what concerns us in the log was read up to this index
+) STRICT;
+
+-- What concerns us in the log. Deposits that the log has lost stay, so that the authority can be made whole.
+CREATE TABLE statement (
+    number  INTEGER PRIMARY KEY,
+    id      BLOB NOT NULL UNIQUE,
+    kind    INTEGER NOT NULL,    -- by its number on the wire
+    entry   INTEGER UNIQUE,      -- its place in the log; nothing if the log does not have it any more
+    time    INTEGER NOT NULL,    -- when it was recorded, by the authority's clock, in milliseconds
+    bytes   BLOB NOT NULL,       -- as it was signed
+    receipt TEXT NOT NULL        -- verified before it was put here
+) STRICT;
+
+-- Entries that the authority could not read when it was asked.
+CREATE TABLE unread (
+    entry INTEGER PRIMARY KEY
+) STRICT;
+
+-- The owner's devices, by the log.
+CREATE TABLE device (
+    key   BLOB PRIMARY KEY,
+    entry INTEGER NOT NULL       -- the enrolment, or the decision that made it the owner's
+) STRICT, WITHOUT ROWID;
+
+-- What is deposited, one row a session key.
+CREATE TABLE deposit (
+    serial      BLOB PRIMARY KEY,
+    statement   INTEGER NOT NULL REFERENCES statement,
+    place       INTEGER NOT NULL,  -- in its statement, from 0
+    state       TEXT NOT NULL,     -- the authority's newest word on it
+    label       BLOB NOT NULL,     -- H(L), what its owner signed
+    unproven    INTEGER NOT NULL,  -- 1 if it is of a SIMPLEBLOB whose session key nobody showed to know
+    particulars BLOB NOT NULL      -- what its owner said of it
+) STRICT, WITHOUT ROWID;
+CREATE INDEX deposit_by_statement ON deposit (statement, place);
+
+-- Deposits that a secret rides along with.
+CREATE TABLE secret (
+    serial BLOB PRIMARY KEY REFERENCES deposit,
+    name   TEXT                  -- what it goes by
+) STRICT, WITHOUT ROWID;
+CREATE INDEX secret_by_name ON secret (name);
+
+-- Which secrets say that they supersede which.
+CREATE TABLE supersedes (
+    older BLOB NOT NULL,         -- the superseded deposit
+    newer BLOB NOT NULL REFERENCES secret,
+    PRIMARY KEY (older, newer)
+) STRICT, WITHOUT ROWID;
+
+-- The command that shows whether a secret opens what it is for. It belongs to the name, and never leaves the home.
+CREATE TABLE secret_check (
+    about   TEXT PRIMARY KEY,    -- `name:` and the name, or `serial:` and the serial of a secret without one
+    command TEXT NOT NULL,
+    serial  BLOB NOT NULL,       -- the secret it was run for last
+    time    INTEGER NOT NULL,    -- when, by our clock, in milliseconds
+    opens   INTEGER NOT NULL     -- 1 if it opened then
+) STRICT, WITHOUT ROWID;
+
+-- Requests and changes of the policy.
+CREATE TABLE subject (
+    digest    BLOB PRIMARY KEY,  -- by which statements name it
+    statement INTEGER NOT NULL REFERENCES statement,
+    owner     BLOB,              -- whose keys a request asks for
+    device    BLOB NOT NULL,     -- the key that asks
+    keys      INTEGER NOT NULL,  -- how many deposits a request is for
+    answered  INTEGER NOT NULL,  -- how many of them were released or withheld
+    verdict   TEXT,              -- of the decision, once there is one
+    expires   INTEGER NOT NULL   -- in milliseconds
+) STRICT, WITHOUT ROWID;
+";
+
+/// What takes version 4 to version 5, before the statements are read again in the order of their recording: what the
+/// authority's log has of them, and where, is read from it the next time it is reached.
+const FROM_4: &str = "
+ALTER TABLE authority RENAME TO authority_4;
+ALTER TABLE statement RENAME TO statement_4;
+ALTER TABLE deposit RENAME TO deposit_4;
+ALTER TABLE secret_check RENAME TO secret_check_4;
+DROP INDEX secret_by_name;
+ALTER TABLE secret RENAME TO secret_4;
+";
+const AFTER_4: &str = "
+INSERT INTO authority (one, address, founding, owner, code_key, enrolment, enrolled, seen, read)
+    SELECT one, address, founding, owner, code_key, enrolment, enrolled, seen, 0 FROM authority_4;
+DROP TABLE secret_check_4;
+DROP TABLE secret_4;
+DROP TABLE deposit_4;
+DROP TABLE statement_4;
+DROP TABLE authority_4;
+";
 
 pub(super) fn create(path: &Path) -> Result<Database, HomeError> {
     let mut database = Database::open(path)?;
@@ -143,10 +201,8 @@ pub(super) fn create(path: &Path) -> Result<Database, HomeError> {
     configure(&database)?;
     let transaction =
         database.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    transaction.execute_batch(SCHEMA)?;
-    for migration in MIGRATIONS {
-        transaction.execute_batch(migration)?;
-    }
+    transaction.execute_batch(KEPT)?;
+    transaction.execute_batch(REPLICA)?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()?;
@@ -175,6 +231,9 @@ pub(super) fn open(path: &Path) -> Result<Database, HomeError> {
             known: VERSION,
         });
     }
+    if version < VERSION_MIN {
+        return Err(HomeError::Damaged { what: "version" });
+    }
     if version < VERSION {
         migrate(path, &mut database, version)?;
     }
@@ -185,21 +244,23 @@ pub(super) fn open(path: &Path) -> Result<Database, HomeError> {
 ///
 /// A crash before the commit leaves it as it was, and the next command begins again.
 fn migrate(path: &Path, database: &mut Database, version: i64) -> Result<(), HomeError> {
-    let done = version
-        .checked_sub(1)
-        .and_then(|done| usize::try_from(done).ok());
-    let done = done.ok_or(HomeError::Damaged { what: "version" })?;
     back_up(path, version).map_err(|source| HomeError::Folder {
         path: path.to_path_buf(),
         source,
     })?;
+    // Tables that refer to others are renamed and dropped on the way.
+    database.pragma_update(None, "foreign_keys", false)?;
+    database.pragma_update(None, "legacy_alter_table", true)?;
     let transaction =
         database.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    for migration in MIGRATIONS.iter().skip(done) {
-        transaction.execute_batch(migration)?;
-    }
+    transaction.execute_batch(FROM_4)?;
+    transaction.execute_batch(REPLICA)?;
+    replica::take_from_version_4(&transaction)?;
+    transaction.execute_batch(AFTER_4)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
-    Ok(transaction.commit()?)
+    transaction.commit()?;
+    database.pragma_update(None, "legacy_alter_table", false)?;
+    Ok(database.pragma_update(None, "foreign_keys", true)?)
 }
 
 /// Copies the file to `home.db.backup-vN`, whole or not at all.

@@ -1,15 +1,15 @@
-//! What the home knows of its deposits: the statements with their receipts, and the headers that match.
+//! What the home knows of its deposits: the authority's word on each, and the headers that match. The statements they came
+//! in are the replica's.
 
 use std::collections::BTreeSet;
 
-use rusqlite::{OptionalExtension, Transaction};
+use rusqlite::{OptionalExtension, Row, Transaction};
 use strongroom_agefile::{Header, Stanza};
 use strongroom_protocol::id::{AuthorityId, Digest, Serial, StatementId, Time};
-use strongroom_protocol::log::SignedCheckpoint;
-use strongroom_protocol::receipt::{Acknowledgement, DepositState, Receipt};
-use strongroom_protocol::statement::{Particulars, SealedKey, SignedStatement, Statement};
+use strongroom_protocol::receipt::{DepositState, Receipt};
+use strongroom_protocol::statement::{Kind, Particulars, SignedStatement};
 
-use super::secrets::{Check, insert_check, insert_secrets};
+use super::secrets::Check;
 use super::{Home, HomeError, parse_statement};
 use crate::pointer::{Pointer, header_mark};
 
@@ -20,10 +20,25 @@ pub struct DepositRecord {
     pub serial: Serial,
     /// The statement it came in.
     pub statement: StatementId,
-    /// What the authority said of it.
+    /// Where the log has that; nothing if it does not, any more.
+    pub entry: Option<u64>,
+    /// The authority's newest word on it.
     pub state: DepositState,
-    /// When, by the authority's clock.
+    /// When it was deposited, by the authority's clock.
     pub time: Time,
+    /// H(L), what its owner signed.
+    pub label: Digest,
+    /// Whether it is of a SIMPLEBLOB whose session key nobody showed to know.
+    pub unproven: bool,
+}
+
+/// A deposit with what its owner said of it.
+#[derive(Clone, Debug)]
+pub struct KeptDeposit {
+    /// The deposit.
+    pub record: DepositRecord,
+    /// What was said of it, with the secret that rides along.
+    pub particulars: Particulars,
 }
 
 /// What the home saw of a file when it held the session key: that file, deposit and commitment agree.
@@ -69,6 +84,17 @@ pub struct Beside<'b> {
     pub checks: &'b [(Serial, Check)],
 }
 
+impl<'b> Beside<'b> {
+    /// The headers that match, and nothing else.
+    #[must_use]
+    pub fn matched(matched: &'b [Matched]) -> Self {
+        Self {
+            matched,
+            ..Self::default()
+        }
+    }
+}
+
 /// Stands for the owner's own stanza where none is known.
 const NO_STANZA: Digest = Digest::from_bytes([0; 32]);
 
@@ -78,64 +104,21 @@ fn stanza_digest(stanza: &Stanza) -> Digest {
 }
 
 impl Home {
-    /// Records a deposit statement with its verified receipt, and the headers its keys belong to, in one step.
-    ///
-    /// A serial that is known keeps the statement it came in: another one for it is a lie or a conflict.
-    ///
-    /// # Errors
-    ///
-    /// Says so when the home can't be written; then nothing of it is there.
-    pub fn record_deposit(
-        &mut self,
-        statement: &SignedStatement,
-        receipt: &Receipt,
-        acknowledgement: &Acknowledgement,
-        kept: &[(Serial, DepositState)],
-        beside: Beside<'_>,
-    ) -> Result<(), HomeError> {
-        let seen = self.later_seen(acknowledgement.checkpoint())?;
-        let transaction = self.database.transaction()?;
-        transaction.execute(
-            "INSERT OR REPLACE INTO statement (id, bytes, receipt) VALUES (?1, ?2, ?3)",
-            (
-                statement.id().as_bytes(),
-                statement.as_bytes(),
-                receipt.to_text(),
-            ),
-        )?;
-        for (serial, state) in kept {
-            transaction.execute(
-                "INSERT OR IGNORE INTO deposit (serial, statement, state, time) VALUES (?1, ?2, ?3, ?4)",
-                (
-                    serial.as_bytes(),
-                    statement.id().as_bytes(),
-                    state.as_str(),
-                    acknowledgement.time().as_millis().cast_signed(),
-                ),
-            )?;
-        }
-        for matched in beside.matched {
-            insert_matched(&transaction, matched)?;
-        }
-        insert_detached(&transaction, statement, kept)?;
-        insert_secrets(&transaction, statement, acknowledgement.index(), kept)?;
-        for (serial, check) in beside.checks {
-            insert_check(&transaction, *serial, check)?;
-        }
-        if let Some(seen) = seen {
-            transaction.execute("UPDATE authority SET seen = ?1", (seen.as_text(),))?;
-        }
-        Ok(transaction.commit()?)
-    }
-
     /// Records that a file was seen to match its deposit.
     ///
     /// # Errors
     ///
     /// Says so when the home can't be written.
     pub fn record_matched(&mut self, matched: &Matched) -> Result<(), HomeError> {
+        self.record_all_matched(std::slice::from_ref(matched))
+    }
+
+    /// Records that files were seen to match their deposits, in one transaction.
+    pub(crate) fn record_all_matched(&mut self, matched: &[Matched]) -> Result<(), HomeError> {
         let transaction = self.database.transaction()?;
-        insert_matched(&transaction, matched)?;
+        for matched in matched {
+            insert_matched(&transaction, matched)?;
+        }
         Ok(transaction.commit()?)
     }
 
@@ -216,20 +199,16 @@ impl Home {
         Ok(serial.optional()?.map(Serial::from_bytes))
     }
 
-    /// Finds the deposit that is labelled with the digest of a payload: of several, one. Reads all statements.
+    /// Finds the deposit that is labelled with the digest of a payload: of several, the last. Reads all deposits.
     pub(crate) fn serial_by_payload(&self, payload: Digest) -> Result<Option<Serial>, HomeError> {
         let mut found = None;
-        self.each_statement::<HomeError>(&mut |statement, _| {
-            if let Statement::Deposit(deposit) = statement.statement() {
-                let mut keys = deposit.keys().iter();
-                let key = keys.find(|key| key.particulars.payload() == Some(payload));
-                found = key.map(|key| key.label.serial).or(found);
+        self.each_deposit::<HomeError>(&mut |deposit| {
+            if deposit.particulars.payload() == Some(payload) {
+                found = Some(deposit.record.serial);
             }
             Ok(())
         })?;
-        // A conflict's statement may be here without its deposit.
-        let known = |serial| Ok::<_, HomeError>(self.deposit(serial)?.map(|record| record.serial));
-        Ok(found.map(known).transpose()?.flatten())
+        Ok(found)
     }
 
     /// Records a SIMPLEBLOB that is about to be written into a file, how it is padded, and whether file and deposit are
@@ -249,22 +228,6 @@ impl Home {
             insert_matched(&transaction, own)?;
         }
         Ok(transaction.commit()?)
-    }
-
-    /// Records digests by which a file of this deposit was found, as the authority repeats its owner's word for them. They
-    /// are claims, as labels are, and take the place of none.
-    pub(crate) fn record_marks(
-        &mut self,
-        serial: Serial,
-        marks: &[Digest],
-    ) -> Result<(), HomeError> {
-        for mark in marks {
-            self.database.execute(
-                "INSERT OR IGNORE INTO detached (mark, serial) VALUES (?1, ?2)",
-                (mark.as_bytes(), serial.as_bytes()),
-            )?;
-        }
-        Ok(())
     }
 
     /// Finds a SIMPLEBLOB that recovery made, by its digest: the deposit of its key, and how it is padded.
@@ -306,81 +269,75 @@ impl Home {
     ///
     /// # Errors
     ///
-    /// Says so when the home can't be read.
+    /// The home can't be read.
     pub fn deposit(&self, serial: Serial) -> Result<Option<DepositRecord>, HomeError> {
-        let row = self
+        let mut row = self.database.prepare_cached(
+            "SELECT serial, id, entry, state, time, label, unproven
+             FROM deposit JOIN statement ON statement.number = deposit.statement WHERE serial = ?1",
+        )?;
+        let row = row.query_row((serial.as_bytes(),), DepositRow::read);
+        row.optional()?.map(DepositRow::into_record).transpose()
+    }
+
+    /// Calls `each` with every deposit, in the log's order; those that the log does not have any more come first.
+    ///
+    /// # Errors
+    ///
+    /// The home can't be read; and what `each` says is passed on.
+    pub fn each_deposit<E: From<HomeError>>(
+        &self,
+        each: &mut dyn FnMut(KeptDeposit) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut rows = self
             .database
-            .query_row(
-                "SELECT statement, state, time FROM deposit WHERE serial = ?1",
-                (serial.as_bytes(),),
-                |row| {
-                    Ok((
-                        row.get::<_, [u8; 32]>(0)?,
-                        row.get::<_, String>(1)?,
-                        row.get::<_, i64>(2)?,
-                    ))
-                },
+            .prepare(
+                "SELECT serial, id, entry, state, time, label, unproven, particulars
+                 FROM statement JOIN deposit ON deposit.statement = statement.number
+                 ORDER BY entry, number, place",
             )
-            .optional()?;
-        let Some((statement, state, time)) = row else {
-            return Ok(None);
-        };
-        // A key is a mismatch here when the authority found so later; at deposit it would not have been kept.
-        let states = [
-            DepositState::Deposited,
-            DepositState::Verified,
-            DepositState::Mismatch,
-        ];
-        let state = states
-            .into_iter()
-            .find(|known| known.as_str() == state)
-            .ok_or(HomeError::Damaged {
-                what: "deposit's state",
+            .map_err(HomeError::from)?;
+        let mut rows = rows.query(()).map_err(HomeError::from)?;
+        while let Some(row) = rows.next().map_err(HomeError::from)? {
+            let record = DepositRow::read(row).map_err(HomeError::from)?;
+            let particulars: Vec<u8> = row.get(7).map_err(HomeError::from)?;
+            each(KeptDeposit {
+                record: record.into_record()?,
+                particulars: parse_particulars(&particulars)?,
             })?;
-        Ok(Some(DepositRecord {
-            serial,
-            statement: StatementId::from_bytes(statement),
-            state,
-            time: Time::from_millis(time.cast_unsigned()),
-        }))
+        }
+        Ok(())
     }
 
     /// Returns what was said of a deposit, with the secret that rides along.
     ///
     /// # Errors
     ///
-    /// Says so when the home can't be read.
+    /// The home can't be read.
     pub fn particulars(&self, serial: Serial) -> Result<Option<Particulars>, HomeError> {
-        Ok(self.sealed_key(serial)?.map(|key| key.particulars))
+        let particulars: Option<Vec<u8>> = self
+            .database
+            .prepare_cached("SELECT particulars FROM deposit WHERE serial = ?1")?
+            .query_row((serial.as_bytes(),), |row| row.get(0))
+            .optional()?;
+        particulars.as_deref().map(parse_particulars).transpose()
     }
 
     /// Tells whether a deposit is of a SIMPLEBLOB whose session key nobody showed to know.
     ///
     /// # Errors
     ///
-    /// Says so when the home can't be read.
+    /// The home can't be read.
     pub fn is_unproven(&self, serial: Serial) -> Result<bool, HomeError> {
-        let key = self.sealed_key(serial)?;
-        Ok(key.is_some_and(|key| key.label.content.is_unproven()))
+        Ok(self
+            .deposit(serial)?
+            .is_some_and(|deposit| deposit.unproven))
     }
 
-    fn sealed_key(&self, serial: Serial) -> Result<Option<SealedKey>, HomeError> {
-        let Some(record) = self.deposit(serial)? else {
-            return Ok(None);
-        };
-        let (statement, _) = self.statement(record.statement)?;
-        let Statement::Deposit(deposit) = statement.statement() else {
-            return Err(HomeError::Damaged { what: "deposit" });
-        };
-        let mut keys = deposit.keys().iter();
-        Ok(keys.find(|key| key.label.serial == serial).cloned())
-    }
-
-    /// Returns a deposit statement and its receipt.
+    /// Returns a statement of the replica and its receipt.
     ///
     /// # Errors
     ///
-    /// Says so when the home can't be read, or holds none such.
+    /// The home can't be read, or holds none such.
     pub fn statement(&self, id: StatementId) -> Result<(SignedStatement, Receipt), HomeError> {
         let (bytes, receipt): (Vec<u8>, String) = self.database.query_row(
             "SELECT bytes, receipt FROM statement WHERE id = ?1",
@@ -392,98 +349,104 @@ impl Home {
         Ok((parse_statement(&bytes)?, receipt))
     }
 
-    /// Returns the deposit statements, in the order in which the authority recorded them.
+    /// Returns what the owner said that the log does not have any more, in the order in which it was recorded: deposits,
+    /// and words on the blobs of files.
     ///
     /// # Errors
     ///
-    /// Says so when the home can't be read.
-    pub fn statements(&self) -> Result<Vec<StatementId>, HomeError> {
-        let mut rows = self
-            .database
-            .prepare("SELECT statement FROM deposit GROUP BY statement ORDER BY min(time)")?;
-        let rows = rows.query_map((), |row| row.get(0).map(StatementId::from_bytes))?;
+    /// The home can't be read.
+    pub fn lost_statements(&self) -> Result<Vec<StatementId>, HomeError> {
+        let mut rows = self.database.prepare(
+            "SELECT id FROM statement WHERE entry IS NULL AND kind IN (?1, ?2) ORDER BY number",
+        )?;
+        let kinds = (
+            Kind::Deposit.code().cast_signed(),
+            Kind::OwnBlob.code().cast_signed(),
+        );
+        let rows = rows.query_map(kinds, |row| row.get(0).map(StatementId::from_bytes))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Returns the statements with keys that the authority has not opened, or that did not match when it did.
+    /// Counts the deposit statements that the log has.
     ///
     /// # Errors
     ///
-    /// Says so when the home can't be read.
-    pub fn unverified_statements(&self) -> Result<Vec<StatementId>, HomeError> {
-        let mut rows = self
-            .database
-            .prepare("SELECT DISTINCT statement FROM deposit WHERE state <> ?1")?;
-        let rows = rows.query_map((DepositState::Verified.as_str(),), |row| {
-            row.get(0).map(StatementId::from_bytes)
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    }
-
-    /// Records what the authority has found of some deposits since, and returns how many it says something new of.
-    ///
-    /// # Errors
-    ///
-    /// Says so when the home can't be written; then nothing of it is there.
-    pub fn record_states(&mut self, states: &[(Serial, DepositState)]) -> Result<u64, HomeError> {
-        let transaction = self.database.transaction()?;
-        let mut changed = 0;
-        for (serial, state) in states {
-            changed += transaction.execute(
-                "UPDATE deposit SET state = ?2 WHERE serial = ?1 AND state <> ?2",
-                (serial.as_bytes(), state.as_str()),
-            )?;
-        }
-        transaction.commit()?;
-        Ok(changed as u64)
-    }
-
-    /// Calls `each` with every deposit statement and its receipt.
-    ///
-    /// # Errors
-    ///
-    /// Says so when the home can't be read; and passes on what `each` says.
-    pub fn each_statement<E: From<HomeError>>(
-        &self,
-        each: &mut dyn FnMut(&SignedStatement, &Receipt) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let mut statements = self
-            .database
-            .prepare("SELECT bytes, receipt FROM statement")
-            .map_err(HomeError::from)?;
-        let mut rows = statements.query(()).map_err(HomeError::from)?;
-        while let Some(row) = rows.next().map_err(HomeError::from)? {
-            let bytes: Vec<u8> = row.get(0).map_err(HomeError::from)?;
-            let receipt: String = row.get(1).map_err(HomeError::from)?;
-            let receipt =
-                Receipt::parse(&receipt).map_err(|_| HomeError::Damaged { what: "receipt" })?;
-            each(&parse_statement(&bytes)?, &receipt)?;
-        }
-        Ok(())
+    /// The home can't be read.
+    pub fn present_statements_count(&self) -> Result<u64, HomeError> {
+        let count: i64 = self.database.query_row(
+            "SELECT count(*) FROM statement WHERE entry IS NOT NULL AND kind = ?1",
+            (Kind::Deposit.code().cast_signed(),),
+            |row| row.get(0),
+        )?;
+        Ok(count.cast_unsigned())
     }
 
     /// Counts the deposits.
     ///
     /// # Errors
     ///
-    /// Says so when the home can't be read.
+    /// The home can't be read.
     pub fn deposits_count(&self) -> Result<u64, HomeError> {
         let count: i64 = self
             .database
             .query_row("SELECT count(*) FROM deposit", (), |row| row.get(0))?;
         Ok(count.cast_unsigned())
     }
+}
 
-    fn later_seen(
-        &self,
-        checkpoint: &SignedCheckpoint,
-    ) -> Result<Option<SignedCheckpoint>, HomeError> {
-        let size = |seen: &SignedCheckpoint| seen.checkpoint().size;
-        let earlier = self
-            .seen()?
-            .is_none_or(|seen| size(&seen) < size(checkpoint));
-        Ok(earlier.then(|| checkpoint.clone()))
+/// The columns of a deposit and of its statement, in the order in which they are asked for.
+struct DepositRow {
+    serial: [u8; 16],
+    statement: [u8; 32],
+    entry: Option<i64>,
+    state: String,
+    time: i64,
+    label: [u8; 32],
+    unproven: bool,
+}
+
+impl DepositRow {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            serial: row.get(0)?,
+            statement: row.get(1)?,
+            entry: row.get(2)?,
+            state: row.get(3)?,
+            time: row.get(4)?,
+            label: row.get(5)?,
+            unproven: row.get(6)?,
+        })
     }
+
+    fn into_record(self) -> Result<DepositRecord, HomeError> {
+        // What was kept once can be refused by a log that was put back, or found not to match.
+        let states = [
+            DepositState::Deposited,
+            DepositState::Verified,
+            DepositState::Conflict,
+            DepositState::Mismatch,
+        ];
+        let state = states
+            .into_iter()
+            .find(|state| state.as_str() == self.state);
+        Ok(DepositRecord {
+            serial: Serial::from_bytes(self.serial),
+            statement: StatementId::from_bytes(self.statement),
+            entry: self.entry.map(i64::cast_unsigned),
+            state: state.ok_or(HomeError::Damaged {
+                what: "deposit's state",
+            })?,
+            time: Time::from_millis(self.time.cast_unsigned()),
+            label: Digest::from_bytes(self.label),
+            unproven: self.unproven,
+        })
+    }
+}
+
+fn parse_particulars(bytes: &[u8]) -> Result<Particulars, HomeError> {
+    Particulars::from_bytes(bytes).map_err(|_| HomeError::Damaged {
+        what: "deposit's particulars",
+    })
 }
 
 pub(super) fn insert_matched(
@@ -498,30 +461,5 @@ pub(super) fn insert_matched(
             matched.own.as_bytes(),
         ),
     )?;
-    Ok(())
-}
-
-/// Notes which of the deposits that a statement made are of files without a pointer. What is deposited later counts.
-fn insert_detached(
-    transaction: &Transaction<'_>,
-    statement: &SignedStatement,
-    kept: &[(Serial, DepositState)],
-) -> rusqlite::Result<()> {
-    let Statement::Deposit(deposit) = statement.statement() else {
-        return Ok(());
-    };
-    for key in deposit.keys() {
-        let serial = key.label.serial;
-        let is_kept = || kept.iter().any(|(kept, _)| *kept == serial);
-        let particulars = &key.particulars;
-        let mark = particulars.header().or_else(|| particulars.own_blob());
-        let Some(mark) = mark.filter(|_| is_kept()) else {
-            continue;
-        };
-        transaction.execute(
-            "INSERT OR REPLACE INTO detached (mark, serial) VALUES (?1, ?2)",
-            (mark.as_bytes(), serial.as_bytes()),
-        )?;
-    }
     Ok(())
 }

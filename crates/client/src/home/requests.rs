@@ -10,6 +10,7 @@ use strongroom_protocol::statement::{
 use strongroom_protocol::wrap::SecretKey;
 use zeroize::Zeroizing;
 
+use super::deposits::{Matched, insert_matched};
 use super::{Home, HomeError, parse_statement};
 
 /// A recovery request that this home made.
@@ -59,6 +60,17 @@ impl PendingRequest {
     pub fn is_complete(&self) -> bool {
         self.complete
     }
+}
+
+/// A page of released keys that was verified.
+pub(crate) struct VerifiedPage<'p> {
+    /// Which of the request's, from 0.
+    pub(crate) number: u64,
+    /// Whether nothing is left to be answered behind it.
+    pub(crate) is_last: bool,
+    pub(crate) released: &'p ReleasePage,
+    /// Of the keys that opened.
+    pub(crate) serials: &'p [Serial],
 }
 
 /// A session key that came back.
@@ -141,20 +153,20 @@ impl Home {
         Ok(pages.cast_unsigned())
     }
 
-    /// Keeps a page of released keys, which the caller has verified.
+    /// Keeps a page of released keys, which the caller has verified, with what was seen to match once they were opened.
     ///
     /// # Errors
     ///
-    /// Says so when the home can't be written; then nothing of it is there.
-    pub fn record_release(
+    /// The home can't be written; then nothing of it is there.
+    pub(crate) fn record_release(
         &mut self,
         request: &PendingRequest,
-        page: u64,
-        released: &ReleasePage,
-        serials: &[Serial],
+        page: &VerifiedPage<'_>,
+        matched: &[Matched],
     ) -> Result<(), HomeError> {
         *self.open_page.get_mut() = None;
         let id = request.statement.id();
+        let (number, serials) = (page.number, page.serials);
         let transaction = self.database.transaction()?;
         let owner: [u8; 32] =
             transaction.query_row("SELECT owner FROM authority", (), |row| row.get(0))?;
@@ -162,8 +174,8 @@ impl Home {
             "INSERT OR REPLACE INTO release (request, page, bytes) VALUES (?1, ?2, ?3)",
             (
                 id.as_bytes(),
-                page.cast_signed(),
-                released.release.as_bytes(),
+                number.cast_signed(),
+                page.released.release.statement.as_bytes(),
             ),
         )?;
         // Serials are unique among one owner's deposits only: somebody else's never takes the place of ours.
@@ -172,22 +184,24 @@ impl Home {
         } else {
             "IGNORE"
         };
+        let mut insert = transaction.prepare(&format!(
+            "INSERT OR {or} INTO released (serial, request, page) VALUES (?1, ?2, ?3)"
+        ))?;
         for serial in serials {
-            transaction.execute(
-                &format!(
-                    "INSERT OR {or} INTO released (serial, request, page) VALUES (?1, ?2, ?3)"
-                ),
-                (serial.as_bytes(), id.as_bytes(), page.cast_signed()),
-            )?;
+            insert.execute((serial.as_bytes(), id.as_bytes(), number.cast_signed()))?;
+        }
+        drop(insert);
+        for matched in matched {
+            insert_matched(&transaction, matched)?;
         }
         transaction.execute(
             "UPDATE request SET decision = ?2 WHERE id = ?1",
-            (id.as_bytes(), released.decision.as_bytes()),
+            (id.as_bytes(), page.released.decision.statement.as_bytes()),
         )?;
-        if !released.more {
+        if page.is_last {
             transaction.execute(
                 "UPDATE request SET pages = ?2 WHERE id = ?1",
-                (id.as_bytes(), page.cast_signed() + 1),
+                (id.as_bytes(), number.cast_signed() + 1),
             )?;
         }
         Ok(transaction.commit()?)

@@ -1,19 +1,17 @@
 //! What a desk signs: words on what is asked, a change of the policy and the codes for it, and that an owner departed.
 //! What can't count is refused here, with the reason; the authority decides by itself what does.
 
-use strongroom_protocol::RequestState;
 use strongroom_protocol::code::RecoveryCode;
-use strongroom_protocol::id::{OwnerId, Time};
+use strongroom_protocol::id::{Digest, OwnerId};
 use strongroom_protocol::keys::VerifyingKey;
-use strongroom_protocol::policy::{Officer, Policy, Reason};
+use strongroom_protocol::policy::{Officer, Policy, Reason, SubjectState};
 use strongroom_protocol::statement::{
-    Approval, Departed, Evidence, EvidenceKind, Grounds, PolicyChange, SignedStatement, Verdict,
-    Word,
+    Approval, Departed, Evidence, EvidenceKind, Grounds, PolicyChange, SignedStatement, Statement,
+    Verdict, Word,
 };
-use strongroom_protocol::{Refusal, SubmitError};
+use strongroom_protocol::{Refusal, Select, SubmitError};
 
-use super::subject::View;
-use super::{Asked, Desk, FindError, Subject, Who};
+use super::{Desk, FindError, Subject, Who};
 use crate::connection::ExchangeError;
 
 impl Desk<'_> {
@@ -25,8 +23,8 @@ impl Desk<'_> {
     pub fn may_say(&self, subject: &Subject, word: Word) -> Result<(), SayError> {
         // What was approved can be denied as long as no key has left.
         let stoppable = word == Word::Deny && subject.is_a_request() && subject.is_approved();
-        let is_open = subject.state() == RequestState::Requested
-            || stoppable && subject.state() != RequestState::Released;
+        let is_open = subject.state() == SubjectState::Requested
+            || stoppable && subject.state() != SubjectState::Released;
         if !is_open {
             return Err(SayError::Ended(subject.state()));
         }
@@ -74,23 +72,22 @@ impl Desk<'_> {
     ///
     /// Says why that can't be said, or what the authority says that does not hold.
     pub fn say(
-        &mut self,
+        &self,
         subject: &Subject,
         word: Word,
         grounds: Grounds,
-        now: Time,
     ) -> Result<Subject, SayError> {
         self.may_say(subject, word)?;
         let approval = Approval {
-            authority: self.about.authority(),
+            authority: self.founding().authority(),
             subject: subject.digest(),
             policy: subject.decided_by(),
             word,
             grounds,
-            created: now,
+            created: self.now,
         };
-        self.submit(&SignedStatement::sign(approval, self.key))?;
-        Ok(self.find(&subject.id().to_string())?)
+        self.submit(SignedStatement::sign(approval, self.key))?;
+        Ok(self.look_at(subject.statement())?)
     }
 
     /// Says that an owner has departed, or that they have not.
@@ -99,11 +96,10 @@ impl Desk<'_> {
     ///
     /// Says so when the policy gives this key no say in that, or what the authority says does not hold.
     pub fn say_departed(
-        &mut self,
+        &self,
         owner: OwnerId,
         departed: bool,
         grounds: Grounds,
-        now: Time,
     ) -> Result<(), SayError> {
         let policy = self.policy()?;
         let key = self.key.verifying_key();
@@ -113,13 +109,13 @@ impl Desk<'_> {
             return Err(SayError::NotAsked);
         }
         let departed = Departed {
-            authority: self.about.authority(),
+            authority: self.founding().authority(),
             owner,
             departed,
             grounds,
-            created: now,
+            created: self.now,
         };
-        match self.submit(&SignedStatement::sign(departed, self.key)) {
+        match self.submit(SignedStatement::sign(departed, self.key)) {
             // That this officer is asked was seen just now.
             Err(ExchangeError::Submit(SubmitError::Refused(Refusal::Author))) => {
                 Err(SayError::NoOwner)
@@ -135,39 +131,57 @@ impl Desk<'_> {
     ///
     /// Says so when it is in force already, or what the authority says does not hold.
     pub fn propose(
-        &mut self,
+        &self,
         policy: &Policy,
         grounds: Grounds,
         again: bool,
-        now: Time,
     ) -> Result<Subject, SayError> {
         let in_force = self.policy()?;
         if in_force.policy() == policy {
             return Err(SayError::InForce);
         }
-        let same = |view: &View| {
-            view.new_policy() == Some(policy) && view.decided_by() == in_force.digest()
-        };
-        let stands = |view: &View| match view.state {
-            RequestState::Requested => true,
-            RequestState::Decided(verdict) => verdict == Verdict::Denied && !again,
-            RequestState::Released => false,
-        };
-        let last = self.changes()?.into_iter().rfind(same).filter(stands);
-        if let Some(last) = self.place(last.into_iter().collect())?.pop() {
-            return Ok(last);
+        if let Some(known) = self.same_change(policy, in_force.digest(), again)? {
+            // Sent again, it is decided if it can be by now.
+            self.submit(known.statement().clone())?;
+            return Ok(self.look_at(known.statement())?);
         }
         let change = PolicyChange {
-            authority: self.about.authority(),
+            authority: self.founding().authority(),
             policy: policy.clone(),
             replaces: in_force.digest(),
             grounds,
-            created: now,
-            expires: now.plus_millis(in_force.policy().lapse_millis),
+            created: self.now,
+            expires: self.now.plus_millis(in_force.policy().lapse_millis),
         };
         let statement = SignedStatement::sign(change, self.key);
-        self.submit(&statement)?;
-        Ok(self.find(&statement.id().to_string())?)
+        self.submit(statement.clone())?;
+        Ok(self.look_at(&statement)?)
+    }
+
+    /// Finds the last change to a policy, from the one in force: one that is open, or that was denied unless that is to be
+    /// passed over.
+    fn same_change(
+        &self,
+        policy: &Policy,
+        replaces: Digest,
+        again: bool,
+    ) -> Result<Option<Subject>, ExchangeError> {
+        let mut last = None;
+        self.each_asked(Select::Subjects, &mut |asked| {
+            if let Statement::PolicyChange(change) = asked.statement.statement()
+                && change.policy == *policy
+                && change.replaces == replaces
+            {
+                last = Some(asked.statement);
+            }
+            Ok(())
+        })?;
+        let last = last.map(|asked| self.look_at(&asked)).transpose()?;
+        Ok(last.filter(|last| match last.state() {
+            SubjectState::Requested => true,
+            SubjectState::Decided(verdict) => verdict == Verdict::Denied && !again,
+            SubjectState::Released => false,
+        }))
     }
 
     /// Shows a recovery code for a change of the policy. The code signs, and does not leave this function. Returns the
@@ -176,25 +190,21 @@ impl Desk<'_> {
     /// # Errors
     ///
     /// Says so when it is nobody's code, or what the authority says does not hold.
-    pub fn show_code(
-        &mut self,
-        subject: &Subject,
-        code: &RecoveryCode,
-    ) -> Result<Subject, SayError> {
-        let authority = self.about.authority();
+    pub fn show_code(&self, subject: &Subject, code: &RecoveryCode) -> Result<Subject, SayError> {
+        let authority = self.founding().authority();
         let evidence = Evidence {
             authority,
             request: subject.digest(),
             kind: EvidenceKind::RecoveryCode,
         };
         let evidence = SignedStatement::sign(evidence, &code.signing_key(authority));
-        match self.submit(&evidence) {
+        match self.submit(evidence) {
             Err(ExchangeError::Submit(SubmitError::Refused(Refusal::Author))) => {
                 return Err(SayError::WrongCode);
             }
             shown => shown?,
         }
-        Ok(self.find(&subject.id().to_string())?)
+        Ok(self.look_at(subject.statement())?)
     }
 }
 
@@ -203,10 +213,9 @@ fn is_own(officer: &Officer, subject: &Subject) -> bool {
     let is_theirs = |owner: Option<OwnerId>| owner.is_some() && owner == officer.owner;
     let asked_by: &VerifyingKey = subject.author();
     officer.keys.contains(asked_by)
-        || match subject.asked() {
-            Asked::Change(_) => false,
-            Asked::Request(request) => is_theirs(Some(request.owner)) || is_theirs(subject.asker()),
-        }
+        || subject
+            .request()
+            .is_some_and(|request| is_theirs(Some(request.owner)) || is_theirs(subject.asker()))
 }
 
 fn may_tell_departed(policy: &Policy, officer: &Officer) -> bool {
@@ -226,7 +235,7 @@ pub enum SayError {
     AlreadySaid(Word),
     /// It is decided.
     #[error("it is {} already", .0.as_str())]
-    Ended(RequestState),
+    Ended(SubjectState),
     /// What the authority says does not hold.
     #[error(transparent)]
     Exchange(#[from] ExchangeError),

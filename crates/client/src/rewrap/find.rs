@@ -47,7 +47,7 @@ impl<'f> Finder<'f> {
         let membership = home.membership()?;
         Ok(Self {
             home,
-            known: membership.map(|known| (known.about.authority(), known.owner)),
+            known: membership.map(|known| (known.founding.authority(), known.owner)),
             options,
         })
     }

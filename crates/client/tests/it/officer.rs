@@ -14,8 +14,8 @@ use strongroom_protocol::statement::{
     Decision, Grounds, PolicyChange, SignedStatement, Verdict, Word,
 };
 use strongroom_protocol::{
-    Founding, Authority, ChangeView, Deposited, Holdings, Page, PolicyView, QueryError, ReleaseError,
-    ReleasePage, RequestView, SubmitError,
+    Authority, ChangeView, Deposited, Founding, Holdings, Page, PolicyView, QueryError,
+    ReleaseError, ReleasePage, RequestView, SubmitError,
 };
 
 use strongroom_testkit::{Asked, HostileAuthority, Owner, TestClock, TestRng, submit};

@@ -37,6 +37,9 @@ pub struct Recorded {
 pub struct Page<T> {
     /// The items, in the listing's order.
     pub items: Vec<T>,
+    /// The indexes of entries that belong here and can't be read: what is damaged costs itself, and is told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub damaged: Vec<u64>,
     /// The index in the log with which the next page begins: all that comes before it is in this page, or was in those
     /// before. At the end it is the size of the log.
     pub next: u64,

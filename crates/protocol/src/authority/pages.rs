@@ -37,7 +37,7 @@ impl<T: Listed> Page<T> {
     #[must_use]
     pub fn is_full(&self) -> bool {
         let bytes: usize = self.items.iter().map(Listed::bytes).sum();
-        self.items.len() >= T::PAGE_ITEMS || bytes >= T::PAGE_BYTES
+        self.items.len() + self.damaged.len() >= T::PAGE_ITEMS || bytes >= T::PAGE_BYTES
     }
 }
 
@@ -57,7 +57,8 @@ pub fn pages<T: Listed, E: From<QueryError> + From<EndlessListing>>(
             // Every page but the last is full, so that their number is bounded by what there is; and the next begins
             // behind it, so that they come to an end.
             let goes_on = page.next > from && (page.is_full() || page.next >= size);
-            let fits = page.items.len() as u64 <= page.next.saturating_sub(from);
+            let listed = page.items.len() + page.damaged.len();
+            let fits = listed as u64 <= page.next.saturating_sub(from);
             if goes_on && fits {
                 Ok(page)
             } else {

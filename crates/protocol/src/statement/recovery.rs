@@ -90,6 +90,15 @@ impl Scope {
         Ok(Self::Serials(serials))
     }
 
+    /// Returns how many deposits it is for.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        match self {
+            Self::Everything { count, .. } => *count,
+            Self::Serials(serials) => serials.len() as u64,
+        }
+    }
+
     /// Hashes sorted serials: SHA-256 of `strongroom/serials/v1 ‖ 00` and the serials.
     #[must_use]
     pub fn serials_digest(sorted: &[Serial]) -> Digest {

@@ -1,0 +1,61 @@
+//! Catching up: what is new in the log for this home's owner is read when a client connects, verified, and taken up into
+//! the replica, page by page. Stopped anywhere, it goes on where it was.
+
+use strongroom_protocol::{QueryError, Select};
+
+use crate::client::Client;
+use crate::connection::{EntriesPage, ExchangeError};
+use crate::home::Taken;
+
+impl Client<'_> {
+    /// Reads the owner's entries that this home has not read, up to the end of the log. `watch` is told up to which index, and
+    /// of how many.
+    ///
+    /// A device that the log does not know as the owner's, as before a recovery is approved, is shown nothing, and there is
+    /// nothing to catch up with.
+    ///
+    /// # Errors
+    ///
+    /// What the authority shows does not hold, or it can't be reached.
+    pub fn catch_up(&mut self, watch: &mut dyn FnMut(u64, u64)) -> Result<Taken, ExchangeError> {
+        let from = self.home.read_up_to()?;
+        let size = self.connection.seen().checkpoint().size;
+        let mut all = Taken::default();
+        // The pages are asked for as they are taken up: the home is not borrowed between.
+        let owner = Select::Owner(self.membership.owner);
+        for page in self.connection.entries(owner, from) {
+            let page = match page {
+                Err(ExchangeError::Query(QueryError::NotFound)) => return Ok(all),
+                page => page?,
+            };
+            self.check_times(&page)?;
+            // Before what rests on it: a home that has an entry has a checkpoint with it.
+            self.home.record_seen(&self.connection.seen())?;
+            let range = (page.from, page.next);
+            let taken = self
+                .home
+                .take_page(&page.entries, &page.unread, range)
+                .map_err(ExchangeError::near(page.from))?;
+            all.entries += taken.entries;
+            all.verified += taken.verified;
+            all.mismatched += taken.mismatched;
+            watch(page.next.min(size), size);
+        }
+        Ok(all)
+    }
+
+    /// Time goes forward in the log.
+    fn check_times(&self, page: &EntriesPage) -> Result<(), ExchangeError> {
+        let mut last = self.home.time_before(page.from)?;
+        for entry in &page.entries {
+            let said = &entry.acknowledgement;
+            if said.time() < last {
+                return Err(ExchangeError::Time {
+                    entry: said.index(),
+                });
+            }
+            last = said.time();
+        }
+        Ok(())
+    }
+}
