@@ -9,7 +9,6 @@ use strongroom_agefile::identity_file::{OpenIdentitiesError, ReadIdentitiesError
 use strongroom_authority::{BackupError, CheckError, FoundError, RestoreError};
 use strongroom_client::ConnectError;
 use strongroom_client::capi::decrypt::{DecryptError as CapiDecryptError, UnlockError};
-use strongroom_client::checked::RecordCheckError;
 use strongroom_client::connection::ExchangeError;
 use strongroom_client::encrypt::EncryptError;
 use strongroom_client::enroll::EnrollError;
@@ -64,7 +63,7 @@ pub(crate) fn is_closed_pipe(error: Cause<'_>) -> bool {
 
 /// Tells whether the authority can't be reached now.
 pub(crate) fn is_out_of_reach(error: Cause<'_>) -> bool {
-    find::<Unavailable>(error).is_some_and(|error| error.retry)
+    find::<Unavailable>(error).is_some_and(|error| error.kind.may_pass())
 }
 
 /// What an I/O error carries, which its own `source` leaves out.
@@ -90,10 +89,10 @@ fn passed_on(error: Cause<'_>) -> Option<Cause<'_>> {
         CopyError: Commit Write;
         DepositError: Count Exchange Header Home Keys Mixed;
         DepositBlobError: Blob Deposit Length Particulars RsaKey;
-        DepositSecretsError: Deposit Particulars;
+        DepositSecretsError: Deposit Home Particulars;
         EncryptError: Capi CapiHeader CapiKey Commit Create Particulars Seal Wrap;
-        EnrollError: Founding Exchange Home Keys;
-        ExchangeError: Home Query Submit;
+        EnrollError: About Exchange Home Keys;
+        ExchangeError: Endless Home Query Submit;
         ExchangeKeyError: Keys NotGenerated Write;
         FindError: Exchange;
         FoundError: Place;
@@ -106,18 +105,17 @@ fn passed_on(error: Cause<'_>) -> Option<Cause<'_>> {
         QueryError: Unavailable;
         ReadHeaderError: Invalid;
         ReadIdentitiesError: Parse;
-        ReadLogError: Exchange Query Tree;
-        RecordCheckError: Exchange Home;
-        RecoverError: Exchange Home Keys Query Released Reread Scope;
+        ReadLogError: Endless Query Tree;
+        RecoverError: Exchange Home Keys Query Released Scope;
         ReleasedError: Home;
         ReleaseError: Unavailable;
-        ClientRsaKeyError: Exchange Home Query;
+        ClientRsaKeyError: Exchange;
         RepairError: Apply Home State;
         ReplaceError: Apply Commit Copy Create Home Plan;
         RestoreError: Place Store;
         RewrapError: Capi Header Home Invalid Keys Released Replace Wrap;
         SayError: Exchange Find;
-        SheetError: Code;
+        SheetError: Address Code;
         StatusError: Capi Header Home;
         SubmitError: Refused Unavailable;
         SyncError: Exchange Home;

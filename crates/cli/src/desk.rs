@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, ensure};
 use clap::Args;
 use strongroom_authority::Caller;
-use strongroom_client::ConnectError;
+use strongroom_client::{Address, ConnectError};
 use strongroom_client::file::replace;
 use strongroom_client::home::Home;
 use strongroom_client::officer::{Desk, OfficerKey, Pin};
@@ -22,7 +22,7 @@ use crate::terminal::shown;
 pub(crate) struct DeskOptions {
     /// The authority's folder [default: the one of your home].
     #[arg(long, global = true, value_name = "DIR")]
-    authority: Option<PathBuf>,
+    authority: Option<Address>,
     /// Your officer's key [default: `officer.key` in your home].
     #[arg(
         long,
@@ -57,9 +57,9 @@ impl DeskOptions {
         self.key.is_some()
     }
 
-    /// Returns the folder of the authority that was named.
-    pub(crate) fn authority(&self) -> Option<&Path> {
-        self.authority.as_deref()
+    /// Tells whether an authority was named.
+    pub(crate) fn names_authority(&self) -> bool {
+        self.authority.is_some()
     }
 
     /// Opens the desk, lets `act` work at it, and keeps what was seen of the authority.
@@ -70,17 +70,18 @@ impl DeskOptions {
     ) -> anyhow::Result<T> {
         let path = self.key_path(context);
         let key = OfficerKey::read(&path)?;
-        let (folder, known) = self.place(context)?;
+        let (address, known) = self.place(context)?;
         let pin_path = pin_path(&path);
         let pin = self.pin(&pin_path, known)?;
         let caller = Caller::Device(key.signing_key().verifying_key());
-        let authority = reach::open(context, &folder, caller)?;
-        let mut desk = Desk::open(&authority, pin.as_ref(), key.signing_key())?;
+        let reached = reach::open(context, &address, caller)?;
+        let now = context.clock.now();
+        let mut desk = Desk::open(reached.authority(), pin.as_ref(), key.signing_key(), now)?;
         if pin.is_none() {
             context.say(format_args!(
                 "this key is used for the first time; from now on it is for authority\n  {}\n\
                  See that this is the id on an owner's recovery sheet.",
-                desk.about().authority()
+                desk.founding().authority()
             ));
         }
         let keep = |desk: &Desk<'_>| {
@@ -95,14 +96,14 @@ impl DeskOptions {
         result
     }
 
-    /// Returns the authority's folder, and its id where the home knows it.
-    fn place(&self, context: &Context) -> anyhow::Result<(PathBuf, Option<AuthorityId>)> {
+    /// Returns where the authority is, and its id where the home knows it.
+    fn place(&self, context: &Context) -> anyhow::Result<(Address, Option<AuthorityId>)> {
         match &self.authority {
-            Some(folder) => Ok((folder.clone(), None)),
+            Some(address) => Ok((address.clone(), None)),
             None => {
                 let membership = Home::open(&context.home)?.membership()?;
                 let membership = membership.ok_or(ConnectError::NoAuthority)?;
-                Ok((membership.address, Some(membership.about.authority())))
+                Ok((membership.address, Some(membership.founding.authority())))
             }
         }
     }

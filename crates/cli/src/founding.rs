@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use strongroom_agefile::KeyType;
-use strongroom_authority::{Caller, FoundError, OpenError, PlaceError, Service, Session};
+use strongroom_authority::{Caller, FoundError, OpenError, PlaceError, Service};
+use strongroom_client::Address;
 use strongroom_client::connection::ExchangeError;
 use strongroom_client::enroll::Enrolling;
-use strongroom_client::file::{same_disk, write_new};
+use strongroom_client::file::write_new;
 use strongroom_client::home::{Home, HomeError, KeysError, Membership};
 use strongroom_client::sheet::Sheet;
 use strongroom_protocol::code::RecoveryCode;
@@ -20,14 +21,14 @@ use zeroize::Zeroizing;
 
 use crate::context::Context;
 use crate::options::KeyTypeName;
-use crate::terminal::{self, shown};
+use crate::terminal::{self, escape, shown};
 use crate::{prompt, reach};
 
 /// How a home is to begin.
 #[derive(Default)]
 pub(crate) struct Plan {
-    /// The authority's folder; within the home if this says nothing.
-    pub(crate) authority: Option<PathBuf>,
+    /// Where the authority is; within the home if this says nothing.
+    pub(crate) authority: Option<Address>,
     /// A file for the code alone.
     pub(crate) code_file: Option<PathBuf>,
     /// Where the recovery sheet goes; within the home if this says nothing.
@@ -46,9 +47,9 @@ pub(crate) struct Finished {
 
 /// The home is with another authority than the one named.
 #[derive(Debug, thiserror::Error)]
-#[error("this home is with the authority in `{}` already", address.display())]
+#[error("this home is with the authority in `{address}` already")]
 pub(crate) struct OtherAddress {
-    pub(crate) address: PathBuf,
+    pub(crate) address: Address,
 }
 
 /// Opens the home, or begins it: a first use is one where nothing is there.
@@ -88,12 +89,7 @@ pub(crate) fn found(context: &Context, plan: &Plan) -> anyhow::Result<Home> {
     strongroom_client::file::output::remove_leftovers(&context.home).ok();
     match home.membership()? {
         Some(membership) if membership.enrolled => {
-            match plan
-                .authority
-                .as_deref()
-                .map(std::path::absolute)
-                .transpose()?
-            {
+            match plan.authority.as_ref().map(Address::absolute).transpose()? {
                 Some(address) if address != membership.address => {
                     follow(context, &mut home, &membership, &address)?;
                     Ok(home)
@@ -116,20 +112,21 @@ fn follow(
     context: &Context,
     home: &mut Home,
     membership: &Membership,
-    address: &Path,
+    address: &Address,
 ) -> anyhow::Result<()> {
-    let authority = reach::open(context, address, Caller::Operator)?;
-    let (expected, found) = (membership.about.authority(), authority.about()?.authority());
+    let reached = reach::open(context, address, Caller::Anybody)?;
+    let expected = membership.founding.authority();
+    let found = reached.authority().about()?.authority();
     if found != expected {
         return Err(ExchangeError::OtherAuthority { expected, found }.into());
     }
     home.record_address(address)?;
-    context.say(format_args!("the authority is in {} now", shown(address)));
+    context.say(format_args!("the authority is in {} now", escape(&address.to_string())));
     Ok(())
 }
 
 /// Asks where the spare shall live, if somebody is there to say. Otherwise it lives in the home.
-pub(crate) fn ask_for_authority() -> anyhow::Result<Option<PathBuf>> {
+pub(crate) fn ask_for_authority() -> anyhow::Result<Option<Address>> {
     if !terminal::can_ask() {
         return Ok(None);
     }
@@ -140,14 +137,14 @@ pub(crate) fn ask_for_authority() -> anyhow::Result<Option<PathBuf>> {
     if answer.is_empty() {
         return Ok(None);
     }
-    let folder = PathBuf::from(answer);
+    let Address::Folder(folder) = Address::parse(&answer)?;
     // A disk is named as often as a folder on it.
     let is_authority = folder.join("store.db").exists();
-    Ok(Some(if folder.is_dir() && !is_authority {
+    Ok(Some(Address::Folder(if folder.is_dir() && !is_authority {
         folder.join("strongroom-authority")
     } else {
         folder
-    }))
+    })))
 }
 
 fn make(context: &Context) -> anyhow::Result<Home> {
@@ -170,7 +167,7 @@ fn enroll(
 ) -> anyhow::Result<()> {
     let mut rng = context.rng();
     let clock = context.clock.as_ref();
-    let named = plan.authority.as_deref().map(std::path::absolute);
+    let named = plan.authority.as_ref().map(Address::absolute);
     let named = named
         .transpose()
         .context("cannot use the authority's folder")?;
@@ -184,9 +181,10 @@ fn enroll(
             }
             membership.address
         }
-        None => named.unwrap_or_else(|| context.home.join("authority")),
+        None => named.unwrap_or_else(|| Address::Folder(context.home.join("authority"))),
     };
-    let authority = open_or_found(context, &address)?;
+    let service = open_or_found(context, &address)?;
+    let authority = service.session(Caller::Anybody);
     if plan.passphrase && !home.has_identity()? {
         let passphrase = prompt::new_passphrase()?;
         home.ensure_sealed_identity(plan.key_type, clock.now(), &passphrase, &mut rng)?;
@@ -201,11 +199,11 @@ fn enroll(
     let owner = enrolling.membership().owner;
     let sheet = write_down(context, enrolling.membership(), enrolling.has_code(), plan)?;
     if let Some(code) = sheet.filter(|_| !enrolling.has_code()) {
-        seal_custody(home, &authority, &code)?;
+        seal_custody(home, &service, &code)?;
         enrolling.settle_code(home, &code, clock, &mut rng)?;
     }
     enrolling.finish(home, &authority)?;
-    say_where(context, home, &authority, owner, &address, plan)
+    say_where(context, home, &service, owner, &address, plan)
 }
 
 /// Seals the authority's key under the code where the identity is sealed, so that custody is never weaker than that.
@@ -214,33 +212,37 @@ fn enroll(
 /// command which was stopped sealed, the code must be that one.
 fn seal_custody(
     home: &Home,
-    authority: &Session<'static>,
+    service: &Service,
     code: &RecoveryCode,
 ) -> anyhow::Result<()> {
-    if authority.is_sealed() {
-        authority.unlock(code)?;
-    } else if home.is_identity_sealed()? && authority.checkpoint()?.checkpoint().size == 1 {
-        authority.seal(code)?;
+    let nobody_enrolled = || {
+        let newest = service.session(Caller::Anybody).checkpoint()?;
+        Ok::<_, anyhow::Error>(newest.checkpoint().size == 1)
+    };
+    if service.is_sealed() {
+        service.unlock(code)?;
+    } else if home.is_identity_sealed()? && nobody_enrolled()? {
+        service.seal(code)?;
     }
     Ok(())
 }
 
-/// Opens the authority in a folder, or founds one where there is none.
-fn open_or_found(context: &Context, folder: &Path) -> anyhow::Result<Session<'static>> {
+/// Opens the authority at an address, or founds one where there is none.
+fn open_or_found(context: &Context, address: &Address) -> anyhow::Result<Service> {
+    let Address::Folder(folder) = address;
     let open = || Service::open(folder, Arc::clone(&context.clock), context.rng());
-    let reached = |service: Service| Arc::new(service).into_session(Caller::Operator);
     let failed = || format!("cannot use the authority in `{}`", folder.display());
     match open() {
-        Ok(service) => return Ok(reached(service)),
+        Ok(service) => return Ok(service),
         Err(OpenError::NotFound { .. }) => {}
         Err(error) => return Err(Unavailable::from(error)).with_context(failed),
     }
     let clock = Arc::clone(&context.clock);
     match Service::found(folder, Policy::code_alone(), clock, context.rng()) {
-        Ok(service) => Ok(reached(service)),
+        Ok(service) => Ok(service),
         // Another command may have been first.
         Err(FoundError::Place(error @ PlaceError::Taken { .. })) => match open() {
-            Ok(service) => Ok(reached(service)),
+            Ok(service) => Ok(service),
             Err(_) => Err(error.into()),
         },
         Err(error) => Err(error.into()),
@@ -264,7 +266,7 @@ fn write_down(
         None => {
             let sheet = Sheet {
                 address: membership.address.clone(),
-                authority: membership.about.authority(),
+                authority: membership.founding.authority(),
                 owner: membership.owner,
                 code: RecoveryCode::generate(&mut rng),
             };
@@ -288,7 +290,7 @@ fn write_down(
 /// Reads the sheet that is there, if it is this home's.
 fn sheet_of(path: &Path, membership: &Membership) -> Option<Sheet> {
     let sheet = prompt::read_sheet(path).ok()?;
-    let ours = sheet.authority == membership.about.authority() && sheet.owner == membership.owner;
+    let ours = sheet.authority == membership.founding.authority() && sheet.owner == membership.owner;
     ours.then_some(sheet)
 }
 
@@ -300,15 +302,15 @@ fn sheet_path(context: &Context, plan: &Plan) -> PathBuf {
 fn say_where(
     context: &Context,
     home: &Home,
-    authority: &Session<'static>,
+    service: &Service,
     owner: OwnerId,
-    address: &Path,
+    address: &Address,
     plan: &Plan,
 ) -> anyhow::Result<()> {
-    let near = same_disk(&context.home, address).unwrap_or(true);
+    let near = address.is_on_disk_of(&context.home);
     context.say(format_args!("home:      {}", shown(&context.home)));
     context.say(format_args!("owner:     {owner}"));
-    context.say(format_args!("authority: {}", shown(address)));
+    context.say(format_args!("authority: {}", escape(&address.to_string())));
     let sheet = sheet_path(context, plan);
     // One that was moved away already is where it belongs.
     if sheet.exists() {
@@ -318,7 +320,7 @@ fn say_where(
         "Print the recovery sheet, or move it to another place: with it you get your keys back, and so does whoever\n\
          has it and the authority's folder.",
     );
-    context.say(match (home.is_identity_sealed()?, authority.key_is_sealed()?) {
+    context.say(match (home.is_identity_sealed()?, service.key_is_sealed()?) {
         (true, true) => {
             "Your key is sealed with the passphrase, the authority's with the recovery code: while the sheet lies in these\n\
              folders, whoever can read them can open every file. Spares are verified when `strongroom authority check` is\n\

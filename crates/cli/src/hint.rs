@@ -29,7 +29,7 @@ use strongroom_client::simple_blob::{DepositBlobError, RsaKeyError};
 use strongroom_client::spare::DepositError;
 use strongroom_protocol::code::CodeError;
 use strongroom_protocol::receipt::DepositState;
-use strongroom_protocol::{Refusal, Unavailable};
+use strongroom_protocol::{Refusal, Unavailable, UnavailableKind};
 
 use crate::causes::causes;
 use crate::command::decrypt::capi::ReadOnce;
@@ -53,8 +53,28 @@ pub(crate) fn of(error: &(dyn Error + 'static)) -> Option<String> {
         .iter()
         .find_map(|cause| cause.downcast_ref::<Unavailable>());
     unavailable
-        .and_then(|unavailable| unavailable.hint.clone())
-        .or_else(|| causes.into_iter().find_map(of_cause).map(str::to_owned))
+        .and_then(|unavailable| of_trouble(unavailable.kind))
+        .or_else(|| causes.into_iter().find_map(of_cause))
+        .map(str::to_owned)
+}
+
+/// What may help an authority that can't do what is asked.
+fn of_trouble(kind: UnavailableKind) -> Option<&'static str> {
+    match kind {
+        UnavailableKind::Busy => Some("try again when the other process is done"),
+        UnavailableKind::Clock => {
+            Some("set this machine's clock: it is behind what the authority's log has recorded")
+        }
+        UnavailableKind::Damaged => Some("put the authority's folder back from a backup"),
+        UnavailableKind::Failed => None,
+        UnavailableKind::Full => Some("make room on the authority's disk"),
+        UnavailableKind::Newer => Some("use the newer Strongroom"),
+        UnavailableKind::OutOfReach => Some(
+            "see that its disk is there; if it was moved, `strongroom init --authority DIR` says where to",
+        ),
+        UnavailableKind::ReadOnly => Some("see that the authority's folder can be written to"),
+        UnavailableKind::Sealed => Some("give the recovery code"),
+    }
 }
 
 fn of_cause(cause: &(dyn Error + 'static)) -> Option<&'static str> {
@@ -167,8 +187,11 @@ fn of_authority(cause: &(dyn Error + 'static)) -> Option<&'static str> {
                 "if you know that it was put back from a backup, `strongroom log accept-restored` goes on with it, and \
                  `strongroom sync` sends what is missing in it; otherwise do not trust it",
             ),
-            ExchangeError::Checkpoint { .. } => {
-                Some("do not trust this authority's folder: put it back from a backup")
+            ExchangeError::Checkpoint { .. }
+            | ExchangeError::Order { .. }
+            | ExchangeError::Time { .. }
+            | ExchangeError::Wrong { .. } => {
+                Some("do not trust this authority: put its folder back from a backup")
             }
             _ => None,
         };

@@ -1,49 +1,71 @@
-//! Reaching the authority a home is with: a folder, opened as the home's device.
+//! Reaching the authority a home is with, wherever it is, as the home's device.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use strongroom_authority::{Caller, OpenError, Service, Session};
+use strongroom_authority::{Caller, OpenError, Service, WrongCode};
 use strongroom_client::home::{Home, KeysError};
-use strongroom_client::{Client, ConnectError};
-use strongroom_protocol::statement::Statement;
-use strongroom_protocol::{RequestState, Unavailable};
+use strongroom_client::{Address, Client, ConnectError};
+use strongroom_protocol::code::RecoveryCode;
+use strongroom_protocol::{Authority, Unavailable};
 
 use crate::command::officer::short;
 use crate::context::{Context, Randomness};
-use crate::terminal::{escape, tell};
+use crate::terminal::{Progress, escape, tell};
 
-/// Opens the authority in a folder, as `caller`.
+/// An authority that was reached, as somebody.
+pub(crate) struct Reached {
+    authority: Box<dyn Authority>,
+    /// Of one in a folder: what whoever can open the folder can do with it.
+    service: Option<Service>,
+}
+
+impl Reached {
+    /// Reaches an authority that is open here already.
+    pub(crate) fn through(service: &Service, caller: Caller) -> Self {
+        Self {
+            authority: Box::new(service.session(caller)),
+            service: Some(service.clone()),
+        }
+    }
+
+    /// Returns the authority.
+    pub(crate) fn authority(&self) -> &dyn Authority {
+        &*self.authority
+    }
+
+    /// Tells whether the key that opens its deposits is sealed, and can be unlocked from here.
+    pub(crate) fn is_sealed(&self) -> bool {
+        self.service.as_ref().is_some_and(Service::is_sealed)
+    }
+
+    /// Unlocks the key that opens its deposits, for as long as it is open here.
+    pub(crate) fn unlock(&self, code: &RecoveryCode) -> Result<(), WrongCode> {
+        self.service
+            .as_ref()
+            .map_or(Ok(()), |service| service.unlock(code))
+    }
+}
+
+/// Reaches the authority at an address, as `caller`.
 pub(crate) fn open(
     context: &Context,
-    folder: &Path,
+    address: &Address,
     caller: Caller,
-) -> anyhow::Result<Session<'static>> {
-    Ok(Arc::new(service(context, folder)?).into_session(caller))
+) -> anyhow::Result<Reached> {
+    Ok(Reached::through(&service(context, address)?, caller))
 }
 
 /// Opens the authority in a folder, as whoever runs it.
-pub(crate) fn service(context: &Context, folder: &Path) -> anyhow::Result<Service> {
+pub(crate) fn service(context: &Context, address: &Address) -> anyhow::Result<Service> {
+    let Address::Folder(folder) = address;
     Service::open(folder, Arc::clone(&context.clock), context.rng())
-        .map_err(out_of_reach)
+        .map_err(|error: OpenError| Unavailable::from(error))
         .with_context(|| format!("cannot reach the authority in `{}`", folder.display()))
 }
 
-fn out_of_reach(error: OpenError) -> Unavailable {
-    let moved = matches!(error, OpenError::NotFound { .. });
-    let mut error = Unavailable::from(error);
-    if moved {
-        error.hint = Some(
-            "see that its disk is there; if it was moved, `strongroom init --authority DIR` says where to"
-                .to_owned(),
-        );
-    }
-    error
-}
-
-/// Opens the authority that a home is with, as the home's device.
-pub(crate) fn authority_of(context: &Context, home: &Home) -> anyhow::Result<Session<'static>> {
+/// Reaches the authority that a home is with, as the home's device.
+pub(crate) fn authority_of(context: &Context, home: &Home) -> anyhow::Result<Reached> {
     let membership = home.membership()?.ok_or(ConnectError::NoAuthority)?;
     open(context, &membership.address, caller(home)?)
 }
@@ -52,7 +74,7 @@ pub(crate) fn authority_of(context: &Context, home: &Home) -> anyhow::Result<Ses
 pub(crate) fn connect<'c>(
     context: &'c Context,
     home: &'c mut Home,
-    authority: &'c Session<'static>,
+    authority: &'c Reached,
     rng: &'c mut Randomness,
 ) -> anyhow::Result<Client<'c>> {
     let client = connect_silently(context, home, authority, rng)?;
@@ -60,27 +82,31 @@ pub(crate) fn connect<'c>(
     Ok(client)
 }
 
-/// Says which open requests for the owner's keys this device did not make.
+/// Says which open requests for the owner's keys this device did not make, and what the authority could not read.
 fn warn(client: &Client<'_>) {
     // What the command itself asks for fails by itself; this is beside it.
-    for view in client.requests_by_others().unwrap_or_default() {
-        let Statement::Request(request) = view.request.statement() else {
-            continue;
-        };
-        let why = match request.grounds.as_str() {
+    for open in client.requests_by_others().unwrap_or_default() {
+        let why = match open.request.grounds.as_str() {
             "" => "without a reason".to_owned(),
             why => format!("saying: {}", escape(why)),
         };
-        let state = match view.state {
-            RequestState::Requested => "",
-            RequestState::Decided(_) | RequestState::Released => " That is approved already.",
+        let state = if open.approved {
+            " That is approved already."
+        } else {
+            ""
         };
         tell(format_args!(
             "warning: somebody asked for your keys on {}, {why}.{state}\n  \
              If it was not you: strongroom veto {}",
-            view.recorded,
-            short(view.request.id())
+            open.recorded,
+            short(open.id)
         ));
+    }
+    match client.home().unread_count() {
+        Ok(0) | Err(_) => {}
+        Ok(unread) => tell(format_args!(
+            "warning: the authority could not read {unread} of your entries in its log: see `strongroom authority check --all`"
+        )),
     }
 }
 
@@ -88,23 +114,26 @@ fn warn(client: &Client<'_>) {
 pub(crate) fn connect_silently<'c>(
     context: &'c Context,
     home: &'c mut Home,
-    authority: &'c Session<'static>,
+    authority: &'c Reached,
     rng: &'c mut Randomness,
 ) -> anyhow::Result<Client<'c>> {
-    Ok(Client::connect(
+    let bar = Progress::items(context);
+    let client = Client::connect_watched(
         home,
-        authority,
+        authority.authority(),
         context.clock.as_ref(),
         rng,
-    )?)
+        &mut |done, total| bar.set_of(done, total),
+    );
+    drop(bar);
+    Ok(client?)
 }
 
-/// Returns whom the authority is to take us for. Whoever can open its folder is its operator; a home with a device
-/// key does not ask for more than the device may.
+/// Returns whom the authority is to take us for: a home without a device key is nobody yet.
 pub(crate) fn caller(home: &Home) -> anyhow::Result<Caller> {
     match home.device_key() {
         Ok(key) => Ok(Caller::Device(key.verifying_key())),
-        Err(KeysError::DeviceMissing { .. }) => Ok(Caller::Operator),
+        Err(KeysError::DeviceMissing { .. }) => Ok(Caller::Anybody),
         Err(error) => Err(error.into()),
     }
 }

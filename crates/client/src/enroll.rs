@@ -4,8 +4,6 @@
 //! code, wherever the caller keeps it; `device.key`; the enrolment statement; its receipt. A crash between two of
 //! them leaves a home that [`Enrolling::resume`] finishes: nobody is enrolled under a code that was never written down.
 
-use std::path::Path;
-
 use rand_core::CryptoRng;
 use strongroom_agefile::KeyType;
 use strongroom_protocol::code::RecoveryCode;
@@ -13,6 +11,7 @@ use strongroom_protocol::id::{Clock, OwnerId};
 use strongroom_protocol::statement::{Enroll, SignedStatement};
 use strongroom_protocol::{Authority, QueryError};
 
+use crate::address::Address;
 use crate::connection::{Connection, ExchangeError};
 use crate::home::{Beside, Home, HomeError, KeysError, Membership};
 
@@ -29,7 +28,7 @@ impl Enrolling {
     /// Says what can't be made; a later [`Self::resume`] takes up what was.
     pub fn begin(
         home: &mut Home,
-        address: &Path,
+        address: &Address,
         authority: &dyn Authority,
         key_type: KeyType,
         clock: &dyn Clock,
@@ -118,7 +117,7 @@ impl Enrolling {
 /// Says so when another authority answers, or the home can't be made.
 pub fn rejoin(
     home: &mut Home,
-    address: &Path,
+    address: &Address,
     authority: &dyn Authority,
     owner: OwnerId,
     expected: strongroom_protocol::id::AuthorityId,

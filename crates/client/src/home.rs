@@ -39,6 +39,7 @@ pub use secrets::{Check, CheckRun, SecretRecord};
 pub(crate) use subjects::EntryContent;
 pub use subjects::OpenRequest;
 
+use crate::address::Address;
 use crate::file::lock::{HomeLock, LockError};
 use crate::released::OpenPage;
 
@@ -190,7 +191,7 @@ impl Home {
         };
         let founding = Founding::new(parse_statement(&founding)?);
         Ok(Some(Membership {
-            address: self.root.join(address),
+            address: Address::Folder(self.root.join(address)),
             founding: founding.ok_or(HomeError::Damaged {
                 what: "founding statement",
             })?,
@@ -208,7 +209,7 @@ impl Home {
     /// Says so when the home is with one already, or can't be written.
     pub fn join(
         &mut self,
-        address: &Path,
+        address: &Address,
         founding: &Founding,
         owner: OwnerId,
     ) -> Result<(), HomeError> {
@@ -227,7 +228,7 @@ impl Home {
     /// # Errors
     ///
     /// Says so when the home can't be written.
-    pub fn record_address(&mut self, address: &Path) -> Result<(), HomeError> {
+    pub fn record_address(&mut self, address: &Address) -> Result<(), HomeError> {
         let address = self.kept_address(address)?;
         self.database
             .execute("UPDATE authority SET address = ?1", (address,))?;
@@ -332,7 +333,8 @@ impl Home {
     }
 
     /// An address is kept relative where it can be, so that a home that is moved takes its authority along.
-    fn kept_address<'p>(&self, address: &'p Path) -> Result<&'p str, HomeError> {
+    fn kept_address<'p>(&self, address: &'p Address) -> Result<&'p str, HomeError> {
+        let Address::Folder(address) = address;
         let address = address.strip_prefix(&self.root).unwrap_or(address);
         address.to_str().ok_or(HomeError::NotText {
             path: address.to_path_buf(),
@@ -343,8 +345,8 @@ impl Home {
 /// Which authority a home is with, and as whom.
 #[derive(Clone, Debug)]
 pub struct Membership {
-    /// Where the authority is: its folder.
-    pub address: PathBuf,
+    /// Where the authority is.
+    pub address: Address,
     /// Who it is: what is pinned.
     pub founding: Founding,
     /// The owner's id there.

@@ -4,6 +4,7 @@
 //! a [`strongroom_protocol::Authority`] of any kind. An [`officer`] needs no home. `examples/whole_loop.rs` goes once
 //! around.
 
+mod address;
 pub mod capi;
 mod catch_up;
 mod client;
@@ -34,5 +35,6 @@ pub mod status;
 pub mod sync;
 pub mod veto;
 
+pub use address::{Address, AddressError};
 pub use client::{Client, ConnectError};
 pub use pointer::Pointer;

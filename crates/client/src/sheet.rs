@@ -2,16 +2,17 @@
 //! It is printed, or kept where the home is not: who has it and can reach the authority can open every file.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
 
 use strongroom_protocol::code::{CodeError, RecoveryCode};
 use strongroom_protocol::id::{AuthorityId, OwnerId, ParseIdError, Time};
 use zeroize::Zeroizing;
 
+use crate::address::{Address, AddressError};
+
 /// What a recovery sheet says.
 pub struct Sheet {
     /// Where the authority is.
-    pub address: PathBuf,
+    pub address: Address,
     /// Which authority that is: what answers there is held against it.
     pub authority: AuthorityId,
     /// Whose keys.
@@ -33,7 +34,7 @@ impl Sheet {
     #[must_use]
     pub fn to_text(&self, made: Time) -> Zeroizing<String> {
         // Long enough from the start: a text that grows leaves its beginning behind in memory.
-        let address = self.address.display().to_string();
+        let address = self.address.to_string();
         let mut text = Zeroizing::new(String::with_capacity(2048 + address.len()));
         let written = write!(
             text,
@@ -83,7 +84,7 @@ impl Sheet {
         let id = |name, source| SheetError::Id { name, source };
         Ok(Self {
             code: RecoveryCode::parse(line(CODE)?)?,
-            address: PathBuf::from(line(ADDRESS)?),
+            address: Address::parse(line(ADDRESS)?)?,
             authority: line(AUTHORITY)?
                 .to_lowercase()
                 .parse()
@@ -100,6 +101,9 @@ impl Sheet {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SheetError {
+    /// The authority is none that this version can go to.
+    #[error(transparent)]
+    Address(#[from] AddressError),
     /// The code has a typing error.
     #[error("the recovery code: {0}")]
     Code(#[from] CodeError),
@@ -127,7 +131,7 @@ mod tests {
     fn a_sheet_reads_back_what_was_written() {
         let code = "NCMH-NWTL-FF7P-TUUU-CPS9-EMWG-XST6-TDK5";
         let sheet = Sheet {
-            address: PathBuf::from("/mnt/other disk/authority"),
+            address: Address::parse("/mnt/other disk/authority").unwrap(),
             authority: AuthorityId::from_bytes([1; 32]),
             owner: OwnerId::from_bytes([2; 32]),
             code: RecoveryCode::parse(code).unwrap(),

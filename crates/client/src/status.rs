@@ -13,7 +13,6 @@ use strongroom_protocol::receipt::DepositState;
 use strongroom_protocol::statement::Particulars;
 
 use crate::capi::is_capi_file;
-use crate::file::same_disk;
 use crate::home::{DepositRecord, Home, HomeError, Membership};
 use crate::pointer::Pointer;
 
@@ -68,8 +67,7 @@ impl FileStatus {
 }
 
 /// What keeps a file from being protected.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Doubt {
     /// The authority's log does not have the deposit, of which this home has a receipt.
     Lost,
@@ -274,7 +272,7 @@ impl<'i> Inspector<'i> {
         // Where it can't be told, the worse is said.
         self.membership
             .as_ref()
-            .is_none_or(|known| same_disk(path, &known.address).unwrap_or(true))
+            .is_none_or(|known| known.address.is_on_disk_of(path))
     }
 }
 

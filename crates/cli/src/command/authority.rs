@@ -10,7 +10,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use strongroom_authority::{Extent, Keys, Service};
-use strongroom_client::ConnectError;
+use strongroom_client::{Address, ConnectError};
 use strongroom_client::home::Home;
 
 use crate::context::Context;
@@ -121,9 +121,9 @@ fn backup(
 ) -> anyhow::Result<Exit> {
     let folder = match authority {
         Some(folder) => folder.to_owned(),
-        None => address(&Home::open(&context.home)?)?,
+        None => folder_of(&Home::open(&context.home)?)?,
     };
-    let service = reach::service(context, &folder)?;
+    let service = reach::service(context, &Address::Folder(folder.clone()))?;
     let keys = if without_keys {
         Keys::Omitted
     } else {
@@ -177,8 +177,9 @@ fn restore(
     Ok(Exit::Done)
 }
 
-/// Returns where the authority is that the home is with.
-fn address(home: &Home) -> anyhow::Result<PathBuf> {
+/// Returns the folder of the authority that a home is with.
+fn folder_of(home: &Home) -> anyhow::Result<PathBuf> {
     let membership = home.membership()?.ok_or(ConnectError::NoAuthority)?;
-    Ok(membership.address)
+    let Address::Folder(folder) = membership.address;
+    Ok(folder)
 }

@@ -141,8 +141,8 @@ pub(crate) fn run(context: &Context, arguments: Arguments) -> anyhow::Result<Exi
         check_first_use(&named, &others, &arguments)?;
     }
     let mut home = founding::home_or_found(context, arguments.key_type)?;
-    let address = home.membership()?.map(|membership| membership.address);
-    let address = address.unwrap_or_default();
+    let membership = home.membership()?.ok_or(ConnectError::NoAuthority)?;
+    let address = membership.address;
     if is_capi {
         let mut report = Report::new(context, &arguments, named, address);
         capi::encrypt(context, home, jobs, &arguments.format, &mut report)?;

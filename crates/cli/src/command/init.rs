@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use strongroom_client::Address;
 
 use crate::context::Context;
 use crate::exit::Exit;
@@ -16,7 +17,7 @@ use crate::options::KeyTypeName;
 pub(crate) struct Arguments {
     /// Where the authority is, or is to be: a folder, best on another disk [default: `authority` in the home].
     #[arg(long, value_name = "DIR")]
-    authority: Option<PathBuf>,
+    authority: Option<Address>,
     /// Write the recovery code alone into PATH, too.
     #[arg(long, value_name = "PATH")]
     code_file: Option<PathBuf>,

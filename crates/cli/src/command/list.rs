@@ -1,12 +1,12 @@
-//! `strongroom list`: what the authority keeps for the owner.
+//! `strongroom list`: what the authority keeps for the owner, by what the home has read of its log.
 
 use std::collections::BTreeMap;
 
 use clap::Args;
 use serde::Serialize;
-use strongroom_client::home::{Home, SecretRecord};
-use strongroom_protocol::Deposited;
+use strongroom_client::home::{Home, KeptDeposit, SecretRecord};
 use strongroom_protocol::id::Serial;
+use strongroom_protocol::receipt::DepositState;
 
 use crate::context::Context;
 use crate::exit::Exit;
@@ -15,8 +15,8 @@ use crate::terminal::{self, escape};
 
 /// List your deposits at the authority.
 ///
-/// Secrets that go by a name come last, name by name. The newest of a name is the last of them; it counts, and those
-/// before it are superseded.
+/// Secrets that go by a name come last, name by name. One that another under its name superseded says so; where two
+/// machines of yours deposited side by side, both count.
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Only the secrets that go by this name.
@@ -35,6 +35,8 @@ struct Line<'l> {
     serial: String,
     time: String,
     state: &'static str,
+    /// Whether the authority's log has it, as far as that was read.
+    lost: bool,
     secret: bool,
     name: Option<&'l str>,
     superseded: bool,
@@ -48,51 +50,36 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     let mut home = Home::open(&context.home)?;
     let authority = reach::authority_of(context, &home)?;
     let mut rng = context.rng();
-    let mut client = reach::connect(context, &mut home, &authority, &mut rng)?;
-    let owner = client.membership().owner;
-    // What goes by which name, and what is newer, is in the owner's statements: the authority's listing is its own word.
-    client.refill()?;
-    let secrets = client.home().secrets()?;
+    let client = reach::connect(context, &mut home, &authority, &mut rng)?;
+    let home = client.home();
+    let secrets = home.secrets()?;
     let known: BTreeMap<Serial, (usize, &SecretRecord)> = secrets
         .iter()
         .enumerate()
         .map(|(place, secret)| (secret.serial, (place, secret)))
         .collect();
-    let mut after = None;
     let mut named = Vec::new();
-    loop {
-        let page = client.connection().authority().deposits(owner, after)?;
-        after = page.items.last().map(|deposited| deposited.label.serial);
-        let is_last = !page.more || after.is_none();
-        for deposited in page.items {
-            match known.get(&deposited.label.serial) {
-                Some((place, secret)) if secret.name.is_some() => {
-                    named.push((*place, *secret, deposited));
-                }
-                Some(_) | None => {
-                    if fits(&deposited, None, arguments) {
-                        print(&deposited, None, arguments)?;
-                    }
-                }
-            }
+    home.each_deposit::<anyhow::Error>(&mut |deposit| {
+        match known.get(&deposit.record.serial) {
+            Some((place, secret)) if secret.name.is_some() => named.push((*place, *secret, deposit)),
+            Some(_) | None if fits(&deposit, None, arguments) => print(&deposit, None, arguments)?,
+            Some(_) | None => {}
         }
-        if is_last {
-            break;
-        }
-    }
+        Ok(())
+    })?;
     named.sort_by(|(one, secret, _), (other, next, _)| {
         (&secret.name, one).cmp(&(&next.name, other))
     });
-    for (_, secret, deposited) in &named {
-        if fits(deposited, Some(secret), arguments) {
-            print(deposited, Some(secret), arguments)?;
+    for (_, secret, deposit) in &named {
+        if fits(deposit, Some(secret), arguments) {
+            print(deposit, Some(secret), arguments)?;
         }
     }
     Ok(Exit::Done)
 }
 
-fn fits(deposited: &Deposited, secret: Option<&SecretRecord>, arguments: &Arguments) -> bool {
-    let labels = deposited.particulars.labels();
+fn fits(deposit: &KeptDeposit, secret: Option<&SecretRecord>, arguments: &Arguments) -> bool {
+    let labels = deposit.particulars.labels();
     let name = secret.and_then(|secret| secret.name.as_deref());
     let wanted = arguments.name.as_deref();
     wanted.is_none_or(|wanted| name == Some(wanted))
@@ -103,20 +90,21 @@ fn fits(deposited: &Deposited, secret: Option<&SecretRecord>, arguments: &Argume
 }
 
 fn print(
-    deposited: &Deposited,
+    deposit: &KeptDeposit,
     secret: Option<&SecretRecord>,
     arguments: &Arguments,
 ) -> std::io::Result<()> {
     let superseded = secret.is_some_and(|secret| secret.superseded);
-    let particulars = &deposited.particulars;
+    let (record, particulars) = (&deposit.record, &deposit.particulars);
     let line = Line {
-        serial: deposited.label.serial.to_string(),
-        time: deposited.time.to_string(),
-        state: if deposited.label.content.is_unproven() {
+        serial: record.serial.to_string(),
+        time: record.time.to_string(),
+        state: if record.unproven && record.state == DepositState::Deposited {
             "unproven"
         } else {
-            deposited.state.as_str()
+            record.state.as_str()
         },
+        lost: record.entry.is_none(),
         secret: !particulars.attachment().is_empty(),
         name: secret.and_then(|secret| secret.name.as_deref()),
         superseded,
@@ -133,6 +121,9 @@ fn print(
     }
     if superseded {
         text += "  superseded";
+    }
+    if line.lost {
+        text += "  lost by the authority: `strongroom sync` sends it again";
     }
     if !line.description.is_empty() {
         text += &format!("  {}", escape(line.description));

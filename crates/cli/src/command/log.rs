@@ -1,16 +1,15 @@
 //! `strongroom log`: the authority's log, read whole and held against its checkpoint.
 
-use std::path::{Path, PathBuf};
-
 use anyhow::ensure;
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use strongroom_client::history::Act;
+use strongroom_client::Address;
+use strongroom_client::history::{Act, DecidedOn};
 use strongroom_client::home::Home;
 use strongroom_client::log::LogEntry;
 use strongroom_client::restored::RestoredLog;
 use strongroom_protocol::policy::Policy;
-use strongroom_protocol::statement::{Grounds, Kind};
+use strongroom_protocol::statement::{Grounds, Kind, Verdict};
 
 use crate::command::officer::short;
 use crate::context::Context;
@@ -41,7 +40,7 @@ enum Command {
     AcceptRestored {
         /// Where the authority is now, if it was restored to another folder.
         #[arg(long, value_name = "DIR")]
-        authority: Option<PathBuf>,
+        authority: Option<Address>,
         /// Accept it without being asked.
         #[arg(long)]
         yes: bool,
@@ -65,7 +64,7 @@ struct Line {
 pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     let mut home = Home::open(&context.home)?;
     if let Command::AcceptRestored { authority, yes } = &arguments.command {
-        return accept_restored(context, &mut home, authority.as_deref(), *yes);
+        return accept_restored(context, &mut home, authority.as_ref(), *yes);
     }
     let authority = reach::authority_of(context, &home)?;
     let seen = home.seen()?.map_or(0, |seen| seen.checkpoint().size);
@@ -78,7 +77,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
             let mut entries = Vec::new();
             client.read_log(&mut |entry| entries.push(entry))?;
             let history = client.history()?;
-            let policy = client.connection().policy(client.home())?;
+            let policy = client.connection().policy()?;
             for entry in &entries {
                 let what = match history.get(&entry.index) {
                     Some(act) => Some(sentence(act, policy.policy())),
@@ -104,15 +103,15 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
 fn accept_restored(
     context: &Context,
     home: &mut Home,
-    moved: Option<&Path>,
+    moved: Option<&Address>,
     yes: bool,
 ) -> anyhow::Result<Exit> {
-    let moved = moved.map(std::path::absolute).transpose()?;
+    let moved = moved.map(Address::absolute).transpose()?;
     let authority = match &moved {
-        Some(folder) => reach::open(context, folder, reach::caller(home)?)?,
+        Some(address) => reach::open(context, address, reach::caller(home)?)?,
         None => reach::authority_of(context, home)?,
     };
-    let restored = RestoredLog::find(home, &authority)?;
+    let restored = RestoredLog::find(home, authority.authority())?;
     if let Some(restored) = restored {
         let (seen, now) = (restored.seen(), restored.now());
         context.say(format_args!(
@@ -135,9 +134,9 @@ fn accept_restored(
     } else {
         context.say("the log extends what this home saw of it: there is nothing to accept");
     }
-    if let Some(folder) = moved {
-        home.record_address(&folder)?;
-        context.say(format_args!("authority: {}", terminal::shown(&folder)));
+    if let Some(address) = moved {
+        home.record_address(&address)?;
+        context.say(format_args!("authority: {}", escape(&address.to_string())));
     }
     Ok(Exit::Done)
 }
@@ -191,8 +190,9 @@ fn sentence(act: &Act, policy: &Policy) -> String {
             };
             format!("{who} said `{}`{why}", word.as_str())
         }
-        Act::Decision => "the authority let keys leave to you".to_owned(),
-        Act::Deposit(keys) => format!("you deposited {}", keys_of(*keys)),
+        Act::Checked => "the authority opened deposits, to see whether they match".to_owned(),
+        Act::Decision { verdict, on } => decision(*verdict, *on),
+        Act::Deposit(keys) => format!("you deposited {}", count(*keys, "key", "keys")),
         Act::Enroll => "you were enrolled".to_owned(),
         Act::Evidence => "somebody showed a recovery code".to_owned(),
         Act::Found => "the authority was founded".to_owned(),
@@ -203,7 +203,11 @@ fn sentence(act: &Act, policy: &Policy) -> String {
                 because(grounds)
             )
         }
-        Act::Release(keys) => format!("{} came back to you", keys_of(*keys)),
+        Act::OwnBlob => "you said which SIMPLEBLOB a file has now".to_owned(),
+        Act::Release { keys, is_ours: true } => format!("{} came back to you", keys_of(*keys)),
+        Act::Release { keys, is_ours: false } => {
+            format!("{} left to another device", keys_of(*keys))
+        }
         Act::Request {
             is_ours,
             owner,
@@ -219,8 +223,18 @@ fn sentence(act: &Act, policy: &Policy) -> String {
                 because(grounds)
             )
         }
+        Act::Restored => "the authority was put back from a backup".to_owned(),
+        Act::RsaKey => "the authority made its RSA key".to_owned(),
         Act::Veto(grounds) => format!("a device of the owner's vetoed{}", because(grounds)),
-        _ => String::new(),
+    }
+}
+
+fn decision(verdict: Verdict, on: DecidedOn) -> String {
+    let verdict = verdict.as_str();
+    match on {
+        DecidedOn::Change => format!("the change of the policy was {verdict}"),
+        DecidedOn::OurRequest => format!("your request was {verdict}"),
+        DecidedOn::Request => format!("somebody's request was {verdict}"),
     }
 }
 

@@ -5,9 +5,8 @@ pub(crate) mod show;
 
 use anyhow::ensure;
 use clap::{Args, Subcommand};
-use strongroom_client::officer::{Asked, Subject};
-use strongroom_protocol::RequestState;
-use strongroom_protocol::policy::Reason;
+use strongroom_client::officer::Subject;
+use strongroom_protocol::policy::{Reason, SubjectState};
 use strongroom_protocol::statement::{Grounds, Word};
 
 use crate::context::Context;
@@ -126,7 +125,7 @@ fn say_word(
         if !say.yes {
             be_sure(word)?;
         }
-        let subject = desk.say(&subject, word, grounds, context.clock.now())?;
+        let subject = desk.say(&subject, word, grounds)?;
         let passed_over = word == Word::Approve && desk.is_passed_over(&subject);
         Ok((subject, passed_over))
     })?;
@@ -168,13 +167,13 @@ fn be_sure(word: Word) -> anyhow::Result<()> {
 pub(crate) fn tell_standing(context: &Context, subject: &Subject) {
     let what = kind(subject);
     match subject.state() {
-        RequestState::Requested => {
+        SubjectState::Requested => {
             context.say(format_args!("the {what} waits:"));
             for reason in subject.reasons() {
                 context.say(format_args!("  {}", escape(&reason.to_string())));
             }
         }
-        state @ (RequestState::Decided(_) | RequestState::Released) => {
+        state @ (SubjectState::Decided(_) | SubjectState::Released) => {
             context.say(format_args!("the {what} is {}", state.as_str()));
         }
     }
@@ -182,7 +181,7 @@ pub(crate) fn tell_standing(context: &Context, subject: &Subject) {
 
 /// Returns the status for what a subject came to.
 pub(crate) fn exit_of(subject: &Subject) -> Exit {
-    if subject.state() == RequestState::Requested {
+    if subject.state() == SubjectState::Requested {
         Exit::Waiting
     } else {
         Exit::Done
@@ -191,9 +190,10 @@ pub(crate) fn exit_of(subject: &Subject) -> Exit {
 
 /// Returns the word for what a subject is.
 pub(crate) fn kind(subject: &Subject) -> &'static str {
-    match subject.asked() {
-        Asked::Change(_) => "change",
-        Asked::Request(_) => "request",
+    if subject.is_a_request() {
+        "request"
+    } else {
+        "change"
     }
 }
 

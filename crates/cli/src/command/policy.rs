@@ -61,7 +61,7 @@ fn show(context: &Context, desk: &DeskOptions) -> anyhow::Result<Exit> {
         let authority = reach::authority_of(context, &home)?;
         let mut rng = context.rng();
         let client = reach::connect(context, &mut home, &authority, &mut rng)?;
-        client.connection().policy(client.home())?
+        client.connection().policy()?
     } else {
         desk.at(context, |desk| Ok(desk.policy()?))?
     };
@@ -72,7 +72,7 @@ fn show(context: &Context, desk: &DeskOptions) -> anyhow::Result<Exit> {
 
 /// Tells whether a command speaks for the home's owner, and not for an officer.
 fn uses_home(context: &Context, desk: &DeskOptions) -> anyhow::Result<bool> {
-    Ok(!desk.names_key() && desk.authority().is_none() && Home::exists(&context.home)?)
+    Ok(!desk.names_key() && !desk.names_authority() && Home::exists(&context.home)?)
 }
 
 /// Reads a policy's file.

@@ -13,10 +13,10 @@ use anyhow::{bail, ensure};
 use clap::Args;
 use strongroom_agefile::KeyType;
 use strongroom_authority::Caller;
+use strongroom_client::Address;
 use strongroom_client::file::output::Overwrite;
 use strongroom_client::home::{Home, KeysError};
 use strongroom_client::{enroll, recover::Wanted};
-use strongroom_protocol::Authority;
 use strongroom_protocol::id::{OwnerId, Serial};
 use strongroom_protocol::statement::Grounds;
 
@@ -83,7 +83,7 @@ pub(crate) struct Arguments {
     sheet: Option<PathBuf>,
     /// Where the authority's folder is now, if it is not where the sheet says.
     #[arg(long, value_name = "DIR", requires = "sheet")]
-    authority: Option<PathBuf>,
+    authority: Option<Address>,
     /// The kind of key, where a new one is made [default: that of the files].
     #[arg(long, value_enum, value_name = "TYPE")]
     key_type: Option<KeyTypeName>,
@@ -258,9 +258,10 @@ fn rejoin(
     sheet: &strongroom_client::sheet::Sheet,
 ) -> anyhow::Result<()> {
     let address = arguments.authority.as_ref().unwrap_or(&sheet.address);
-    let address = std::path::absolute(address)?;
+    let address = address.absolute()?;
     // Before a home is made that would be in the way.
-    let authority = reach::open(context, &address, Caller::Operator)?;
+    let reached = reach::open(context, &address, Caller::Anybody)?;
+    let authority = reached.authority();
     let known = if Home::exists(&context.home)? {
         let home = Home::open(&context.home)?;
         home.membership()?
@@ -274,14 +275,14 @@ fn rejoin(
             let joined = enroll::rejoin(
                 &mut home,
                 &address,
-                &authority,
+                authority,
                 sheet.owner,
                 sheet.authority,
             );
             Ok(joined?)
         }
         // Left by a command that was stopped.
-        Some(known) if known.owner == sheet.owner && known.about.authority() == sheet.authority => {
+        Some(known) if known.owner == sheet.owner && known.founding.authority() == sheet.authority => {
             let found = authority.about()?.authority();
             if arguments.authority.is_some() && found == sheet.authority {
                 Home::open(&context.home)?.record_address(&address)?;

@@ -79,7 +79,7 @@ fn without_code(context: &Context) -> anyhow::Result<String> {
     // A sheet has a code; this one is nobody's.
     let sheet = Sheet {
         address: membership.address,
-        authority: membership.about.authority(),
+        authority: membership.founding.authority(),
         owner: membership.owner,
         code: RecoveryCode::generate(&mut context.rng()),
     };
@@ -91,7 +91,7 @@ fn without_code(context: &Context) -> anyhow::Result<String> {
 fn test(context: &Context, path: Option<&Path>, code_file: Option<&Path>) -> anyhow::Result<Exit> {
     let mut home = Home::open(&context.home)?;
     let membership = membership(&home)?;
-    let authority = membership.about.authority();
+    let authority = membership.founding.authority();
     let code = match path {
         Some(path) => {
             let sheet = prompt::read_sheet(path)?;
@@ -100,8 +100,8 @@ fn test(context: &Context, path: Option<&Path>, code_file: Option<&Path>) -> any
             if sheet.address != membership.address {
                 context.say(format_args!(
                     "the sheet says that the authority is in {}; it is in {}",
-                    shown(&sheet.address),
-                    shown(&membership.address)
+                    escape(&sheet.address.to_string()),
+                    escape(&membership.address.to_string())
                 ));
             }
             sheet.code
@@ -124,7 +124,7 @@ fn test(context: &Context, path: Option<&Path>, code_file: Option<&Path>) -> any
     }
     terminal::print(format_args!(
         "the authority answers in {}",
-        shown(&membership.address)
+        escape(&membership.address.to_string())
     ))?;
     Ok(Exit::Done)
 }

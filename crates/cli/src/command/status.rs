@@ -88,23 +88,23 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
         None => None,
     };
     let mut home = Home::open(&context.home)?;
-    let look = |mut inspector: Inspector<'_>, home: &Home| {
+    let look = |inspector: Inspector<'_>, home: &Home| {
         let mut totals = Totals::default();
-        inspect_all(&mut inspector, &files, arguments, &mut totals)?;
+        inspect_all(&inspector, &files, arguments, &mut totals)?;
         let seen = if of_secrets {
-            secrets::inspect(&mut inspector, home, names.as_deref())?
+            secrets::inspect(&inspector, home, names.as_deref())?
         } else {
             Vec::new()
         };
         Ok((totals, seen))
     };
-    let asked = with_authority(context, &mut home, of_secrets, look);
+    let asked = with_authority(context, &mut home, look);
     let ((mut totals, seen), mut exit) = match asked {
         Ok(seen) => (seen?, Exit::Done),
         Err(error) => {
             // What was seen is told all the same; that it is so still can't be said.
             let exit = exit::fail("", &error);
-            (look(Inspector::new(&home, None)?, &home)?, exit)
+            (look(Inspector::new(&home, false)?, &home)?, exit)
         }
     };
     let reached = exit == Exit::Done;
@@ -136,22 +136,17 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
 fn with_authority<T>(
     context: &Context,
     home: &mut Home,
-    of_secrets: bool,
     look: impl Fn(Inspector<'_>, &Home) -> anyhow::Result<T>,
 ) -> anyhow::Result<anyhow::Result<T>> {
     let authority = reach::authority_of(context, home)?;
     let mut rng = context.rng();
-    let mut client = reach::connect(context, home, &authority, &mut rng)?;
-    if of_secrets {
-        // Another home of the owner's may have deposited a newer one.
-        client.refill()?;
-    }
-    let inspector = Inspector::new(client.home(), Some(client.connection()))?;
+    let client = reach::connect(context, home, &authority, &mut rng)?;
+    let inspector = Inspector::new(client.home(), true)?;
     Ok(look(inspector, client.home()))
 }
 
 fn inspect_all(
-    inspector: &mut Inspector<'_>,
+    inspector: &Inspector<'_>,
     files: &[Input],
     arguments: &Arguments,
     totals: &mut Totals,
@@ -334,8 +329,7 @@ fn reason(doubt: &Doubt) -> String {
         Doubt::NotVerified => "the authority has not opened the deposit".to_owned(),
         Doubt::OtherAuthority => "the header names another authority's deposit".to_owned(),
         Doubt::OutOfReach => "the authority can't be asked".to_owned(),
-        Doubt::Refuted(why) => format!("what the authority says does not hold: {why}"),
         Doubt::UnknownDeposit => "this home knows no such deposit".to_owned(),
-        _ => "not known".to_owned(),
+        Doubt::Unreadable => "the authority can't read its deposit any more".to_owned(),
     }
 }

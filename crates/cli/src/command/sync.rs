@@ -27,8 +27,10 @@ struct Line {
     enrolled: bool,
     /// How many deposit statements the authority had.
     present: u64,
-    /// How many were sent.
+    /// How many statements were sent.
     sent: u64,
+    /// How many entries of the owner's the authority can't read.
+    unread: u64,
     unsent: Vec<UnsentLine>,
 }
 
@@ -52,7 +54,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     } else {
         say(context, &synced);
     }
-    Ok(if synced.unsent.is_empty() {
+    Ok(if synced.unsent.is_empty() && synced.unread == 0 {
         Exit::Done
     } else {
         Exit::Failed
@@ -64,6 +66,7 @@ fn line(synced: &Synced) -> Line {
         enrolled: synced.enrolled,
         present: synced.present,
         sent: synced.sent,
+        unread: synced.unread,
         unsent: synced.unsent.iter().map(unsent).collect(),
     }
 }
@@ -77,6 +80,12 @@ fn say(context: &Context, synced: &Synced) {
         count(synced.present, "deposit statement", "deposit statements"),
         synced.sent
     ));
+    if synced.unread > 0 {
+        tell(format_args!(
+            "error: the authority can't read {} of yours in its log",
+            count(synced.unread, "entry", "entries")
+        ));
+    }
     let mut refused = false;
     for lost in &synced.unsent {
         refused |= matches!(lost, Unsent::Refused { .. });
@@ -112,11 +121,6 @@ fn unsent(unsent: &Unsent) -> UnsentLine {
             serial: None,
             statement: Some(statement.to_string()),
             reason: refusal.to_string(),
-        },
-        _ => UnsentLine {
-            serial: None,
-            statement: None,
-            reason: "not known".to_owned(),
         },
     }
 }

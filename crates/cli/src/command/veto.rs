@@ -3,9 +3,8 @@
 use anyhow::bail;
 use clap::Args;
 use strongroom_client::home::Home;
-use strongroom_protocol::policy::Reason;
+use strongroom_protocol::policy::{Reason, SubjectState};
 use strongroom_protocol::statement::Grounds;
-use strongroom_protocol::{RequestState, RequestView};
 
 use crate::context::Context;
 use crate::exit::Exit;
@@ -42,35 +41,35 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     let mut client = reach::connect_silently(context, &mut home, &authority, &mut rng)?;
     let id = &arguments.id;
     let mut open = client.requests_by_others()?;
-    open.retain(|view| view.request.id().to_string().starts_with(id));
-    let view = match (open.pop(), open.pop()) {
-        (Some(view), None) => view,
+    open.retain(|open| open.id.to_string().starts_with(id));
+    let open = match (open.pop(), open.pop()) {
+        (Some(open), None) => open,
         (Some(_), Some(_)) => bail!(NotVetoed::Ambiguous { id: id.clone() }),
         (None, _) => bail!(NotVetoed::NotFound { id: id.clone() }),
     };
-    let view = client.veto(&view, grounds)?;
-    context.say(said(&view));
+    let subject = client.veto(&open, grounds)?;
+    let (state, reasons) = subject.standing(context.clock.now());
+    context.say(said(state, &reasons));
     Ok(Exit::Done)
 }
 
 /// Says what the veto did: whether the policy lets it count is the policy's.
-fn said(view: &RequestView) -> String {
-    let counts = view
-        .reasons
+fn said(state: SubjectState, reasons: &[Reason]) -> String {
+    let counts = reasons
         .iter()
         .any(|reason| matches!(reason, Reason::Vetoed { .. }));
-    let mut text = match view.state {
-        RequestState::Requested if counts => {
+    let mut text = match state {
+        SubjectState::Requested if counts => {
             "you vetoed it; it waits for officers, who can overrule you:".to_owned()
         }
-        RequestState::Requested => {
+        SubjectState::Requested => {
             "your veto is on record; but the policy does not let it count:".to_owned()
         }
-        state @ (RequestState::Decided(_) | RequestState::Released) => {
+        state @ (SubjectState::Decided(_) | SubjectState::Released) => {
             format!("the request is {}:", state.as_str())
         }
     };
-    for reason in &view.reasons {
+    for reason in reasons {
         text += &format!("\n  {}", escape(&reason.to_string()));
     }
     text

@@ -381,6 +381,20 @@ impl Home {
         Ok(count.cast_unsigned())
     }
 
+    /// Counts the deposits that the authority opened, and that matched.
+    ///
+    /// # Errors
+    ///
+    /// The home can't be read.
+    pub fn verified_count(&self) -> Result<u64, HomeError> {
+        let count: i64 = self.database.query_row(
+            "SELECT count(*) FROM deposit WHERE state = ?1",
+            (DepositState::Verified.as_str(),),
+            |row| row.get(0),
+        )?;
+        Ok(count.cast_unsigned())
+    }
+
     /// Counts the deposits.
     ///
     /// # Errors

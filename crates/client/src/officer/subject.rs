@@ -83,6 +83,14 @@ impl Subject {
         self.subject.change()
     }
 
+    /// Returns why, in the words of whoever asks.
+    #[must_use]
+    pub fn grounds(&self) -> &str {
+        let request = self.request().map(|request| &request.grounds);
+        let grounds = request.or_else(|| self.change().map(|change| &change.grounds));
+        grounds.map_or("", Grounds::as_str)
+    }
+
     /// Tells whether keys are asked for.
     #[must_use]
     pub fn is_a_request(&self) -> bool {

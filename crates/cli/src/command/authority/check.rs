@@ -1,18 +1,18 @@
 //! `strongroom authority check`: what was deposited long ago, opened and compared.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use serde::Serialize;
-use strongroom_authority::{Caller, CheckReport, Extent};
-use strongroom_client::checked::CheckedHere;
-use strongroom_client::home::Home;
+use strongroom_authority::{CheckReport, Extent};
+use strongroom_client::Address;
+use strongroom_client::home::{Home, Taken};
 use strongroom_protocol::statement::Checked;
 
 use crate::context::Context;
 use crate::exit::Exit;
+use crate::reach::{self, Reached};
+use crate::prompt;
 use crate::terminal::{self, count};
-use crate::{prompt, reach};
 
 #[derive(Serialize)]
 struct Line {
@@ -52,20 +52,29 @@ pub(super) fn run(
     };
     let folder = match (authority, &home) {
         (Some(folder), _) => folder.to_owned(),
-        (None, Some(home)) => super::address(home)?,
+        (None, Some(home)) => super::folder_of(home)?,
         (None, None) => return Ok(Exit::Failed),
     };
-    let service = Arc::new(reach::service(context, &folder)?);
+    let service = reach::service(context, &Address::Folder(folder))?;
     if service.is_sealed() {
         service.unlock(&prompt::recovery_code(code_file)?)?;
     }
+    // What is new in the log by now is not the check's doing.
+    let reached = match &mut home {
+        Some(home) => {
+            let reached = Reached::through(&service, reach::caller(home)?);
+            reach::connect(context, home, &reached, &mut context.rng())?;
+            Some(reached)
+        }
+        None => None,
+    };
     let report = service.check(extent)?;
-    let mut here = CheckedHere::default();
-    if let Some(home) = &mut home {
-        let session = Arc::clone(&service).into_session(Caller::Operator);
+    let mut here = Taken::default();
+    if let (Some(home), Some(reached)) = (&mut home, &reached) {
         let mut rng = context.rng();
-        let mut client = reach::connect(context, home, &session, &mut rng)?;
-        here = client.record_check(&report.statement, &report.receipt)?;
+        let read_before = home.verified_count()?;
+        let client = reach::connect_silently(context, home, reached, &mut rng)?;
+        here.verified = client.home().verified_count()?.saturating_sub(read_before);
     }
     let checked = &report.checked;
     if json {
@@ -80,7 +89,7 @@ pub(super) fn run(
     })
 }
 
-fn line(report: &CheckReport, here: CheckedHere) -> Line {
+fn line(report: &CheckReport, here: Taken) -> Line {
     let checked = &report.checked;
     Line {
         entries: checked.size,
@@ -102,7 +111,7 @@ fn named(deposit: &strongroom_protocol::statement::CheckedDeposit) -> Named {
     }
 }
 
-fn say(checked: &Checked, here: CheckedHere) -> std::io::Result<()> {
+fn say(checked: &Checked, here: Taken) -> std::io::Result<()> {
     for deposit in checked.named.iter().map(named) {
         terminal::print(format_args!(
             "serial {}  of owner {}  does not match",

@@ -8,6 +8,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use strongroom_authority::RsaKeyError;
 use strongroom_capi::PublicKey;
+use strongroom_client::Address;
 use strongroom_client::file::output::{Output, Overwrite};
 use strongroom_client::home::Home;
 use strongroom_protocol::statement::Statement;
@@ -56,9 +57,9 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     }
     let folder = match &arguments.authority {
         Some(folder) => folder.clone(),
-        None => super::address(&Home::open(&context.home)?)?,
+        None => super::folder_of(&Home::open(&context.home)?)?,
     };
-    let service = reach::service(context, &folder)?;
+    let service = reach::service(context, &Address::Folder(folder))?;
     let statement = match service.make_rsa_key(arguments.key_bits.0) {
         Err(RsaKeyError::Sealed) => {
             let code = prompt::recovery_code(arguments.code_file.as_deref())?;

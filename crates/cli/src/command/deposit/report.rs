@@ -2,7 +2,6 @@
 
 use anyhow::Error;
 use serde::Serialize;
-use strongroom_client::file::same_disk;
 use strongroom_client::home::Home;
 use strongroom_client::secret::DepositedSecret;
 use strongroom_client::simple_blob::DepositedBlob;
@@ -56,7 +55,7 @@ impl<'c> Report<'c> {
     pub(super) fn see(&mut self, home: &Home) -> anyhow::Result<()> {
         let address = home.membership()?.map(|membership| membership.address);
         // Where it can't be told, the worse is said.
-        self.near = address.is_none_or(|address| same_disk(home.root(), &address).unwrap_or(true));
+        self.near = address.is_none_or(|address| address.is_on_disk_of(home.root()));
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use strongroom_client::encrypt::{EncryptError, Encrypted, Watch};
-use strongroom_client::file::same_disk;
+use strongroom_client::Address;
 use strongroom_client::status::SpareState;
 use strongroom_protocol::receipt::DepositState;
 
@@ -27,7 +27,7 @@ pub(super) struct Report<'c> {
     same_disk_ok: bool,
     named: Vec<Named>,
     /// Where the spares are.
-    address: PathBuf,
+    address: Address,
     bar: Progress,
     /// How many bytes the files that are done had.
     done_bytes: u64,
@@ -55,7 +55,7 @@ impl<'c> Report<'c> {
         context: &'c Context,
         arguments: &Arguments,
         named: Vec<Named>,
-        address: PathBuf,
+        address: Address,
     ) -> Self {
         let length = |named: &Named| {
             let metadata = named
@@ -109,7 +109,7 @@ impl<'c> Report<'c> {
         let near = named
             .target
             .as_deref()
-            .is_some_and(|path| same_disk(path, &self.address).unwrap_or(true));
+            .is_some_and(|path| self.address.is_on_disk_of(path));
         self.done += 1;
         self.near += u64::from(near);
         // We have just written the header with the key that was deposited.

@@ -4,7 +4,7 @@ use std::io;
 
 use serde::Serialize;
 use strongroom_client::fingerprint::Fingerprint;
-use strongroom_client::officer::{Asked, Said, Subject, Who};
+use strongroom_client::officer::{Said, Subject, Who};
 use strongroom_protocol::statement::Word;
 
 use super::{kind, needs, short};
@@ -60,10 +60,7 @@ impl From<&Said> for SaidLine {
 
 impl From<&Subject> for Line {
     fn from(subject: &Subject) -> Self {
-        let (request, reason) = match subject.asked() {
-            Asked::Change(change) => (None, &change.grounds),
-            Asked::Request(request) => (Some(request), &request.grounds),
-        };
+        let request = subject.request();
         Self {
             id: subject.id().to_string(),
             kind: kind(subject),
@@ -74,7 +71,7 @@ impl From<&Subject> for Line {
             asker: subject.asker().map(|asker| asker.to_string()),
             release_key: request.map(|request| Fingerprint::from(&request.release_key).to_string()),
             keys: request.map(|_| subject.keys()),
-            reason: reason.to_string(),
+            reason: subject.grounds().to_string(),
             said: subject.said().iter().map(SaidLine::from).collect(),
             needs: needs(subject),
         }

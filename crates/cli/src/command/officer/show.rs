@@ -3,10 +3,9 @@
 use std::io;
 
 use strongroom_client::fingerprint::Fingerprint;
-use strongroom_client::officer::{Asked, Said, Subject, Who};
-use strongroom_protocol::RequestState;
+use strongroom_client::officer::{Said, Subject, Who};
 use strongroom_protocol::id::OwnerId;
-use strongroom_protocol::policy::Policy;
+use strongroom_protocol::policy::{Policy, SubjectState};
 use strongroom_protocol::statement::{PolicyChange, Request, Scope, Word};
 
 use super::{kind, needs, short};
@@ -20,9 +19,11 @@ const SERIALS_SHOWN: usize = 20;
 pub(crate) fn print(subject: &Subject) -> io::Result<()> {
     line(format_args!("{} {}", kind(subject), subject.id()))?;
     field("stands", subject.state().as_str())?;
-    match subject.asked() {
-        Asked::Change(change) => print_change(subject, change)?,
-        Asked::Request(request) => print_request(subject, request)?,
+    if let Some(change) = subject.change() {
+        print_change(subject, change)?;
+    }
+    if let Some(request) = subject.request() {
+        print_request(subject, request)?;
     }
     field("recorded", subject.recorded())?;
     field("lapses", subject.expires())?;
@@ -64,7 +65,7 @@ fn print_request(subject: &Subject, request: &Request) -> io::Result<()> {
             }
         }
     }
-    for (name, value) in subject.labels() {
+    for (name, value) in subject.labels().into_iter().flatten() {
         field("label", format_args!("{}={}", escape(name), escape(value)))?;
     }
     field("created", request.created)?;
@@ -128,7 +129,7 @@ fn print_needs(subject: &Subject) -> io::Result<()> {
     if needs.is_empty() {
         return Ok(());
     }
-    line(if subject.state() == RequestState::Requested {
+    line(if subject.state() == SubjectState::Requested {
         "it needs still, by any one of the rules:"
     } else {
         "because:"

@@ -3,12 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use strongroom_authority::Caller;
 use strongroom_client::ConnectError;
 use strongroom_client::home::Home;
 use strongroom_client::officer::{Desk, Pin, SayError, Subject};
-use strongroom_protocol::RequestState;
-use strongroom_protocol::policy::{Policy, Reason};
+use strongroom_protocol::policy::{Policy, Reason, SubjectState};
 use strongroom_protocol::statement::{EvidenceKind, Grounds, Verdict};
 
 use super::{read, uses_home};
@@ -63,12 +61,12 @@ pub(super) fn run(
         return Ok(Exit::Done);
     };
     match subject.state() {
-        RequestState::Decided(verdict) if verdict != Verdict::Approved => Err(NotChanged {
+        SubjectState::Decided(verdict) if verdict != Verdict::Approved => Err(NotChanged {
             verdict,
             reasons: subject.reasons().iter().map(Reason::to_string).collect(),
         }
         .into()),
-        RequestState::Requested => {
+        SubjectState::Requested => {
             tell_standing(context, &subject);
             context.say(format_args!(
                 "Officers see it with `strongroom officer show {}`.",
@@ -76,7 +74,7 @@ pub(super) fn run(
             ));
             Ok(exit_of(&subject))
         }
-        RequestState::Decided(_) | RequestState::Released => {
+        SubjectState::Decided(_) | SubjectState::Released => {
             context.say("the policy is changed");
             Ok(Exit::Done)
         }
@@ -92,16 +90,15 @@ fn as_owner<T>(
     let membership = home.membership()?.ok_or(ConnectError::NoAuthority)?;
     let key = home.device_key()?;
     let pin = Pin {
-        authority: membership.about.authority(),
+        authority: membership.founding.authority(),
         seen: home.seen()?.map(|seen| seen.as_text().to_owned()),
     };
-    // Whoever can open the authority's folder is its operator, who sees the changes that other owners ask for; what is
-    // said is signed by this device all the same.
-    let authority = reach::open(context, &membership.address, Caller::Operator)?;
-    let mut desk = Desk::open(&authority, Some(&pin), &key)?;
-    home.record_seen(desk.seen())?;
+    let reached = reach::authority_of(context, &home)?;
+    let now = context.clock.now();
+    let mut desk = Desk::open(reached.authority(), Some(&pin), &key, now)?;
+    home.record_seen(&desk.seen())?;
     let result = act(&mut desk);
-    home.record_seen(desk.seen())?;
+    home.record_seen(&desk.seen())?;
     result
 }
 
@@ -113,13 +110,12 @@ fn propose(
     policy: &Policy,
     grounds: Grounds,
 ) -> anyhow::Result<Option<Subject>> {
-    let now = context.clock.now();
-    let subject = match desk.propose(policy, grounds, arguments.again, now) {
+    let subject = match desk.propose(policy, grounds, arguments.again) {
         Err(SayError::InForce) => return Ok(None),
         subject => subject?,
     };
     let kind = EvidenceKind::RecoveryCode;
-    let wants_code = subject.state() == RequestState::Requested
+    let wants_code = subject.state() == SubjectState::Requested
         && subject.reasons().iter().any(
             |reason| matches!(reason, Reason::NeedsEvidence { kind: wanted, .. } if *wanted == kind),
         );

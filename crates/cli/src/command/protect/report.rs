@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 use strongroom_agefile::header::ReadHeaderError;
 use strongroom_client::capi::is_capi_file;
-use strongroom_client::file::same_disk;
+use strongroom_client::Address;
 use strongroom_client::protect::{Look, ProtectError, Protected, Standing, Watch};
 use strongroom_client::status::SpareState;
 use strongroom_protocol::id::{AuthorityId, Serial};
@@ -27,7 +27,7 @@ pub(super) struct Report<'c> {
     same_disk_ok: bool,
     files: &'c [Input],
     /// Where the spares are.
-    address: PathBuf,
+    address: Address,
     bar: Progress,
     ended: u64,
     done: u64,
@@ -65,7 +65,7 @@ impl<'c> Report<'c> {
         context: &'c Context,
         arguments: &Arguments,
         files: &'c [Input],
-        address: PathBuf,
+        address: Address,
     ) -> Self {
         Self {
             context,
@@ -147,7 +147,7 @@ impl<'c> Report<'c> {
         let Some(file) = self.files.get(number) else {
             return;
         };
-        let near = same_disk(&file.path, &self.address).unwrap_or(true);
+        let near = self.address.is_on_disk_of(&file.path);
         self.near += u64::from(near && spare.is_some());
         match before {
             Standing::Spared { .. } => self.before += 1,

@@ -5,12 +5,12 @@ use strongroom_client::Client;
 use strongroom_client::connection::ExchangeError;
 use strongroom_client::fingerprint::Fingerprint;
 use strongroom_client::home::{Home, PendingRequest};
-use strongroom_client::recover::{RecoverError, Wanted};
+use strongroom_client::recover::{RecoverError, RequestStanding, Wanted};
 use strongroom_protocol::code::RecoveryCode;
 use strongroom_protocol::id::Serial;
-use strongroom_protocol::policy::Reason;
+use strongroom_protocol::policy::{Reason, SubjectState};
 use strongroom_protocol::statement::{EvidenceKind, Grounds, Verdict};
-use strongroom_protocol::{Refusal, RequestState, RequestView, SubmitError};
+use strongroom_protocol::{Refusal, SubmitError};
 
 use super::Arguments;
 use crate::command::officer::short;
@@ -50,15 +50,15 @@ pub(super) fn ask(
     let authority = reach::authority_of(context, home)?;
     let mut client = reach::connect(context, home, &authority, &mut rng)?;
     let request = request(context, arguments, &mut client, wanted, grounds)?;
-    let mut view = client.view(&request)?;
-    let wanted = wants_code(&view, |_| true);
+    let mut standing = client.standing(&request)?;
+    let wanted = wants_code(&standing, |_| true);
     // Sealed custody opens with the code; what was released before is read again without.
-    let sealed = authority.is_sealed() && may_be_released(&view);
+    let sealed = authority.is_sealed() && may_be_released(&standing);
     if wanted || sealed {
         let is_own = request.request().owner == client.membership().owner;
         let asked = match code {
             Some(_) => None,
-            None => ask_for_code(arguments, &view, is_own)?,
+            None => ask_for_code(arguments, &standing, is_own)?,
         };
         if let Some(code) = code.or(asked.as_ref()) {
             if wanted {
@@ -68,27 +68,27 @@ pub(super) fn ask(
                 authority.unlock(code)?;
             }
         }
-        view = client.view(&request)?;
+        standing = client.standing(&request)?;
     }
-    match view.state {
-        RequestState::Decided(Verdict::Approved) | RequestState::Released => {
+    match standing.state {
+        SubjectState::Decided(Verdict::Approved) | SubjectState::Released => {
             let collected = client.collect(&request, &mut |_| {})?;
             Ok(Asked::Released {
                 keys: collected.keys,
                 withheld: collected.withheld,
             })
         }
-        RequestState::Decided(verdict) => {
+        SubjectState::Decided(verdict) => {
             // This is where it is told; the next command asks anew.
             client.forget(&request)?;
             bail!(Ended {
                 verdict,
-                reasons: view.reasons.iter().map(Reason::to_string).collect(),
+                reasons: standing.reasons.iter().map(Reason::to_string).collect(),
             })
         }
-        RequestState::Requested => {
+        SubjectState::Requested => {
             tell("the request waits:");
-            for reason in &view.reasons {
+            for reason in &standing.reasons {
                 tell(format_args!("  {}", escape(&reason.to_string())));
             }
             let id = short(request.statement().id());
@@ -136,41 +136,41 @@ fn request(
 /// or the keys are somebody else's, it goes on without.
 fn ask_for_code(
     arguments: &Arguments,
-    view: &RequestView,
+    standing: &RequestStanding,
     is_own: bool,
 ) -> anyhow::Result<Option<RecoveryCode>> {
     let file = arguments.code_file.as_deref();
     Ok(match (file, is_own) {
         (None, false) => None,
-        (None, true) if has_other_way(view) => prompt::recovery_code_if_any()?,
+        (None, true) if has_other_way(standing) => prompt::recovery_code_if_any()?,
         (_, _) => Some(prompt::recovery_code(file)?),
     })
 }
 
-fn may_be_released(view: &RequestView) -> bool {
-    match view.state {
-        RequestState::Decided(verdict) => verdict == Verdict::Approved,
-        RequestState::Released => false,
-        RequestState::Requested => wants_code(view, |_| true),
+fn may_be_released(standing: &RequestStanding) -> bool {
+    match standing.state {
+        SubjectState::Decided(verdict) => verdict == Verdict::Approved,
+        SubjectState::Released => false,
+        SubjectState::Requested => wants_code(standing, |_| true),
     }
 }
 
 /// Tells whether a rule that is not met yet wants the code: one of those that `among` picks.
-fn wants_code(view: &RequestView, among: impl Fn(&str) -> bool) -> bool {
+fn wants_code(standing: &RequestStanding, among: impl Fn(&str) -> bool) -> bool {
     let kind = EvidenceKind::RecoveryCode;
-    view.state == RequestState::Requested
-        && view.reasons.iter().any(|reason| {
+    standing.state == SubjectState::Requested
+        && standing.reasons.iter().any(|reason| {
             matches!(reason, Reason::NeedsEvidence { kind: wanted, rule }
                 if *wanted == kind && among(rule))
         })
 }
 
 /// Tells whether a rule can be met without the code.
-fn has_other_way(view: &RequestView) -> bool {
-    view.reasons.iter().any(|reason| match reason {
+fn has_other_way(standing: &RequestStanding) -> bool {
+    standing.reasons.iter().any(|reason| match reason {
         Reason::Frozen { rule }
         | Reason::NeedsApprovals { rule, .. }
-        | Reason::Waits { rule, .. } => !wants_code(view, |wanting| wanting == rule),
+        | Reason::Waits { rule, .. } => !wants_code(standing, |wanting| wanting == rule),
         Reason::Denied { .. }
         | Reason::Lapsed { .. }
         | Reason::NeedsEvidence { .. }

@@ -221,7 +221,7 @@ fn look(home: &Home, identities: &Identities, file: &Input) -> anyhow::Result<()
         return Ok(());
     }
     let membership = home.membership()?;
-    let authority = membership.map(|membership| membership.about.authority());
+    let authority = membership.map(|membership| membership.founding.authority());
     let serials = home.serials_of(&header, authority)?;
     let released = home.released_serials()?;
     if serials.iter().any(|serial| released.contains(serial)) {
