@@ -9,7 +9,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use strongroom_protocol::Unavailable;
+use strongroom_protocol::{Unavailable, UnavailableKind};
 
 use crate::custody::KeyFileError;
 use crate::custody::key_file::KeyFile;
@@ -340,44 +340,37 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    fn hint(&self) -> Option<&'static str> {
+    fn kind(&self) -> UnavailableKind {
         match self {
-            Self::Io { .. } => None,
+            Self::Io { source, .. } => io_kind(source),
             Self::Keys { source, .. } => match source {
-                KeyFileError::Io(_) => None,
-                KeyFileError::Malformed => Some("put the key file back from a backup"),
-                KeyFileError::Newer => Some("use the newer Strongroom"),
+                KeyFileError::Io(source) => io_kind(source),
+                KeyFileError::Malformed => UnavailableKind::Damaged,
+                KeyFileError::Newer => UnavailableKind::Newer,
             },
-            Self::KeysMissing { .. } | Self::OtherKeys { .. } => {
-                Some("put the key file back from a backup: without it no deposit here opens")
+            // Half of the folder, or two halves: it has to be put back from a backup.
+            Self::KeysMissing { .. } | Self::OtherKeys { .. } | Self::StoreMissing { .. } => {
+                UnavailableKind::Damaged
             }
-            Self::NotFound { .. } => Some("if it is on another disk, see that the disk is there"),
-            Self::Store { source, .. } => source.hint(),
-            Self::StoreMissing { .. } => {
-                Some("put the store back from a backup: clients then send what it misses")
-            }
+            // It may be on another disk, which is not there now.
+            Self::NotFound { .. } => UnavailableKind::OutOfReach,
+            Self::Store { source, .. } => source.kind(),
         }
     }
+}
 
-    fn retry(&self) -> bool {
-        match self {
-            Self::Io { source, .. } => source.kind() != io::ErrorKind::PermissionDenied,
-            Self::NotFound { .. } => true,
-            Self::Store { source, .. } => source.retry(),
-            Self::Keys { .. }
-            | Self::KeysMissing { .. }
-            | Self::OtherKeys { .. }
-            | Self::StoreMissing { .. } => false,
-        }
+fn io_kind(error: &io::Error) -> UnavailableKind {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => UnavailableKind::Failed,
+        _ => UnavailableKind::OutOfReach,
     }
 }
 
 impl From<OpenError> for Unavailable {
     fn from(error: OpenError) -> Self {
         Self {
+            kind: error.kind(),
             message: error.to_string(),
-            hint: error.hint().map(str::to_owned),
-            retry: error.retry(),
             source: match error {
                 OpenError::Io { source, .. } => Some(source.into()),
                 OpenError::Keys { source, .. } => Some(source.into()),

@@ -12,6 +12,8 @@ use crate::store::{Damage, DeviceRow, Snapshot, StoreError};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Caller {
+    /// Somebody who has shown nothing.
+    Anybody,
     /// Somebody who has shown to hold this device key. Anybody can have one: it is the log that says whose it is.
     Device(VerifyingKey),
     /// Whoever runs the authority: on their own disk, the owner.
@@ -26,6 +28,7 @@ impl Caller {
         owner: OwnerId,
     ) -> Result<bool, StoreError> {
         match self {
+            Self::Anybody => Ok(false),
             Self::Device(key) => store.has_device(owner, &key),
             Self::Operator => Ok(store.owner(owner)?.is_some()),
         }
@@ -80,7 +83,9 @@ fn recovered_device(
     let Statement::Request(request) = request.statement().statement() else {
         return Err(wrong().into());
     };
-    let so = request_row.asker.is_none()
+    // Only who asked as the owner has become one; the decision says so, and the row must not say otherwise.
+    let so = decision.asker.is_none()
+        && request_row.asker.is_none()
         && decision.verdict == Verdict::Approved
         && decision.request == request.digest()
         && request.owner == owner

@@ -4,6 +4,7 @@
 mod entry;
 mod logged;
 
+use strongroom_protocol::Recorded;
 use strongroom_protocol::id::{AuthorityId, StatementId, Time};
 use strongroom_protocol::keys::{SigningKey, VerifyingKey};
 use strongroom_protocol::log::{
@@ -82,26 +83,14 @@ impl Log {
         Ok(checkpoint)
     }
 
-    /// Returns the receipt of an entry, proved in the newest checkpoint.
-    pub(crate) fn receipt(&self, store: &Snapshot<'_>, index: u64) -> Result<Receipt, StoreError> {
+    /// Begins to give receipts, all of them proved in the newest checkpoint.
+    pub(crate) fn receipts<'r>(
+        &'r self,
+        store: &'r Snapshot<'r>,
+    ) -> Result<Receipts<'r>, StoreError> {
         let checkpoint = self.checkpoint(store)?;
-        let size = checkpoint.checkpoint().size;
-        let damaged = |what| Damage::of_entry(index, what);
-        let rows = store.leaf_rows(index, 1)?;
-        let row = rows.first().ok_or(damaged("it is missing"))?;
-        // The statement itself is not read: whoever asks has it, and compares its id with the one attested.
-        let attestation =
-            SignedAttestation::parse(&row.attestation, row.signature, &self.verifying_key())
-                .map_err(|_| damaged("its attestation does not verify"))?;
-        let inclusion = prove_inclusion(index, size, &TiledLog::new(size, store)?)?;
-        let salt = row.salt;
-        Ok(Receipt::new(
-            salt,
-            &attestation,
-            index,
-            inclusion,
-            &checkpoint,
-        ))
+        let tiles = TiledLog::new(checkpoint.checkpoint().size, store)?;
+        Ok(Receipts { checkpoint, tiles })
     }
 
     /// Proves that the first `new` entries extend the first `old`; there must be so many.
@@ -121,6 +110,39 @@ impl Log {
             size: frontier.size(),
             root: frontier.root(),
         }
+    }
+}
+
+/// Receipts in one and the same checkpoint.
+pub(crate) struct Receipts<'r> {
+    checkpoint: SignedCheckpoint,
+    tiles: TiledLog<'r, Snapshot<'r>>,
+}
+
+impl Receipts<'_> {
+    /// Returns the size of the log by the checkpoint.
+    pub(crate) fn size(&self) -> u64 {
+        self.checkpoint.checkpoint().size
+    }
+
+    /// Returns the receipt of an entry. That it was read is what makes it one: no word is given on bytes that are gone.
+    pub(crate) fn of(&self, entry: &Entry) -> Result<Receipt, StoreError> {
+        let inclusion = prove_inclusion(entry.index(), self.size(), &self.tiles)?;
+        Ok(Receipt::new(
+            *entry.salt(),
+            entry.attestation(),
+            entry.index(),
+            inclusion,
+            &self.checkpoint,
+        ))
+    }
+
+    /// Returns an entry with its receipt.
+    pub(crate) fn recorded(&self, entry: &Entry) -> Result<Recorded, StoreError> {
+        Ok(Recorded {
+            statement: entry.statement().clone(),
+            receipt: self.of(entry)?,
+        })
     }
 }
 

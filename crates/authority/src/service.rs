@@ -10,25 +10,32 @@ mod custody;
 mod decide;
 mod deposit;
 mod enrol;
+mod entries;
 mod evidence;
 mod officer;
+mod plan;
 mod queue;
+mod recent;
 mod release;
 mod request;
 mod rsa_key;
 mod scene;
 mod session;
+mod sight;
 mod simple_blob;
+mod subject;
 mod succession;
 
 use std::convert::Infallible;
 use std::fmt;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rand_core::{CryptoRng, Rng, TryCryptoRng, TryRng};
 use strongroom_protocol::Founding;
-use strongroom_protocol::id::{AuthorityId, Clock};
+use strongroom_protocol::id::{AuthorityId, Clock, Digest};
 use strongroom_protocol::keys::SigningKey;
 use strongroom_protocol::log::LeafSalt;
 use strongroom_protocol::policy::Policy;
@@ -39,12 +46,16 @@ use strongroom_protocol::wrap::SecretKey;
 use crate::custody::Custodian;
 use crate::custody::key_file::{KeyFile, WrapKey};
 use crate::folder;
+use crate::index;
 use crate::log::Log;
 use crate::store::{Damage, Store, StoreError};
 use crate::{Caller, FoundError, OpenError};
 
 use commit::{Act, Answer};
+use plan::Plan;
 use queue::Queue;
+use recent::Recent;
+use succession::InForce;
 
 pub use backup::Keys;
 pub use check::{CheckError, CheckReport, Extent};
@@ -52,18 +63,42 @@ pub use custody::{SealError, WrongCode};
 pub use rsa_key::RsaKeyError;
 pub use session::Session;
 
-/// An authority in a folder.
+/// An authority in a folder. A clone is the same one.
 ///
 /// Any number of threads may use it, and any number of processes may have the same folder open.
-pub struct Service {
+#[derive(Clone)]
+pub struct Service(Arc<Inner>);
+
+/// What all clones of a service share.
+#[doc(hidden)]
+#[expect(
+    unnameable_types,
+    reason = "outside nobody has a use for it: its fields are this module's"
+)]
+pub struct Inner {
     about: Founding,
     clock: Arc<dyn Clock>,
+    /// The size that the log had when the last group was begun here, or when this was opened: what lies below was
+    /// committed, and stays.
+    committed: AtomicU64,
     custodian: Custodian,
     folder: PathBuf,
     log: Log,
+    /// By H(Q) of the request. Nothing that was not committed goes into it.
+    plans: Recent<Digest, Plan>,
+    /// By the entry that put the policy in force. Nothing that was not committed goes into it.
+    policies: Recent<u64, InForce>,
     queue: Queue<Act, Answer>,
     rng: Mutex<Box<dyn CryptoRng + Send>>,
     store: Store,
+}
+
+impl Deref for Service {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
 }
 
 impl Service {
@@ -102,7 +137,8 @@ impl Service {
         folder::found(folder, &keys, |store| {
             store.write(|store| {
                 let mut growth = log.grow(store)?;
-                growth.append(founding, Outcome::Recorded, now, salt)?;
+                let entry = growth.append(founding, Outcome::Recorded, now, salt)?;
+                index::add(store, &entry)?;
                 growth.seal()
             })
         })?;
@@ -135,33 +171,30 @@ impl Service {
         }
         let log = Log::new(about.authority(), keys.log_key);
         // A store whose head does not follow from its log is found here, before anything is added to it.
-        store
+        let checkpoint = store
             .read(|store| log.checkpoint(store))
             .map_err(store_error)?;
         folder::migrate(folder, &store, |store| audit::rebuild(&log, store))
             .map_err(store_error)?;
-        Ok(Self {
+        Ok(Self(Arc::new(Inner {
             clock,
+            committed: AtomicU64::new(checkpoint.checkpoint().size),
             folder: folder.to_owned(),
             custodian: Custodian::new(about.authority(), &about.found().wrap_key, keys.wrap_key),
             log,
+            plans: Recent::new(),
+            policies: Recent::new(),
             queue: Queue::new(),
             rng: Mutex::new(Box::new(rng)),
             store,
             about,
-        })
+        })))
     }
 
     /// Returns the authority as `caller` meets it.
     #[must_use]
-    pub fn session(&self, caller: Caller) -> Session<'_> {
-        Session::new(self, caller)
-    }
-
-    /// Returns the authority as `caller` meets it, for those who keep it.
-    #[must_use]
-    pub fn into_session(self: Arc<Self>, caller: Caller) -> Session<'static> {
-        Session::sharing(self, caller)
+    pub fn session(&self, caller: Caller) -> Session {
+        Session::new(self.clone(), caller)
     }
 
     /// Returns who this is.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use strongroom_protocol::id::{OwnerId, Serial, StatementId, Time};
 use strongroom_protocol::keys::{Signature, VerifyingKey};
 use strongroom_protocol::log::{Frontier, LeafSalt, NodeHash, TreeError};
-use strongroom_protocol::{QueryError, ReleaseError, Unavailable};
+use strongroom_protocol::{QueryError, ReleaseError, Unavailable, UnavailableKind};
 
 pub(crate) use sqlite::{Snapshot, Store, Writing};
 
@@ -69,6 +69,8 @@ pub(crate) struct RequestRow {
     pub(crate) device: VerifyingKey,
     /// The other owner whose device it was.
     pub(crate) asker: Option<OwnerId>,
+    /// How many deposits it is for.
+    pub(crate) keys: u64,
     pub(crate) decision: Option<u64>,
 }
 
@@ -93,14 +95,40 @@ impl Subject {
             Self::Request(row) => row.entry,
         }
     }
+
+    /// Returns the entry of the decision, if there is one.
+    pub(crate) fn decision(&self) -> Option<u64> {
+        match self {
+            Self::Change(row) => row.decision,
+            Self::Request(row) => row.decision,
+        }
+    }
 }
 
-/// Which rows of a listing somebody may see.
-#[derive(Clone, Copy)]
-pub(crate) enum Seen {
-    All,
-    /// What the key asked for, and what is asked of an owner that it speaks for.
-    By(VerifyingKey),
+/// Entries that are listed together, in the log's order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stream {
+    /// The changes of the policy.
+    Changes,
+    /// What concerns everybody.
+    Everybody,
+    /// The undecided changes of the policy that the entry put in force, 0 for the founding's. Once another policy is in
+    /// force nobody asks for these any more.
+    OpenChanges(u64),
+    /// Of [`Self::Requests`] those that are open: not decided, or approved and not all released.
+    OpenRequests,
+    /// Of [`Self::RequestsBy`] those that are open.
+    OpenRequestsBy(VerifyingKey),
+    /// Of [`Self::RequestsOf`] those that are open.
+    OpenRequestsOf(OwnerId),
+    /// What concerns an owner.
+    Owner(OwnerId),
+    /// The requests.
+    Requests,
+    /// The requests that a key made.
+    RequestsBy(VerifyingKey),
+    /// The requests for an owner's keys, or by a device of theirs for another's.
+    RequestsOf(OwnerId),
 }
 
 /// A policy that came into force: the decision that put it there, and the change it is in.
@@ -196,25 +224,11 @@ impl From<TreeError> for StoreError {
 }
 
 impl StoreError {
-    /// Says what may help.
-    pub(crate) fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Busy => Some("try again when the other process is done"),
-            Self::Damaged(_) => Some("put the authority's folder back from a backup"),
-            Self::Full => Some("make room on that disk"),
-            Self::Missing => Some("see that the authority's folder is where it was"),
-            Self::Newer { .. } => Some("use the newer Strongroom"),
-            Self::NotOurs | Self::Failed(_) => None,
-            Self::ReadOnly => Some("see that the authority's folder can be written to"),
-        }
-    }
-
     /// Says it as an authority's caller is told; the error may be that of a whole group.
     pub(crate) fn unavailable(self: Arc<Self>) -> Unavailable {
         Unavailable {
+            kind: self.kind(),
             message: self.to_string(),
-            hint: self.hint().map(str::to_owned),
-            retry: self.retry(),
             source: match Arc::try_unwrap(self) {
                 Ok(Self::Failed(cause)) => Some(cause),
                 Ok(_) => None,
@@ -223,15 +237,17 @@ impl StoreError {
         }
     }
 
-    /// Tells whether trying again later may do, with nothing changed here.
-    pub(crate) fn retry(&self) -> bool {
+    /// Returns what kind of trouble it is, for whoever has to do something about it.
+    pub(crate) fn kind(&self) -> UnavailableKind {
         match self {
-            Self::Busy | Self::Full | Self::Missing => true,
-            Self::Damaged(_)
-            | Self::Newer { .. }
-            | Self::NotOurs
-            | Self::ReadOnly
-            | Self::Failed(_) => false,
+            Self::Busy => UnavailableKind::Busy,
+            // Where the store was is something else: a backup helps, as with damage.
+            Self::Damaged(_) | Self::NotOurs => UnavailableKind::Damaged,
+            Self::Full => UnavailableKind::Full,
+            Self::Missing => UnavailableKind::OutOfReach,
+            Self::Newer { .. } => UnavailableKind::Newer,
+            Self::ReadOnly => UnavailableKind::ReadOnly,
+            Self::Failed(_) => UnavailableKind::Failed,
         }
     }
 }

@@ -9,7 +9,7 @@ use strongroom_protocol::simple_blob::{self, BlindedBlob};
 use strongroom_protocol::statement::{
     BlobDraft, BlobKey, BlobPadding, OwnBlob, Particulars, SignedStatement, Statement,
 };
-use strongroom_protocol::{Founding, Authority};
+use strongroom_protocol::{Authority, Founding, Recorded};
 
 /// A session key and the blob that was exported of it.
 pub struct Program {
@@ -58,10 +58,10 @@ impl Program {
 
     /// Returns the authority's RSA key, checked as whoever wraps to it must.
     pub fn import(authority: &dyn Authority) -> PublicKey {
-        let log_key = authority.about().unwrap().found().log_key;
-        let statement = authority.rsa_key().unwrap().expect("there is an RSA key");
+        let about = authority.about().unwrap();
+        let log_key = about.found().log_key;
+        let Recorded { statement, receipt } = about.rsa_key.expect("there is an RSA key");
         assert_eq!(*statement.author(), log_key);
-        let receipt = authority.receipt(statement.id()).unwrap();
         receipt.verify(&statement, &log_key).unwrap();
         let Statement::RsaKey(key) = statement.statement() else {
             panic!("an RSA key is no {statement:?}");

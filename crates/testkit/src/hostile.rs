@@ -1,23 +1,24 @@
 //! An authority that lies in one chosen way, with its own log key to do it with. A client must not be taken in by any.
 
 mod forged_log;
+mod lying_listing;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
-use strongroom_protocol::id::{Digest, OwnerId, Serial, StatementId};
+use strongroom_protocol::id::{Digest, OwnerId, StatementId, Time};
 use strongroom_protocol::keys::SigningKey;
 use strongroom_protocol::log::{ConsistencyProof, SignedCheckpoint};
 use strongroom_protocol::receipt::{DepositState, Outcome, Receipt};
 use strongroom_protocol::session_key::{BlindedKey, SessionKey};
 use strongroom_protocol::statement::{
-    Release, ReleaseOrigin, SealedKey, SignedStatement, Statement,
+    Kind, Release, ReleaseOrigin, SealedKey, SignedStatement, Statement,
 };
 use strongroom_protocol::wrap::{PublicKey, SecretKey};
 use strongroom_protocol::{
-    Founding, Authority, ChangeView, Deposited, Holdings, Page, PolicyView, QueryError, ReleaseError,
-    ReleasePage, RequestView, SubmitError, Unavailable,
+    About, Authority, Holdings, Page, QueryError, Recorded, ReleaseError, ReleasePage, Select,
+    SubjectView, SubmitError, Unavailable, UnavailableKind,
 };
 
 use crate::TestRng;
@@ -39,6 +40,22 @@ pub enum Trick {
     Forked(Arc<dyn Authority>),
     /// The inclusion proofs in its receipts are wrong in one bit.
     GarbledInclusion,
+    /// Pages of its listings have nothing in them, and each begins one entry behind the one before.
+    ListingEmptyPages,
+    /// The next page of its listings is always the same one again.
+    ListingEndless,
+    /// Its listings leave out what is of one kind.
+    ListingLeavesOut(Kind),
+    /// The entries of a page of its listings stand in another order than the log's.
+    ListingReordered,
+    /// Every page of its listings has the entries of the first.
+    ListingRepeats,
+    /// Pages of its listings are not full, though there is more: each has half of what it should.
+    ListingShrinks,
+    /// Its listings of an owner end with an entry that is older than those before it.
+    ListingTimesGoBack,
+    /// Its listings of an owner end with this deposit in the owner's name, which a stranger signed.
+    ListingWithStranger(Box<SignedStatement>),
     /// It releases for another request than the one asked about.
     ReleaseForOtherRequest,
     /// It releases to another key than the request's.
@@ -64,6 +81,8 @@ pub struct HostileAuthority {
     log_key: SigningKey,
     begun: SignedCheckpoint,
     forged: Mutex<Option<ForgedLog>>,
+    /// What it added to the log that it forged, for a listing.
+    planted: Mutex<Option<Recorded>>,
     unreached: AtomicU32,
     rng: Mutex<TestRng>,
 }
@@ -80,6 +99,7 @@ impl HostileAuthority {
             begun: inner.checkpoint().unwrap(),
             log_key: SigningKey::from_seed(log_key.expose_seed()),
             forged: Mutex::new(None),
+            planted: Mutex::new(None),
             unreached: AtomicU32::new(unreached),
             rng: Mutex::new(TestRng::new(666)),
             inner,
@@ -101,12 +121,8 @@ impl HostileAuthority {
         let count = |left: u32| left.checked_sub(1);
         let order = Ordering::SeqCst;
         if self.unreached.fetch_update(order, order, count).is_ok() {
-            return Err(Unavailable {
-                message: "nobody answers".to_owned(),
-                hint: None,
-                retry: true,
-                source: None,
-            });
+            let kind = UnavailableKind::OutOfReach;
+            return Err(Unavailable::new(kind, "nobody answers"));
         }
         Ok(match &self.trick {
             Trick::Forked(other) => &**other,
@@ -116,9 +132,18 @@ impl HostileAuthority {
 
     /// Signs a receipt in a log that goes on from the real one.
     fn forge_receipt(&self, statement: &SignedStatement, outcome: Outcome) -> Receipt {
+        self.forge_receipt_at(statement, outcome, Time::from_millis(1_767_225_600_000))
+    }
+
+    fn forge_receipt_at(
+        &self,
+        statement: &SignedStatement,
+        outcome: Outcome,
+        time: Time,
+    ) -> Receipt {
         let mut forged = self.forged.lock().unwrap();
         let log = forged.get_or_insert_with(|| ForgedLog::from(&*self.inner));
-        log.append(statement, outcome, &self.log_key)
+        log.append(statement, outcome, time, &self.log_key)
     }
 
     fn corrupt_receipt(&self, receipt: Receipt, statement: &SignedStatement) -> Receipt {
@@ -137,8 +162,8 @@ impl HostileAuthority {
                 Receipt::parse(&format!("{head}\n\n{}", foreign.as_text())).unwrap()
             }
             Trick::ForeignReceipt => {
-                let founding = self.inner.about().unwrap().founding().id();
-                self.inner.receipt(founding).unwrap()
+                let founding = self.inner.about().unwrap().founding;
+                self.forge_receipt(founding.statement(), Outcome::Recorded)
             }
             Trick::ForgedReceipt => {
                 let other = SigningKey::generate(&mut *self.rng.lock().unwrap());
@@ -148,7 +173,8 @@ impl HostileAuthority {
                     }
                     _ => Outcome::Recorded,
                 };
-                ForgedLog::from(&*self.inner).append(statement, outcome, &other)
+                let time = Time::from_millis(1_767_225_600_000);
+                ForgedLog::from(&*self.inner).append(statement, outcome, time, &other)
             }
             Trick::GarbledInclusion => garble_inclusion(&receipt),
             _ => receipt,
@@ -156,8 +182,8 @@ impl HostileAuthority {
     }
 
     fn corrupt_page(&self, request: StatementId, page: ReleasePage) -> ReleasePage {
-        let view = self.inner.request(request).unwrap();
-        let Statement::Request(asked) = view.request.statement() else {
+        let view = self.inner.subject(request).unwrap();
+        let Statement::Request(asked) = view.asked.statement.statement() else {
             panic!("a request");
         };
         let genuine = page.release();
@@ -186,8 +212,10 @@ impl HostileAuthority {
         };
         let release = SignedStatement::sign(release, &self.log_key);
         ReleasePage {
-            receipt: self.forge_receipt(&release, Outcome::Recorded),
-            release,
+            release: Recorded {
+                receipt: self.forge_receipt(&release, Outcome::Recorded),
+                statement: release,
+            },
             ..page
         }
     }
@@ -222,8 +250,17 @@ impl HostileAuthority {
 }
 
 impl Authority for HostileAuthority {
-    fn about(&self) -> Result<Founding, QueryError> {
-        self.inner()?.about()
+    fn about(&self) -> Result<About, QueryError> {
+        let about = self.inner()?.about()?;
+        let Trick::OtherRsaKey(statement) = &self.trick else {
+            return Ok(about);
+        };
+        let statement = (**statement).clone();
+        let receipt = self.forge_receipt(&statement, Outcome::Recorded);
+        Ok(About {
+            rsa_key: Some(Recorded { statement, receipt }),
+            ..about
+        })
     }
 
     fn submit(&self, statement: &SignedStatement) -> Result<Receipt, SubmitError> {
@@ -231,48 +268,16 @@ impl Authority for HostileAuthority {
         Ok(self.corrupt_receipt(receipt, statement))
     }
 
-    fn receipt(&self, statement: StatementId) -> Result<Receipt, QueryError> {
-        self.inner()?.receipt(statement)
+    fn entries(&self, select: Select, from: u64) -> Result<Page<Recorded>, QueryError> {
+        self.lying_page(self.inner()?, select, from)
     }
 
-    fn statement(&self, statement: StatementId) -> Result<SignedStatement, QueryError> {
-        self.inner()?.statement(statement)
-    }
-
-    fn deposits(
-        &self,
-        owner: OwnerId,
-        after: Option<Serial>,
-    ) -> Result<Page<Deposited>, QueryError> {
-        self.inner()?.deposits(owner, after)
+    fn subject(&self, asked: StatementId) -> Result<SubjectView, QueryError> {
+        self.inner()?.subject(asked)
     }
 
     fn holdings(&self, owner: OwnerId) -> Result<Holdings, QueryError> {
         self.inner()?.holdings(owner)
-    }
-
-    fn rsa_key(&self) -> Result<Option<SignedStatement>, QueryError> {
-        let inner = self.inner()?;
-        match &self.trick {
-            Trick::OtherRsaKey(statement) => Ok(Some((**statement).clone())),
-            _ => inner.rsa_key(),
-        }
-    }
-
-    fn policy(&self) -> Result<PolicyView, QueryError> {
-        self.inner()?.policy()
-    }
-
-    fn changes(&self, after: Option<u64>) -> Result<Page<ChangeView>, QueryError> {
-        self.inner()?.changes(after)
-    }
-
-    fn requests(&self, after: Option<u64>) -> Result<Page<RequestView>, QueryError> {
-        self.inner()?.requests(after)
-    }
-
-    fn request(&self, request: StatementId) -> Result<RequestView, QueryError> {
-        self.inner()?.request(request)
     }
 
     fn release(&self, request: StatementId, page: u64) -> Result<ReleasePage, ReleaseError> {

@@ -16,6 +16,7 @@ mod blob;
 mod clock;
 mod forge;
 mod hostile;
+mod listing;
 mod owner;
 mod person;
 mod rng;
@@ -25,6 +26,9 @@ pub use blob::{Program, own_blob};
 pub use clock::TestClock;
 pub use forge::{Forged, forge_deposit};
 pub use hostile::{HostileAuthority, Trick};
+pub use listing::{
+    ListedDeposit, ListedEntry, ListingError, deposits, list, listed, look, own_blobs,
+};
 pub use owner::{Asked, Owner, PageRelease, submit};
 pub use person::{Person, ask_change, change_of, say, speak};
 pub use rng::TestRng;

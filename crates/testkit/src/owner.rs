@@ -11,7 +11,7 @@ use strongroom_protocol::statement::{
     Release, Request, Scope, SignedStatement, Statement, Veto,
 };
 use strongroom_protocol::wrap::SecretKey;
-use strongroom_protocol::{Founding, Authority, ReleasePage};
+use strongroom_protocol::{Authority, Founding, ReleasePage};
 
 use crate::TestRng;
 use crate::person::change_of;
@@ -65,7 +65,7 @@ impl Owner {
     /// Makes an owner and enrolls the owner.
     #[must_use]
     pub fn enrolled(authority: &dyn Authority, seed: u64) -> Self {
-        let owner = Self::new(&authority.about().unwrap(), seed);
+        let owner = Self::new(&authority.about().unwrap().founding, seed);
         submit(authority, &owner.enrolment());
         owner
     }
@@ -264,10 +264,12 @@ impl Asked {
     #[must_use]
     pub fn open_any(&self, about: &Founding, page: &ReleasePage) -> BTreeMap<Serial, OpenedKey> {
         let log_key = &about.found().log_key;
-        page.receipt.verify(&page.release, log_key).unwrap();
-        assert_eq!(page.release.author(), log_key);
-        assert_eq!(page.decision.author(), log_key);
-        let Statement::Decision(decision) = page.decision.statement() else {
+        for recorded in [&page.decision, &page.release] {
+            let receipt = &recorded.receipt;
+            receipt.verify(&recorded.statement, log_key).unwrap();
+            assert_eq!(recorded.statement.author(), log_key);
+        }
+        let Statement::Decision(decision) = page.decision.statement.statement() else {
             panic!("no decision");
         };
         assert_eq!(decision.request, self.request().digest());
@@ -300,7 +302,7 @@ pub trait PageRelease {
 
 impl PageRelease for ReleasePage {
     fn release(&self) -> &Release {
-        match self.release.statement() {
+        match self.release.statement.statement() {
             Statement::Release(release) => release,
             other => panic!("a release is no {other:?}"),
         }

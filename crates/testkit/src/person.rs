@@ -68,7 +68,12 @@ impl Person {
 
     /// Says that an owner has departed, or that they have not.
     #[must_use]
-    pub fn say_departed(&self, about: &Founding, owner: OwnerId, departed: bool) -> SignedStatement {
+    pub fn say_departed(
+        &self,
+        about: &Founding,
+        owner: OwnerId,
+        departed: bool,
+    ) -> SignedStatement {
         let departed = Departed {
             authority: about.authority(),
             owner,

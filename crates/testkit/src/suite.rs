@@ -11,14 +11,19 @@ mod statements;
 use std::sync::Arc;
 
 use strongroom_protocol::keys::VerifyingKey;
-use strongroom_protocol::policy::Policy;
-use strongroom_protocol::{Founding, Authority};
+use strongroom_protocol::policy::{Policy, Reason, Scene, Subject, SubjectState};
+use strongroom_protocol::statement::SignedStatement;
+use strongroom_protocol::{Authority, Founding};
 
 use crate::TestClock;
+use crate::listing;
+use crate::owner::submit;
 
 /// Who speaks to the authority.
 #[derive(Clone, Copy, Debug)]
 pub enum Speaker {
+    /// Somebody who shows nothing.
+    Anybody,
     /// Somebody with this device key.
     Device(VerifyingKey),
     /// Whoever runs the authority.
@@ -26,7 +31,7 @@ pub enum Speaker {
 }
 
 /// An authority that was just founded, as different people meet it, and the clock it goes by.
-pub struct Subject {
+pub struct Setting {
     /// The authority's clock.
     pub clock: Arc<TestClock>,
     /// Has its operator make an RSA key of 2,048 bits.
@@ -35,7 +40,7 @@ pub struct Subject {
     pub session: Box<dyn Fn(Speaker) -> Box<dyn Authority>>,
 }
 
-impl Subject {
+impl Setting {
     fn operator(&self) -> Box<dyn Authority> {
         (self.session)(Speaker::Operator)
     }
@@ -44,8 +49,42 @@ impl Subject {
         (self.session)(Speaker::Device(key))
     }
 
+    fn anybody(&self) -> Box<dyn Authority> {
+        (self.session)(Speaker::Anybody)
+    }
+
     fn about(&self) -> Founding {
-        self.operator().about().unwrap()
+        self.operator().about().unwrap().founding
+    }
+
+    /// Looks at a request or a change, which decides nothing.
+    fn look(&self, asked: &SignedStatement) -> Looked {
+        let subject = listing::look(&*self.operator(), asked.id()).unwrap();
+        let (state, reasons) = subject.standing(self.now());
+        Looked {
+            subject,
+            state,
+            reasons,
+        }
+    }
+
+    /// Asks for the same again, by which what is due is decided, and looks at it.
+    fn ask_again(&self, asked: &SignedStatement) -> Looked {
+        submit(&*self.operator(), asked);
+        self.look(asked)
+    }
+
+    /// Returns the policy in force, as the authority says it.
+    fn in_force(&self) -> Policy {
+        let about = self.operator().about().unwrap();
+        match &about.policy {
+            None => about.found().policy.clone(),
+            Some(succession) => crate::change_of(&succession.change).policy.clone(),
+        }
+    }
+
+    fn size(&self) -> u64 {
+        self.operator().checkpoint().unwrap().checkpoint().size
     }
 
     fn now(&self) -> strongroom_protocol::id::Time {
@@ -53,8 +92,21 @@ impl Subject {
     }
 }
 
+/// A request or a change of the policy at some moment, and where it stands then.
+struct Looked {
+    subject: Subject,
+    state: SubjectState,
+    reasons: Vec<Reason>,
+}
+
+impl Looked {
+    fn scene(&self) -> &Scene {
+        self.subject.scene().unwrap()
+    }
+}
+
 /// Runs all cases; `found` founds an authority with a policy.
-pub fn authority(found: &mut dyn FnMut(Policy) -> Subject) {
+pub fn authority(found: &mut dyn FnMut(Policy) -> Setting) {
     statements(found);
     refusals(found);
     recovery(found);
@@ -65,37 +117,37 @@ pub fn authority(found: &mut dyn FnMut(Policy) -> Subject) {
 }
 
 /// Runs the cases of statements that are recorded.
-pub fn statements(found: &mut dyn FnMut(Policy) -> Subject) {
+pub fn statements(found: &mut dyn FnMut(Policy) -> Setting) {
     statements::all(found);
 }
 
 /// Runs the cases of statements that are refused.
-pub fn refusals(found: &mut dyn FnMut(Policy) -> Subject) {
+pub fn refusals(found: &mut dyn FnMut(Policy) -> Setting) {
     refusals::all(found);
 }
 
 /// Runs the cases of recoveries.
-pub fn recovery(found: &mut dyn FnMut(Policy) -> Subject) {
+pub fn recovery(found: &mut dyn FnMut(Policy) -> Setting) {
     recovery::all(found);
 }
 
 /// Runs the cases of officers, and of who may ask for what.
-pub fn people(found: &mut dyn FnMut(Policy) -> Subject) {
+pub fn people(found: &mut dyn FnMut(Policy) -> Setting) {
     people::all(found);
 }
 
 /// Runs the cases of changes of the policy.
-pub fn changes(found: &mut dyn FnMut(Policy) -> Subject) {
+pub fn changes(found: &mut dyn FnMut(Policy) -> Setting) {
     changes::all(found);
 }
 
 /// Runs the cases of SIMPLEBLOBs.
-pub fn blobs(found: &mut dyn FnMut(Policy) -> Subject) {
+pub fn blobs(found: &mut dyn FnMut(Policy) -> Setting) {
     blobs::all(found);
 }
 
 /// Runs the cases of the log.
-pub fn log(found: &mut dyn FnMut(Policy) -> Subject) {
+pub fn log(found: &mut dyn FnMut(Policy) -> Setting) {
     log::all(found);
 }
 

@@ -23,7 +23,11 @@ impl Service {
     ///
     /// Says which entry is damaged, or that the store can't be written; then the indexes are as they were.
     pub fn rebuild(&self) -> Result<(), StoreError> {
-        self.store.write(|store| rebuild(&self.log, store))
+        self.store.write(|store| rebuild(&self.log, store))?;
+        // What was read through rows that were wrong is to be read again.
+        self.plans.clear();
+        self.policies.clear();
+        Ok(())
     }
 }
 

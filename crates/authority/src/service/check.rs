@@ -53,7 +53,11 @@ impl Service {
         let Answer::Recorded(index) = answer else {
             return Err(StoreError::from(Damage::of("the check was not recorded")).into());
         };
-        let receipt = self.store.read(|store| self.log.receipt(store, index))?;
+        let receipt = self.store.read(|store| {
+            let entry = self.log.entry(store, index)?;
+            self.log.receipts(store)?.of(&entry)
+        });
+        let receipt = receipt.map_err(|error: StoreError| error)?;
         Ok(CheckReport {
             checked,
             statement,

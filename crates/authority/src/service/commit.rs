@@ -5,18 +5,19 @@
 //! a client that got no receipt sends the same bytes again, and gets the receipt of what is there.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use strongroom_protocol::id::{Digest, StatementId, Time};
 use strongroom_protocol::log::LeafSalt;
 use strongroom_protocol::receipt::{DepositState, Outcome};
-use strongroom_protocol::statement::{Kind, SignedStatement, Statement, Word};
-use strongroom_protocol::{Refusal, Unavailable};
+use strongroom_protocol::statement::{Kind, SignedStatement, Statement};
+use strongroom_protocol::{Refusal, Unavailable, UnavailableKind};
 
 use super::Service;
 use super::release::Drawn;
 use crate::index;
 use crate::log::{self, Growth};
-use crate::store::{StoreError, Subject};
+use crate::store::StoreError;
 
 /// What is to be committed.
 pub(super) enum Act {
@@ -26,8 +27,6 @@ pub(super) enum Act {
     Own(Box<SignedStatement>),
     /// Log a release, before it is handed out.
     Release(Box<Drawn>),
-    /// Decide what changes of the policy can be decided now.
-    Settle,
     /// Record somebody's statement. A deposit was opened before the lock was taken.
     Submit {
         statement: Box<SignedStatement>,
@@ -62,12 +61,10 @@ impl Service {
         match answer {
             Some(Answer::Failed(error)) => Err(error.unavailable()),
             Some(answer) => Ok(answer),
-            None => Err(Unavailable {
-                message: "another thread failed while it was committing this".to_owned(),
-                hint: None,
-                retry: true,
-                source: None,
-            }),
+            None => Err(Unavailable::new(
+                UnavailableKind::Failed,
+                "another thread failed while it was committing this",
+            )),
         }
     }
 
@@ -75,6 +72,7 @@ impl Service {
         let count = acts.len();
         let committed = self.store.write(|store| {
             let mut growth = self.log.grow(store)?;
+            self.committed.fetch_max(growth.size(), Ordering::SeqCst);
             // The clock is asked under the lock, so that times grow with indexes.
             let now = self.clock.now();
             let answers = acts
@@ -97,26 +95,30 @@ impl Service {
         {
             return Ok(Answer::Failed(Arc::new(error)));
         }
+        let (subject, asked) = act.subject();
         let checked = match act {
             Act::Decide(request) => self.check_decide(growth, request, now),
             Act::Own(statement) => Self::check_own(growth, statement),
             Act::Release(drawn) => self.check_release(growth, *drawn, now),
-            Act::Settle => Ok(Checked::NotNow),
             Act::Submit { statement, opened } => {
                 self.check_submit(growth, statement, opened.as_deref(), now)
             }
         };
         Ok(match checked {
-            Ok(Checked::Known(index)) => Answer::Recorded(index),
-            Ok(Checked::New(statement, outcome)) => {
-                let stops = stops(&statement);
-                let index = self.append(growth, *statement, outcome, now)?;
-                if let Some(request) = stops
-                    && let Err(error) = self.decide_stopped(growth, request, now)?
-                {
-                    return Ok(Answer::Failed(Arc::new(error)));
+            Ok(Checked::Known(index)) => {
+                // To ask again is an act, too: what is due by now is decided.
+                let due = subject.filter(|_| asked);
+                match self.decide_spoken(growth, due, now)? {
+                    Ok(()) => Answer::Recorded(index),
+                    Err(error) => Answer::Failed(Arc::new(error)),
                 }
-                Answer::Recorded(index)
+            }
+            Ok(Checked::New(statement, outcome)) => {
+                let index = self.append(growth, *statement, outcome, now)?;
+                match self.decide_spoken(growth, subject, now)? {
+                    Ok(()) => Answer::Recorded(index),
+                    Err(error) => Answer::Failed(Arc::new(error)),
+                }
             }
             Ok(Checked::NotNow) => Answer::NotNow,
             Ok(Checked::Refused(refusal)) => {
@@ -155,29 +157,6 @@ impl Service {
         let entry = growth.append(statement, outcome, now, salt)?;
         index::add(growth.store(), &entry)?;
         Ok(entry.index())
-    }
-
-    /// Decides a request that somebody said no to, if that is the end of it: it ends with what ended it, and does not
-    /// come back when that which let it be said is gone, as when its rival is decided.
-    fn decide_stopped(
-        &self,
-        growth: &mut Growth<'_>,
-        request: Digest,
-        now: Time,
-    ) -> Result<Result<(), StoreError>, StoreError> {
-        let decision = match growth.store().subject(request) {
-            Ok(Some(Subject::Request(row))) => self.decision_on(growth.store(), &row, now),
-            Ok(_) => Ok(None),
-            Err(error) => Err(error),
-        };
-        match decision {
-            Ok(Some(decision)) => {
-                self.append(growth, decision, Outcome::Recorded, now)?;
-                Ok(Ok(()))
-            }
-            Ok(None) => Ok(Ok(())),
-            Err(error) => Ok(Err(error)),
-        }
     }
 
     fn check_submit(
@@ -240,10 +219,39 @@ impl Service {
 }
 
 impl Act {
+    /// Returns what it asks for, or is said to, and whether it asks for it itself.
+    fn subject(&self) -> (Option<Digest>, bool) {
+        let Self::Submit { statement, .. } = self else {
+            return (None, false);
+        };
+        if let Some((asked, _)) = statement.statement().asks() {
+            return (Some(asked), true);
+        }
+        let said = match statement.statement() {
+            Statement::Approval(approval) => Some(approval.subject),
+            Statement::Evidence(evidence) => Some(evidence.request),
+            Statement::Veto(veto) => Some(veto.request),
+            Statement::Checked(_)
+            | Statement::Decision(_)
+            | Statement::Departed(_)
+            | Statement::Deposit(_)
+            | Statement::Enroll(_)
+            | Statement::Found(_)
+            | Statement::OwnBlob(_)
+            | Statement::PolicyChange(_)
+            | Statement::Release(_)
+            | Statement::Request(_)
+            | Statement::Restored(_)
+            | Statement::RsaKey(_)
+            | _ => None,
+        };
+        (said, false)
+    }
+
     /// Tells whether the policy in force has a say in it.
     fn rests_on_policy(&self) -> bool {
         match self {
-            Self::Decide(_) | Self::Settle => true,
+            Self::Decide(_) => true,
             Self::Own(_) | Self::Release(_) => false,
             Self::Submit { statement, .. } => !matches!(
                 statement.kind(),
@@ -251,17 +259,6 @@ impl Act {
             ),
         }
     }
-}
-
-/// Returns the request that somebody says no to.
-fn stops(statement: &SignedStatement) -> Option<Digest> {
-    if let Statement::Veto(veto) = statement.statement() {
-        return Some(veto.request);
-    }
-    let Statement::Approval(approval) = statement.statement() else {
-        return None;
-    };
-    (approval.word == Word::Deny).then_some(approval.subject)
 }
 
 /// The counter of a refusal: what anybody can cause without end is counted, not logged.
@@ -343,7 +340,7 @@ mod tests {
         service.store.set("max_page_count", pages);
         let error = unavailable(session.submit(&statement));
         assert!(error.message.contains("full"), "{error}");
-        assert!(error.retry && error.hint.is_some());
+        assert_eq!(error.kind, UnavailableKind::Full);
         assert_eq!(service.verify_log().unwrap().size, 2);
         service.store.set("max_page_count", 1 << 20);
         assert_eq!(submit(&session, &statement).index(), 2);
@@ -358,7 +355,7 @@ mod tests {
         service.store.set("query_only", 1);
         let error = unavailable(session.submit(&owner.deposit(1)));
         assert!(error.message.contains("written"), "{error}");
-        assert!(!error.retry && error.hint.is_some());
+        assert_eq!(error.kind, UnavailableKind::ReadOnly);
         assert_eq!(session.holdings(owner.id).unwrap().count, 1);
     }
 

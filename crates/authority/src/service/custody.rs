@@ -2,7 +2,7 @@
 
 use strongroom_protocol::code::RecoveryCode;
 use strongroom_protocol::wrap::SealedSecretKey;
-use strongroom_protocol::{ReleaseError, Unavailable};
+use strongroom_protocol::{ReleaseError, Unavailable, UnavailableKind};
 
 use super::Service;
 use crate::custody::KeyFileError;
@@ -66,12 +66,8 @@ impl Service {
 
 /// Custody is sealed, and the code was not given.
 pub(super) fn sealed() -> ReleaseError {
-    ReleaseError::Unavailable(Unavailable {
-        message: "the key that opens deposits is sealed under the recovery code".to_owned(),
-        hint: Some("give the recovery code".to_owned()),
-        retry: false,
-        source: None,
-    })
+    let message = "the key that opens deposits is sealed under the recovery code";
+    Unavailable::new(UnavailableKind::Sealed, message).into()
 }
 
 /// Why custody was not sealed.

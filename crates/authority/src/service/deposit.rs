@@ -1,17 +1,12 @@
-//! An owner's deposits (spec/deposit.md): who may make them, what becomes of each key, and their listing.
+//! An owner's deposits (spec/deposit.md): who may make them, what becomes of each key, and what is kept.
 
-use strongroom_protocol::id::{OwnerId, Serial, StatementId};
+use strongroom_protocol::id::OwnerId;
 use strongroom_protocol::receipt::{DepositState, Outcome};
 use strongroom_protocol::statement::{Deposit, Scope, SignedStatement, Statement};
-use strongroom_protocol::{Deposited, Holdings, Page, QueryError, Refusal};
+use strongroom_protocol::{Holdings, Refusal};
 
 use super::Service;
-use crate::Caller;
-use crate::log::{self, Entry};
-use crate::store::{DepositRow, Snapshot, StoreError, Writing};
-
-/// How many deposits a page of their listing has.
-const PAGE: u64 = 256;
+use crate::store::{StoreError, Writing};
 
 impl Service {
     /// Opens the keys of a deposit, before any lock is taken; not for whoever may not deposit.
@@ -70,39 +65,6 @@ impl Service {
         Ok(Ok(Outcome::Deposited(states)))
     }
 
-    /// Returns a deposit statement, for those who may see its owner's deposits.
-    pub(super) fn deposit_statement(
-        &self,
-        caller: Caller,
-        id: StatementId,
-    ) -> Result<SignedStatement, QueryError> {
-        self.store.read(|store| {
-            let index = log::find(store, id)?.ok_or(QueryError::NotFound)?;
-            let statement = self.log.entry(store, index)?.into_statement();
-            let Statement::Deposit(deposit) = statement.statement() else {
-                return Err(QueryError::NotFound);
-            };
-            if !caller.speaks_for(store, deposit.owner())? {
-                return Err(QueryError::NotFound);
-            }
-            Ok(statement)
-        })
-    }
-
-    pub(super) fn deposits(
-        &self,
-        caller: Caller,
-        owner: OwnerId,
-        after: Option<Serial>,
-    ) -> Result<Page<Deposited>, QueryError> {
-        self.store.read(|store| {
-            if !caller.speaks_for(store, owner)? {
-                return Err(QueryError::NotFound);
-            }
-            Ok(self.listing(store, owner, after)?)
-        })
-    }
-
     pub(super) fn holdings(&self, owner: OwnerId) -> Result<Holdings, StoreError> {
         self.store.read(|store| {
             let tree_size = self.log.checkpoint(store)?.checkpoint().size;
@@ -114,47 +76,4 @@ impl Service {
             })
         })
     }
-
-    fn listing(
-        &self,
-        store: &Snapshot<'_>,
-        owner: OwnerId,
-        after: Option<Serial>,
-    ) -> Result<Page<Deposited>, StoreError> {
-        let mut after = after;
-        loop {
-            let mut rows = store.deposits(owner, after, PAGE + 1)?;
-            let more = rows.len() as u64 > PAGE;
-            rows.truncate(usize::try_from(PAGE).unwrap_or(usize::MAX));
-            let entries = self.readable_entries(store, &rows)?;
-            // What can't be read is left out: a damaged entry costs the deposits in it, and no others.
-            let found = rows
-                .iter()
-                .filter_map(|row| deposited(entries.get(&row.entry)?, owner, row));
-            let mut items: Vec<Deposited> = found.collect();
-            for item in &mut items {
-                item.own_blobs = self.own_blobs(store, item)?;
-            }
-            if !items.is_empty() || !more {
-                return Ok(Page { items, more });
-            }
-            // The next page begins behind the last item, so that there has to be one.
-            after = rows.last().map(|row| row.serial);
-        }
-    }
-}
-
-/// Finds the deposit that a row speaks of in its entry.
-fn deposited(entry: &Entry, owner: OwnerId, row: &DepositRow) -> Option<Deposited> {
-    let (_, key) = entry.key(row.place)?;
-    let state = *entry.states().get(usize::try_from(row.place).ok()?)?;
-    let same = key.label.owner == owner && key.label.serial == row.serial;
-    same.then(|| Deposited {
-        label: key.label,
-        particulars: key.particulars.clone(),
-        state,
-        time: entry.time(),
-        statement: entry.statement().id(),
-        own_blobs: Vec::new(),
-    })
 }

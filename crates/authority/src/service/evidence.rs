@@ -2,11 +2,12 @@
 
 use strongroom_protocol::Refusal;
 use strongroom_protocol::id::Time;
+use strongroom_protocol::policy::Around;
 use strongroom_protocol::receipt::Outcome;
 use strongroom_protocol::statement::{Evidence, EvidenceKind, SignedStatement, Veto};
 
 use super::Service;
-use crate::store::{StoreError, Subject, Writing};
+use crate::store::{StoreError, Subject as SubjectRow, Writing};
 
 impl Service {
     /// Evidence is by the key that proves it, and for a request or a change that is not decided.
@@ -21,20 +22,21 @@ impl Service {
             return Ok(Err(Refusal::Author));
         }
         let by = statement.author();
-        let (may, is_over) = match store.subject(evidence.request)? {
-            None => (false, false),
-            Some(Subject::Request(row)) => {
-                let case = self.case(store, &row, now)?;
-                let is_over = case.decision().is_some() || case.has_ended(now);
-                (case.owner().code_key == *by, is_over)
-            }
-            // Before all codes are read: whether this is one of them.
-            Some(Subject::Change(row)) if store.owner_of_code(by, row.entry)?.is_some() => {
-                let case = self.change_case(store, &row)?;
-                (case.codes().contains(by), case.is_over(now))
-            }
-            Some(Subject::Change(_)) => (false, false),
+        let Some(row) = store.subject(evidence.request)? else {
+            return Ok(Err(Refusal::Author));
         };
+        // Before all codes are read: whether this is one of them.
+        if let SubjectRow::Change(row) = &row
+            && store.owner_of_code(by, row.entry)?.is_none()
+        {
+            return Ok(Err(Refusal::Author));
+        }
+        let subject = self.read_subject(store, &row, now)?.subject;
+        let may = match subject.around() {
+            Around::Change { codes, .. } => codes.contains(by),
+            Around::Request { owner, .. } => owner.code_key == *by,
+        };
+        let is_over = subject.decided().is_some() || subject.is_over(now);
         Ok(match (may, is_over) {
             (false, _) => Err(Refusal::Author),
             (true, true) => Err(Refusal::Ended),
@@ -50,16 +52,18 @@ impl Service {
         veto: &Veto,
         now: Time,
     ) -> Result<Result<Outcome, Refusal>, StoreError> {
-        let Some(Subject::Request(row)) = store.subject(veto.request)? else {
+        let Some(row) = store.subject(veto.request)? else {
             return Ok(Err(Refusal::Author));
         };
-        let case = self.case(store, &row, now)?;
-        Ok(if !case.owner().devices.contains(statement.author()) {
-            Err(Refusal::Author)
-        } else if self.is_over(store, &case, now)? {
-            Err(Refusal::Ended)
-        } else {
-            Ok(Outcome::Recorded)
+        let subject = self.read_subject(store, &row, now)?.subject;
+        let may = match subject.around() {
+            Around::Change { .. } => false,
+            Around::Request { owner, .. } => owner.devices.contains(statement.author()),
+        };
+        Ok(match (may, subject.is_over(now)) {
+            (false, _) => Err(Refusal::Author),
+            (true, true) => Err(Refusal::Ended),
+            (true, false) => Ok(Outcome::Recorded),
         })
     }
 }

@@ -2,12 +2,11 @@
 
 use strongroom_protocol::Refusal;
 use strongroom_protocol::id::Time;
-use strongroom_protocol::policy::Policy;
 use strongroom_protocol::receipt::Outcome;
 use strongroom_protocol::statement::{Approval, Departed, SignedStatement};
 
 use super::Service;
-use crate::store::{StoreError, Subject, Writing};
+use crate::store::{StoreError, Writing};
 
 impl Service {
     /// A word is by an officer of the policy that decides, which the officer must have seen to be that one.
@@ -21,21 +20,14 @@ impl Service {
         approval: &Approval,
         now: Time,
     ) -> Result<Result<Outcome, Refusal>, StoreError> {
-        let may = |policy: &Policy| {
-            policy.officer(statement.author()).is_some() && policy.digest() == approval.policy
+        let Some(row) = store.subject(approval.subject)? else {
+            return Ok(Err(Refusal::Author));
         };
-        let (may, is_over) = match store.subject(approval.subject)? {
-            None => (false, false),
-            Some(Subject::Request(row)) => {
-                let case = self.case(store, &row, now)?;
-                (may(case.policy()), self.is_over(store, &case, now)?)
-            }
-            Some(Subject::Change(row)) => {
-                let case = self.change_case(store, &row)?;
-                (may(case.policy()), case.is_over(now))
-            }
-        };
-        Ok(match (may, is_over) {
+        let subject = self.read_subject(store, &row, now)?.subject;
+        let policy = subject.policy();
+        let may =
+            policy.officer(statement.author()).is_some() && policy.digest() == approval.policy;
+        Ok(match (may, subject.is_over(now)) {
             (false, _) => Err(Refusal::Author),
             (true, true) => Err(Refusal::Ended),
             (true, false) => Ok(Outcome::Recorded),
@@ -49,14 +41,15 @@ impl Service {
         statement: &SignedStatement,
         departed: &Departed,
     ) -> Result<Result<Outcome, Refusal>, StoreError> {
-        let policy = self.policy_now(store)?.policy;
+        let in_force = self.policy_now(store)?;
+        let policy = &in_force.policy;
         let group = policy
             .departed
             .as_deref()
             .and_then(|name| policy.group(name));
         let officer = policy.officer(statement.author());
         let may = match (group, officer) {
-            (Some(group), Some(officer)) => group.people(&policy).contains(officer.name.as_str()),
+            (Some(group), Some(officer)) => group.people(policy).contains(officer.name.as_str()),
             _ => false,
         };
         let known = store.owner(departed.owner)?.is_some();

@@ -1,28 +1,32 @@
 //! Releases (spec/recovery.md#release). In this order: the request is in the log, the decision is in the log, the keys
-//! are re-wrapped, the release is in the log, and then it is handed out.
+//! are re-wrapped, the release is in the log, and then it is handed out. Pages come one after another, as their deposits
+//! stand in the log.
 //!
 //! A crash before the release is logged leaves nothing that anybody saw, and the page is made anew, with other wraps;
 //! one after it leaves the page that every repetition is answered with.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use strongroom_protocol::id::{Digest, Serial, StatementId, Time};
+use strongroom_protocol::id::{Digest, StatementId, Time};
 use strongroom_protocol::policy::Approved;
 use strongroom_protocol::receipt::Outcome;
 use strongroom_protocol::statement::{
-    Deposit, Release, ReleaseOrigin, SealedKey, SignedStatement, Statement, Verdict,
+    Deposit, Release, ReleaseOrigin, Request, SealedKey, SignedStatement, Statement, Verdict,
 };
-use strongroom_protocol::{QueryError, ReleaseError, ReleasePage, Unavailable};
+use strongroom_protocol::{ReleaseError, ReleasePage, Unavailable, UnavailableKind};
 
 use super::Service;
 use super::commit::{Act, Answer, Checked};
 use super::custody;
-use super::decide::{Case, page_count};
-use super::scene::Labels;
+use super::plan::Plan;
+use super::scene::{Rivals, asks_for_labels};
+use super::subject::subject_row;
 use crate::Caller;
 use crate::custody::Kept;
+use crate::index;
 use crate::log::{Entry, Growth, Logged};
-use crate::store::{Damage, DepositRow, Snapshot, StoreError};
+use crate::store::{Damage, DepositRow, RequestRow, Snapshot, StoreError, Subject as SubjectRow};
 
 /// A page of keys, re-wrapped and signed, and not yet in the log: nobody may see it.
 pub(super) struct Drawn {
@@ -32,16 +36,19 @@ pub(super) struct Drawn {
     page: u64,
     /// The decision it rests on.
     decision: Digest,
-    labels: Labels,
+    plan: Arc<Plan>,
 }
 
 enum Page {
+    /// The request has to be decided first.
+    Decidable,
     Drawn(Box<Drawn>),
     Stored(Box<ReleasePage>),
 }
 
 impl Service {
-    /// Returns a page of a request's keys: the one that was released, or one that is released now.
+    /// Returns a page of a request's keys: the one that was released, or one that is released now. Whoever asks for it acts:
+    /// a request that can be decided by now is decided first.
     pub(super) fn release(
         &self,
         caller: Caller,
@@ -49,33 +56,29 @@ impl Service {
         page: u64,
     ) -> Result<ReleasePage, ReleaseError> {
         // Now and then somebody's veto or evidence comes between drawing a page and logging it.
-        const ATTEMPTS: usize = 4;
+        const ATTEMPTS: usize = 8;
         for _ in 0..ATTEMPTS {
-            self.decide(caller, request).map_err(not_released)?;
             let now = self.clock.now();
             let found = self
                 .store
                 .read(|store| self.find_or_draw(store, caller, request, page, now))?;
             match found {
                 Page::Stored(page) => return Ok(*page),
+                // What it comes to is read from the log.
+                Page::Decidable => drop(self.commit(Act::Decide(request))?),
                 Page::Drawn(drawn) => {
-                    let (index, page) = (drawn.request, drawn.page);
-                    if let Answer::Recorded(_) = self.commit(Act::Release(drawn))? {
-                        return self.read_page(index, page);
+                    let entry = drawn.request;
+                    if let Answer::Recorded(index) = self.commit(Act::Release(drawn))? {
+                        return Ok(self.read_page(entry, page, index)?);
                     }
                 }
             }
         }
-        Err(Unavailable {
-            message: "the request keeps changing".to_owned(),
-            hint: None,
-            retry: true,
-            source: None,
-        }
-        .into())
+        let message = "the request keeps changing";
+        Err(Unavailable::new(UnavailableKind::Busy, message).into())
     }
 
-    /// Under the lock: one release of a page, and only if nothing it rests on has changed.
+    /// Under the lock: one release of a page, behind the page before it, and only if nothing it rests on has changed.
     pub(super) fn check_release(
         &self,
         growth: &Growth<'_>,
@@ -89,8 +92,12 @@ impl Service {
         let Some(row) = store.request(drawn.request)? else {
             return Ok(Checked::NotNow);
         };
-        let case = self.case_again(store, &row, &drawn.labels, now)?;
-        let approval = self.standing(store, case, now)?.approval;
+        if !is_next(store, row.entry, drawn.page)? {
+            return Ok(Checked::NotNow);
+        }
+        let labels = Some(&drawn.plan.labels);
+        let logged = self.read_request(store, &row, Rivals::Sought(now), labels)?;
+        let approval = logged.approval(&self.log, now)?;
         let still = approval.is_some_and(|approval| approval.decision() == drawn.decision);
         Ok(if still {
             Checked::New(Box::new(drawn.statement), Outcome::Recorded)
@@ -107,46 +114,55 @@ impl Service {
         page: u64,
         now: Time,
     ) -> Result<Page, ReleaseError> {
-        let case = self
-            .case_to_release(store, caller, request, now)
-            .map_err(not_released)?;
-        if page >= page_count(case.request()) {
+        let Some(SubjectRow::Request(row)) = subject_row(store, request)? else {
+            return Err(ReleaseError::NotFound);
+        };
+        if !caller.has_part(store, &row)? || page >= index::page_count(row.keys) {
             return Err(ReleaseError::NotFound);
         }
-        if let Some(index) = store.release_page(case.index(), page)? {
-            let stored = self.stored_page(store, &case, page, index)?;
+        if let Some(index) = store.release_page(row.entry, page)? {
+            let stored = self.stored_page(store, &row, page, index)?;
             return Ok(Page::Stored(Box::new(stored)));
         }
-        let standing = self.standing(store, case, now)?;
-        match &standing.approval {
-            Some(approval) => {
-                let drawn = self.draw(store, &standing.case, approval, page)?;
-                Ok(Page::Drawn(Box::new(drawn)))
-            }
-            None => Err(ReleaseError::Not {
-                state: standing.state,
-                reasons: standing.reasons,
-            }),
+        let logged = self.read_request(store, &row, Rivals::Sought(now), None)?;
+        let subject = &logged.subject;
+        if subject.decision(now).is_some() {
+            return Ok(Page::Decidable);
         }
+        let (Some(approval), Some(asked)) = (logged.approval(&self.log, now)?, subject.request())
+        else {
+            let (state, _) = subject.standing(now);
+            return Err(ReleaseError::NotApproved { state });
+        };
+        if !is_next(store, row.entry, page)? {
+            return Err(ReleaseError::NotFound);
+        }
+        let plan = self.plan(store, asked, asks_for_labels(subject.policy()))?;
+        let statement = self.draw(store, asked, &approval, &plan, page)?;
+        Ok(Page::Drawn(Box::new(Drawn {
+            statement,
+            request: row.entry,
+            page,
+            decision: approval.decision(),
+            plan,
+        })))
     }
 
     /// Has custody re-wrap the keys of a page, and signs what came of it.
     fn draw(
         &self,
         store: &Snapshot<'_>,
-        case: &Case,
+        request: &Request,
         approval: &Logged<Approved>,
+        plan: &Plan,
         page: u64,
-    ) -> Result<Drawn, ReleaseError> {
-        let serials = self.scope_serials(store, case.request())?;
-        let number = usize::try_from(page).unwrap_or(usize::MAX);
-        let serials = serials.chunks(Release::KEYS_MAX).nth(number);
-        let fewer = || Damage::of("a request has fewer deposits than it had");
-        let serials = serials.ok_or_else(|| StoreError::from(fewer()))?;
-        let (rows, mut withheld) = self.rows(store, case, serials)?;
-        let entries = self.readable_entries(store, &rows)?;
+    ) -> Result<SignedStatement, ReleaseError> {
+        let fewer = || StoreError::from(Damage::of("a request has fewer deposits than it had"));
+        let (rows, missing) = plan.page(page).ok_or_else(fewer)?;
+        let mut withheld = missing.to_vec();
+        let entries = self.readable_entries(store, rows)?;
         let mut kept = Vec::new();
-        for row in &rows {
+        for row in rows {
             match entries.get(&row.entry).and_then(|entry| key_at(entry, row)) {
                 Some(found) => kept.push(found),
                 None => withheld.push(row.serial),
@@ -171,41 +187,17 @@ impl Service {
         withheld.sort_unstable();
         let origin = ReleaseOrigin {
             authority: self.authority(),
-            owner: approval.approved().owner(),
+            owner: request.owner,
             request: approval.request(),
             decision: approval.decision(),
         };
         let release = Release::new(origin, page, rewrapped.sealed, withheld)
             .map_err(|error| StoreError::Failed(error.into()))?;
-        Ok(Drawn {
-            statement: self.log.sign(release),
-            request: case.index(),
-            page,
-            decision: approval.decision(),
-            labels: case.labels().clone(),
-        })
-    }
-
-    /// Finds where deposits lie, and which are not there any more.
-    fn rows(
-        &self,
-        store: &Snapshot<'_>,
-        case: &Case,
-        serials: &[Serial],
-    ) -> Result<(Vec<DepositRow>, Vec<Serial>), StoreError> {
-        let mut rows = Vec::new();
-        let mut missing = Vec::new();
-        for serial in serials {
-            match store.deposit(case.request().owner, *serial)? {
-                Some(row) => rows.push(row),
-                None => missing.push(*serial),
-            }
-        }
-        Ok((rows, missing))
+        Ok(self.log.sign(release))
     }
 
     /// Reads the statements that deposits came in. A damaged one costs the keys in it, and no others.
-    pub(super) fn readable_entries(
+    fn readable_entries(
         &self,
         store: &Snapshot<'_>,
         rows: &[DepositRow],
@@ -226,13 +218,12 @@ impl Service {
         Ok(entries)
     }
 
-    fn read_page(&self, request: u64, page: u64) -> Result<ReleasePage, ReleaseError> {
+    fn read_page(&self, request: u64, page: u64, index: u64) -> Result<ReleasePage, StoreError> {
         self.store.read(|store| {
-            let missing = || StoreError::from(Damage::of_entry(request, "its release is missing"));
+            let missing =
+                || Damage::of_entry(request, "its index does not say that it is a request");
             let row = store.request(request)?.ok_or_else(missing)?;
-            let case = self.case(store, &row, self.clock.now())?;
-            let index = store.release_page(request, page)?.ok_or_else(missing)?;
-            Ok(self.stored_page(store, &case, page, index)?)
+            self.stored_page(store, &row, page, index)
         })
     }
 
@@ -240,19 +231,25 @@ impl Service {
     fn stored_page(
         &self,
         store: &Snapshot<'_>,
-        case: &Case,
+        row: &RequestRow,
         page: u64,
         index: u64,
     ) -> Result<ReleasePage, StoreError> {
-        let entry = self.log.entry(store, index)?;
         let wrong = || Damage::of_entry(index, "it is not the release that its index says");
-        let decision = case.decision().ok_or_else(wrong)?;
+        let asked = self.log.entry(store, row.entry)?;
+        let decided = self.log.entry(store, row.decision.ok_or_else(wrong)?)?;
+        let released = self.log.entry(store, index)?;
         let rests = match (
-            entry.statement().statement(),
-            decision.statement().statement(),
+            asked.statement().statement(),
+            decided.statement().statement(),
+            released.statement().statement(),
         ) {
-            (Statement::Release(release), Statement::Decision(decision)) => {
-                release.request() == case.request().digest()
+            (
+                Statement::Request(request),
+                Statement::Decision(decision),
+                Statement::Release(release),
+            ) => {
+                release.request() == request.digest()
                     && release.page() == page
                     && release.decision() == decision.digest()
                     && decision.verdict == Verdict::Approved
@@ -263,12 +260,20 @@ impl Service {
         if !rests {
             return Err(wrong().into());
         }
+        let receipts = self.log.receipts(store)?;
         Ok(ReleasePage {
-            decision: decision.statement().clone(),
-            receipt: self.log.receipt(store, index)?,
-            release: entry.into_statement(),
-            more: page + 1 < page_count(case.request()),
+            decision: receipts.recorded(&decided)?,
+            release: receipts.recorded(&released)?,
         })
+    }
+}
+
+/// Tells whether a page is the first, or the one before it was released: pages are released one after another, so that how
+/// many there are says which.
+fn is_next(store: &Snapshot<'_>, request: u64, page: u64) -> Result<bool, StoreError> {
+    match page.checked_sub(1) {
+        None => Ok(true),
+        Some(before) => Ok(store.release_page(request, before)?.is_some()),
     }
 }
 
@@ -276,13 +281,6 @@ impl Service {
 fn key_at<'e>(entry: &'e Entry, row: &DepositRow) -> Option<(&'e Deposit, &'e SealedKey)> {
     let found = entry.key(row.place)?;
     (found.1.label.serial == row.serial).then_some(found)
-}
-
-fn not_released(error: QueryError) -> ReleaseError {
-    match error {
-        QueryError::Unavailable(error) => ReleaseError::Unavailable(error),
-        QueryError::NotFound | _ => ReleaseError::NotFound,
-    }
 }
 
 #[cfg(test)]
@@ -315,7 +313,6 @@ mod tests {
         let id = asked.statement.id();
         submit(&session, &asked.statement);
         submit(&session, &owner.evidence(&asked));
-        session.request(id).unwrap();
         let draw = || {
             let now = clock.now();
             let page = service
@@ -323,7 +320,7 @@ mod tests {
                 .read(|store| service.find_or_draw(store, Caller::Operator, id, 0, now));
             match page.unwrap() {
                 Page::Drawn(drawn) => drawn,
-                Page::Stored(_) => panic!("nothing was released yet"),
+                Page::Decidable | Page::Stored(_) => panic!("it is decided, and not released"),
             }
         };
         let (drawn, late) = (draw(), draw());
@@ -335,7 +332,7 @@ mod tests {
         assert!(matches!(answer, Answer::NotNow));
         assert!(matches!(
             session.release(id, 0),
-            Err(ReleaseError::Not { .. })
+            Err(ReleaseError::NotApproved { .. })
         ));
     }
 }

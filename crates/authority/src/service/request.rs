@@ -24,11 +24,12 @@ impl Service {
         request: &Request,
         now: Time,
     ) -> Result<Result<Outcome, Refusal>, StoreError> {
-        let policy = self.policy_now(growth.store())?.policy;
+        let in_force = self.policy_now(growth.store())?;
+        let policy = &in_force.policy;
         if request.policy != policy.digest() {
             return Ok(Err(Refusal::Policy));
         }
-        if !is_timely(&policy, request.expires, now) {
+        if !is_timely(policy, request.expires, now) {
             return Ok(Err(Refusal::Expiry));
         }
         if !scope_exists(growth, request)? {

@@ -4,14 +4,15 @@
 //! that nobody knows, and the next call puts that one into the log.
 
 use strongroom_capi::{KeySpec, PrivateKey};
-use strongroom_protocol::Unavailable;
 use strongroom_protocol::statement::{Content, Deposit, RsaKey, SignedStatement, Statement};
+use strongroom_protocol::{Recorded, Unavailable};
 
 use super::Service;
 use super::commit::{Act, Answer};
 use crate::custody::key_file::KeyFile;
 use crate::custody::{KeyFileError, RsaKeyPair};
 use crate::folder;
+use crate::log::{Entry, Receipts};
 use crate::store::{Damage, Snapshot, StoreError};
 
 impl Service {
@@ -24,7 +25,8 @@ impl Service {
     ///
     /// Says so when the store can't be read.
     pub fn rsa_key(&self) -> Result<Option<SignedStatement>, StoreError> {
-        self.store.read(|store| self.logged_rsa_key(store))
+        let logged = self.store.read(|store| self.logged_rsa_key(store))?;
+        Ok(logged.map(Entry::into_statement))
     }
 
     /// Makes an RSA key of so many bits, that SIMPLEBLOBs can be wrapped to the authority, and logs its public half.
@@ -95,7 +97,7 @@ impl Service {
             Ok(None) | Err(StoreError::Damaged(_)) => return Ok(()),
             Err(error) => return Err(error),
         };
-        let Statement::RsaKey(logged) = logged.statement() else {
+        let Statement::RsaKey(logged) = logged.statement().statement() else {
             return Ok(());
         };
         let keys = folder::keys(&self.folder);
@@ -111,17 +113,31 @@ impl Service {
         Ok(())
     }
 
-    fn logged_rsa_key(&self, store: &Snapshot<'_>) -> Result<Option<SignedStatement>, StoreError> {
+    /// Returns the statement of the RSA key with its receipt. One that is damaged is as good as none: nothing can be wrapped
+    /// to it, and all else goes on.
+    pub(super) fn recorded_rsa_key(
+        &self,
+        store: &Snapshot<'_>,
+        receipts: &Receipts<'_>,
+    ) -> Result<Option<Recorded>, StoreError> {
+        match self.logged_rsa_key(store) {
+            Ok(logged) => logged.map(|entry| receipts.recorded(&entry)).transpose(),
+            Err(StoreError::Damaged(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn logged_rsa_key(&self, store: &Snapshot<'_>) -> Result<Option<Entry>, StoreError> {
         let Some(index) = store.rsa_key()? else {
             return Ok(None);
         };
-        let statement = self.log.entry(store, index)?.into_statement();
-        let is_ours = matches!(statement.statement(), Statement::RsaKey(_))
-            && *statement.author() == self.log.verifying_key();
+        let entry = self.log.entry(store, index)?;
+        let is_ours = matches!(entry.statement().statement(), Statement::RsaKey(_))
+            && *entry.statement().author() == self.log.verifying_key();
         if !is_ours {
             return Err(Damage::of_entry(index, "it is not the authority's RSA key").into());
         }
-        Ok(Some(statement))
+        Ok(Some(entry))
     }
 }
 

@@ -4,18 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use strongroom_protocol::id::{OwnerId, Time};
-use strongroom_protocol::policy::{Policy, Ruling, Scene};
+use strongroom_protocol::keys::VerifyingKey;
+use strongroom_protocol::policy::{Policy, Scene};
 use strongroom_protocol::statement::{Request, Statement};
 
 use super::Service;
-use super::decide::deposit_count;
+use super::plan::Labels;
 use super::succession::InForce;
 use crate::identity;
 use crate::index;
-use crate::store::{Damage, DepositRow, RequestRow, Snapshot, StoreError};
-
-/// The labels that all deposits of a request have. They stay what they are as long as the request does.
-pub(super) type Labels = BTreeMap<String, String>;
+use crate::store::{Damage, RequestRow, Snapshot, StoreError};
 
 /// What is known of other requests for the same owner.
 #[derive(Clone, Copy)]
@@ -43,16 +41,15 @@ impl Service {
             Some(asker) => self.asker_keys(store, row, asker, request)?,
             None => Vec::new(),
         };
-        let is_labelled = policy.rules.iter().any(|rule| !rule.labels.is_empty());
         let labels = match labels {
             Some(labels) => labels.clone(),
-            None if is_labelled => self.labels(store, request)?,
+            None if asks_for_labels(policy) => self.plan(store, request, true)?.labels.clone(),
             None => Labels::new(),
         };
         Ok(Scene {
             asker,
             asker_keys,
-            keys: deposit_count(request),
+            keys: index::deposit_count(request),
             labels,
             departed: self.is_departed(store, request.owner, policy)?,
             rival: match rivals {
@@ -85,7 +82,7 @@ impl Service {
         row: &RequestRow,
         asker: OwnerId,
         request: &Request,
-    ) -> Result<Vec<strongroom_protocol::keys::VerifyingKey>, StoreError> {
+    ) -> Result<Vec<VerifyingKey>, StoreError> {
         let wrong = || Damage::of_entry(row.entry, "it is not by a device of who its index says");
         let keys = identity::owner_keys(&self.log, store, asker)?.ok_or_else(wrong)?;
         if !keys.devices.contains(&request.device_key) {
@@ -94,42 +91,6 @@ impl Service {
         let mut all = keys.devices;
         all.push(keys.code_key);
         Ok(all)
-    }
-
-    /// Finds the labels that all deposits asked for have. One that can't be read has none.
-    fn labels(&self, store: &Snapshot<'_>, request: &Request) -> Result<Labels, StoreError> {
-        let mut rows: BTreeMap<u64, Vec<DepositRow>> = BTreeMap::new();
-        for serial in self.scope_serials(store, request)? {
-            let Some(row) = store.deposit(request.owner, serial)? else {
-                return Ok(Labels::new());
-            };
-            rows.entry(row.entry).or_default().push(row);
-        }
-        let mut common: Option<Labels> = None;
-        for (index, rows) in rows {
-            let entry = match self.log.entry(store, index) {
-                Ok(entry) => entry,
-                Err(StoreError::Damaged(_)) => return Ok(Labels::new()),
-                Err(error) => return Err(error),
-            };
-            for row in rows {
-                let key = entry.key(row.place).map(|(_, key)| key);
-                let same = |label: &strongroom_protocol::statement::DepositLabel| {
-                    label.serial == row.serial && label.owner == request.owner
-                };
-                let Some(key) = key.filter(|key| same(&key.label)) else {
-                    return Ok(Labels::new());
-                };
-                let labels = key.particulars.labels();
-                match &mut common {
-                    None => common = Some(labels.clone()),
-                    Some(common) => {
-                        common.retain(|name, value| labels.get(name) == Some(value));
-                    }
-                }
-            }
-        }
-        Ok(common.unwrap_or_default())
     }
 
     /// Tells whether enough officers say that an owner has departed: each person's last word counts, once.
@@ -175,8 +136,8 @@ impl Service {
     ) -> Result<bool, StoreError> {
         for row in store.rivals(request.owner, &request.device_key)? {
             // Where this one is open, it is the other's rival.
-            match self.case_beside(store, &row) {
-                Ok(case) if matches!(case.decide(now), Ruling::Ended(..)) => {}
+            match self.read_request(store, &row, Rivals::Known, None) {
+                Ok(other) if other.subject.is_over(now) => {}
                 // One that can't be read is not known to have ended.
                 Ok(_) | Err(StoreError::Damaged(_)) => return Ok(true),
                 Err(error) => return Err(error),
@@ -184,4 +145,9 @@ impl Service {
         }
         Ok(false)
     }
+}
+
+/// Tells whether any rule of a policy is for deposits of a label.
+pub(super) fn asks_for_labels(policy: &Policy) -> bool {
+    policy.rules.iter().any(|rule| !rule.labels.is_empty())
 }

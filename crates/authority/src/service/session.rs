@@ -1,175 +1,91 @@
 //! The service as one caller meets it: the protocol's `Authority`.
 
-use std::sync::Arc;
-
-use strongroom_protocol::code::RecoveryCode;
-use strongroom_protocol::id::{OwnerId, Serial, StatementId};
+use strongroom_protocol::id::{OwnerId, StatementId};
 use strongroom_protocol::log::{ConsistencyProof, SignedCheckpoint};
 use strongroom_protocol::receipt::Receipt;
 use strongroom_protocol::statement::SignedStatement;
 use strongroom_protocol::{
-    Founding, Authority, ChangeView, Deposited, Holdings, Page, PolicyView, QueryError, ReleaseError,
-    ReleasePage, RequestView, SubmitError, Unavailable,
+    About, Authority, Holdings, Listed, Page, QueryError, Recorded, ReleaseError, ReleasePage,
+    Select, SubjectView, SubmitError, Unavailable, UnavailableKind,
 };
 
 use super::Service;
 use super::commit::{Act, Answer};
-use super::{SealError, WrongCode};
 use crate::Caller;
 use crate::log;
-
-/// How many leaves a page has.
-const LEAVES_PAGE: u64 = 1024;
+use crate::store::StoreError;
 
 /// An authority as one caller meets it. There is no call without one.
-pub struct Session<'s> {
-    service: Handle<'s>,
+#[derive(Clone, Debug)]
+pub struct Session {
+    service: Service,
     caller: Caller,
 }
 
-enum Handle<'s> {
-    Borrowed(&'s Service),
-    Shared(Arc<Service>),
-}
-
-impl<'s> Session<'s> {
-    pub(super) fn new(service: &'s Service, caller: Caller) -> Self {
-        let service = Handle::Borrowed(service);
-        Self { service, caller }
-    }
-
-    fn service(&self) -> &Service {
-        match &self.service {
-            Handle::Borrowed(service) => service,
-            Handle::Shared(service) => service,
-        }
-    }
-}
-
-impl Session<'_> {
-    /// Tells whether the authority's custody is sealed, and was not [unlocked](Self::unlock) here.
-    #[must_use]
-    pub fn is_sealed(&self) -> bool {
-        self.service().is_sealed()
-    }
-
-    /// Tells whether the key file is sealed, whoever has it open.
-    ///
-    /// # Errors
-    ///
-    /// Says so when the key file can't be read.
-    pub fn key_is_sealed(&self) -> Result<bool, SealError> {
-        self.service().key_is_sealed()
-    }
-
-    /// [Seals](Service::seal) the key that opens deposits under a recovery code.
-    ///
-    /// # Errors
-    ///
-    /// Says so when it is sealed already, or the key file can't be read or written.
-    pub fn seal(&self, code: &RecoveryCode) -> Result<(), SealError> {
-        self.service().seal(code)
-    }
-
-    /// Opens the authority's sealed custody with the recovery code, for as long as the authority is open here.
-    ///
-    /// # Errors
-    ///
-    /// Says so when it is another code.
-    pub fn unlock(&self, code: &RecoveryCode) -> Result<(), WrongCode> {
-        self.service().unlock(code)
-    }
-}
-
-impl Session<'static> {
-    pub(super) fn sharing(service: Arc<Service>, caller: Caller) -> Self {
-        let service = Handle::Shared(service);
+impl Session {
+    pub(super) fn new(service: Service, caller: Caller) -> Self {
         Self { service, caller }
     }
 }
 
-impl Authority for Session<'_> {
-    fn about(&self) -> Result<Founding, QueryError> {
-        Ok(self.service().about().clone())
+impl Authority for Session {
+    fn about(&self) -> Result<About, QueryError> {
+        let service = &self.service;
+        service.store.read(|store| {
+            let receipts = service.log.receipts(store)?;
+            Ok(About {
+                founding: service.about.clone(),
+                policy: service.policy_now(store)?.succession(&receipts)?,
+                rsa_key: service.recorded_rsa_key(store, &receipts)?,
+            })
+        })
     }
 
     fn submit(&self, statement: &SignedStatement) -> Result<Receipt, SubmitError> {
-        let service = self.service();
+        let service = &self.service;
         let opened = service.open_deposit(statement).map_err(Unavailable::from)?;
         let statement = Box::new(statement.clone());
         match service.commit(Act::Submit { statement, opened })? {
             Answer::Recorded(index) => {
-                let receipt = service
-                    .store
-                    .read(|store| service.log.receipt(store, index));
-                Ok(receipt.map_err(Unavailable::from)?)
+                let receipt = service.store.read(|store| {
+                    // Read, and verified: no word is given on bytes that are not there any more.
+                    let entry = service.log.entry(store, index)?;
+                    service.log.receipts(store)?.of(&entry)
+                });
+                Ok(receipt.map_err(|error: StoreError| Unavailable::from(error))?)
             }
             Answer::Refused(refusal) => Err(refusal.into()),
             Answer::Failed(error) => Err(error.unavailable().into()),
-            Answer::NotNow => Err(SubmitError::Unavailable(Unavailable {
-                message: "the statement was not recorded".to_owned(),
-                hint: None,
-                retry: true,
-                source: None,
-            })),
+            Answer::NotNow => {
+                let message = "the statement was not recorded";
+                Err(Unavailable::new(UnavailableKind::Busy, message).into())
+            }
         }
     }
 
-    fn receipt(&self, statement: StatementId) -> Result<Receipt, QueryError> {
-        let service = self.service();
-        service.store.read(|store| {
-            let index = log::find(store, statement)?.ok_or(QueryError::NotFound)?;
-            Ok(service.log.receipt(store, index)?)
-        })
+    fn entries(&self, select: Select, from: u64) -> Result<Page<Recorded>, QueryError> {
+        self.service.entries(self.caller, select, from)
     }
 
-    fn statement(&self, statement: StatementId) -> Result<SignedStatement, QueryError> {
-        self.service().deposit_statement(self.caller, statement)
-    }
-
-    fn deposits(
-        &self,
-        owner: OwnerId,
-        after: Option<Serial>,
-    ) -> Result<Page<Deposited>, QueryError> {
-        self.service().deposits(self.caller, owner, after)
+    fn subject(&self, asked: StatementId) -> Result<SubjectView, QueryError> {
+        self.service.subject(self.caller, asked)
     }
 
     fn holdings(&self, owner: OwnerId) -> Result<Holdings, QueryError> {
-        Ok(self.service().holdings(owner)?)
-    }
-
-    fn rsa_key(&self) -> Result<Option<SignedStatement>, QueryError> {
-        Ok(self.service().rsa_key()?)
-    }
-
-    fn policy(&self) -> Result<PolicyView, QueryError> {
-        self.service().policy_view()
-    }
-
-    fn changes(&self, after: Option<u64>) -> Result<Page<ChangeView>, QueryError> {
-        self.service().changes(self.caller, after)
-    }
-
-    fn requests(&self, after: Option<u64>) -> Result<Page<RequestView>, QueryError> {
-        self.service().requests(self.caller, after)
-    }
-
-    fn request(&self, request: StatementId) -> Result<RequestView, QueryError> {
-        self.service().request(self.caller, request)
+        Ok(self.service.holdings(owner)?)
     }
 
     fn release(&self, request: StatementId, page: u64) -> Result<ReleasePage, ReleaseError> {
-        self.service().release(self.caller, request, page)
+        self.service.release(self.caller, request, page)
     }
 
     fn checkpoint(&self) -> Result<SignedCheckpoint, QueryError> {
-        let service = self.service();
+        let service = &self.service;
         Ok(service.store.read(|store| service.log.checkpoint(store))?)
     }
 
     fn consistency(&self, old: u64, new: u64) -> Result<ConsistencyProof, QueryError> {
-        let service = self.service();
+        let service = &self.service;
         service.store.read(|store| {
             let size = service.log.checkpoint(store)?.checkpoint().size;
             if old > new || new > size {
@@ -180,17 +96,22 @@ impl Authority for Session<'_> {
     }
 
     fn leaves(&self, from: u64) -> Result<Page<Vec<u8>>, QueryError> {
-        let rows = self
-            .service()
-            .store
-            .read(|store| store.leaf_rows(from, LEAVES_PAGE + 1))
-            .map_err(QueryError::from)?;
-        let more = rows.len() as u64 > LEAVES_PAGE;
-        let items = rows
-            .iter()
-            .take(usize::try_from(LEAVES_PAGE).unwrap_or(usize::MAX))
-            .map(log::leaf_bytes)
-            .collect();
-        Ok(Page { items, more })
+        const LIMIT: u64 = <Vec<u8> as Listed>::PAGE_ITEMS as u64;
+        let service = &self.service;
+        service.store.read(|store| {
+            let size = service.log.checkpoint(store)?.checkpoint().size;
+            let mut page = Page {
+                items: Vec::new(),
+                next: size,
+            };
+            for (index, row) in (from..size).zip(store.leaf_rows(from, LIMIT + 1)?) {
+                if page.is_full() {
+                    page.next = index;
+                    break;
+                }
+                page.items.push(log::leaf_bytes(&row));
+            }
+            Ok(page)
+        })
     }
 }

@@ -2,12 +2,11 @@
 //! that is custody's.
 
 use std::collections::BTreeMap;
-use strongroom_protocol::Deposited;
 
 use strongroom_protocol::Refusal;
 use strongroom_protocol::id::Digest;
 use strongroom_protocol::receipt::Outcome;
-use strongroom_protocol::statement::{Content, OwnBlob, SealedKey, SignedStatement, Statement};
+use strongroom_protocol::statement::{Content, OwnBlob, SealedKey, SignedStatement};
 
 use super::Service;
 use crate::index;
@@ -82,31 +81,6 @@ impl Service {
             Some(_) => Ok(Outcome::Recorded),
             None => Err(Refusal::Holdings),
         })
-    }
-
-    /// Returns which blobs a deposit's file had for its owner, the newest first. What can't be read is left out.
-    pub(super) fn own_blobs(
-        &self,
-        store: &Snapshot<'_>,
-        deposited: &Deposited,
-    ) -> Result<Vec<Digest>, StoreError> {
-        let (owner, serial) = (deposited.label.owner, deposited.label.serial);
-        let mut digests = Vec::new();
-        for index in store.own_blobs(owner, serial, Deposited::OWN_BLOBS_MAX as u64)? {
-            let entry = match self.log.entry(store, index) {
-                Ok(entry) => entry,
-                Err(StoreError::Damaged(_)) => continue,
-                Err(error) => return Err(error),
-            };
-            if let Statement::OwnBlob(own) = entry.statement().statement()
-                && (own.owner, own.serial) == (owner, serial)
-            {
-                digests.push(own.digest);
-            }
-        }
-        digests.extend(deposited.particulars.own_blob());
-        digests.truncate(Deposited::OWN_BLOBS_MAX);
-        Ok(digests)
     }
 }
 

@@ -1,14 +1,16 @@
 //! Which policy is in force (spec/policy.md#change): the founding's, and after it each that was decided by the one
 //! before. Not how a change is asked for and decided: that is `change`.
 
-use strongroom_protocol::PolicyView;
-use strongroom_protocol::QueryError;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use strongroom_protocol::Succession;
 use strongroom_protocol::keys::VerifyingKey;
 use strongroom_protocol::policy::{Officer, Policy};
 use strongroom_protocol::statement::Statement;
 
 use super::Service;
-use crate::log::{self, Entry};
+use crate::log::{self, Entry, Receipts};
 use crate::store::{Damage, PolicyRow, Snapshot, StoreError};
 
 /// A policy that is in force, or was.
@@ -22,54 +24,46 @@ pub(super) struct InForce {
 
 impl Service {
     /// Returns the policy in force now.
-    pub(super) fn policy_now(&self, store: &Snapshot<'_>) -> Result<InForce, StoreError> {
+    pub(super) fn policy_now(&self, store: &Snapshot<'_>) -> Result<Arc<InForce>, StoreError> {
         self.policy_at(store, u64::MAX)
     }
 
     /// Returns the policy that was in force when an entry was recorded.
     ///
     /// The index says which decisions there are. That each is one, and on a change of the policy before it, is read
-    /// from the log: rows can hide the last changes, and put no other policy in force.
+    /// from the log: rows can hide the last changes, and put no other policy in force. What was read once is kept by the
+    /// decision it rests on, before which nothing changes any more.
     pub(super) fn policy_at(
         &self,
         store: &Snapshot<'_>,
         entry: u64,
-    ) -> Result<InForce, StoreError> {
-        let mut in_force = InForce {
+    ) -> Result<Arc<InForce>, StoreError> {
+        let reign = store.reign(entry)?;
+        if let Some(known) = self.policies.get(&reign) {
+            return Ok(known);
+        }
+        let mut in_force = Arc::new(InForce {
             policy: self.about.found().policy.clone(),
             sponsors: Vec::new(),
             decided: None,
-        };
+        });
         for row in store.policies(entry)? {
-            in_force = self.succeed(store, in_force, &row)?;
+            in_force = match self.policies.get(&row.entry) {
+                Some(known) => known,
+                None => Arc::new(self.succeed(store, &in_force, &row)?),
+            };
+        }
+        // One that was not committed may be undone, and another decision get its place.
+        if reign < self.committed.load(Ordering::SeqCst) {
+            self.policies.keep(reign, in_force.clone());
         }
         Ok(in_force)
-    }
-
-    /// Returns the policy in force with what put it there, having decided the changes that can be decided.
-    pub(super) fn policy_view(&self) -> Result<PolicyView, QueryError> {
-        self.settle_now()?;
-        self.store.read(|store| {
-            let in_force = self.policy_now(store)?;
-            let receipt = |(change, decision): (Entry, Entry)| {
-                let receipt = self.log.receipt(store, decision.index())?;
-                Ok((change.into_statement(), decision.into_statement(), receipt))
-            };
-            Ok(PolicyView {
-                policy: in_force.policy,
-                decided: in_force
-                    .decided
-                    .map(receipt)
-                    .transpose()
-                    .map_err(|error: StoreError| error)?,
-            })
-        })
     }
 
     fn succeed(
         &self,
         store: &Snapshot<'_>,
-        before: InForce,
+        before: &InForce,
         row: &PolicyRow,
     ) -> Result<InForce, StoreError> {
         let wrong = || Damage::of_entry(row.entry, "it puts no policy in force");
@@ -97,9 +91,25 @@ impl Service {
     }
 }
 
+impl InForce {
+    /// Returns what put it in force; nothing for the founding's.
+    pub(super) fn succession(
+        &self,
+        receipts: &Receipts<'_>,
+    ) -> Result<Option<Succession>, StoreError> {
+        let Some((change, decision)) = &self.decided else {
+            return Ok(None);
+        };
+        Ok(Some(Succession {
+            change: change.statement().clone(),
+            decision: receipts.recorded(decision)?,
+        }))
+    }
+}
+
 /// Returns who brought in the officers of a policy: for those that have a key that was not theirs before, whoever asked
 /// for the change, too.
-fn sponsors(before: InForce, policy: &Policy, by: VerifyingKey) -> Vec<(String, VerifyingKey)> {
+fn sponsors(before: &InForce, policy: &Policy, by: VerifyingKey) -> Vec<(String, VerifyingKey)> {
     let names = |name: &String| policy.officers.iter().any(|officer| officer.name == *name);
     let was_theirs = |officer: &Officer, key: &VerifyingKey| {
         let before = before.policy.officer(key);
@@ -110,7 +120,7 @@ fn sponsors(before: InForce, policy: &Policy, by: VerifyingKey) -> Vec<(String, 
     let brought_in: Vec<_> = brought_in
         .map(|officer| (officer.name.clone(), by))
         .collect();
-    let mut sponsors = before.sponsors;
+    let mut sponsors = before.sponsors.clone();
     sponsors.retain(|(name, _)| names(name));
     sponsors.extend(brought_in);
     sponsors.sort_unstable();

@@ -25,17 +25,20 @@ CREATE TABLE IF NOT EXISTS deposit (
     PRIMARY KEY (owner, serial)         -- one deposit for each
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX IF NOT EXISTS deposit_entry ON deposit (owner, entry, place);
+
 CREATE TABLE IF NOT EXISTS request (
     entry       INTEGER PRIMARY KEY,    -- the request
     digest      BLOB    NOT NULL UNIQUE,-- H(Q), by which statements name it
     owner       BLOB    NOT NULL,       -- whose keys it asks for
     device      BLOB    NOT NULL,       -- the key that asks
     asker       BLOB,                   -- the other owner whose device that was when it asked, if it was one's
+    keys        INTEGER NOT NULL,       -- how many deposits it is for
     decision    INTEGER                 -- the decision, once there is one
 ) STRICT;
 
 CREATE INDEX IF NOT EXISTS request_owner ON request (owner, decision);
-CREATE INDEX IF NOT EXISTS request_device ON request (device);
+CREATE INDEX IF NOT EXISTS request_decision ON request (decision);
 
 CREATE TABLE IF NOT EXISTS change (
     entry       INTEGER PRIMARY KEY,    -- the change of the policy, as it was asked for
@@ -44,7 +47,13 @@ CREATE TABLE IF NOT EXISTS change (
     decision    INTEGER                 -- the decision, once there is one
 ) STRICT;
 
-CREATE INDEX IF NOT EXISTS change_decision ON change (decision);
+CREATE TABLE IF NOT EXISTS due (
+    entry       INTEGER PRIMARY KEY,    -- a change of the policy that is not decided
+    reign       INTEGER NOT NULL,       -- the entry since which the policy is in force that it is to replace, or 0
+    time        INTEGER NOT NULL        -- when it is to be looked at: not too late; a replay has all looked at once
+) STRICT;
+
+CREATE INDEX IF NOT EXISTS due_time ON due (reign, time);
 
 CREATE TABLE IF NOT EXISTS policy (
     entry       INTEGER PRIMARY KEY,    -- the decision behind which another policy is in force
@@ -77,11 +86,10 @@ CREATE TABLE IF NOT EXISTS blob_claim (
     place       INTEGER NOT NULL        -- its place in that statement, from 0
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE IF NOT EXISTS own_blob (
-    owner       BLOB    NOT NULL,       -- whose
-    serial      BLOB    NOT NULL,       -- the deposit
-    entry       INTEGER NOT NULL,       -- the statement of which blob its file has
-    PRIMARY KEY (owner, serial, entry)
+CREATE TABLE IF NOT EXISTS stream (
+    name        BLOB    NOT NULL,       -- which entries are listed together, and whose
+    entry       INTEGER NOT NULL,
+    PRIMARY KEY (name, entry)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS rsa_key (

@@ -1,11 +1,10 @@
 //! The suite that every authority must pass.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use strongroom_authority::{Caller, Service};
 use strongroom_protocol::policy::Policy;
-use strongroom_testkit::suite::{self, Speaker, Subject};
+use strongroom_testkit::suite::{self, Setting, Speaker};
 use strongroom_testkit::{TestClock, TestRng};
 
 #[test]
@@ -43,29 +42,29 @@ fn the_embedded_authority_keeps_a_log() {
     run(suite::log);
 }
 
-fn run(cases: fn(&mut dyn FnMut(Policy) -> Subject)) {
+fn run(cases: fn(&mut dyn FnMut(Policy) -> Setting)) {
     let folders = tempfile::tempdir().unwrap();
     let mut founded = 0;
     cases(&mut |policy| {
         founded += 1;
-        subject(&folders.path().join(founded.to_string()), policy, founded)
+        setting(&folders.path().join(founded.to_string()), policy, founded)
     });
 }
 
-fn subject(folder: &Path, policy: Policy, seed: u64) -> Subject {
+fn setting(folder: &Path, policy: Policy, seed: u64) -> Setting {
     let clock = TestClock::new();
     let service = Service::found(folder, policy, clock.clone(), TestRng::new(seed)).unwrap();
-    let service = Arc::new(service);
     let operator = service.clone();
-    Subject {
+    Setting {
         clock,
         make_rsa_key: Box::new(move || drop(operator.make_rsa_key(2048).unwrap())),
         session: Box::new(move |speaker| {
             let caller = match speaker {
+                Speaker::Anybody => Caller::Anybody,
                 Speaker::Device(key) => Caller::Device(key),
                 Speaker::Operator => Caller::Operator,
             };
-            Box::new(service.clone().into_session(caller))
+            Box::new(service.session(caller))
         }),
     }
 }

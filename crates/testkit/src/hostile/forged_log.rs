@@ -1,7 +1,6 @@
 //! A log that goes on from a real one, in memory: every proof in it holds, and only what it says is false.
 
-use strongroom_protocol::Authority;
-use strongroom_protocol::id::{AuthorityId, Time};
+use strongroom_protocol::id::{AuthorityId, StatementId, Time};
 use strongroom_protocol::keys::SigningKey;
 use strongroom_protocol::log::{
     Checkpoint, ConsistencyProof, Frontier, LeafSalt, Node, NodeHash, ReadHashes, SignedCheckpoint,
@@ -9,6 +8,9 @@ use strongroom_protocol::log::{
 };
 use strongroom_protocol::receipt::{Attestation, Outcome, Receipt, SignedAttestation};
 use strongroom_protocol::statement::SignedStatement;
+use strongroom_protocol::{Authority, pages};
+
+use crate::listing::ListingError;
 
 pub(super) struct ForgedLog {
     authority: AuthorityId,
@@ -19,12 +21,11 @@ impl ForgedLog {
     /// Begins with all that the authority's log has now.
     pub(super) fn from(authority: &dyn Authority) -> Self {
         let mut leaves = Vec::new();
-        loop {
-            let page = authority.leaves(leaves.len() as u64).unwrap();
+        let size = authority.checkpoint().unwrap().checkpoint().size;
+        let fetch = |from| Ok::<_, ListingError>(authority.leaves(from)?);
+        for page in pages(0, size, fetch) {
+            let page = page.unwrap();
             leaves.extend(page.items.iter().map(|leaf| NodeHash::of_leaf(leaf)));
-            if !page.more {
-                break;
-            }
         }
         Self {
             authority: authority.about().unwrap().authority(),
@@ -32,17 +33,19 @@ impl ForgedLog {
         }
     }
 
+    /// Adds what became of a statement, at a time.
     pub(super) fn append(
         &mut self,
         statement: &SignedStatement,
         outcome: Outcome,
+        time: Time,
         key: &SigningKey,
     ) -> Receipt {
         let attestation = Attestation {
             authority: self.authority,
             statement: statement.id(),
             outcome,
-            time: Time::from_millis(1_767_225_600_000),
+            time,
         };
         let attestation = SignedAttestation::sign(attestation, key);
         let salt = LeafSalt::from_bytes([7; 32]);
@@ -52,6 +55,25 @@ impl ForgedLog {
             .push(attestation.leaf(statement.kind(), &salt).hash());
         let inclusion = prove_inclusion(index, index + 1, &self.leaves).unwrap();
         Receipt::new(salt, &attestation, index, inclusion, &self.checkpoint(key))
+    }
+
+    /// Proves what a receipt says in this log instead, which begins with the one that it was given in.
+    pub(super) fn prove_anew(&self, receipt: &Receipt, index: u64, key: &SigningKey) -> Receipt {
+        let inclusion = prove_inclusion(index, self.leaves.size(), &self.leaves).unwrap();
+        let attestation = Attestation {
+            authority: self.authority,
+            statement: StatementId::from_bytes([0; 32]),
+            outcome: Outcome::Recorded,
+            time: Time::from_millis(0),
+        };
+        let attestation = SignedAttestation::sign(attestation, key);
+        let salt = LeafSalt::from_bytes([0; 32]);
+        let other = Receipt::new(salt, &attestation, index, inclusion, &self.checkpoint(key));
+        // What it says stands before the index, and how it is proved from there on.
+        let (text, other) = (receipt.to_text(), other.to_text());
+        let says = text.split_once("\nindex ").unwrap().0;
+        let proof = other.split_once("\nindex ").unwrap().1;
+        Receipt::parse(&format!("{says}\nindex {proof}")).unwrap()
     }
 
     pub(super) fn checkpoint(&self, key: &SigningKey) -> SignedCheckpoint {

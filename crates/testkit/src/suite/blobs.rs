@@ -1,20 +1,21 @@
 //! SIMPLEBLOBs: proven, unproven, claimed by others, and given back.
 
 use strongroom_capi::{Algorithm, Padding};
+use strongroom_protocol::Authority;
 use strongroom_protocol::id::{Digest, Serial};
 use strongroom_protocol::keys::SigningKey;
 use strongroom_protocol::policy::{Policy, Rule};
 use strongroom_protocol::receipt::DepositState;
 use strongroom_protocol::statement::{OpenedKey, Particulars, Statement, Word};
-use strongroom_protocol::{Authority, Deposited};
 
 use super::people::{by, group, say};
-use super::{Subject, assert_refused};
+use super::{Setting, assert_refused};
 use crate::blob::{Program, own_blob};
+use crate::listing;
 use crate::owner::{Asked, Owner, PageRelease, submit};
 use crate::person::Person;
 
-pub(super) fn all(found: &mut dyn FnMut(Policy) -> Subject) {
+pub(super) fn all(found: &mut dyn FnMut(Policy) -> Setting) {
     an_rsa_key_is_made_once_and_is_in_the_log(&found(Policy::code_alone()));
     a_proven_blob_comes_back_as_its_key(&found(Policy::code_alone()));
     an_unproven_blob_takes_an_officer(&found(desk()));
@@ -34,19 +35,20 @@ fn desk() -> Policy {
     policy
 }
 
-fn an_rsa_key_is_made_once_and_is_in_the_log(subject: &Subject) {
-    let authority = subject.operator();
-    assert!(authority.rsa_key().unwrap().is_none());
-    (subject.make_rsa_key)();
-    let made = authority.rsa_key().unwrap().unwrap();
+fn an_rsa_key_is_made_once_and_is_in_the_log(setting: &Setting) {
+    let authority = setting.operator();
+    let rsa_key = |authority: &dyn Authority| authority.about().unwrap().rsa_key;
+    assert!(rsa_key(&*authority).is_none());
+    (setting.make_rsa_key)();
+    let made = rsa_key(&*authority).unwrap().statement;
     assert_eq!(Program::import(&*authority).bits(), 2048);
-    (subject.make_rsa_key)();
-    let again = authority.rsa_key().unwrap().unwrap();
+    (setting.make_rsa_key)();
+    let again = rsa_key(&*authority).unwrap().statement;
     assert_eq!(again.id(), made.id());
     // Whoever meets the authority may wrap to it, and nobody else says which key that is.
     let somebody = SigningKey::from_seed(&[7; 32]);
-    let met = subject.device(somebody.verifying_key());
-    assert_eq!(met.rsa_key().unwrap().unwrap().id(), made.id());
+    let met = setting.device(somebody.verifying_key());
+    assert_eq!(rsa_key(&*met).unwrap().statement.id(), made.id());
     let Statement::RsaKey(key) = made.statement() else {
         panic!()
     };
@@ -55,9 +57,9 @@ fn an_rsa_key_is_made_once_and_is_in_the_log(subject: &Subject) {
     assert_refused!(authority.submit(&made), AuthoritysOwn);
 }
 
-fn a_proven_blob_comes_back_as_its_key(subject: &Subject) {
-    (subject.make_rsa_key)();
-    let authority = subject.operator();
+fn a_proven_blob_comes_back_as_its_key(setting: &Setting) {
+    (setting.make_rsa_key)();
+    let authority = setting.operator();
     let mut owner = Owner::enrolled(&*authority, 1);
     let keys = [
         (Algorithm::Rc4, 5),
@@ -83,10 +85,10 @@ fn a_proven_blob_comes_back_as_its_key(subject: &Subject) {
     let deposit = owner.deposit_blobs(drafts);
     let states = submit(&*authority, &deposit).states().to_vec();
     assert_eq!(states, [DepositState::Verified; 18]);
-    let asked = ask(subject, &mut owner);
+    let asked = ask(setting, &mut owner);
     submit(&*authority, &owner.evidence(&asked));
     let page = authority.release(asked.statement.id(), 0).unwrap();
-    let mut opened = asked.open_any(&subject.about(), &page);
+    let mut opened = asked.open_any(&setting.about(), &page);
     for (serial, program) in programs {
         let Some(OpenedKey::Matched(key)) = opened.remove(&serial) else {
             panic!("{} did not come back", program.algorithm);
@@ -99,9 +101,9 @@ fn a_proven_blob_comes_back_as_its_key(subject: &Subject) {
     assert!(opened.is_empty() && page.release().withheld().is_empty());
 }
 
-fn an_unproven_blob_takes_an_officer(subject: &Subject) {
-    (subject.make_rsa_key)();
-    let authority = subject.operator();
+fn an_unproven_blob_takes_an_officer(setting: &Setting) {
+    (setting.make_rsa_key)();
+    let authority = setting.operator();
     let mut owner = Owner::enrolled(&*authority, 1);
     let program = program(&*authority, &mut owner);
     let draft = program.draft(program.unknown(), &mut owner.rng);
@@ -112,19 +114,18 @@ fn an_unproven_blob_takes_an_officer(subject: &Subject) {
     assert_eq!(states, [DepositState::Deposited]);
     submit(&*authority, &owner.deposit(1));
     // On the code alone the others come back.
-    let asked = ask(subject, &mut owner);
+    let asked = ask(setting, &mut owner);
     submit(&*authority, &owner.evidence(&asked));
     let page = authority.release(asked.statement.id(), 0).unwrap();
     assert_eq!(page.release().withheld(), [unproven]);
-    assert_eq!(asked.open(&subject.about(), &page), owner.keys);
+    assert_eq!(asked.open(&setting.about(), &page), owner.keys);
     // An officer's word after the decision is none that it rests on.
-    let late = ask(subject, &mut owner);
+    let late = ask(setting, &mut owner);
     submit(&*authority, &owner.evidence(&late));
-    authority.request(late.statement.id()).unwrap();
     say(&*authority, &[&Person::new("ann", 1)], Word::Approve, &late);
     let page = authority.release(late.statement.id(), 0).unwrap();
     assert_eq!(page.release().withheld(), [unproven]);
-    let asked = ask(subject, &mut owner);
+    let asked = ask(setting, &mut owner);
     say(
         &*authority,
         &[&Person::new("ann", 1)],
@@ -133,31 +134,31 @@ fn an_unproven_blob_takes_an_officer(subject: &Subject) {
     );
     let page = authority.release(asked.statement.id(), 0).unwrap();
     assert!(page.release().withheld().is_empty());
-    let mut opened = asked.open_any(&subject.about(), &page);
+    let mut opened = asked.open_any(&setting.about(), &page);
     let Some(OpenedKey::Unproven(key)) = opened.remove(&unproven) else {
         panic!("it came back as if it were proven, or not");
     };
     assert_eq!(key.into_key().expose(), program.key);
 }
 
-fn an_unproven_blob_never_leaves_where_there_is_no_officer(subject: &Subject) {
-    (subject.make_rsa_key)();
-    let authority = subject.operator();
+fn an_unproven_blob_never_leaves_where_there_is_no_officer(setting: &Setting) {
+    (setting.make_rsa_key)();
+    let authority = setting.operator();
     let mut owner = Owner::enrolled(&*authority, 1);
     let program = program(&*authority, &mut owner);
     let draft = program.draft(program.unknown(), &mut owner.rng);
     let serial = draft.serial;
     submit(&*authority, &owner.deposit_blobs(vec![draft]));
-    let asked = ask(subject, &mut owner);
+    let asked = ask(setting, &mut owner);
     submit(&*authority, &owner.evidence(&asked));
     let page = authority.release(asked.statement.id(), 0).unwrap();
     assert_eq!(page.release().withheld(), [serial]);
     assert!(page.release().keys().is_empty());
 }
 
-fn who_proved_a_blob_has_it(subject: &Subject) {
-    (subject.make_rsa_key)();
-    let authority = subject.operator();
+fn who_proved_a_blob_has_it(setting: &Setting) {
+    (setting.make_rsa_key)();
+    let authority = setting.operator();
     let mut owner = Owner::enrolled(&*authority, 1);
     let mut thief = Owner::enrolled(&*authority, 2);
     let program = program(&*authority, &mut owner);
@@ -189,7 +190,7 @@ fn who_proved_a_blob_has_it(subject: &Subject) {
         assert_eq!(states, [DepositState::Verified]);
     }
     // An officer who was taken in does not release it.
-    let asked = ask(subject, &mut thief);
+    let asked = ask(setting, &mut thief);
     say(
         &*authority,
         &[&Person::new("ann", 1)],
@@ -198,17 +199,17 @@ fn who_proved_a_blob_has_it(subject: &Subject) {
     );
     let page = authority.release(asked.statement.id(), 0).unwrap();
     assert_eq!(page.release().withheld(), [stolen]);
-    let asked = ask(subject, &mut owner);
+    let asked = ask(setting, &mut owner);
     submit(&*authority, &owner.evidence(&asked));
     let page = authority.release(asked.statement.id(), 0).unwrap();
-    let opened = asked.open_any(&subject.about(), &page);
+    let opened = asked.open_any(&setting.about(), &page);
     assert!(matches!(&opened[&proven], OpenedKey::Matched(_)));
 }
 
-fn a_file_is_found_by_the_blob_it_has_now(subject: &Subject) {
-    (subject.make_rsa_key)();
-    let authority = subject.operator();
-    let about = subject.about();
+fn a_file_is_found_by_the_blob_it_has_now(setting: &Setting) {
+    (setting.make_rsa_key)();
+    let authority = setting.operator();
+    let about = setting.about();
     let mut owner = Owner::enrolled(&*authority, 1);
     let stranger = Owner::enrolled(&*authority, 2);
     let digest = |number| Digest::from_bytes([number; 32]);
@@ -219,13 +220,7 @@ fn a_file_is_found_by_the_blob_it_has_now(subject: &Subject) {
     draft.particulars = particulars.with_own_blob(digest(0)).unwrap();
     submit(&*authority, &owner.deposit_blobs(vec![draft]));
     submit(&*authority, &owner.deposit(1));
-    let own_blobs = || {
-        let listed = authority.deposits(owner.id, None).unwrap().items;
-        let of = |serial: Serial| listed.iter().find(|item| item.label.serial == serial);
-        let other = listed.iter().find(|item| item.label.serial != serial);
-        assert!(other.unwrap().own_blobs.is_empty());
-        of(serial).unwrap().own_blobs.clone()
-    };
+    let own_blobs = || listing::own_blobs(&*authority, owner.id, serial);
     assert_eq!(own_blobs(), [digest(0)]);
     let now = own_blob(&about, owner.id, serial, digest(1), &owner.device);
     submit(&*authority, &now);
@@ -243,9 +238,8 @@ fn a_file_is_found_by_the_blob_it_has_now(subject: &Subject) {
         let next = own_blob(&about, owner.id, serial, digest(number), &owner.device);
         submit(&*authority, &next);
     }
-    let newest: Vec<_> = (24..40).rev().map(digest).collect();
+    let newest: Vec<_> = (10..40).rev().chain([1, 0]).map(digest).collect();
     assert_eq!(own_blobs(), newest);
-    assert_eq!(newest.len(), Deposited::OWN_BLOBS_MAX);
 }
 
 fn program(authority: &dyn Authority, owner: &mut Owner) -> Program {
@@ -259,9 +253,9 @@ fn program(authority: &dyn Authority, owner: &mut Owner) -> Program {
 }
 
 /// Asks for everything of an owner's.
-fn ask(subject: &Subject, owner: &mut Owner) -> Asked {
-    let authority = subject.operator();
-    let asked = owner.ask(owner.everything(&*authority), subject.now());
+fn ask(setting: &Setting, owner: &mut Owner) -> Asked {
+    let authority = setting.operator();
+    let asked = owner.ask(owner.everything(&*authority), setting.now());
     submit(&*authority, &asked.statement);
     asked
 }

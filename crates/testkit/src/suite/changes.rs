@@ -1,28 +1,28 @@
 //! The policy protects itself: it is changed as it says, and what was asked under it stays under it.
 
 use strongroom_protocol::keys::SigningKey;
-use strongroom_protocol::policy::{Policy, Reason, Rule};
+use strongroom_protocol::policy::{Policy, Reason, Rule, SubjectState};
 use strongroom_protocol::statement::{SignedStatement, Statement, Verdict, Word};
-use strongroom_protocol::{Authority, ChangeView, RequestState};
+use strongroom_protocol::{Authority, Select};
 
 use super::people::{
     APPROVED, CAS, DAY, DENIED, Staff, asked, assert_kept, assert_released, by, owner, say, state,
 };
-use super::{Subject, assert_refused};
+use super::{Setting, assert_refused};
+use crate::listing::listed;
 use crate::owner::{Owner, submit};
 use crate::person::{self, Person, ask_change, change_of};
 
-pub(super) fn all(found: &mut dyn FnMut(Policy) -> Subject) {
+pub(super) fn all(found: &mut dyn FnMut(Policy) -> Setting) {
     let staff = Staff::new();
-    let mut subject = || found(staff.policy());
-    a_change_is_approved_and_waited_for(&subject(), &staff);
-    a_policy_loosened_and_put_back_gives_away_nothing(&subject(), &staff);
-    an_officer_brought_in_by_the_asker_does_not_approve(&subject(), &staff);
-    nobody_approves_the_change_they_asked_for(&subject(), &staff);
-    a_change_that_was_overtaken_stays_so(&subject(), &staff);
-    a_denied_change_is_over(&subject(), &staff);
-    a_change_is_asked_for_by_those_who_may(&subject(), &staff);
-    changes_are_seen_by_officers_and_whoever_asked(&subject(), &staff);
+    let mut setting = || found(staff.policy());
+    a_change_is_approved_and_waited_for(&setting(), &staff);
+    a_policy_loosened_and_put_back_gives_away_nothing(&setting(), &staff);
+    an_officer_brought_in_by_the_asker_does_not_approve(&setting(), &staff);
+    nobody_approves_the_change_they_asked_for(&setting(), &staff);
+    a_change_that_was_overtaken_stays_so(&setting(), &staff);
+    a_denied_change_is_over(&setting(), &staff);
+    a_change_is_asked_for_by_those_who_may(&setting(), &staff);
     every_owners_code_changes_a_policy_of_codes(&found(Policy::code_alone()));
 }
 
@@ -34,20 +34,11 @@ fn loose(staff: &Staff) -> Policy {
     }
 }
 
-fn in_force(authority: &dyn Authority) -> Policy {
-    authority.policy().unwrap().policy
-}
-
-fn view(authority: &dyn Authority, change: &SignedStatement) -> ChangeView {
-    let mut listed = authority.changes(None).unwrap().items.into_iter();
-    listed.find(|view| view.change.id() == change.id()).unwrap()
-}
-
 /// Asks for another policy than the one in force.
-fn ask(subject: &Subject, policy: Policy, key: &SigningKey) -> SignedStatement {
-    let authority = subject.operator();
-    let replaces = in_force(&*authority);
-    let change = ask_change(&subject.about(), &replaces, policy, subject.now(), key);
+fn ask(setting: &Setting, policy: Policy, key: &SigningKey) -> SignedStatement {
+    let authority = setting.operator();
+    let replaces = setting.in_force();
+    let change = ask_change(&setting.about(), &replaces, policy, setting.now(), key);
     submit(&*authority, &change);
     change
 }
@@ -59,34 +50,35 @@ fn approve(authority: &dyn Authority, people: &[&Person], change: &SignedStateme
 }
 
 /// Has a change asked for by one officer and approved by two others, and waits until it is in force.
-fn put_in_force(subject: &Subject, staff: &Staff, policy: Policy) -> SignedStatement {
-    let authority = subject.operator();
-    let change = ask(subject, policy, &staff.cas.keys[0]);
+fn put_in_force(setting: &Setting, staff: &Staff, policy: Policy) -> SignedStatement {
+    let authority = setting.operator();
+    let change = ask(setting, policy, &staff.cas.keys[0]);
     approve(&*authority, &[&staff.ann, &staff.ben], &change);
-    subject.clock.advance_millis(DAY);
-    assert_eq!(in_force(&*authority), change_of(&change).policy);
+    setting.clock.advance_millis(DAY);
+    setting.ask_again(&change);
+    assert_eq!(setting.in_force(), change_of(&change).policy);
     change
 }
 
-fn a_change_is_approved_and_waited_for(subject: &Subject, staff: &Staff) {
-    let authority = subject.operator();
-    let about = subject.about();
-    let founding = authority.policy().unwrap();
-    assert_eq!(founding.policy, staff.policy());
-    assert!(founding.decided.is_none());
-    let change = ask(subject, loose(staff), &staff.cas.keys[0]);
-    let asked = view(&*authority, &change);
-    assert_eq!(asked.state, RequestState::Requested);
-    assert_eq!((asked.index, asked.recorded), (1, subject.now()));
+fn a_change_is_approved_and_waited_for(setting: &Setting, staff: &Staff) {
+    let authority = setting.operator();
+    let about = setting.about();
+    assert_eq!(setting.in_force(), staff.policy());
+    assert!(authority.about().unwrap().policy.is_none());
+    let change = ask(setting, loose(staff), &staff.cas.keys[0]);
+    assert_eq!(setting.ask_again(&change).state, SubjectState::Requested);
+    let asked = setting.look(&change).subject;
+    assert_eq!((asked.index(), asked.recorded()), (1, setting.now()));
     approve(&*authority, &[&staff.ann], &change);
-    subject.clock.advance_millis(2 * DAY);
-    assert_eq!(in_force(&*authority), staff.policy(), "one of two");
+    setting.clock.advance_millis(2 * DAY);
+    assert_eq!(setting.in_force(), staff.policy(), "one of two");
     approve(&*authority, &[&staff.ben], &change);
-    let policy = authority.policy().unwrap();
-    assert_eq!(policy.policy, loose(staff));
-    let (asked, decision, receipt) = policy.decided.unwrap();
-    assert_eq!(asked.id(), change.id());
+    assert_eq!(setting.in_force(), loose(staff));
+    let succession = authority.about().unwrap().policy.unwrap();
+    assert_eq!(succession.change.id(), change.id());
     let log_key = &about.found().log_key;
+    let decision = succession.decision.statement;
+    let receipt = succession.decision.receipt;
     receipt.verify(&decision, log_key).unwrap();
     assert_eq!(decision.author(), log_key);
     let Statement::Decision(decided) = decision.statement() else {
@@ -96,29 +88,29 @@ fn a_change_is_approved_and_waited_for(subject: &Subject, staff: &Staff) {
     assert_eq!(decided.policy, staff.policy().digest());
     assert_eq!(decided.verdict, Verdict::Approved);
     assert_eq!(decided.approvals.len(), 2);
-    assert_eq!(view(&*authority, &change).state, APPROVED);
+    assert_eq!(setting.ask_again(&change).state, APPROVED);
     // Approved, it waits.
-    let back = ask(subject, staff.policy(), &staff.cas.keys[0]);
+    let back = ask(setting, staff.policy(), &staff.cas.keys[0]);
     approve(&*authority, &[&staff.ann, &staff.ben], &back);
-    subject.clock.advance_millis(DAY - 1);
-    assert_eq!(in_force(&*authority), loose(staff));
-    let waits = view(&*authority, &back).reasons;
+    setting.clock.advance_millis(DAY - 1);
+    assert_eq!(setting.in_force(), loose(staff));
+    let waits = setting.ask_again(&back).reasons;
     assert!(matches!(waits[..], [Reason::Waits { .. }]));
-    subject.clock.advance_millis(1);
+    setting.clock.advance_millis(1);
     // What depends on it decides it, unasked.
     let mut owner = owner(&*authority, 1);
     let scope = owner.everything(&*authority);
     let digest = loose(staff).digest();
-    let late = owner.ask_with(scope, subject.now(), |request| request.policy = digest);
+    let late = owner.ask_with(scope, setting.now(), |request| request.policy = digest);
     assert_refused!(authority.submit(&late.statement), Policy);
-    super::people::asked(subject, &mut owner);
+    super::people::asked(setting, &mut owner);
 }
 
-fn a_policy_loosened_and_put_back_gives_away_nothing(subject: &Subject, staff: &Staff) {
-    let authority = subject.operator();
+fn a_policy_loosened_and_put_back_gives_away_nothing(setting: &Setting, staff: &Staff) {
+    let authority = setting.operator();
     let mut owner = owner(&*authority, 1);
-    let strict = asked(subject, &mut owner);
-    let loosened = put_in_force(subject, staff, loose(staff));
+    let strict = asked(setting, &mut owner);
+    let loosened = put_in_force(setting, staff, loose(staff));
     // Asked before, it is decided as before: one officer's word is not enough, under either policy's name.
     let (id, digest) = (strict.request().authority, strict.request().digest());
     let loose_digest = loose(staff).digest();
@@ -126,40 +118,43 @@ fn a_policy_loosened_and_put_back_gives_away_nothing(subject: &Subject, staff: &
     let moved = person::speak(Word::Approve, id, digest, loose_digest, ann);
     assert_refused!(authority.submit(&moved), Author);
     say(&*authority, &[&staff.ann], Word::Approve, &strict);
-    assert_eq!(state(&*authority, &strict), RequestState::Requested);
+    assert_eq!(state(setting, &strict), SubjectState::Requested);
     assert_kept(&*authority, &strict);
     // Asked now, it is decided by the loose one, for ever.
     let scope = owner.everything(&*authority);
     let ask = |owner: &mut Owner| {
         let scope = scope.clone();
-        owner.ask_with(scope, subject.now(), |request| {
+        owner.ask_with(scope, setting.now(), |request| {
             request.policy = loose_digest;
         })
     };
     let late = ask(&mut owner);
     submit(&*authority, &late.statement);
-    let back = put_in_force(subject, staff, staff.policy());
+    let back = put_in_force(setting, staff, staff.policy());
     assert_kept(&*authority, &strict);
     say(&*authority, &[&staff.ann], Word::Approve, &late);
-    assert_released(subject, &owner, &late);
+    assert_released(setting, &owner, &late);
     // One more under the loose one comes too late.
     let more = ask(&mut owner);
     assert_refused!(authority.submit(&more.statement), Policy);
     // And all of it is in the log.
-    let listed = authority.changes(None).unwrap().items;
-    let listed: Vec<_> = listed.iter().map(|view| view.change.id()).collect();
-    assert_eq!(listed, [loosened.id(), back.id()]);
-    let log_key = subject.about().found().log_key;
+    let seen = listed(&*authority, Select::Subjects);
+    assert!(
+        [loosened.id(), back.id()]
+            .iter()
+            .all(|id| seen.contains(id))
+    );
+    let log_key = setting.about().found().log_key;
     for change in [&loosened, &back] {
-        let receipt = authority.receipt(change.id()).unwrap();
+        let receipt = authority.submit(change).unwrap();
         receipt.verify(change, &log_key).unwrap();
     }
     say(&*authority, &[&staff.ben], Word::Approve, &strict);
-    assert_eq!(state(&*authority, &strict), APPROVED);
+    assert_eq!(state(setting, &strict), APPROVED);
 }
 
-fn an_officer_brought_in_by_the_asker_does_not_approve(subject: &Subject, staff: &Staff) {
-    let authority = subject.operator();
+fn an_officer_brought_in_by_the_asker_does_not_approve(setting: &Setting, staff: &Staff) {
+    let authority = setting.operator();
     let mut thief = owner(&*authority, 1);
     let mut other = owner(&*authority, 2);
     let zoe = Person::new("zoe", 1);
@@ -172,84 +167,84 @@ fn an_officer_brought_in_by_the_asker_does_not_approve(subject: &Subject, staff:
     for group in &mut policy.groups {
         group.of.push("zoe".to_owned());
     }
-    let change = ask(subject, policy.clone(), &thief.device);
+    let change = ask(setting, policy.clone(), &thief.device);
     approve(&*authority, &[&staff.ann, &staff.ben], &change);
-    subject.clock.advance_millis(DAY);
-    assert_eq!(in_force(&*authority), policy);
+    setting.clock.advance_millis(DAY);
+    setting.ask_again(&change);
+    assert_eq!(setting.in_force(), policy);
     let digest = policy.digest();
     let ask = |owner: &mut Owner| {
         let scope = owner.everything(&*authority);
-        let asked = owner.ask_with(scope, subject.now(), |request| request.policy = digest);
+        let asked = owner.ask_with(scope, setting.now(), |request| request.policy = digest);
         submit(&*authority, &asked.statement);
         asked
     };
     let own = ask(&mut thief);
-    let view = authority.request(own.statement.id()).unwrap();
     let by = thief.device.verifying_key();
     let sponsors = [("ben".to_owned(), by), ("zoe".to_owned(), by)];
-    assert_eq!(view.scene.sponsors, sponsors);
+    assert_eq!(setting.look(&own.statement).scene().sponsors, sponsors);
     let three = [&staff.ann, &zoe, &mallory];
     say(&*authority, &three, Word::Approve, &own);
-    assert_eq!(state(&*authority, &own), RequestState::Requested);
+    assert_eq!(state(setting, &own), SubjectState::Requested);
     assert_kept(&*authority, &own);
     // For anybody else's, their word counts.
     let others = ask(&mut other);
     say(&*authority, &[&zoe, &mallory], Word::Approve, &others);
-    assert_released(subject, &other, &others);
+    assert_released(setting, &other, &others);
 }
 
-fn nobody_approves_the_change_they_asked_for(subject: &Subject, staff: &Staff) {
-    let authority = subject.operator();
+fn nobody_approves_the_change_they_asked_for(setting: &Setting, staff: &Staff) {
+    let authority = setting.operator();
     let own = Owner::enrolled(&*authority, CAS);
     // By the officer's key, and by the device of the same person.
-    let officer = ask(subject, loose(staff), &staff.cas.keys[0]);
+    let officer = ask(setting, loose(staff), &staff.cas.keys[0]);
     let none = Policy {
         rules: Vec::new(),
         ..staff.policy()
     };
-    let owner = ask(subject, none, &own.device);
+    let owner = ask(setting, none, &own.device);
     for change in [&officer, &owner] {
         approve(&*authority, &[&staff.cas, &staff.ann], change);
     }
-    subject.clock.advance_millis(2 * DAY);
-    assert_eq!(in_force(&*authority), staff.policy());
+    setting.clock.advance_millis(2 * DAY);
+    assert_eq!(setting.in_force(), staff.policy());
     for change in [&officer, &owner] {
-        let reasons = view(&*authority, change).reasons;
+        let reasons = setting.ask_again(change).reasons;
         assert!(matches!(reasons[..], [Reason::NeedsApprovals { .. }]));
     }
 }
 
-fn a_change_that_was_overtaken_stays_so(subject: &Subject, staff: &Staff) {
-    let authority = subject.operator();
+fn a_change_that_was_overtaken_stays_so(setting: &Setting, staff: &Staff) {
+    let authority = setting.operator();
     let none = Policy {
         rules: Vec::new(),
         ..staff.policy()
     };
-    let slow = ask(subject, none, &staff.cas.keys[0]);
+    let slow = ask(setting, none, &staff.cas.keys[0]);
     approve(&*authority, &[&staff.ann], &slow);
-    put_in_force(subject, staff, loose(staff));
-    let lapsed = RequestState::Decided(Verdict::Lapsed);
-    assert_eq!(view(&*authority, &slow).state, lapsed);
+    put_in_force(setting, staff, loose(staff));
+    let lapsed = SubjectState::Decided(Verdict::Lapsed);
+    assert_eq!(setting.look(&slow).state, lapsed);
     // The policy it was to replace comes back, and it does not.
-    put_in_force(subject, staff, staff.policy());
+    put_in_force(setting, staff, staff.policy());
     let late = staff.ben.say_of_change(Word::Approve, &slow);
     assert_refused!(authority.submit(&late), Ended);
-    assert_eq!(in_force(&*authority), staff.policy());
-    assert_eq!(view(&*authority, &slow).state, lapsed);
+    assert_eq!(setting.in_force(), staff.policy());
+    assert_eq!(setting.look(&slow).state, lapsed);
     // In its time it lapses by itself.
-    let change = ask(subject, loose(staff), &staff.cas.keys[0]);
-    subject.clock.advance_millis(31 * DAY);
-    assert_eq!(view(&*authority, &change).state, lapsed);
+    let change = ask(setting, loose(staff), &staff.cas.keys[0]);
+    setting.clock.advance_millis(31 * DAY);
+    assert_eq!(setting.ask_again(&change).state, lapsed);
 }
 
-fn a_denied_change_is_over(subject: &Subject, staff: &Staff) {
-    let authority = subject.operator();
-    let change = ask(subject, loose(staff), &staff.cas.keys[0]);
+fn a_denied_change_is_over(setting: &Setting, staff: &Staff) {
+    let authority = setting.operator();
+    let change = ask(setting, loose(staff), &staff.cas.keys[0]);
     let denial = staff.ann.say_of_change(Word::Deny, &change);
     submit(&*authority, &denial);
     let late = staff.ben.say_of_change(Word::Approve, &change);
     assert_refused!(authority.submit(&late), Ended);
-    let view = view(&*authority, &change);
+    let view = setting.look(&change);
     assert_eq!(view.state, DENIED);
     assert!(
         matches!(&view.reasons[..], [Reason::Denied { by, grounds, .. }]
@@ -257,10 +252,10 @@ fn a_denied_change_is_over(subject: &Subject, staff: &Staff) {
     );
 }
 
-fn a_change_is_asked_for_by_those_who_may(subject: &Subject, staff: &Staff) {
-    let authority = subject.operator();
-    let about = subject.about();
-    let (now, old, new) = (subject.now(), staff.policy(), loose(staff));
+fn a_change_is_asked_for_by_those_who_may(setting: &Setting, staff: &Staff) {
+    let authority = setting.operator();
+    let about = setting.about();
+    let (now, old, new) = (setting.now(), staff.policy(), loose(staff));
     let owner = Owner::enrolled(&*authority, 1);
     for key in [&owner.code, &Person::new("zoe", 1).keys[0]] {
         for replaces in [&old, &new] {
@@ -277,7 +272,7 @@ fn a_change_is_asked_for_by_those_who_may(subject: &Subject, staff: &Staff) {
         let refused = SignedStatement::sign(change.clone(), ann);
         assert_refused!(authority.submit(&refused), Expiry);
     }
-    let asked = ask(subject, new, &owner.device);
+    let asked = ask(setting, new, &owner.device);
     // The same words by somebody else are not another change.
     let resigned = SignedStatement::sign(change_of(&asked).clone(), ann);
     assert_refused!(authority.submit(&resigned), Author);
@@ -285,24 +280,8 @@ fn a_change_is_asked_for_by_those_who_may(subject: &Subject, staff: &Staff) {
     assert_refused!(authority.submit(&owner.evidence_for(&asked)), Author);
 }
 
-fn changes_are_seen_by_officers_and_whoever_asked(subject: &Subject, staff: &Staff) {
-    let authority = subject.operator();
-    let one = Owner::enrolled(&*authority, 1);
-    let other = Owner::enrolled(&*authority, 2);
-    let change = ask(subject, loose(staff), &one.device);
-    let seen = |key: &SigningKey| {
-        let session = subject.device(key.verifying_key());
-        session.changes(None).unwrap().items.len()
-    };
-    assert_eq!(seen(&staff.ben.keys[0]), 1);
-    assert_eq!(seen(&one.device), 1);
-    assert_eq!(seen(&other.device), 0);
-    let index = view(&*authority, &change).index;
-    assert!(authority.changes(Some(index)).unwrap().items.is_empty());
-}
-
-fn every_owners_code_changes_a_policy_of_codes(subject: &Subject) {
-    let authority = subject.operator();
+fn every_owners_code_changes_a_policy_of_codes(setting: &Setting) {
+    let authority = setting.operator();
     let mut one = owner(&*authority, 1);
     let other = Owner::enrolled(&*authority, 2);
     let patient = Policy {
@@ -312,15 +291,15 @@ fn every_owners_code_changes_a_policy_of_codes(subject: &Subject) {
         }],
         ..Policy::code_alone()
     };
-    let (old, now) = (Policy::code_alone(), subject.now());
-    let change = ask(subject, patient.clone(), &one.device);
+    let (old, now) = (Policy::code_alone(), setting.now());
+    let change = ask(setting, patient.clone(), &one.device);
     let later = Owner::enrolled(&*authority, 3);
     assert_refused!(authority.submit(&later.evidence_for(&change)), Author);
     submit(&*authority, &one.evidence_for(&change));
-    assert_eq!(in_force(&*authority), old, "one of two owners");
+    assert_eq!(setting.in_force(), old, "one of two owners");
     submit(&*authority, &other.evidence_for(&change));
-    assert_eq!(in_force(&*authority), patient);
-    let late = ask_change(&subject.about(), &old, old.clone(), now, &one.device);
+    assert_eq!(setting.in_force(), patient);
+    let late = ask_change(&setting.about(), &old, old.clone(), now, &one.device);
     assert_refused!(authority.submit(&late), Policy);
     let scope = one.everything(&*authority);
     let digest = patient.digest();
@@ -328,6 +307,6 @@ fn every_owners_code_changes_a_policy_of_codes(subject: &Subject) {
     submit(&*authority, &asked.statement);
     submit(&*authority, &one.evidence(&asked));
     assert_kept(&*authority, &asked);
-    subject.clock.advance_millis(DAY);
-    assert_released(subject, &one, &asked);
+    setting.clock.advance_millis(DAY);
+    assert_released(setting, &one, &asked);
 }

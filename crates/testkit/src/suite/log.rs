@@ -4,18 +4,18 @@ use strongroom_protocol::QueryError;
 use strongroom_protocol::log::{Frontier, NodeHash};
 use strongroom_protocol::policy::Policy;
 
-use super::Subject;
+use super::Setting;
 use crate::owner::{Owner, submit};
 
-pub(super) fn all(found: &mut dyn FnMut(Policy) -> Subject) {
-    let mut subject = || found(Policy::code_alone());
-    the_log_only_grows(&subject());
-    the_leaves_hash_to_the_checkpoint(&subject());
-    a_log_of_many_tiles_proves_every_entry(&subject());
+pub(super) fn all(found: &mut dyn FnMut(Policy) -> Setting) {
+    let mut setting = || found(Policy::code_alone());
+    the_log_only_grows(&setting());
+    the_leaves_hash_to_the_checkpoint(&setting());
+    a_log_of_many_tiles_proves_every_entry(&setting());
 }
 
-fn the_log_only_grows(subject: &Subject) {
-    let authority = subject.operator();
+fn the_log_only_grows(setting: &Setting) {
+    let authority = setting.operator();
     let mut owner = Owner::enrolled(&*authority, 1);
     let mut seen = vec![*authority.checkpoint().unwrap().checkpoint()];
     for _ in 0..5 {
@@ -37,12 +37,12 @@ fn the_log_only_grows(subject: &Subject) {
     }
 }
 
-fn the_leaves_hash_to_the_checkpoint(subject: &Subject) {
-    let authority = subject.operator();
+fn the_leaves_hash_to_the_checkpoint(setting: &Setting) {
+    let authority = setting.operator();
     let mut owner = Owner::enrolled(&*authority, 1);
     submit(&*authority, &owner.deposit(2));
     let page = authority.leaves(0).unwrap();
-    assert!(!page.more);
+    assert_eq!(page.next, setting.size());
     let mut frontier = Frontier::empty();
     for leaf in &page.items {
         frontier.append(NodeHash::of_leaf(leaf)).unwrap();
@@ -54,9 +54,9 @@ fn the_leaves_hash_to_the_checkpoint(subject: &Subject) {
     assert!(authority.leaves(u64::MAX).unwrap().items.is_empty());
 }
 
-fn a_log_of_many_tiles_proves_every_entry(subject: &Subject) {
-    let authority = subject.operator();
-    let about = subject.about();
+fn a_log_of_many_tiles_proves_every_entry(setting: &Setting) {
+    let authority = setting.operator();
+    let about = setting.about();
     let log_key = about.found().log_key;
     let statements: Vec<_> = (0..300)
         .map(|seed| Owner::new(&about, seed).enrolment())
@@ -68,7 +68,7 @@ fn a_log_of_many_tiles_proves_every_entry(subject: &Subject) {
     let head = *authority.checkpoint().unwrap().checkpoint();
     assert_eq!(head.size, 301);
     for statement in statements.iter().step_by(23) {
-        let receipt = authority.receipt(statement.id()).unwrap();
+        let receipt = authority.submit(statement).unwrap();
         let receipt = receipt.verify(statement, &log_key).unwrap();
         assert_eq!(*receipt.checkpoint().checkpoint(), head);
     }

@@ -4,16 +4,16 @@ mod askers;
 mod officers;
 mod thieves;
 
-use strongroom_protocol::policy::{Group, Policy, Reason, Rule};
+use strongroom_protocol::Authority;
+use strongroom_protocol::policy::{Group, Policy, Reason, Rule, SubjectState};
 use strongroom_protocol::statement::{Verdict, Word};
-use strongroom_protocol::{Authority, RequestState};
 
-use super::Subject;
+use super::Setting;
 use crate::TestClock;
 use crate::owner::{Asked, Owner, submit};
 use crate::person::Person;
 
-pub(super) fn all(found: &mut dyn FnMut(Policy) -> Subject) {
+pub(super) fn all(found: &mut dyn FnMut(Policy) -> Setting) {
     officers::all(found);
     askers::all(found);
     thieves::all(found);
@@ -93,10 +93,10 @@ pub(super) fn owner(authority: &dyn Authority, seed: u64) -> Owner {
 }
 
 /// A request for everything from a new device, recorded.
-pub(super) fn asked(subject: &Subject, owner: &mut Owner) -> Asked {
-    let authority = subject.operator();
+pub(super) fn asked(setting: &Setting, owner: &mut Owner) -> Asked {
+    let authority = setting.operator();
     let scope = owner.everything(&*authority);
-    let asked = owner.ask(scope, subject.now());
+    let asked = owner.ask(scope, setting.now());
     submit(&*authority, &asked.statement);
     asked
 }
@@ -108,28 +108,32 @@ pub(super) fn say(authority: &dyn Authority, people: &[&Person], word: Word, ask
     }
 }
 
-pub(super) fn state(authority: &dyn Authority, asked: &Asked) -> RequestState {
-    authority.request(asked.statement.id()).unwrap().state
+/// Where a request stands, once it was asked again.
+pub(super) fn state(setting: &Setting, asked: &Asked) -> SubjectState {
+    setting.ask_again(&asked.statement).state
 }
 
-pub(super) fn reasons(authority: &dyn Authority, asked: &Asked) -> Vec<Reason> {
-    authority.request(asked.statement.id()).unwrap().reasons
+pub(super) fn reasons(setting: &Setting, asked: &Asked) -> Vec<Reason> {
+    setting.ask_again(&asked.statement).reasons
 }
 
-pub(super) const APPROVED: RequestState = RequestState::Decided(Verdict::Approved);
-pub(super) const DENIED: RequestState = RequestState::Decided(Verdict::Denied);
+pub(super) const APPROVED: SubjectState = SubjectState::Decided(Verdict::Approved);
+pub(super) const DENIED: SubjectState = SubjectState::Decided(Verdict::Denied);
 
 /// Sees that keys are released, all of an owner's.
-pub(super) fn assert_released(subject: &Subject, owner: &Owner, asked: &Asked) {
-    let page = subject.operator().release(asked.statement.id(), 0).unwrap();
-    assert_eq!(asked.open(&subject.about(), &page), owner.keys);
+pub(super) fn assert_released(setting: &Setting, owner: &Owner, asked: &Asked) {
+    let page = setting.operator().release(asked.statement.id(), 0).unwrap();
+    assert_eq!(asked.open(&setting.about(), &page), owner.keys);
 }
 
 /// Sees that nothing is released.
 pub(super) fn assert_kept(authority: &dyn Authority, asked: &Asked) {
     let released = authority.release(asked.statement.id(), 0);
     assert!(
-        matches!(released, Err(strongroom_protocol::ReleaseError::Not { .. })),
+        matches!(
+            released,
+            Err(strongroom_protocol::ReleaseError::NotApproved { .. })
+        ),
         "{released:?}"
     );
 }

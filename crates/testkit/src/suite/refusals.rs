@@ -6,34 +6,34 @@ use strongroom_protocol::policy::Policy;
 use strongroom_protocol::statement::{Decision, Deposit, Enroll, Scope, SignedStatement, Verdict};
 use strongroom_protocol::wrap::SecretKey;
 
-use super::{Subject, assert_refused};
+use super::{Setting, assert_refused};
 use crate::TestClock;
 use crate::owner::{Owner, submit};
 
-pub(super) fn all(found: &mut dyn FnMut(Policy) -> Subject) {
-    let mut subject = || {
-        let subject = found(Policy::code_alone());
-        let before = size(&subject);
+pub(super) fn all(found: &mut dyn FnMut(Policy) -> Setting) {
+    let mut setting = || {
+        let setting = found(Policy::code_alone());
+        let before = setting.size();
         assert_eq!(before, 1);
-        subject
+        setting
     };
-    only_an_owners_devices_deposit(&subject());
-    an_owner_is_enrolled_once(&subject());
-    what_is_sealed_to_another_key_is_refused(&subject());
-    what_is_for_another_authority_is_refused(&subject());
-    what_only_the_authority_says_is_refused(&subject());
-    a_request_lasts_no_longer_than_the_policy_lets_it(&subject());
-    a_request_names_the_policy_in_force(&subject());
-    a_request_is_for_what_is_there(&subject());
-    a_missing_owner_and_a_missing_serial_are_answered_alike(&subject());
-    evidence_and_vetoes_are_by_those_who_may(&subject());
-    a_request_signed_again_is_the_same_request(&subject());
+    only_an_owners_devices_deposit(&setting());
+    an_owner_is_enrolled_once(&setting());
+    what_is_sealed_to_another_key_is_refused(&setting());
+    what_is_for_another_authority_is_refused(&setting());
+    what_only_the_authority_says_is_refused(&setting());
+    a_request_lasts_no_longer_than_the_policy_lets_it(&setting());
+    a_request_names_the_policy_in_force(&setting());
+    a_request_is_for_what_is_there(&setting());
+    a_missing_owner_and_a_missing_serial_are_answered_alike(&setting());
+    evidence_and_vetoes_are_by_those_who_may(&setting());
+    a_request_signed_again_is_the_same_request(&setting());
 }
 
-fn only_an_owners_devices_deposit(subject: &Subject) {
-    let authority = subject.operator();
+fn only_an_owners_devices_deposit(setting: &Setting) {
+    let authority = setting.operator();
     let mut owner = Owner::enrolled(&*authority, 1);
-    let mut unknown = Owner::new(&subject.about(), 2);
+    let mut unknown = Owner::new(&setting.about(), 2);
     assert_refused!(authority.submit(&unknown.deposit(1)), Author);
     let stranger = std::mem::replace(&mut owner.device, SigningKey::from_seed(&[7; 32]));
     assert_refused!(authority.submit(&owner.deposit(1)), Author);
@@ -41,17 +41,17 @@ fn only_an_owners_devices_deposit(subject: &Subject) {
     assert_refused!(authority.submit(&owner.deposit(1)), Author);
     owner.device = stranger;
     submit(&*authority, &owner.deposit(1));
-    assert_eq!(size(subject), 3);
+    assert_eq!(setting.size(), 3);
 }
 
-fn an_owner_is_enrolled_once(subject: &Subject) {
-    let authority = subject.operator();
+fn an_owner_is_enrolled_once(setting: &Setting) {
+    let authority = setting.operator();
     let owner = Owner::enrolled(&*authority, 1);
-    let mut thief = Owner::new(&subject.about(), 2);
+    let mut thief = Owner::new(&setting.about(), 2);
     thief.id = owner.id;
     assert_refused!(authority.submit(&thief.enrolment()), OwnerExists);
     let enroll = Enroll {
-        authority: subject.about().authority(),
+        authority: setting.about().authority(),
         owner: owner.id,
         device_key: owner.device.verifying_key(),
         code_key: thief.code.verifying_key(),
@@ -60,24 +60,24 @@ fn an_owner_is_enrolled_once(subject: &Subject) {
     let changed = SignedStatement::sign(enroll, &owner.device);
     assert_refused!(authority.submit(&changed), OwnerExists);
     assert_refused!(authority.submit(&thief.deposit(1)), Author);
-    assert_eq!(size(subject), 2);
+    assert_eq!(setting.size(), 2);
 }
 
-fn what_is_sealed_to_another_key_is_refused(subject: &Subject) {
-    let authority = subject.operator();
+fn what_is_sealed_to_another_key_is_refused(setting: &Setting) {
+    let authority = setting.operator();
     let mut owner = Owner::enrolled(&*authority, 1);
     let other = SecretKey::generate(&mut owner.rng).public_key();
     let drafts = [owner.draft()];
-    let id = subject.about().authority();
+    let id = setting.about().authority();
     let deposit = Deposit::seal(id, &other, owner.id, &drafts, &mut owner.rng).unwrap();
     let deposit = SignedStatement::sign(deposit, &owner.device);
     assert_refused!(authority.submit(&deposit), WrapKey);
-    assert_eq!(size(subject), 2);
+    assert_eq!(setting.size(), 2);
 }
 
-fn what_is_for_another_authority_is_refused(subject: &Subject) {
-    let authority = subject.operator();
-    let about = subject.about();
+fn what_is_for_another_authority_is_refused(setting: &Setting) {
+    let authority = setting.operator();
+    let about = setting.about();
     let mut owner = Owner::enrolled(&*authority, 1);
     submit(&*authority, &owner.deposit(1));
     let other = AuthorityId::from_bytes([9; 32]);
@@ -87,7 +87,7 @@ fn what_is_for_another_authority_is_refused(subject: &Subject) {
     let deposit = SignedStatement::sign(deposit, &owner.device);
     assert_refused!(authority.submit(&deposit), OtherAuthority);
     let scope = owner.everything(&*authority);
-    let asked = owner.ask_with(scope, subject.now(), |request| request.authority = other);
+    let asked = owner.ask_with(scope, setting.now(), |request| request.authority = other);
     assert_refused!(authority.submit(&asked.statement), OtherAuthority);
     let enroll = Enroll {
         authority: other,
@@ -98,17 +98,17 @@ fn what_is_for_another_authority_is_refused(subject: &Subject) {
     };
     let enroll = SignedStatement::sign(enroll, &owner.device);
     assert_refused!(authority.submit(&enroll), OtherAuthority);
-    assert_eq!(size(subject), 3);
+    assert_eq!(setting.size(), 3);
 }
 
-fn what_only_the_authority_says_is_refused(subject: &Subject) {
-    let authority = subject.operator();
-    let about = subject.about();
+fn what_only_the_authority_says_is_refused(setting: &Setting) {
+    let authority = setting.operator();
+    let about = setting.about();
     let mut owner = Owner::enrolled(&*authority, 1);
     submit(&*authority, &owner.deposit(1));
-    assert_refused!(authority.submit(about.founding()), AuthoritysOwn);
+    assert_refused!(authority.submit(about.statement()), AuthoritysOwn);
     let scope = owner.everything(&*authority);
-    let asked = owner.ask(scope, subject.now());
+    let asked = owner.ask(scope, setting.now());
     submit(&*authority, &asked.statement);
     let decision = Decision {
         authority: about.authority(),
@@ -116,21 +116,22 @@ fn what_only_the_authority_says_is_refused(subject: &Subject) {
         policy: about.found().policy.digest(),
         evidence: Vec::new(),
         approvals: Vec::new(),
+        asker: None,
         verdict: Verdict::Approved,
         not_after: asked.request().expires,
     };
     let decision = SignedStatement::sign(decision, &owner.device);
     assert_refused!(authority.submit(&decision), AuthoritysOwn);
-    assert_eq!(size(subject), 4);
+    assert_eq!(setting.size(), 4);
 }
 
-fn a_request_lasts_no_longer_than_the_policy_lets_it(subject: &Subject) {
-    let authority = subject.operator();
+fn a_request_lasts_no_longer_than_the_policy_lets_it(setting: &Setting) {
+    let authority = setting.operator();
     let mut owner = Owner::enrolled(&*authority, 1);
     submit(&*authority, &owner.deposit(1));
     let scope = owner.everything(&*authority);
-    let now = subject.now();
-    let lapse = subject.about().found().policy.lapse_millis;
+    let now = setting.now();
+    let lapse = setting.about().found().policy.lapse_millis;
     for expires in [
         Time::from_millis(0),
         now,
@@ -145,22 +146,22 @@ fn a_request_lasts_no_longer_than_the_policy_lets_it(subject: &Subject) {
     submit(&*authority, &asked.statement);
 }
 
-fn a_request_names_the_policy_in_force(subject: &Subject) {
-    let authority = subject.operator();
+fn a_request_names_the_policy_in_force(setting: &Setting) {
+    let authority = setting.operator();
     let mut owner = Owner::enrolled(&*authority, 1);
     submit(&*authority, &owner.deposit(1));
     let scope = owner.everything(&*authority);
-    let asked = owner.ask_with(scope, subject.now(), |request| {
+    let asked = owner.ask_with(scope, setting.now(), |request| {
         request.policy = Digest::of(&[b"another policy"]);
     });
     assert_refused!(authority.submit(&asked.statement), Policy);
 }
 
-fn a_request_is_for_what_is_there(subject: &Subject) {
-    let authority = subject.operator();
+fn a_request_is_for_what_is_there(setting: &Setting) {
+    let authority = setting.operator();
     let mut owner = Owner::enrolled(&*authority, 1);
     let mut other = Owner::enrolled(&*authority, 2);
-    let now = subject.now();
+    let now = setting.now();
     let nothing = owner.everything(&*authority);
     let asked = owner.ask(nothing, now);
     assert_refused!(authority.submit(&asked.statement), Holdings);
@@ -202,11 +203,11 @@ fn a_request_is_for_what_is_there(subject: &Subject) {
     }
 }
 
-fn a_missing_owner_and_a_missing_serial_are_answered_alike(subject: &Subject) {
-    let authority = subject.operator();
+fn a_missing_owner_and_a_missing_serial_are_answered_alike(setting: &Setting) {
+    let authority = setting.operator();
     let mut owner = Owner::enrolled(&*authority, 1);
-    let mut unknown = Owner::new(&subject.about(), 2);
-    let now = subject.now();
+    let mut unknown = Owner::new(&setting.about(), 2);
+    let now = setting.now();
     let held = authority.holdings(unknown.id).unwrap();
     assert_eq!((held.count, held.serials), (0, Scope::serials_digest(&[])));
     for asking in [&mut owner, &mut unknown] {
@@ -220,13 +221,13 @@ fn a_missing_owner_and_a_missing_serial_are_answered_alike(subject: &Subject) {
     }
 }
 
-fn evidence_and_vetoes_are_by_those_who_may(subject: &Subject) {
-    let authority = subject.operator();
+fn evidence_and_vetoes_are_by_those_who_may(setting: &Setting) {
+    let authority = setting.operator();
     let mut owner = Owner::enrolled(&*authority, 1);
     let thief = Owner::enrolled(&*authority, 2);
     submit(&*authority, &owner.deposit(1));
     let scope = owner.everything(&*authority);
-    let asked = owner.ask(scope, subject.now());
+    let asked = owner.ask(scope, setting.now());
     submit(&*authority, &asked.statement);
     for key in [&thief.code, &thief.device, &owner.device, &asked.device] {
         let evidence = owner.evidence_by(&asked, key);
@@ -236,33 +237,27 @@ fn evidence_and_vetoes_are_by_those_who_may(subject: &Subject) {
         let veto = owner.veto_by(&asked, key);
         assert_refused!(authority.submit(&veto), Author);
     }
-    assert_eq!(size(subject), 5);
+    assert_eq!(setting.size(), 5);
     submit(&*authority, &owner.evidence(&asked));
-    authority.request(asked.statement.id()).unwrap();
     // It is decided: other words for it come too late.
-    let late = owner.ask(owner.everything(&*authority), subject.now());
+    let late = owner.ask(owner.everything(&*authority), setting.now());
     submit(&*authority, &late.statement);
-    subject.clock.advance_millis(31 * TestClock::DAY_MILLIS);
+    setting.clock.advance_millis(31 * TestClock::DAY_MILLIS);
     assert_refused!(authority.submit(&owner.evidence(&late)), Ended);
     let veto = owner.veto_by(&late, &owner.device);
     assert_refused!(authority.submit(&veto), Ended);
 }
 
-fn a_request_signed_again_is_the_same_request(subject: &Subject) {
-    let authority = subject.operator();
+fn a_request_signed_again_is_the_same_request(setting: &Setting) {
+    let authority = setting.operator();
     let mut owner = Owner::enrolled(&*authority, 1);
     submit(&*authority, &owner.deposit(1));
     let scope = owner.everything(&*authority);
-    let asked = owner.ask(scope, subject.now());
+    let asked = owner.ask(scope, setting.now());
     let first = submit(&*authority, &asked.statement);
     // By another key it is not a request at all; by the same one it is the same statement.
     let other = SignedStatement::sign(asked.request().clone(), &owner.device);
     assert!(SignedStatement::parse(other.as_bytes()).is_err());
     let same = SignedStatement::sign(asked.request().clone(), &asked.device);
     assert_eq!(submit(&*authority, &same).index(), first.index());
-}
-
-fn size(subject: &Subject) -> u64 {
-    let checkpoint = subject.operator().checkpoint().unwrap();
-    checkpoint.checkpoint().size
 }

@@ -8,46 +8,47 @@ use strongroom_protocol::session_key::{BlindedKey, SessionKey};
 use strongroom_protocol::statement::{
     Content, DepositLabel, Particulars, SealedKey, SignedStatement, Statement,
 };
-use strongroom_protocol::{Authority, Deposited, QueryError};
+use strongroom_protocol::{QueryError, Select};
 
-use super::Subject;
+use super::Setting;
 use crate::forge::{Forged, forge_deposit};
+use crate::listing::{ListedDeposit, deposits};
 use crate::owner::{Owner, submit};
 
-pub(super) fn all(found: &mut dyn FnMut(Policy) -> Subject) {
-    let mut subject = || found(Policy::code_alone());
-    an_enrolment_and_deposits_are_recorded(&subject());
-    the_same_statement_again_gets_the_same_entry(&subject());
-    a_key_that_disagrees_with_its_commitment_costs_itself_alone(&subject());
-    a_used_serial_is_a_conflict_and_overwrites_nothing(&subject());
-    serials_of_different_owners_do_not_meet(&subject());
-    a_deposit_relabelled_for_another_owner_does_not_open(&subject());
-    deposits_are_listed_for_their_owner_alone(&subject());
-    a_listing_comes_in_pages(&subject());
+pub(super) fn all(found: &mut dyn FnMut(Policy) -> Setting) {
+    let mut setting = || found(Policy::code_alone());
+    an_enrolment_and_deposits_are_recorded(&setting());
+    the_same_statement_again_gets_the_same_entry(&setting());
+    a_key_that_disagrees_with_its_commitment_costs_itself_alone(&setting());
+    a_used_serial_is_a_conflict_and_overwrites_nothing(&setting());
+    serials_of_different_owners_do_not_meet(&setting());
+    a_deposit_relabelled_for_another_owner_does_not_open(&setting());
+    deposits_are_listed_for_their_owner_alone(&setting());
+    a_listing_comes_in_pages(&setting());
 }
 
-fn an_enrolment_and_deposits_are_recorded(subject: &Subject) {
-    let authority = subject.operator();
-    let mut owner = Owner::new(&subject.about(), 1);
+fn an_enrolment_and_deposits_are_recorded(setting: &Setting) {
+    let authority = setting.operator();
+    let mut owner = Owner::new(&setting.about(), 1);
     let enrolled = submit(&*authority, &owner.enrolment());
     assert_eq!(enrolled.outcome(), &Outcome::Recorded);
-    assert_eq!((enrolled.index(), enrolled.time()), (1, subject.now()));
-    subject.clock.advance_millis(5);
+    assert_eq!((enrolled.index(), enrolled.time()), (1, setting.now()));
+    setting.clock.advance_millis(5);
     let deposited = submit(&*authority, &owner.deposit(3));
     assert_eq!(deposited.states(), [DepositState::Verified; 3]);
-    assert_eq!((deposited.index(), deposited.time()), (2, subject.now()));
+    assert_eq!((deposited.index(), deposited.time()), (2, setting.now()));
     assert_eq!(deposited.checkpoint().checkpoint().size, 3);
     let held = authority.holdings(owner.id).unwrap();
     assert_eq!((held.tree_size, held.count), (3, 3));
 }
 
-fn the_same_statement_again_gets_the_same_entry(subject: &Subject) {
-    let authority = subject.operator();
+fn the_same_statement_again_gets_the_same_entry(setting: &Setting) {
+    let authority = setting.operator();
     let mut owner = Owner::enrolled(&*authority, 1);
     let deposit = owner.deposit(2);
     let first = submit(&*authority, &deposit);
     submit(&*authority, &owner.deposit(1));
-    subject.clock.advance_millis(1000);
+    setting.clock.advance_millis(1000);
     let again = submit(&*authority, &deposit);
     assert_eq!(again.index(), first.index());
     assert_eq!(again.time(), first.time());
@@ -57,22 +58,13 @@ fn the_same_statement_again_gets_the_same_entry(subject: &Subject) {
         4,
         "nothing was added, and the proof is the newest"
     );
-    let asked = authority.receipt(deposit.id()).unwrap();
-    let log_key = subject.about().found().log_key;
-    let asked = asked.verify(&deposit, &log_key).unwrap();
-    assert_eq!(asked.index(), first.index());
     let enrolment = owner.enrolment();
     assert_eq!(submit(&*authority, &enrolment).index(), 1);
-    let unknown = owner.deposit(1).id();
-    assert!(matches!(
-        authority.receipt(unknown),
-        Err(QueryError::NotFound)
-    ));
 }
 
-fn a_key_that_disagrees_with_its_commitment_costs_itself_alone(subject: &Subject) {
-    let authority = subject.operator();
-    let about = subject.about();
+fn a_key_that_disagrees_with_its_commitment_costs_itself_alone(setting: &Setting) {
+    let authority = setting.operator();
+    let about = setting.about();
     let mut owner = Owner::enrolled(&*authority, 1);
     let wrap_key = &about.found().wrap_key;
     let sealing = wrap_key.seal_deposits(about.authority(), &mut owner.rng);
@@ -127,17 +119,17 @@ fn a_key_that_disagrees_with_its_commitment_costs_itself_alone(subject: &Subject
     let (yes, no) = (DepositState::Verified, DepositState::Mismatch);
     let states = submit(&*authority, &statement).states().to_vec();
     assert_eq!(states, [yes, no, no, no, no, yes]);
-    let listed = serials(&list(&*authority, &owner));
+    let listed = serials(&deposits(&*authority, owner.id));
     assert_eq!(listed.len(), 2);
     assert!(kept.iter().all(|serial| listed.contains(serial)));
 }
 
-fn a_used_serial_is_a_conflict_and_overwrites_nothing(subject: &Subject) {
-    let authority = subject.operator();
+fn a_used_serial_is_a_conflict_and_overwrites_nothing(setting: &Setting) {
+    let authority = setting.operator();
     let mut owner = Owner::enrolled(&*authority, 1);
     let first = owner.deposit(2);
     submit(&*authority, &first);
-    let before = list(&*authority, &owner);
+    let before = deposits(&*authority, owner.id);
     let serial = before[0].label.serial;
     // The very same key under new randomness is another deposit, too.
     let key = owner.keys[&serial];
@@ -157,7 +149,7 @@ fn a_used_serial_is_a_conflict_and_overwrites_nothing(subject: &Subject) {
     let stranger = SigningKey::generate(&mut owner.rng);
     let resigned = SignedStatement::sign(deposit, &stranger);
     super::assert_refused!(authority.submit(&resigned), Author);
-    let after = list(&*authority, &owner);
+    let after = deposits(&*authority, owner.id);
     assert_eq!(after.len(), 3);
     for old in &before {
         let new = after
@@ -172,8 +164,8 @@ fn a_used_serial_is_a_conflict_and_overwrites_nothing(subject: &Subject) {
     assert_eq!(again, states);
 }
 
-fn serials_of_different_owners_do_not_meet(subject: &Subject) {
-    let authority = subject.operator();
+fn serials_of_different_owners_do_not_meet(setting: &Setting) {
+    let authority = setting.operator();
     let mut one = Owner::enrolled(&*authority, 1);
     let mut other = Owner::enrolled(&*authority, 2);
     submit(&*authority, &one.deposit(1));
@@ -183,9 +175,9 @@ fn serials_of_different_owners_do_not_meet(subject: &Subject) {
     assert_eq!(deposited.states(), [DepositState::Verified]);
 }
 
-fn a_deposit_relabelled_for_another_owner_does_not_open(subject: &Subject) {
-    let authority = subject.operator();
-    let about = subject.about();
+fn a_deposit_relabelled_for_another_owner_does_not_open(setting: &Setting) {
+    let authority = setting.operator();
+    let about = setting.about();
     let mut victim = Owner::enrolled(&*authority, 1);
     let thief = Owner::enrolled(&*authority, 2);
     let stolen = victim.deposit(2);
@@ -207,24 +199,24 @@ fn a_deposit_relabelled_for_another_owner_does_not_open(subject: &Subject) {
     let statement = forge_deposit(forged, &thief.device);
     let states = submit(&*authority, &statement).states().to_vec();
     assert_eq!(states, [DepositState::Mismatch; 2]);
-    assert!(list(&*authority, &thief).is_empty());
+    assert!(deposits(&*authority, thief.id).is_empty());
     // Under its own label it is not the thief's to deposit.
     let copied = SignedStatement::sign(stolen.clone(), &thief.device);
     super::assert_refused!(authority.submit(&copied), Author);
 }
 
-fn deposits_are_listed_for_their_owner_alone(subject: &Subject) {
-    let authority = subject.operator();
+fn deposits_are_listed_for_their_owner_alone(setting: &Setting) {
+    let authority = setting.operator();
     let mut owner = Owner::enrolled(&*authority, 1);
     let other = Owner::enrolled(&*authority, 2);
     let statement = owner.deposit(2);
     submit(&*authority, &statement);
-    let mine = subject.device(owner.device.verifying_key());
-    let listed = list(&*mine, &owner);
+    let mine = setting.device(owner.device.verifying_key());
+    let listed = deposits(&*mine, owner.id);
     assert_eq!(listed.len(), 2);
     for deposited in &listed {
         assert_eq!(deposited.state, DepositState::Verified);
-        assert_eq!(deposited.time, subject.now());
+        assert_eq!(deposited.time, setting.now());
         assert_eq!(deposited.statement, statement.id());
         let serial = deposited.label.serial;
         assert_eq!(
@@ -232,43 +224,32 @@ fn deposits_are_listed_for_their_owner_alone(subject: &Subject) {
             format!("file {serial}")
         );
     }
-    let theirs = subject.device(other.device.verifying_key());
-    let unknown = Owner::new(&subject.about(), 3);
+    let theirs = setting.device(other.device.verifying_key());
+    let unknown = Owner::new(&setting.about(), 3);
     for (session, owner) in [
         (&theirs, &owner),
         (&theirs, &unknown),
         (&authority, &unknown),
     ] {
-        let refused = session.deposits(owner.id, None);
+        let refused = session.entries(Select::Owner(owner.id), 0);
         assert!(matches!(refused, Err(QueryError::NotFound)));
     }
 }
 
-fn a_listing_comes_in_pages(subject: &Subject) {
-    let authority = subject.operator();
+fn a_listing_comes_in_pages(setting: &Setting) {
+    let authority = setting.operator();
     let mut owner = Owner::enrolled(&*authority, 1);
     for count in [256, 200, 144] {
         submit(&*authority, &owner.deposit(count));
     }
-    let first = authority.deposits(owner.id, None).unwrap();
-    assert!(first.more && !first.items.is_empty());
-    let listed = serials(&list(&*authority, &owner));
+    let first = authority.entries(Select::Owner(owner.id), 0).unwrap();
+    assert_eq!(first.next, setting.size());
+    let mut listed = serials(&deposits(&*authority, owner.id));
+    listed.sort_unstable();
     assert_eq!(listed, owner.keys.keys().copied().collect::<Vec<_>>());
 }
 
-fn list(authority: &dyn Authority, owner: &Owner) -> Vec<Deposited> {
-    let mut listed: Vec<Deposited> = Vec::new();
-    loop {
-        let after = listed.last().map(|deposited| deposited.label.serial);
-        let page = authority.deposits(owner.id, after).unwrap();
-        listed.extend(page.items);
-        if !page.more {
-            return listed;
-        }
-    }
-}
-
-fn serials(listed: &[Deposited]) -> Vec<Serial> {
+fn serials(listed: &[ListedDeposit]) -> Vec<Serial> {
     let serials = listed.iter().map(|deposited| deposited.label.serial);
     serials.collect()
 }

@@ -9,7 +9,7 @@ use strongroom_protocol::log::{Frontier, LeafSalt, NodeHash, ReadTiles, Tile, Ti
 
 use crate::store::{
     BlobClaimRow, ChangeRow, Damage, DepositRow, DeviceRow, EntryRow, Head, LeafRow, PolicyRow,
-    RequestRow, Seen, StoreError, Subject,
+    RequestRow, StoreError, Stream, Subject,
 };
 
 /// The store as of one commit.
@@ -141,19 +141,16 @@ impl<'c> Snapshot<'c> {
         self.all("SELECT serial, entry, place FROM deposit", [], deposit_row)
     }
 
-    /// Returns an owner's deposits behind `after`, by serial, at most `limit`.
+    /// Returns an owner's deposits in the log's first `before` entries, in the log's order.
     pub(crate) fn deposits(
         &self,
         owner: OwnerId,
-        after: Option<Serial>,
-        limit: u64,
+        before: u64,
     ) -> Result<Vec<DepositRow>, StoreError> {
-        // A blob is greater than one that it begins with: every serial is behind the empty one.
-        let after = after.as_ref().map_or(&[][..], |serial| serial.as_bytes());
         self.all(
             "SELECT serial, entry, place FROM deposit \
-             WHERE owner = ?1 AND serial > ?2 ORDER BY serial LIMIT ?3",
-            params![owner.as_bytes(), after, integer(limit)],
+             WHERE owner = ?1 AND entry < ?2 ORDER BY entry, place",
+            params![owner.as_bytes(), integer(before)],
             deposit_row,
         )
     }
@@ -227,21 +224,6 @@ impl<'c> Snapshot<'c> {
         )
     }
 
-    /// Returns the last entries that say which blob a deposit's file has, at most `limit`, the newest first.
-    pub(crate) fn own_blobs(
-        &self,
-        owner: OwnerId,
-        serial: Serial,
-        limit: u64,
-    ) -> Result<Vec<u64>, StoreError> {
-        self.all(
-            "SELECT entry FROM own_blob WHERE owner = ?1 AND serial = ?2 \
-             ORDER BY entry DESC LIMIT ?3",
-            params![owner.as_bytes(), serial.as_bytes(), integer(limit)],
-            |row| size(row, 0),
-        )
-    }
-
     /// Returns the entry of the authority's RSA key.
     pub(crate) fn rsa_key(&self) -> Result<Option<u64>, StoreError> {
         self.first(
@@ -253,35 +235,10 @@ impl<'c> Snapshot<'c> {
 
     pub(crate) fn request(&self, entry: u64) -> Result<Option<RequestRow>, StoreError> {
         self.first(
-            "SELECT entry, owner, device, asker, decision FROM request WHERE entry = ?1",
+            "SELECT entry, owner, device, asker, keys, decision FROM request WHERE entry = ?1",
             [integer(entry)],
             request_row,
         )
-    }
-
-    /// Returns the requests behind an entry that somebody may see, in the log's order, at most `limit`.
-    pub(crate) fn requests(
-        &self,
-        seen: Seen,
-        after: u64,
-        limit: u64,
-    ) -> Result<Vec<RequestRow>, StoreError> {
-        match seen {
-            Seen::All => self.all(
-                "SELECT entry, owner, device, asker, decision FROM request \
-                 WHERE entry > ?1 ORDER BY entry LIMIT ?2",
-                [integer(after), integer(limit)],
-                request_row,
-            ),
-            Seen::By(key) => self.all(
-                "SELECT entry, owner, device, asker, decision FROM request \
-                 WHERE entry > ?1 \
-                 AND (device = ?3 OR owner IN (SELECT owner FROM device WHERE key = ?3)) \
-                 ORDER BY entry LIMIT ?2",
-                params![integer(after), integer(limit), key.as_bytes()],
-                request_row,
-            ),
-        }
     }
 
     /// Returns the undecided requests for an owner by other devices than this.
@@ -291,7 +248,7 @@ impl<'c> Snapshot<'c> {
         device: &VerifyingKey,
     ) -> Result<Vec<RequestRow>, StoreError> {
         self.all(
-            "SELECT entry, owner, device, asker, decision FROM request \
+            "SELECT entry, owner, device, asker, keys, decision FROM request \
              WHERE owner = ?1 AND decision IS NULL AND device <> ?2 ORDER BY entry",
             [owner.as_bytes(), device.as_bytes()],
             request_row,
@@ -304,48 +261,57 @@ impl<'c> Snapshot<'c> {
         decision: u64,
     ) -> Result<Option<RequestRow>, StoreError> {
         self.first(
-            "SELECT entry, owner, device, asker, decision FROM request WHERE decision = ?1",
+            "SELECT entry, owner, device, asker, keys, decision FROM request WHERE decision = ?1",
             [integer(decision)],
             request_row,
         )
     }
 
-    /// Returns the changes behind an entry that somebody may see, in the log's order, at most `limit`.
-    pub(crate) fn changes(
+    /// Returns the first undecided change of the policy in force since `reign` that is to be looked at by now.
+    pub(crate) fn due_change(
         &self,
-        seen: Seen,
-        after: u64,
-        limit: u64,
-    ) -> Result<Vec<ChangeRow>, StoreError> {
-        match seen {
-            Seen::All => self.all(
-                "SELECT entry, author, decision FROM change \
-                 WHERE entry > ?1 ORDER BY entry LIMIT ?2",
-                [integer(after), integer(limit)],
-                change_row,
-            ),
-            Seen::By(key) => self.all(
-                "SELECT entry, author, decision FROM change \
-                 WHERE entry > ?1 AND author = ?3 ORDER BY entry LIMIT ?2",
-                params![integer(after), integer(limit), key.as_bytes()],
-                change_row,
-            ),
-        }
-    }
-
-    /// Returns the changes that are not decided.
-    pub(crate) fn open_changes(&self) -> Result<Vec<ChangeRow>, StoreError> {
-        self.all(
-            "SELECT entry, author, decision FROM change WHERE decision IS NULL ORDER BY entry",
-            [],
+        reign: u64,
+        now: Time,
+    ) -> Result<Option<ChangeRow>, StoreError> {
+        self.first(
+            "SELECT change.entry, author, decision FROM due JOIN change ON change.entry = due.entry \
+             WHERE due.reign = ?1 AND due.time <= ?2 ORDER BY due.time, due.entry LIMIT 1",
+            [integer(reign), integer(now.as_millis())],
             change_row,
         )
+    }
+
+    /// Returns entries of a stream from one on, in the log's order, at most `limit`.
+    pub(crate) fn stream(
+        &self,
+        stream: &Stream,
+        from: u64,
+        limit: u64,
+    ) -> Result<Vec<u64>, StoreError> {
+        self.all(
+            "SELECT entry FROM stream WHERE name = ?1 AND entry >= ?2 ORDER BY entry LIMIT ?3",
+            params![stream_name(stream), integer(from), integer(limit)],
+            |row| size(row, 0),
+        )
+    }
+
+    /// Returns the request or the change that an entry is.
+    pub(crate) fn subject_at(&self, entry: u64) -> Result<Option<Subject>, StoreError> {
+        if let Some(row) = self.request(entry)? {
+            return Ok(Some(Subject::Request(row)));
+        }
+        let change = self.first(
+            "SELECT entry, author, decision FROM change WHERE entry = ?1",
+            [integer(entry)],
+            change_row,
+        )?;
+        Ok(change.map(Subject::Change))
     }
 
     /// Finds what statements name by this digest.
     pub(crate) fn subject(&self, digest: Digest) -> Result<Option<Subject>, StoreError> {
         let request = self.first(
-            "SELECT entry, owner, device, asker, decision FROM request WHERE digest = ?1",
+            "SELECT entry, owner, device, asker, keys, decision FROM request WHERE digest = ?1",
             [digest.as_bytes()],
             request_row,
         )?;
@@ -371,6 +337,25 @@ impl<'c> Snapshot<'c> {
                     change: size(row, 1)?,
                 })
             },
+        )
+    }
+
+    /// Returns the last entry before one that put a policy in force; 0 while it is the founding's.
+    pub(crate) fn reign(&self, before: u64) -> Result<u64, StoreError> {
+        let last = self.first(
+            "SELECT entry FROM policy WHERE entry < ?1 ORDER BY entry DESC LIMIT 1",
+            [integer(before)],
+            |row| size(row, 0),
+        )?;
+        Ok(last.unwrap_or(0))
+    }
+
+    /// Returns the first entry behind one that put a policy in force.
+    pub(crate) fn next_reign(&self, after: u64) -> Result<Option<u64>, StoreError> {
+        self.first(
+            "SELECT entry FROM policy WHERE entry > ?1 ORDER BY entry LIMIT 1",
+            [integer(after)],
+            |row| size(row, 0),
         )
     }
 
@@ -478,7 +463,8 @@ fn request_row(row: &Row<'_>) -> rusqlite::Result<RequestRow> {
         owner: OwnerId::from_bytes(row.get(1)?),
         device: VerifyingKey::from_bytes(row.get(2)?),
         asker: asker.map(OwnerId::from_bytes),
-        decision: optional_size(row, 4)?,
+        keys: size(row, 4)?,
+        decision: optional_size(row, 5)?,
     })
 }
 
@@ -504,6 +490,23 @@ fn optional_size(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<u64>> 
 fn size(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     let value: i64 = row.get(column)?;
     u64::try_from(value).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, value))
+}
+
+/// Returns the name that a stream's rows have.
+pub(super) fn stream_name(stream: &Stream) -> Vec<u8> {
+    let named = |word: &str, whose: &[u8]| [word.as_bytes(), b":", whose].concat();
+    match stream {
+        Stream::Changes => named("changes", &[]),
+        Stream::Everybody => named("everybody", &[]),
+        Stream::OpenChanges(reign) => named("open changes", &reign.to_be_bytes()),
+        Stream::OpenRequests => named("open requests", &[]),
+        Stream::OpenRequestsBy(key) => named("open requests by", key.as_bytes()),
+        Stream::OpenRequestsOf(owner) => named("open requests of", owner.as_bytes()),
+        Stream::Owner(owner) => named("owner", owner.as_bytes()),
+        Stream::Requests => named("requests", &[]),
+        Stream::RequestsBy(key) => named("requests by", key.as_bytes()),
+        Stream::RequestsOf(owner) => named("requests of", owner.as_bytes()),
+    }
 }
 
 /// SQLite's integers are signed. No log has so many entries, and nothing is beyond what a peer asks for there.

@@ -3,13 +3,14 @@
 use std::ops::Deref;
 
 use rusqlite::{Connection, Params, params};
-use strongroom_protocol::id::{Digest, OwnerId, Serial};
+use strongroom_protocol::id::{Digest, OwnerId, Time};
 use strongroom_protocol::keys::VerifyingKey;
 use strongroom_protocol::log::Tile;
 
-use super::read::{Snapshot, integer};
+use super::read::{Snapshot, integer, stream_name};
 use crate::store::{
-    BlobClaimRow, ChangeRow, DepositRow, EntryRow, Head, PolicyRow, RequestRow, StoreError, Subject,
+    BlobClaimRow, ChangeRow, DepositRow, EntryRow, Head, PolicyRow, RequestRow, StoreError, Stream,
+    Subject,
 };
 
 /// The store under its lock, with what this transaction has done so far.
@@ -77,7 +78,8 @@ impl<'c> Writing<'c> {
              DROP TABLE IF EXISTS change; DROP TABLE IF EXISTS policy; \
              DROP TABLE IF EXISTS word; DROP TABLE IF EXISTS departed; \
              DROP TABLE IF EXISTS release_page; DROP TABLE IF EXISTS blob_claim; \
-             DROP TABLE IF EXISTS own_blob; DROP TABLE IF EXISTS rsa_key;",
+             DROP TABLE IF EXISTS own_blob; DROP TABLE IF EXISTS rsa_key; \
+             DROP TABLE IF EXISTS stream; DROP TABLE IF EXISTS due;",
         )?;
         self.add_indexes()
     }
@@ -138,16 +140,33 @@ impl<'c> Writing<'c> {
         )
     }
 
-    pub(crate) fn put_own_blob(
-        &self,
-        owner: OwnerId,
-        serial: Serial,
-        entry: u64,
-    ) -> Result<(), StoreError> {
+    /// Puts an entry into a stream; it may be there already.
+    pub(crate) fn put_in(&self, stream: &Stream, entry: u64) -> Result<(), StoreError> {
         self.run(
-            "INSERT INTO own_blob (owner, serial, entry) VALUES (?1, ?2, ?3)",
-            params![owner.as_bytes(), serial.as_bytes(), integer(entry)],
+            "INSERT OR IGNORE INTO stream (name, entry) VALUES (?1, ?2)",
+            params![stream_name(stream), integer(entry)],
         )
+    }
+
+    /// Takes an entry out of a stream.
+    pub(crate) fn take_out(&self, stream: &Stream, entry: u64) -> Result<(), StoreError> {
+        self.run(
+            "DELETE FROM stream WHERE name = ?1 AND entry = ?2",
+            params![stream_name(stream), integer(entry)],
+        )
+    }
+
+    /// Keeps when an undecided change of the policy in force since `reign` is to be looked at next.
+    pub(crate) fn put_due(&self, reign: u64, change: u64, time: Time) -> Result<(), StoreError> {
+        self.run(
+            "INSERT OR REPLACE INTO due (entry, reign, time) VALUES (?1, ?2, ?3)",
+            [integer(change), integer(reign), integer(time.as_millis())],
+        )
+    }
+
+    /// Has a change not looked at again.
+    pub(crate) fn take_due(&self, change: u64) -> Result<(), StoreError> {
+        self.run("DELETE FROM due WHERE entry = ?1", [integer(change)])
     }
 
     pub(crate) fn put_rsa_key(&self, entry: u64) -> Result<(), StoreError> {
@@ -156,14 +175,15 @@ impl<'c> Writing<'c> {
 
     pub(crate) fn put_request(&self, row: &RequestRow, digest: Digest) -> Result<(), StoreError> {
         self.run(
-            "INSERT INTO request (entry, digest, owner, device, asker, decision) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO request (entry, digest, owner, device, asker, keys, decision) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             params![
                 integer(row.entry),
                 digest.as_bytes(),
                 row.owner.as_bytes(),
                 row.device.as_bytes(),
                 row.asker.as_ref().map(OwnerId::as_bytes),
+                integer(row.keys),
                 row.decision.map(integer),
             ],
         )

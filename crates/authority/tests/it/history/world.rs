@@ -13,7 +13,9 @@ use strongroom_protocol::log::Checkpoint;
 use strongroom_protocol::policy::Policy;
 use strongroom_protocol::receipt::Receipt;
 use strongroom_protocol::statement::{Kind, SignedStatement, Statement};
-use strongroom_protocol::{Founding, Authority, QueryError, ReleaseError, RequestState, SubmitError};
+use strongroom_protocol::{
+    Authority, Founding, QueryError, ReleaseError, RequestState, SubmitError,
+};
 use strongroom_testkit::{Asked, PageRelease, TestClock, TestRng};
 use tempfile::TempDir;
 

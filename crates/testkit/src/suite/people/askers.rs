@@ -2,20 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use strongroom_protocol::RequestState;
+use strongroom_protocol::Select;
 use strongroom_protocol::id::Serial;
-use strongroom_protocol::policy::{Owners, Policy, Reason, Rule};
+use strongroom_protocol::policy::{Owners, Policy, Reason, Rule, SubjectState};
 use strongroom_protocol::statement::{Scope, Word};
 
 use super::{
     APPROVED, CAS, DENIED, Staff, asked, assert_kept, assert_released, by, owner, reasons, say,
     state,
 };
+use crate::listing::listed;
 use crate::owner::{Asked, Owner, submit};
 use crate::person::Person;
-use crate::suite::{Subject, assert_refused};
+use crate::suite::{Setting, assert_refused};
 
-pub(super) fn all(found: &mut dyn FnMut(Policy) -> Subject) {
+pub(super) fn all(found: &mut dyn FnMut(Policy) -> Setting) {
     let staff = Staff::new();
     let mut with = |rule: Rule| {
         found(Policy {
@@ -51,99 +52,97 @@ pub(super) fn all(found: &mut dyn FnMut(Policy) -> Subject) {
     a_rule_for_some_owners_is_not_for_others(&with(named), &staff);
 }
 
-fn somebody_else_asks_only_under_a_rule_for_that(subject: &Subject, staff: &Staff) {
-    let authority = subject.operator();
+fn somebody_else_asks_only_under_a_rule_for_that(setting: &Setting, staff: &Staff) {
+    let authority = setting.operator();
     let mut victim = owner(&*authority, 1);
     let mut boss = Owner::enrolled(&*authority, CAS);
-    let foreign = ask_for(subject, &mut boss, &victim);
-    let view = authority.request(foreign.statement.id()).unwrap();
-    assert_eq!(view.scene.asker, Some(boss.id));
+    let foreign = ask_for(setting, &mut boss, &victim);
+    let view = setting.ask_again(&foreign.statement);
+    assert_eq!(view.scene().asker, Some(boss.id));
     assert_eq!(view.state, DENIED);
     assert_eq!(view.reasons, [Reason::NoRule]);
     let late = staff.ann.say(Word::Approve, &foreign);
     assert_refused!(authority.submit(&late), Ended);
     assert_kept(&*authority, &foreign);
     // From a device that is nobody's it is the owner who asks; whether it is, officers judge.
-    let own = asked(subject, &mut victim);
-    let view = authority.request(own.statement.id()).unwrap();
-    assert_eq!(view.scene.asker, None);
+    let own = asked(setting, &mut victim);
+    let view = setting.ask_again(&own.statement);
+    assert_eq!(view.scene().asker, None);
     say(&*authority, &[&staff.ann], Word::Approve, &own);
-    assert_eq!(state(&*authority, &own), APPROVED);
+    assert_eq!(state(setting, &own), APPROVED);
 }
 
-fn who_may_ask_for_somebody_else_gets_keys_and_no_more(subject: &Subject, staff: &Staff) {
-    let authority = subject.operator();
+fn who_may_ask_for_somebody_else_gets_keys_and_no_more(setting: &Setting, staff: &Staff) {
+    let authority = setting.operator();
     let victim = owner(&*authority, 1);
     let mut stranger = Owner::enrolled(&*authority, 2);
-    let refused = ask_for(subject, &mut stranger, &victim);
-    assert_eq!(state(&*authority, &refused), DENIED);
+    let refused = ask_for(setting, &mut stranger, &victim);
+    assert_eq!(state(setting, &refused), DENIED);
 
     let mut boss = Owner::enrolled(&*authority, CAS);
-    let asked = ask_for(subject, &mut boss, &victim);
+    let asked = ask_for(setting, &mut boss, &victim);
     // Whoever asks does not approve.
     let two = [&staff.cas, &staff.ann];
     say(&*authority, &two, Word::Approve, &asked);
-    assert_eq!(state(&*authority, &asked), RequestState::Requested);
+    assert_eq!(state(setting, &asked), SubjectState::Requested);
     // The owner is told.
-    let own = subject.device(victim.device.verifying_key());
-    let told = own.requests(None).unwrap().items;
-    let mut told = told.iter().map(|view| view.request.id());
-    assert!(told.any(|id| id == asked.statement.id()));
+    let own = setting.device(victim.device.verifying_key());
+    assert!(listed(&*own, Select::Subjects).contains(&asked.statement.id()));
     say(&*authority, &[&staff.ben], Word::Approve, &asked);
-    assert_released(subject, &victim, &asked);
+    assert_released(setting, &victim, &asked);
     // The asker's device has not become the owner's.
-    let device = subject.device(boss.device.verifying_key());
-    assert!(device.deposits(victim.id, None).is_err());
+    let device = setting.device(boss.device.verifying_key());
+    assert!(device.entries(Select::Owner(victim.id), 0).is_err());
     let own_id = std::mem::replace(&mut boss.id, victim.id);
     assert_refused!(authority.submit(&boss.deposit(1)), Author);
     boss.id = own_id;
     submit(&*authority, &boss.deposit(1));
 }
 
-fn a_leavers_keys_are_given_once_they_have_departed(subject: &Subject, staff: &Staff) {
-    let authority = subject.operator();
-    let about = subject.about();
+fn a_leavers_keys_are_given_once_they_have_departed(setting: &Setting, staff: &Staff) {
+    let authority = setting.operator();
+    let about = setting.about();
     let leaver = owner(&*authority, 1);
     let mut boss = Owner::enrolled(&*authority, CAS);
     let tell = |person: &Person, departed| {
         let said = person.say_departed(&about, leaver.id, departed);
         submit(&*authority, &said);
     };
-    let early = ask_for(subject, &mut boss, &leaver);
-    assert_eq!(state(&*authority, &early), DENIED);
+    let early = ask_for(setting, &mut boss, &leaver);
+    assert_eq!(state(setting, &early), DENIED);
     tell(&staff.ann, true);
-    let early = ask_for(subject, &mut boss, &leaver);
-    assert_eq!(state(&*authority, &early), DENIED, "one of two");
+    let early = ask_for(setting, &mut boss, &leaver);
+    assert_eq!(state(setting, &early), DENIED, "one of two");
     tell(&staff.ben, true);
-    let asked = ask_for(subject, &mut boss, &leaver);
-    let view = authority.request(asked.statement.id()).unwrap();
-    assert!(view.scene.departed);
+    let asked = ask_for(setting, &mut boss, &leaver);
+    let view = setting.ask_again(&asked.statement);
+    assert!(view.scene().departed);
     let two = [&staff.ann, &staff.ben];
     say(&*authority, &two, Word::Approve, &asked);
-    assert_eq!(state(&*authority, &asked), APPROVED);
+    assert_eq!(state(setting, &asked), APPROVED);
     // They have not, after all: the last word counts, and what was not released yet stays.
     tell(&staff.ben, false);
     assert_kept(&*authority, &asked);
-    let view = authority.request(asked.statement.id()).unwrap();
-    assert!(!view.scene.departed);
+    let view = setting.ask_again(&asked.statement);
+    assert!(!view.scene().departed);
     // What was denied before stays so, whatever is said later.
-    assert_eq!(state(&*authority, &early), DENIED);
+    assert_eq!(state(setting, &early), DENIED);
 }
 
-fn a_rule_for_few_keys_is_not_for_more(subject: &Subject, staff: &Staff) {
-    let authority = subject.operator();
+fn a_rule_for_few_keys_is_not_for_more(setting: &Setting, staff: &Staff) {
+    let authority = setting.operator();
     let mut owner = owner(&*authority, 1);
-    let many = asked(subject, &mut owner);
-    assert_eq!(state(&*authority, &many), DENIED);
+    let many = asked(setting, &mut owner);
+    assert_eq!(state(setting, &many), DENIED);
     let serial = *owner.keys.keys().next().unwrap();
-    let one = owner.ask(Scope::of([serial]).unwrap(), subject.now());
+    let one = owner.ask(Scope::of([serial]).unwrap(), setting.now());
     submit(&*authority, &one.statement);
     say(&*authority, &[&staff.ann], Word::Approve, &one);
-    assert_eq!(state(&*authority, &one), APPROVED);
+    assert_eq!(state(setting, &one), APPROVED);
 }
 
-fn a_rule_for_a_label_asks_it_of_every_deposit(subject: &Subject, staff: &Staff) {
-    let authority = subject.operator();
+fn a_rule_for_a_label_asks_it_of_every_deposit(setting: &Setting, staff: &Staff) {
+    let authority = setting.operator();
     let mut owner = Owner::enrolled(&*authority, 1);
     let lab = [
         owner.draft_labelled(&[("team", "lab"), ("year", "1")]),
@@ -156,36 +155,36 @@ fn a_rule_for_a_label_asks_it_of_every_deposit(subject: &Subject, staff: &Staff)
     submit(&*authority, &owner.deposit_of(&home));
     let mut ask = |serials: &[Serial]| {
         let scope = Scope::of(serials.iter().copied()).unwrap();
-        let asked = owner.ask(scope, subject.now());
+        let asked = owner.ask(scope, setting.now());
         submit(&*authority, &asked.statement);
         asked
     };
-    assert_eq!(state(&*authority, &ask(&serials)), DENIED);
+    assert_eq!(state(setting, &ask(&serials)), DENIED);
     let some = ask(&serials[..2]);
-    let view = authority.request(some.statement.id()).unwrap();
+    let view = setting.ask_again(&some.statement);
     let team = BTreeMap::from([("team".to_owned(), "lab".to_owned())]);
-    assert_eq!(view.scene.labels, team);
-    assert_eq!(view.state, RequestState::Requested);
+    assert_eq!(view.scene().labels, team);
+    assert_eq!(view.state, SubjectState::Requested);
     say(&*authority, &[&staff.ben], Word::Approve, &some);
     let page = authority.release(some.statement.id(), 0).unwrap();
-    assert_eq!(some.open(&subject.about(), &page).len(), 2);
+    assert_eq!(some.open(&setting.about(), &page).len(), 2);
 }
 
-fn a_rule_for_some_owners_is_not_for_others(subject: &Subject, staff: &Staff) {
-    let authority = subject.operator();
+fn a_rule_for_some_owners_is_not_for_others(setting: &Setting, staff: &Staff) {
+    let authority = setting.operator();
     let mut named = owner(&*authority, 1);
-    let refused = asked(subject, &mut owner(&*authority, 2));
-    assert_eq!(state(&*authority, &refused), DENIED);
-    assert_eq!(reasons(&*authority, &refused), [Reason::NoRule]);
-    let asked = asked(subject, &mut named);
+    let refused = asked(setting, &mut owner(&*authority, 2));
+    assert_eq!(state(setting, &refused), DENIED);
+    assert_eq!(reasons(setting, &refused), [Reason::NoRule]);
+    let asked = asked(setting, &mut named);
     say(&*authority, &[&staff.ann], Word::Approve, &asked);
-    assert_released(subject, &named, &asked);
+    assert_released(setting, &named, &asked);
 }
 
-fn ask_for(subject: &Subject, asker: &mut Owner, owner: &Owner) -> Asked {
-    let authority = subject.operator();
+fn ask_for(setting: &Setting, asker: &mut Owner, owner: &Owner) -> Asked {
+    let authority = setting.operator();
     let scope = owner.everything(&*authority);
-    let asked = asker.ask_for(owner, scope, subject.now());
+    let asked = asker.ask_for(owner, scope, setting.now());
     submit(&*authority, &asked.statement);
     asked
 }

@@ -1,0 +1,116 @@
+//! Who is shown what (spec/authority.md#who-sees): entries, requests, changes of the policy. Not who may do what: that is
+//! for each act to say.
+
+use strongroom_protocol::id::OwnerId;
+use strongroom_protocol::keys::VerifyingKey;
+use strongroom_protocol::{QueryError, Select};
+
+use super::Service;
+use crate::Caller;
+use crate::store::{RequestRow, Snapshot, StoreError, Stream, Subject as SubjectRow};
+
+/// Which requests and changes somebody is shown.
+pub(super) enum Sight {
+    /// All: officers of the policy in force, and the operator.
+    All,
+    /// Those that are the matter of a key, or of the owners whose device it is.
+    Of {
+        key: VerifyingKey,
+        owners: Vec<OwnerId>,
+    },
+}
+
+impl Service {
+    /// Returns which requests and changes a caller is shown; none at all if they have shown nothing.
+    pub(super) fn sight(
+        &self,
+        store: &Snapshot<'_>,
+        caller: Caller,
+    ) -> Result<Option<Sight>, StoreError> {
+        Ok(match caller {
+            Caller::Anybody => None,
+            Caller::Operator => Some(Sight::All),
+            Caller::Device(key) if self.policy_now(store)?.policy.officer(&key).is_some() => {
+                Some(Sight::All)
+            }
+            Caller::Device(key) => Some(Sight::Of {
+                owners: store.owners_of(&key)?,
+                key,
+            }),
+        })
+    }
+
+    /// Returns the listings that `select` is the merge of, for this caller.
+    pub(super) fn streams(
+        &self,
+        store: &Snapshot<'_>,
+        caller: Caller,
+        select: Select,
+    ) -> Result<Vec<Stream>, QueryError> {
+        let open = match select {
+            Select::Owner(owner) if caller.speaks_for(store, owner)? => {
+                return Ok(vec![Stream::Owner(owner), Stream::Everybody]);
+            }
+            // An owner who is not there and one who is not the caller's to see are answered alike.
+            Select::Owner(_) => return Err(QueryError::NotFound),
+            Select::Open => true,
+            Select::Subjects => false,
+        };
+        let sight = self.sight(store, caller)?.ok_or(QueryError::NotFound)?;
+        let changes = if open {
+            Stream::OpenChanges(store.reign(u64::MAX)?)
+        } else {
+            Stream::Changes
+        };
+        Ok(match sight {
+            Sight::All if open => vec![changes, Stream::OpenRequests],
+            Sight::All => vec![changes, Stream::Requests],
+            Sight::Of { key, owners } => {
+                let of = owners.iter().map(|owner| match open {
+                    true => Stream::OpenRequestsOf(*owner),
+                    false => Stream::RequestsOf(*owner),
+                });
+                let by = if open {
+                    Stream::OpenRequestsBy(key)
+                } else {
+                    Stream::RequestsBy(key)
+                };
+                // Changes are every owner's matter: they may ask for every owner's code.
+                let changes = (!owners.is_empty()).then_some(changes);
+                [by].into_iter().chain(changes).chain(of).collect()
+            }
+        })
+    }
+}
+
+impl Sight {
+    /// Tells whether a request or a change is among those that are shown.
+    pub(super) fn shows(&self, subject: &SubjectRow) -> bool {
+        match (self, subject) {
+            (Self::All, _) => true,
+            (Self::Of { owners, .. }, SubjectRow::Change(_)) => !owners.is_empty(),
+            (Self::Of { key, owners }, SubjectRow::Request(row)) => {
+                let is_theirs = |owner: &OwnerId| owners.contains(owner);
+                row.device == *key
+                    || is_theirs(&row.owner)
+                    || row.asker.as_ref().is_some_and(is_theirs)
+            }
+        }
+    }
+}
+
+impl Caller {
+    /// Tells whether a request's keys are the caller's to take: who asks, whose keys they are, and the operator. Officers
+    /// look at a request, and take no key.
+    pub(super) fn has_part(
+        self,
+        store: &Snapshot<'_>,
+        row: &RequestRow,
+    ) -> Result<bool, StoreError> {
+        Ok(match self {
+            Self::Anybody => false,
+            Self::Device(key) => row.device == key || store.has_device(row.owner, &key)?,
+            Self::Operator => true,
+        })
+    }
+}

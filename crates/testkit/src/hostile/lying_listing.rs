@@ -1,0 +1,177 @@
+//! Listings that lie: each receipt in them verifies, and what is false is which entries there are, in what order, on what
+//! pages, or by whom.
+
+use strongroom_protocol::id::{OwnerId, Time};
+use strongroom_protocol::receipt::{DepositState, Outcome};
+use strongroom_protocol::statement::{Checked, SignedStatement, Statement};
+use strongroom_protocol::{Authority, Page, QueryError, Recorded, Select};
+
+use super::{HostileAuthority, Trick};
+
+impl HostileAuthority {
+    /// Answers with a page of a listing as the trick has it.
+    pub(super) fn lying_page(
+        &self,
+        inner: &dyn Authority,
+        select: Select,
+        from: u64,
+    ) -> Result<Page<Recorded>, QueryError> {
+        let honest = || inner.entries(select, from);
+        match &self.trick {
+            Trick::ListingEmptyPages => Ok(Page {
+                items: Vec::new(),
+                next: from + 1,
+            }),
+            Trick::ListingEndless => Ok(Page {
+                next: from,
+                ..honest()?
+            }),
+            Trick::ListingLeavesOut(kind) => {
+                let mut all = self.all(inner, select)?;
+                all.retain(|(_, item)| item.statement.kind() != *kind);
+                self.cut(&all, inner, from)
+            }
+            Trick::ListingReordered => {
+                let mut page = honest()?;
+                page.items.reverse();
+                Ok(page)
+            }
+            Trick::ListingRepeats => Ok(Page {
+                items: inner.entries(select, 0)?.items,
+                ..honest()?
+            }),
+            Trick::ListingShrinks => {
+                let mut page = honest()?;
+                page.items.truncate(page.items.len().div_ceil(2));
+                if let Some(last) = page.items.last() {
+                    page.next = self.index(last) + 1;
+                }
+                Ok(page)
+            }
+            Trick::ListingTimesGoBack => match select {
+                Select::Owner(_) => {
+                    let all = self.all(inner, select)?;
+                    let (size, time) = all.last().map_or((0, Time::from_millis(0)), |(_, last)| {
+                        let log_key = self.log_key.verifying_key();
+                        let receipt = last.receipt.verify(&last.statement, &log_key).unwrap();
+                        (receipt.index(), receipt.time())
+                    });
+                    let earlier = Time::from_millis(time.as_millis().saturating_sub(60_000));
+                    let authority = inner.about()?.authority();
+                    let checked = self.checked(authority, size, earlier);
+                    self.plant(&checked, Outcome::Recorded, earlier);
+                    self.cut(&self.with_planted(all), inner, from)
+                }
+                Select::Open | Select::Subjects => honest(),
+            },
+            Trick::ListingWithStranger(deposit) => match select {
+                Select::Owner(owner) if is_deposit_of(deposit, owner) => {
+                    let Statement::Deposit(made) = deposit.statement() else {
+                        panic!("a deposit is no {deposit:?}");
+                    };
+                    let states = vec![DepositState::Verified; made.keys().len()];
+                    let all = self.all(inner, select)?;
+                    let time = Time::from_millis(1_767_225_600_000);
+                    self.plant(deposit, Outcome::Deposited(states), time);
+                    self.cut(&self.with_planted(all), inner, from)
+                }
+                Select::Open | Select::Owner(_) | Select::Subjects => honest(),
+            },
+            _ => honest(),
+        }
+    }
+
+    /// A check of nothing, by the authority: it concerns everybody.
+    fn checked(
+        &self,
+        authority: strongroom_protocol::id::AuthorityId,
+        size: u64,
+        time: Time,
+    ) -> SignedStatement {
+        let checked = Checked {
+            authority,
+            size,
+            kept: 0,
+            opened: 0,
+            failed: 0,
+            named: Vec::new(),
+            unread: 0,
+            time,
+        };
+        SignedStatement::sign(checked, &self.log_key)
+    }
+
+    /// Adds a statement to the forged log, once.
+    fn plant(&self, statement: &SignedStatement, outcome: Outcome, time: Time) {
+        let mut planted = self.planted.lock().unwrap();
+        if planted.is_none() {
+            let receipt = self.forge_receipt_at(statement, outcome, time);
+            let statement = statement.clone();
+            *planted = Some(Recorded { statement, receipt });
+        }
+    }
+
+    /// Returns a listing with what was planted behind it, all proved in the forged log.
+    fn with_planted(&self, all: Vec<(u64, Recorded)>) -> Vec<(u64, Recorded)> {
+        let planted = self.planted.lock().unwrap();
+        let planted = planted.iter().map(|item| (self.index(item), item.clone()));
+        let all = all.into_iter().chain(planted);
+        let forged = self.forged.lock().unwrap();
+        let log = forged.as_ref().unwrap();
+        let anew = all.map(|(index, item)| {
+            let receipt = log.prove_anew(&item.receipt, index, &self.log_key);
+            (index, Recorded { receipt, ..item })
+        });
+        anew.collect()
+    }
+
+    /// Reads a whole listing.
+    fn all(
+        &self,
+        inner: &dyn Authority,
+        select: Select,
+    ) -> Result<Vec<(u64, Recorded)>, QueryError> {
+        let size = inner.checkpoint()?.checkpoint().size;
+        let (mut all, mut from) = (Vec::new(), 0);
+        while from < size {
+            let page = inner.entries(select, from)?;
+            let items = page.items.into_iter();
+            all.extend(items.map(|item| (self.index(&item), item)));
+            from = page.next;
+        }
+        Ok(all)
+    }
+
+    /// Cuts a page out of a listing, as an honest authority would.
+    fn cut(
+        &self,
+        all: &[(u64, Recorded)],
+        inner: &dyn Authority,
+        from: u64,
+    ) -> Result<Page<Recorded>, QueryError> {
+        let size = inner.checkpoint()?.checkpoint().size;
+        let planted = self.planted.lock().unwrap().iter().count() as u64;
+        let mut page = Page {
+            items: Vec::new(),
+            next: size + planted,
+        };
+        for (index, item) in all.iter().filter(|(index, _)| *index >= from) {
+            if page.is_full() {
+                page.next = *index;
+                break;
+            }
+            page.items.push(item.clone());
+        }
+        Ok(page)
+    }
+
+    fn index(&self, item: &Recorded) -> u64 {
+        let log_key = self.log_key.verifying_key();
+        let receipt = item.receipt.verify(&item.statement, &log_key);
+        receipt.unwrap().index()
+    }
+}
+
+fn is_deposit_of(statement: &SignedStatement, whose: OwnerId) -> bool {
+    matches!(statement.statement(), Statement::Deposit(deposit) if deposit.owner() == whose)
+}
