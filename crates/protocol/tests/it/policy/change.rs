@@ -4,9 +4,7 @@ use std::slice::from_ref;
 
 use strongroom_protocol::id::{AuthorityId, Digest, Time};
 use strongroom_protocol::keys::{SigningKey, VerifyingKey};
-use strongroom_protocol::policy::{
-    Change, ChangeCase, ChangeRuling, Policy, Reason, decide_change,
-};
+use strongroom_protocol::policy::{Change, ChangeCase, Policy, Reason, Ruling, decide_change};
 use strongroom_protocol::statement::{
     Approval, Evidence, EvidenceKind, Grounds, PolicyChange, SignedStatement, Verdict, Word,
 };
@@ -37,10 +35,9 @@ fn a_change_needs_the_approvals_and_the_wait_of_the_policy_in_force() {
             format!("rule `change` waits until {after}"),
         ]
     );
-    let ChangeRuling::Approved(change) = decide_change(&stage.case(&both), after) else {
+    let Ruling::Approved(change) = decide_change(&stage.case(&both), after) else {
         panic!("it is not approved")
     };
-    assert_eq!(*change.policy(), stage.change.policy);
     let decision = change.decision();
     let mut approvals = both.map(|signed| signed.id());
     approvals.sort_unstable();
@@ -48,6 +45,7 @@ fn a_change_needs_the_approvals_and_the_wait_of_the_policy_in_force() {
     assert_eq!(decision.policy, stage.policy.digest());
     assert_eq!(decision.evidence, []);
     assert_eq!(decision.approvals, approvals);
+    assert_eq!(decision.asker, None);
     assert_eq!(decision.verdict, Verdict::Approved);
     assert_eq!(decision.not_after, stage.change.expires);
 }
@@ -290,16 +288,16 @@ impl Stage {
 
     fn outcome(&self, statements: &[SignedStatement], now: Time) -> Outcome {
         match decide_change(&self.case(statements), now) {
-            ChangeRuling::Approved(_) => approved(),
-            ChangeRuling::Ended(verdict, _) => Outcome::Ended(verdict),
-            ChangeRuling::Pending(_) => Outcome::Pending,
+            Ruling::Approved(_) => approved(),
+            Ruling::Ended(verdict, _) => Outcome::Ended(verdict),
+            Ruling::Pending(_) => Outcome::Pending,
         }
     }
 
     fn reasons(&self, statements: &[SignedStatement], now: Time) -> Vec<String> {
         match decide_change(&self.case(statements), now) {
-            ChangeRuling::Approved(_) => Vec::new(),
-            ChangeRuling::Ended(_, reasons) | ChangeRuling::Pending(reasons) => {
+            Ruling::Approved(_) => Vec::new(),
+            Ruling::Ended(_, reasons) | Ruling::Pending(reasons) => {
                 reasons.iter().map(Reason::to_string).collect()
             }
         }
