@@ -6,6 +6,7 @@ mod file;
 mod group;
 mod officers;
 mod random;
+mod subject;
 
 use std::sync::LazyLock;
 

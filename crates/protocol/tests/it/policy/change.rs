@@ -212,16 +212,16 @@ fn approved() -> Outcome {
 }
 
 /// A change that is decided on: two of three officers, and three days.
-struct Stage {
-    cast: Cast,
-    policy: Policy,
-    change: PolicyChange,
-    author: VerifyingKey,
-    codes: Vec<VerifyingKey>,
+pub(super) struct Stage {
+    pub(super) cast: Cast,
+    pub(super) policy: Policy,
+    pub(super) change: PolicyChange,
+    pub(super) author: VerifyingKey,
+    pub(super) codes: Vec<VerifyingKey>,
 }
 
 impl Stage {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let cast = Cast::new();
         let officers = ["ada", "bob", "cid", "dan"].into_iter().map(officer);
         let mut policy = Policy {
@@ -262,7 +262,7 @@ impl Stage {
         SignedStatement::sign(self.approval(word), key)
     }
 
-    fn says(&self, name: &str, word: Word) -> SignedStatement {
+    pub(super) fn says(&self, name: &str, word: Word) -> SignedStatement {
         self.signed(word, &officer_key(name))
     }
 
@@ -275,7 +275,7 @@ impl Stage {
         SignedStatement::sign(evidence, key)
     }
 
-    fn case<'c>(&'c self, statements: &'c [SignedStatement]) -> ChangeCase<'c> {
+    pub(super) fn case<'c>(&'c self, statements: &'c [SignedStatement]) -> ChangeCase<'c> {
         ChangeCase {
             policy: &self.policy,
             change: &self.change,
