@@ -6,6 +6,7 @@ mod code;
 mod deposit;
 mod label;
 mod log;
+mod pages;
 mod policy;
 mod receipt;
 mod recovery;
