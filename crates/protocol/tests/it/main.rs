@@ -14,6 +14,7 @@ mod rng;
 mod simple_blob;
 mod statement;
 mod vectors;
+mod views;
 mod wire;
 mod wrap;
 mod written;
