@@ -238,6 +238,12 @@ impl Receipt {
         self.0.to_string()
     }
 
+    /// Returns the statement's index in the log, as the receipt says: true once it is verified.
+    #[must_use]
+    pub fn index(&self) -> u64 {
+        self.0.index()
+    }
+
     /// Verifies that the authority recorded this very statement in its log (spec/receipt.md#verify).
     ///
     /// That the checkpoint extends the last one seen is the caller's to check: it takes a proof of its own.

@@ -20,8 +20,8 @@ impl Service {
         })
     }
 
-    /// Reads a page: full, or all that there is. A damaged entry is the answer in its place: left out, it would be as if
-    /// it had never been.
+    /// Reads a page: full, or all that there is. A damaged entry costs itself, and is told: left out, it would be as if it
+    /// had never been.
     fn page(
         &self,
         store: &Snapshot<'_>,
@@ -31,6 +31,7 @@ impl Service {
         let receipts = self.log.receipts(store)?;
         let mut page = Page {
             items: Vec::new(),
+            damaged: Vec::new(),
             next: receipts.size(),
         };
         // One more than a page has tells whether there is more.
@@ -39,8 +40,11 @@ impl Service {
                 page.next = index;
                 break;
             }
-            let entry = self.log.entry(store, index)?;
-            page.items.push(receipts.recorded(&entry)?);
+            match self.log.entry(store, index) {
+                Ok(entry) => page.items.push(receipts.recorded(&entry)?),
+                Err(StoreError::Damaged(_)) => page.damaged.push(index),
+                Err(error) => return Err(error),
+            }
         }
         Ok(page)
     }

@@ -101,6 +101,7 @@ impl Authority for Session {
         service.store.read(|store| {
             let size = service.log.checkpoint(store)?.checkpoint().size;
             let mut page = Page {
+                damaged: Vec::new(),
                 items: Vec::new(),
                 next: size,
             };

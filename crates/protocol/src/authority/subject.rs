@@ -4,7 +4,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::entries::Recorded;
-use crate::id::Digest;
 use crate::policy::{Around, Decided, Policy, Subject};
 use crate::receipt::Acknowledgement;
 use crate::statement::{SignedStatement, Statement};
@@ -27,8 +26,8 @@ pub struct SubjectView {
 impl SubjectView {
     /// Puts the subject together from what the caller verified: the receipt of what was asked, and that of the decision.
     ///
-    /// None if what was asked is neither a request nor a change, names another policy, or the decision is not the
-    /// authority's on it.
+    /// None if what was asked is neither a request nor a change, names another policy, or the decision is not on it, by
+    /// that policy. Who signed the decision is the caller's to check, and that the receipts are of these statements.
     #[must_use]
     pub fn into_subject(
         self,
@@ -42,7 +41,13 @@ impl SubjectView {
         }
         let decided = match (self.decision, decision) {
             (Some(recorded), Some(acknowledged)) => {
-                Some(decided(&recorded.statement, acknowledged, digest)?)
+                let decided = decided(&recorded.statement, acknowledged)?;
+                let decision = &decided.decision;
+                // An authority must not pass off a decision on something else, or one made by another policy.
+                let is_on_it = decision.authority == self.asked.statement.authority()
+                    && decision.request == digest
+                    && decision.policy == policy;
+                Some(is_on_it.then_some(decided)?)
             }
             (None, None) => None,
             (Some(_), None) | (None, Some(_)) => return None,
@@ -58,16 +63,11 @@ impl SubjectView {
     }
 }
 
-/// Takes the decision on a subject; its author is the caller's to check.
-fn decided(
-    signed: &SignedStatement,
-    acknowledged: &Acknowledgement,
-    subject: Digest,
-) -> Option<Decided> {
+fn decided(signed: &SignedStatement, acknowledged: &Acknowledgement) -> Option<Decided> {
     let Statement::Decision(decision) = signed.statement() else {
         return None;
     };
-    (decision.request == subject).then(|| Decided {
+    Some(Decided {
         decision: decision.clone(),
         time: acknowledged.time(),
     })

@@ -16,6 +16,8 @@ use crate::statement::{Decision, PolicyChange, Request, SignedStatement, Stateme
 #[derive(Clone, Debug)]
 pub struct Subject {
     asked: SignedStatement,
+    digest: Digest,
+    expires: Time,
     index: u64,
     recorded: Time,
     policy: Policy,
@@ -95,13 +97,16 @@ impl Subject {
         decided: Option<Decided>,
         around: Around,
     ) -> Option<Self> {
-        let fits = matches!(
-            (asked.statement(), &around),
-            (Statement::Request(_), Around::Request { .. })
-                | (Statement::PolicyChange(_), Around::Change { .. })
-        );
-        fits.then_some(Self {
+        let (digest, _) = asked.statement().asks()?;
+        let expires = match (asked.statement(), &around) {
+            (Statement::Request(request), Around::Request { .. }) => request.expires,
+            (Statement::PolicyChange(change), Around::Change { .. }) => change.expires,
+            _ => return None,
+        };
+        Some(Self {
             asked,
+            digest,
+            expires,
             index,
             recorded,
             policy,
@@ -138,8 +143,7 @@ impl Subject {
     /// Returns what evidence, approvals and the decision name: H(Q), or the digest of the change.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        let asks = self.asked.statement().asks();
-        asks.map_or(Digest::from_bytes([0; 32]), |(digest, _)| digest)
+        self.digest
     }
 
     /// Returns its index in the log.
@@ -190,21 +194,23 @@ impl Subject {
     /// Returns when it lapses.
     #[must_use]
     pub fn deadline(&self) -> Time {
-        let expires = match (self.request(), self.change()) {
-            (Some(request), _) => request.expires,
-            (None, Some(change)) => change.expires,
-            (None, None) => self.recorded,
-        };
-        deadline(&self.policy, self.recorded, expires)
+        deadline(&self.policy, self.recorded, self.expires)
     }
 
-    /// Returns the approval of a request, on which its keys may leave now.
+    /// Returns the approval of a request, on which its keys may leave now, once it is logged.
     #[must_use]
     pub fn approved(&self, now: Time) -> Option<Approved> {
-        let Around::Request { scene, .. } = &self.around else {
+        // What was refused stays refused, also where a rival whom officers denied with it is gone by now.
+        if self
+            .verdict()
+            .is_some_and(|logged| logged != Verdict::Approved)
+        {
+            return None;
+        }
+        let Around::Request { owner, scene, .. } = &self.around else {
             return None;
         };
-        match self.rule_on_request(scene, now)? {
+        match decide(&self.case(owner, scene)?, now) {
             Ruling::Approved(approved) => Some(approved),
             Ruling::Ended(..) | Ruling::Pending(_) => None,
         }
@@ -216,11 +222,11 @@ impl Subject {
         if self.decided.is_some() {
             return None;
         }
-        match self.rule(now) {
+        match self.rule(&self.around, now) {
             Ruling::Approved(decision) => Some(decision),
             Ruling::Ended(verdict, _) => Some(Decision {
                 authority: self.asked.authority(),
-                request: self.digest(),
+                request: self.digest,
                 policy: self.policy.digest(),
                 evidence: Vec::new(),
                 approvals: Vec::new(),
@@ -233,12 +239,14 @@ impl Subject {
     }
 
     /// Returns the next moment at which time alone can change the ruling; none if it has been decided, or can be now.
+    ///
+    /// A rival that lapses is another subject, and due by itself.
     #[must_use]
     pub fn due(&self, now: Time) -> Option<Time> {
         if self.decided.is_some() {
             return None;
         }
-        let Ruling::Pending(reasons) = self.rule(now) else {
+        let Ruling::Pending(reasons) = self.rule(&self.around, now) else {
             return None;
         };
         let waits = reasons.iter().filter_map(|reason| {
@@ -247,96 +255,108 @@ impl Subject {
             };
             Some(*until)
         });
-        waits.chain([self.deadline()]).min()
+        // It is pending, so that none of these is over: a wait that is has no reason, and what lapsed has ended.
+        waits
+            .chain([self.deadline()])
+            .chain(self.superseded())
+            .min()
     }
 
     /// Tells whether nothing that is said to it matters any more.
     #[must_use]
     pub fn is_over(&self, now: Time) -> bool {
-        let refused = |decided: &Decided| decided.decision.verdict != Verdict::Approved;
-        let decided = self.decided.as_ref();
-        decided.is_some_and(refused)
-            || matches!(self.rule(now), Ruling::Ended(..))
-            || match self.around {
-                // What puts a policy in force can't be taken back by a word.
-                Around::Change { .. } => decided.is_some(),
-                // Keys that are not out yet can be stopped.
-                Around::Request { .. } => self.is_released(),
-            }
+        let has_ended = || matches!(self.rule(&self.around, now), Ruling::Ended(..));
+        match (self.verdict(), &self.around) {
+            // That it can't be approved any more is so before it is logged.
+            (None, _) => has_ended(),
+            // Keys that are not out yet can be stopped.
+            (Some(Verdict::Approved), Around::Request { .. }) => self.is_released() || has_ended(),
+            // What put a policy in force can't be taken back by a word, nor can what was refused be approved by one.
+            (Some(_), _) => true,
+        }
     }
 
     /// Tells whether all that a request was approved for was answered.
     #[must_use]
     pub fn is_released(&self) -> bool {
-        match &self.around {
-            Around::Request {
-                scene, released, ..
-            } => *released >= scene.keys,
-            Around::Change { .. } => false,
-        }
+        // Of no key all are out before anybody decides.
+        self.verdict() == Some(Verdict::Approved)
+            && matches!(&self.around, Around::Request { scene, released, .. }
+                if *released >= scene.keys)
     }
 
     /// Returns where it stands, and why. What was decided stays decided; whether keys may leave on it is asked again.
     #[must_use]
     pub fn standing(&self, now: Time) -> (SubjectState, Vec<Reason>) {
         let Some(Decided { decision, time }) = &self.decided else {
-            return match self.rule(now) {
+            return match self.rule(&self.around, now) {
+                // Whoever acts next logs it; nothing that is said until then changes it.
                 Ruling::Ended(verdict, reasons) => (SubjectState::Decided(verdict), reasons),
                 Ruling::Pending(reasons) => (SubjectState::Requested, reasons),
-                // It can be decided, and nobody has done anything since that would have.
+                // It can be decided, and nobody has done anything since that would have. A word against it, or its
+                // deadline, may still come first.
                 Ruling::Approved(_) => (SubjectState::Requested, Vec::new()),
             };
         };
         let verdict = decision.verdict;
         if verdict != Verdict::Approved {
-            // That it ended is told with the reasons there were then; some are not to be seen any more.
-            let reasons = match self.rule(*time) {
-                Ruling::Ended(_, reasons) => reasons,
-                Ruling::Approved(_) | Ruling::Pending(_) => Vec::new(),
-            };
+            let reasons = self.reasons_then(verdict, *time);
             return (SubjectState::Decided(verdict), reasons);
         }
+        // The policy is in force. That it superseded what it was decided by, itself too, is no reason against it.
         if self.change().is_some() {
             return (SubjectState::Decided(verdict), Vec::new());
         }
+        // Pages that are out stay out, whatever was said since and however late it is.
         if self.is_released() {
             return (SubjectState::Released, Vec::new());
         }
-        match self.rule(now) {
+        match self.rule(&self.around, now) {
             Ruling::Approved(_) => (SubjectState::Decided(verdict), Vec::new()),
             // Its time ran out, or it was vetoed or denied, before all of it was released.
             Ruling::Ended(verdict, reasons) => (SubjectState::Decided(verdict), reasons),
-            // Nothing that it was decided on is there any more.
+            // A veto that can be overruled, or a rival, came before all of it was released: no key leaves until that is
+            // settled.
             Ruling::Pending(reasons) => (SubjectState::Requested, reasons),
         }
     }
 
+    /// Returns the verdict that is logged.
+    fn verdict(&self) -> Option<Verdict> {
+        self.decided
+            .as_ref()
+            .map(|decided| decided.decision.verdict)
+    }
+
+    /// Returns why it was refused at `time`, as far as that is still to be seen.
+    fn reasons_then(&self, verdict: Verdict, time: Time) -> Vec<Reason> {
+        let ended = |around: &Around| match self.rule(around, time) {
+            Ruling::Ended(same, reasons) if same == verdict => Some(reasons),
+            // What stands around it is another thing now, and gives reasons for something else.
+            Ruling::Ended(..) | Ruling::Approved(_) | Ruling::Pending(_) => None,
+        };
+        let then = || self.around.may_have_been();
+        ended(&self.around)
+            .or_else(|| then().iter().find_map(ended))
+            .unwrap_or_default()
+    }
+
     /// Rules on it as the policy does; what it comes to is the decision to be logged.
-    fn rule(&self, now: Time) -> Ruling<Decision> {
-        match &self.around {
-            Around::Request { scene, .. } => {
-                // To tell the reasons of a decision: a rival that a denial settled may be gone, and an owner whose veto
-                // counted may have departed since.
-                let verdict = self
-                    .decided
-                    .as_ref()
-                    .map(|decided| decided.decision.verdict);
-                let mut scene = scene.clone();
-                scene.rival |= verdict == Some(Verdict::Denied);
-                scene.departed &= verdict != Some(Verdict::Vetoed);
-                let ruling = self.rule_on_request(&scene, now);
-                ruling.map_or(Ruling::Pending(Vec::new()), |ruling| {
-                    ruling.map(|approved| approved.decision())
-                })
-            }
+    fn rule(&self, around: &Around, now: Time) -> Ruling<Decision> {
+        let ruling = match around {
+            Around::Request { owner, scene, .. } => self
+                .case(owner, scene)
+                .map(|case| decide(&case, now).map(|approved| approved.decision())),
             Around::Change {
                 superseded: Some(at),
                 ..
-            } if *at <= now => Ruling::Ended(Verdict::Lapsed, vec![Reason::Lapsed { at: *at }]),
-            Around::Change { author, codes, .. } => {
-                let Some(change) = self.change() else {
-                    return Ruling::Pending(Vec::new());
-                };
+            } if *at <= now => {
+                // It may have lapsed before.
+                let at = self.deadline().min(*at);
+                let lapsed = vec![Reason::Lapsed { at }];
+                Some(Ruling::Ended(Verdict::Lapsed, lapsed))
+            }
+            Around::Change { author, codes, .. } => self.change().map(|change| {
                 let case = ChangeCase {
                     policy: &self.policy,
                     change,
@@ -346,23 +366,60 @@ impl Subject {
                     statements: &self.words,
                 };
                 decide_change(&case, now).map(|approved| approved.decision())
-            }
-        }
+            }),
+        };
+        // There is no subject of one kind with what is around another.
+        ruling.unwrap_or(Ruling::Pending(Vec::new()))
     }
 
-    fn rule_on_request(&self, scene: &Scene, now: Time) -> Option<Ruling> {
-        let Around::Request { owner, .. } = &self.around else {
-            return None;
-        };
-        let case = Case {
+    fn case<'s>(&'s self, owner: &'s OwnerKeys, scene: &'s Scene) -> Option<Case<'s>> {
+        Some(Case {
             policy: &self.policy,
             request: self.request()?,
             recorded: self.recorded,
             owner,
             scene,
             statements: &self.words,
+        })
+    }
+
+    /// Returns when another policy came into force, if this is a change.
+    fn superseded(&self) -> Option<Time> {
+        match self.around {
+            Around::Change { superseded, .. } => superseded,
+            Around::Request { .. } => None,
+        }
+    }
+}
+
+impl Around {
+    /// Returns what else may have been around a subject when it was refused.
+    fn may_have_been(&self) -> Vec<Self> {
+        let earlier = |change: fn(&mut Self)| {
+            let mut around = self.clone();
+            change(&mut around);
+            around
         };
-        Some(decide(&case, now))
+        vec![
+            // A rival is gone, as officers denied one of the two so that the other could go on.
+            earlier(|around| {
+                if let Self::Request { scene, .. } = around {
+                    scene.rival = true;
+                }
+            }),
+            // The owner, whose veto counted then, has departed since.
+            earlier(|around| {
+                if let Self::Request { scene, .. } = around {
+                    scene.departed = false;
+                }
+            }),
+            // Another policy came into force in the same millisecond, behind the decision.
+            earlier(|around| {
+                if let Self::Change { superseded, .. } = around {
+                    *superseded = None;
+                }
+            }),
+        ]
     }
 }
 

@@ -173,6 +173,7 @@ impl Cast {
             policy: Policy::code_alone().digest(),
             evidence: vec![evidence.id()],
             approvals: Vec::new(),
+            asker: None,
             verdict: Verdict::Approved,
             not_after: NOW.plus_millis(30 * DAY),
         }

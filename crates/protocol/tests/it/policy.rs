@@ -6,6 +6,7 @@ mod file;
 mod group;
 mod officers;
 mod random;
+mod subject;
 
 use std::sync::LazyLock;
 
@@ -74,13 +75,13 @@ fn the_owners_code_approves() {
     assert_eq!(approved.owner(), stage.cast.owner);
     assert_eq!(approved.scope(), &stage.request.scope);
     assert_eq!(approved.release_key(), &stage.request.release_key);
-    assert_eq!(approved.new_device(), Some(stage.request.device_key));
     let decision = approved.decision();
     assert_eq!(decision.authority, stage.cast.authority);
     assert_eq!(decision.request, stage.request.digest());
     assert_eq!(decision.policy, stage.policy.digest());
     assert_eq!(decision.evidence, [statements[0].id()]);
     assert_eq!(decision.approvals, []);
+    assert_eq!(decision.asker, None);
     assert_eq!(decision.verdict, Verdict::Approved);
     assert_eq!(decision.not_after, stage.request.expires);
 }

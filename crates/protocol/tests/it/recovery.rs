@@ -209,6 +209,7 @@ fn verdicts_have_their_numbers() {
                 Item::Bytes(decision.policy.as_bytes()),
                 Item::Items(evidence.iter().map(|id| Item::Bytes(id)).collect()),
                 Item::Items(Vec::new()),
+                Item::Items(Vec::new()),
                 Item::Uint(number),
                 Item::Uint(decision.not_after.as_millis()),
             ])

@@ -1,4 +1,4 @@
-//! `spec/vectors` of statements, deposits, receipts, recovery and policies: read as anybody would read them, and
+//! `spec/vectors` of statements, deposits, receipts, recovery, policies and views: read as anybody would read them, and
 //! held against what this code makes from the seeds of `cast`.
 
 mod deposit;
@@ -6,6 +6,7 @@ mod policy;
 mod receipt;
 mod recovery;
 mod statement;
+mod views;
 
 use std::env;
 use std::fmt::Write as _;
@@ -25,6 +26,7 @@ fn the_vectors_are_what_this_code_makes() {
         receipt::pages(),
         recovery::pages(),
         policy::pages(),
+        views::pages(),
     ];
     for (file, Page(text)) in pages.into_iter().flatten() {
         let path = folder.join(file);

@@ -19,6 +19,7 @@ impl HostileAuthority {
         let honest = || inner.entries(select, from);
         match &self.trick {
             Trick::ListingEmptyPages => Ok(Page {
+                damaged: Vec::new(),
                 items: Vec::new(),
                 next: from + 1,
             }),
@@ -37,6 +38,7 @@ impl HostileAuthority {
                 Ok(page)
             }
             Trick::ListingRepeats => Ok(Page {
+                damaged: Vec::new(),
                 items: inner.entries(select, 0)?.items,
                 ..honest()?
             }),
@@ -152,6 +154,7 @@ impl HostileAuthority {
         let size = inner.checkpoint()?.checkpoint().size;
         let planted = self.planted.lock().unwrap().iter().count() as u64;
         let mut page = Page {
+            damaged: Vec::new(),
             items: Vec::new(),
             next: size + planted,
         };

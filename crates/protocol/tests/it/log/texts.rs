@@ -101,7 +101,7 @@ fn a_proof_reads_back_and_prints_the_same_bytes() {
             assert_eq!(read.to_string(), text);
             assert_eq!((read.extra(), read.index()), (extra, size - 1));
             let leaf = entries(size - 1..size)[0];
-            let signed = read.verify(leaf, authority(), &public()).unwrap();
+            let signed = read.verify(leaf, authority(), &public(), None).unwrap();
             assert_eq!(*signed.checkpoint(), checkpoint(size));
         }
     }
@@ -111,14 +111,45 @@ fn a_proof_reads_back_and_prints_the_same_bytes() {
 fn a_proof_of_another_leaf_or_index_or_log_is_refused() {
     let proof = proof(b"extra", 6, 40);
     let leaf = entries(6..7)[0];
-    proof.verify(leaf, authority(), &public()).unwrap();
-    let other_leaf = proof.verify(entries(7..8)[0], authority(), &public());
+    proof.verify(leaf, authority(), &public(), None).unwrap();
+    let other_leaf = proof.verify(entries(7..8)[0], authority(), &public(), None);
     assert_eq!(other_leaf, Err(ProofError::NotIncluded(NotIncluded)));
     let other_index = TlogProof::parse(&proof.to_string().replace("index 6", "index 7")).unwrap();
-    let other_index = other_index.verify(leaf, authority(), &public());
+    let other_index = other_index.verify(leaf, authority(), &public(), None);
     assert_eq!(other_index, Err(ProofError::NotIncluded(NotIncluded)));
-    let other_authority = proof.verify(leaf, AuthorityId::from_bytes([6; 32]), &public());
+    let other_authority = proof.verify(leaf, AuthorityId::from_bytes([6; 32]), &public(), None);
     assert_eq!(other_authority, Err(CheckpointError::WrongOrigin.into()));
+}
+
+/// A page of receipts has one checkpoint: its signature is verified once. That it was spared shows in a wrong key.
+#[test]
+fn the_signature_of_a_checkpoint_is_spared_where_it_is_known_letter_for_letter() {
+    let proof = proof(b"extra", 6, 40);
+    let leaf = entries(6..7)[0];
+    let wrong_key = SigningKey::from_seed(&[8; 32]).verifying_key();
+    let verify = |leaf, authority, known: &SignedCheckpoint| {
+        proof.verify(leaf, authority, &wrong_key, Some(known))
+    };
+    let known = proof.verify(leaf, authority(), &public(), None).unwrap();
+    assert_eq!(verify(leaf, authority(), &known), Ok(known.clone()));
+    // Only the signature is: the leaf has to be in it, and it has to be this authority's.
+    assert_eq!(
+        verify(entries(7..8)[0], authority(), &known),
+        Err(ProofError::NotIncluded(NotIncluded))
+    );
+    assert_eq!(
+        verify(leaf, AuthorityId::from_bytes([6; 32]), &known),
+        Err(CheckpointError::WrongOrigin.into())
+    );
+    // A checkpoint that says the same, signed by somebody besides, has other letters.
+    let witnessed = format!("{}\u{2014} witness.example/1 AAAAAAAA\n", known.as_text());
+    let witnessed = SignedCheckpoint::parse(&witnessed, authority(), &public()).unwrap();
+    for other in [witnessed, checkpoint(41).sign(&key())] {
+        assert_eq!(
+            verify(leaf, authority(), &other),
+            Err(CheckpointError::NotSigned.into())
+        );
+    }
 }
 
 #[test]
@@ -141,7 +172,7 @@ fn whatever_of_a_changed_proof_still_reads_prints_the_same_bytes() {
             // The extra bytes are not authenticated; whatever else changed must not verify.
             let same = changed == text || read.extra() != b"extra";
             assert_eq!(
-                read.verify(leaf, authority(), &public()).is_ok(),
+                read.verify(leaf, authority(), &public(), None).is_ok(),
                 same,
                 "{changed}"
             );
@@ -215,7 +246,7 @@ fn vectors_of_proofs() {
         assert_eq!(proof.index(), vector.number("index"), "{vector}");
         let (leaf, authority, key) = (leaf_of(&vector), authority_of(&vector), key_of(&vector));
         let signed = proof
-            .verify(leaf, authority, &key)
+            .verify(leaf, authority, &key, None)
             .unwrap_or_else(|error| panic!("{vector}: {error}"));
         let leaves = entries(0..signed.checkpoint().size);
         assert_eq!(
@@ -229,7 +260,12 @@ fn vectors_of_proofs() {
         let error = match TlogProof::parse(&vector.text()) {
             Err(error) => error.to_string(),
             Ok(proof) => proof
-                .verify(leaf_of(&vector), authority_of(&vector), &key_of(&vector))
+                .verify(
+                    leaf_of(&vector),
+                    authority_of(&vector),
+                    &key_of(&vector),
+                    None,
+                )
                 .expect_err(&vector.to_string())
                 .to_string(),
         };

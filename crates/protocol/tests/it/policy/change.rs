@@ -4,9 +4,7 @@ use std::slice::from_ref;
 
 use strongroom_protocol::id::{AuthorityId, Digest, Time};
 use strongroom_protocol::keys::{SigningKey, VerifyingKey};
-use strongroom_protocol::policy::{
-    Change, ChangeCase, ChangeRuling, Policy, Reason, decide_change,
-};
+use strongroom_protocol::policy::{Change, ChangeCase, Policy, Reason, Ruling, decide_change};
 use strongroom_protocol::statement::{
     Approval, Evidence, EvidenceKind, Grounds, PolicyChange, SignedStatement, Verdict, Word,
 };
@@ -37,10 +35,9 @@ fn a_change_needs_the_approvals_and_the_wait_of_the_policy_in_force() {
             format!("rule `change` waits until {after}"),
         ]
     );
-    let ChangeRuling::Approved(change) = decide_change(&stage.case(&both), after) else {
+    let Ruling::Approved(change) = decide_change(&stage.case(&both), after) else {
         panic!("it is not approved")
     };
-    assert_eq!(*change.policy(), stage.change.policy);
     let decision = change.decision();
     let mut approvals = both.map(|signed| signed.id());
     approvals.sort_unstable();
@@ -48,6 +45,7 @@ fn a_change_needs_the_approvals_and_the_wait_of_the_policy_in_force() {
     assert_eq!(decision.policy, stage.policy.digest());
     assert_eq!(decision.evidence, []);
     assert_eq!(decision.approvals, approvals);
+    assert_eq!(decision.asker, None);
     assert_eq!(decision.verdict, Verdict::Approved);
     assert_eq!(decision.not_after, stage.change.expires);
 }
@@ -214,16 +212,16 @@ fn approved() -> Outcome {
 }
 
 /// A change that is decided on: two of three officers, and three days.
-struct Stage {
-    cast: Cast,
-    policy: Policy,
-    change: PolicyChange,
-    author: VerifyingKey,
-    codes: Vec<VerifyingKey>,
+pub(super) struct Stage {
+    pub(super) cast: Cast,
+    pub(super) policy: Policy,
+    pub(super) change: PolicyChange,
+    pub(super) author: VerifyingKey,
+    pub(super) codes: Vec<VerifyingKey>,
 }
 
 impl Stage {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let cast = Cast::new();
         let officers = ["ada", "bob", "cid", "dan"].into_iter().map(officer);
         let mut policy = Policy {
@@ -264,7 +262,7 @@ impl Stage {
         SignedStatement::sign(self.approval(word), key)
     }
 
-    fn says(&self, name: &str, word: Word) -> SignedStatement {
+    pub(super) fn says(&self, name: &str, word: Word) -> SignedStatement {
         self.signed(word, &officer_key(name))
     }
 
@@ -277,7 +275,7 @@ impl Stage {
         SignedStatement::sign(evidence, key)
     }
 
-    fn case<'c>(&'c self, statements: &'c [SignedStatement]) -> ChangeCase<'c> {
+    pub(super) fn case<'c>(&'c self, statements: &'c [SignedStatement]) -> ChangeCase<'c> {
         ChangeCase {
             policy: &self.policy,
             change: &self.change,
@@ -290,16 +288,16 @@ impl Stage {
 
     fn outcome(&self, statements: &[SignedStatement], now: Time) -> Outcome {
         match decide_change(&self.case(statements), now) {
-            ChangeRuling::Approved(_) => approved(),
-            ChangeRuling::Ended(verdict, _) => Outcome::Ended(verdict),
-            ChangeRuling::Pending(_) => Outcome::Pending,
+            Ruling::Approved(_) => approved(),
+            Ruling::Ended(verdict, _) => Outcome::Ended(verdict),
+            Ruling::Pending(_) => Outcome::Pending,
         }
     }
 
     fn reasons(&self, statements: &[SignedStatement], now: Time) -> Vec<String> {
         match decide_change(&self.case(statements), now) {
-            ChangeRuling::Approved(_) => Vec::new(),
-            ChangeRuling::Ended(_, reasons) | ChangeRuling::Pending(reasons) => {
+            Ruling::Approved(_) => Vec::new(),
+            Ruling::Ended(_, reasons) | Ruling::Pending(reasons) => {
                 reasons.iter().map(Reason::to_string).collect()
             }
         }

@@ -190,9 +190,9 @@ fn somebody_elses_keys_are_for_who_may_ask_and_does_not_approve() {
         panic!("it is not approved")
     };
     assert_eq!(
-        given.new_device(),
-        None,
-        "the asker's device is not the owner's"
+        given.decision().asker,
+        Some(asker),
+        "else the asker's device would be taken for the owner's"
     );
     // And a rule for owners is not for others.
     stage.policy.rules = vec![by("two")];

@@ -1,4 +1,5 @@
-use strongroom_protocol::statement::{Grounds, Kind, SignedStatement, Statement};
+use strongroom_protocol::id::OwnerId;
+use strongroom_protocol::statement::{Decision, Grounds, Kind, SignedStatement, Statement};
 use strongroom_protocol::wrap::SecretKey;
 
 use super::{Page, word_of};
@@ -30,6 +31,16 @@ fn digest() -> Page {
     page.case("a decision")
         .hex("statement", decision.as_bytes())
         .field("digest", cast.decision().digest());
+    let asked = Decision {
+        asker: Some(OwnerId::from_bytes([16; 32])),
+        ..cast.decision()
+    };
+    page.case("a decision on what another owner asked for")
+        .hex(
+            "statement",
+            SignedStatement::sign(asked.clone(), &cast.log_key).as_bytes(),
+        )
+        .field("digest", asked.digest());
     page.case("a change of the policy")
         .hex("statement", cast.statement(Kind::PolicyChange).as_bytes())
         .field("digest", cast.policy_change().digest());
@@ -134,6 +145,24 @@ fn reject() -> Page {
         let items = items.iter().map(|item| Item::Raw(item)).collect();
         Parts::sign(kind, author(&cast, kind), e(items), Vec::new())
     };
+    let asker = |owners: &[u8]| {
+        let owners: Vec<_> = owners.iter().map(|byte| [*byte; 32]).collect();
+        let owners = owners.iter().map(|owner| Item::Bytes(owner)).collect();
+        item(Kind::Decision, 5, &e(owners))
+    };
+    let without_asker = {
+        let mut items = raw_items(&made(Kind::Decision).body);
+        items.remove(5);
+        let items = items.iter().map(|item| Item::Raw(item)).collect();
+        Parts::sign(Kind::Decision, &cast.log_key, e(items), Vec::new())
+    };
+    assert_eq!(word_of(&asker(&[16]).to_bytes()), "taken");
+    case("a decision with two askers", asker(&[16, 17]));
+    case(
+        "a decision whose asker is no list",
+        item(Kind::Decision, 5, &e(vec![Item::Bytes(&[16; 32])])[1..]),
+    );
+    case("a decision of seven items", without_asker);
     assert_eq!(word_of(&item(Kind::Approval, 3, &[3]).to_bytes()), "taken");
     assert_eq!(word_of(&item(Kind::Departed, 2, &[0]).to_bytes()), "taken");
     case("an approval of word 0", item(Kind::Approval, 3, &[0]));
