@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, ensure};
 use clap::Args;
 use strongroom_authority::Caller;
-use strongroom_client::{Address, ConnectError};
 use strongroom_client::file::replace;
 use strongroom_client::home::Home;
 use strongroom_client::officer::{Desk, OfficerKey, Pin};
+use strongroom_client::{Address, ConnectError};
 use strongroom_protocol::id::AuthorityId;
 
 use crate::context::Context;

@@ -121,7 +121,10 @@ fn follow(
         return Err(ExchangeError::OtherAuthority { expected, found }.into());
     }
     home.record_address(address)?;
-    context.say(format_args!("the authority is in {} now", escape(&address.to_string())));
+    context.say(format_args!(
+        "the authority is in {} now",
+        escape(&address.to_string())
+    ));
     Ok(())
 }
 
@@ -210,11 +213,7 @@ fn enroll(
 ///
 /// Only in an authority that nobody is enrolled with: others could not recover without this owner's code. In one that a
 /// command which was stopped sealed, the code must be that one.
-fn seal_custody(
-    home: &Home,
-    service: &Service,
-    code: &RecoveryCode,
-) -> anyhow::Result<()> {
+fn seal_custody(home: &Home, service: &Service, code: &RecoveryCode) -> anyhow::Result<()> {
     let nobody_enrolled = || {
         let newest = service.session(Caller::Anybody).checkpoint()?;
         Ok::<_, anyhow::Error>(newest.checkpoint().size == 1)
@@ -290,7 +289,8 @@ fn write_down(
 /// Reads the sheet that is there, if it is this home's.
 fn sheet_of(path: &Path, membership: &Membership) -> Option<Sheet> {
     let sheet = prompt::read_sheet(path).ok()?;
-    let ours = sheet.authority == membership.founding.authority() && sheet.owner == membership.owner;
+    let ours =
+        sheet.authority == membership.founding.authority() && sheet.owner == membership.owner;
     ours.then_some(sheet)
 }
 

@@ -10,6 +10,7 @@ mod exit;
 mod founding;
 mod hint;
 mod input;
+mod keys;
 mod options;
 mod prompt;
 mod reach;

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use strongroom_authority::{Extent, Keys, Service};
-use strongroom_client::{Address, ConnectError};
 use strongroom_client::home::Home;
+use strongroom_client::{Address, ConnectError};
 
 use crate::context::Context;
 use crate::exit::Exit;

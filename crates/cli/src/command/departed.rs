@@ -30,7 +30,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     let grounds = Grounds::new(arguments.reason.clone())?;
     let (owner, departed) = (arguments.owner, !arguments.undo);
     arguments.desk.at(context, |desk| {
-        Ok(desk.say_departed(owner, departed, grounds, context.clock.now())?)
+        Ok(desk.say_departed(owner, departed, grounds)?)
     })?;
     let said = if departed { "has" } else { "has not" };
     context.say(format_args!(

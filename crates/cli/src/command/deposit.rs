@@ -4,25 +4,25 @@ mod blob;
 mod list;
 mod report;
 
-use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, ensure};
 use clap::Args;
 use strongroom_client::Client;
-use strongroom_client::home::{Check, Home, Identities, SecretRecord};
-use strongroom_client::secret::{self, NewSecret, Secret};
+use strongroom_client::home::{Check, CheckRun, Home};
+use strongroom_client::secret::{self, NewSecret, OpenSecretError, Secret};
 use strongroom_protocol::id::Serial;
 use strongroom_protocol::statement::Particulars;
 use zeroize::Zeroizing;
 
 use self::blob::BlobOptions;
-use self::report::Report;
+use self::report::{Report, Why};
 use crate::check::{self, Outcome};
 use crate::command::encrypt::parse_label;
 use crate::context::Context;
 use crate::exit::{Exit, Usage};
+use crate::keys::{SecretKeys, is_under_another_key};
 use crate::options::KeyTypeName;
 use crate::{founding, prompt, reach, stream};
 
@@ -53,12 +53,19 @@ pub(crate) struct Arguments {
     #[arg(long = "label", value_name = "NAME=VALUE", value_parser = parse_label)]
     labels: Vec<(String, String)>,
     /// A shell command that gets the secret on its standard input, and exits with 0 if it opens: else nothing is
-    /// deposited. `status --check` runs it again.
+    /// deposited. `status --check` runs it again. It stays with the name, for the secrets that come after.
     #[arg(long, value_name = "COMMAND")]
     check: Option<String>,
+    /// Deposit without the check that the name has, and take it away from the name.
+    #[arg(long, conflicts_with = "check")]
+    no_check: bool,
     /// Deposit many secrets, a line of JSON for each in FILE; from a pipe if it is `-`.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["name", "description", "labels", "check"])]
     from: Option<PathBuf>,
+    /// With `--from`, deposit also what can't be compared with what is there: because another machine of yours deposited
+    /// it, or your key is sealed and no passphrase is at hand.
+    #[arg(long, requires = "from")]
+    force: bool,
     #[command(flatten, next_help_heading = "Programs of CryptoAPI")]
     blob: BlobOptions,
     /// Print a line of JSON for each that was deposited.
@@ -108,6 +115,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
         report::warn(context, entry);
     }
     let mut report = Report::new(context, arguments, entries.len());
+    let entries = with_checks_of_names(context, arguments, entries)?;
     let entries = checked(context, entries, &mut report)?;
     if entries.is_empty() {
         return report.end();
@@ -119,9 +127,9 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     let mut rng = context.rng();
     let mut entries = entries;
     if arguments.from.is_some() {
-        // Another home of the owner's may have deposited newer ones.
-        reach::connect(context, &mut home, &authority, &mut rng)?.refill()?;
-        entries = changed(&mut home, entries, &mut report)?;
+        // Another machine of the owner's may have deposited newer ones.
+        reach::connect(context, &mut home, &authority, &mut rng)?;
+        entries = changed(&mut home, entries, arguments.force, &mut report)?;
     }
     while !entries.is_empty() {
         let rest = entries.split_off(entries.len().min(Client::SPARES_MAX));
@@ -135,6 +143,12 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
         let deposited = client.deposit_secrets(&owner, secrets.collect())?;
         for (name, deposited) in names.iter().zip(&deposited) {
             report.deposited(name.as_deref(), deposited)?;
+        }
+        drop(client);
+        if arguments.no_check {
+            for name in names.iter().flatten() {
+                home.forget_check(name)?;
+            }
         }
         entries = rest;
     }
@@ -175,6 +189,25 @@ fn read_to_end() -> anyhow::Result<Zeroizing<Vec<u8>>> {
     Ok(secret)
 }
 
+/// Gives secrets the checks that their names have: a check belongs to its name, whichever way a secret is deposited.
+fn with_checks_of_names(
+    context: &Context,
+    arguments: &Arguments,
+    mut entries: Vec<Entry>,
+) -> anyhow::Result<Vec<Entry>> {
+    if arguments.no_check || !Home::exists(&context.home)? {
+        return Ok(entries);
+    }
+    // Let go before the checks run: they may use the home themselves.
+    let home = Home::open(&context.home)?;
+    for entry in &mut entries {
+        if let (None, Some(name)) = (&entry.check, &entry.name) {
+            entry.check = home.check_of(name)?;
+        }
+    }
+    Ok(entries)
+}
+
 /// Runs the checks, and returns what may be deposited.
 fn checked(
     context: &Context,
@@ -193,8 +226,7 @@ fn checked(
             entry.particulars = entry.particulars.with_checked(time)?;
             entry.passed = Some(Check {
                 command: command.clone(),
-                time,
-                opens: true,
+                run: Some(CheckRun { time, opens: true }),
             });
         }
         passed.push(entry);
@@ -202,52 +234,102 @@ fn checked(
     Ok(passed)
 }
 
-/// Leaves out what the home has already, the same in every respect: so a list that was stopped goes on, and one that is
-/// sent every night deposits what changed. Where that can't be told without a passphrase, all of it is deposited.
+/// Leaves out what is there already, the same in every respect: so a list that was stopped goes on, and one that is sent
+/// every night deposits what changed.
+///
+/// What can't be compared is left out too, and told, or two machines with one list would deposit each other's secrets
+/// every night.
 fn changed(
     home: &mut Home,
     entries: Vec<Entry>,
+    force: bool,
     report: &mut Report<'_>,
 ) -> anyhow::Result<Vec<Entry>> {
-    if home.is_identity_sealed()? && !prompt::has_passphrase() {
-        return Ok(entries);
-    }
-    let identities = home.identities(&mut prompt::identity_passphrase)?;
-    let known: BTreeMap<String, Serial> = home
-        .secrets()?
-        .into_iter()
-        .filter(|known| !known.superseded)
-        .filter_map(|known: SecretRecord| Some((known.name?, known.serial)))
-        .collect();
+    let is_sealed = home.is_identity_sealed()? && !prompt::has_passphrase();
+    let newest = home.newest_secrets()?;
+    let mut keys = SecretKeys::default();
     let mut changed = Vec::new();
     for entry in entries {
-        let serial = entry.name.as_ref().and_then(|name| known.get(name));
-        match serial {
-            Some(serial) if is_same(home, &identities, *serial, &entry)? => {
-                match &entry.passed {
-                    Some(check) => home.record_check(*serial, check)?,
-                    None => home.forget_check(*serial)?,
+        let newest = entry.name.as_ref().and_then(|name| newest.get(name));
+        let newest = newest.map_or(&[][..], Vec::as_slice);
+        match compare(home, &mut keys, is_sealed, newest, &entry)? {
+            Compared::Same(serial) => {
+                if let Some((check, run)) = entry
+                    .passed
+                    .and_then(|check| Some((check.command, check.run?)))
+                {
+                    home.record_check(serial, &check, run)?;
                 }
                 report.unchanged();
             }
-            _ => changed.push(entry),
+            Compared::Sealed if !force => report.not_compared(entry.name.as_deref(), Why::Sealed),
+            Compared::Foreign(serial) if !force => {
+                // Told in full once; counted every time.
+                let why = if home.record_not_compared(serial)? {
+                    Why::Foreign
+                } else {
+                    Why::ForeignAgain
+                };
+                report.not_compared(entry.name.as_deref(), why);
+            }
+            Compared::Other | Compared::Sealed | Compared::Foreign(_) => changed.push(entry),
         }
     }
     Ok(changed)
 }
 
-fn is_same(
+/// How a secret on the list compares with the newest under its name.
+enum Compared {
+    /// One of them is under a key that is not at hand, and none is the same.
+    Foreign(Serial),
+    /// There is none, or others.
+    Other,
+    /// This one is the same.
+    Same(Serial),
+    /// There are some, and the key that opens them is sealed.
+    Sealed,
+}
+
+fn compare(
     home: &Home,
-    identities: &Identities,
-    serial: Serial,
+    keys: &mut SecretKeys,
+    is_sealed: bool,
+    newest: &[Serial],
     entry: &Entry,
-) -> anyhow::Result<bool> {
-    let Some(particulars) = home.particulars(serial)? else {
-        return Ok(false);
-    };
-    let same_words = particulars.description() == entry.particulars.description()
-        && particulars.own_labels().eq(entry.particulars.own_labels());
-    // One that does not open any more is deposited anew.
-    Ok(same_words
-        && secret::open(home, identities, serial).is_ok_and(|secret| secret == entry.secret))
+) -> anyhow::Result<Compared> {
+    let mut compared = Compared::Other;
+    for serial in newest {
+        let Some(particulars) = home.particulars(*serial)? else {
+            continue;
+        };
+        let same_words = particulars.description() == entry.particulars.description()
+            && particulars.own_labels().eq(entry.particulars.own_labels());
+        if is_sealed {
+            // Released keys open without it.
+            let membership = home.membership()?;
+            let released = membership
+                .map(|membership| secret::released(home, membership.owner, *serial))
+                .transpose()?
+                .flatten();
+            match released {
+                Some(secret) if same_words && secret == entry.secret => {
+                    return Ok(Compared::Same(*serial));
+                }
+                Some(_) => {}
+                None => compared = Compared::Sealed,
+            }
+            continue;
+        }
+        match keys.open(home, *serial) {
+            Ok(secret) if same_words && secret == entry.secret => {
+                return Ok(Compared::Same(*serial));
+            }
+            Ok(_) => {}
+            Err(error) if is_under_another_key(&error) => compared = Compared::Foreign(*serial),
+            // One that does not open any more is deposited anew.
+            Err(error) if error.is::<OpenSecretError>() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(compared)
 }

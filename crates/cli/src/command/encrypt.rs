@@ -12,6 +12,7 @@ use anyhow::{Context as _, ensure};
 use clap::Args;
 use strongroom_agefile::identity_file::{RECIPIENTS_BYTES_MAX, parse_recipients};
 use strongroom_agefile::{KeyType, Recipient};
+use strongroom_client::ConnectError;
 use strongroom_client::encrypt::{EncryptOptions, Job, Source, Target, Watch};
 use strongroom_client::file::output::{Output, Overwrite};
 use strongroom_client::home::{Home, Identities};

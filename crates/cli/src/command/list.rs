@@ -33,7 +33,11 @@ pub(crate) struct Arguments {
 #[derive(Serialize)]
 struct Line<'l> {
     serial: String,
+    /// When it was deposited.
     time: String,
+    /// When it was sent again, to an authority that had lost it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sent_again: Option<String>,
     state: &'static str,
     /// Whether the authority's log has it, as far as that was read.
     lost: bool,
@@ -61,7 +65,9 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     let mut named = Vec::new();
     home.each_deposit::<anyhow::Error>(&mut |deposit| {
         match known.get(&deposit.record.serial) {
-            Some((place, secret)) if secret.name.is_some() => named.push((*place, *secret, deposit)),
+            Some((place, secret)) if secret.name.is_some() => {
+                named.push((*place, *secret, deposit))
+            }
             Some(_) | None if fits(&deposit, None, arguments) => print(&deposit, None, arguments)?,
             Some(_) | None => {}
         }
@@ -98,7 +104,8 @@ fn print(
     let (record, particulars) = (&deposit.record, &deposit.particulars);
     let line = Line {
         serial: record.serial.to_string(),
-        time: record.time.to_string(),
+        time: record.first.to_string(),
+        sent_again: (record.first != record.time).then(|| record.time.to_string()),
         state: if record.unproven && record.state == DepositState::Deposited {
             "unproven"
         } else {
@@ -121,6 +128,9 @@ fn print(
     }
     if superseded {
         text += "  superseded";
+    }
+    if let Some(time) = &line.sent_again {
+        text += &format!("  sent again {time}");
     }
     if line.lost {
         text += "  lost by the authority: `strongroom sync` sends it again";

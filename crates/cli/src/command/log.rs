@@ -204,8 +204,14 @@ fn sentence(act: &Act, policy: &Policy) -> String {
             )
         }
         Act::OwnBlob => "you said which SIMPLEBLOB a file has now".to_owned(),
-        Act::Release { keys, is_ours: true } => format!("{} came back to you", keys_of(*keys)),
-        Act::Release { keys, is_ours: false } => {
+        Act::Release {
+            keys,
+            is_ours: true,
+        } => format!("{} came back to you", keys_of(*keys)),
+        Act::Release {
+            keys,
+            is_ours: false,
+        } => {
             format!("{} left to another device", keys_of(*keys))
         }
         Act::Request {

@@ -100,7 +100,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     let mut report = Report::new(context, arguments, &files, membership.address);
     if arguments.dry_run {
         for (number, file) in files.iter().enumerate() {
-            let look = look(&home, membership.about.authority(), &file.path, &options);
+            let look = look(&home, membership.founding.authority(), &file.path, &options);
             report.looked(number, look);
         }
         return report.end();

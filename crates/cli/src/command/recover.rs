@@ -272,17 +272,14 @@ fn rejoin(
     match known {
         None => {
             let mut home = Home::open(&context.home)?;
-            let joined = enroll::rejoin(
-                &mut home,
-                &address,
-                authority,
-                sheet.owner,
-                sheet.authority,
-            );
+            let joined =
+                enroll::rejoin(&mut home, &address, authority, sheet.owner, sheet.authority);
             Ok(joined?)
         }
         // Left by a command that was stopped.
-        Some(known) if known.owner == sheet.owner && known.founding.authority() == sheet.authority => {
+        Some(known)
+            if known.owner == sheet.owner && known.founding.authority() == sheet.authority =>
+        {
             let found = authority.about()?.authority();
             if arguments.authority.is_some() && found == sheet.authority {
                 Home::open(&context.home)?.record_address(&address)?;

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::context::Context;
 use crate::exit::{self, Exit};
-use crate::terminal::{self, shown};
+use crate::terminal::{self, escape};
 use crate::{prompt, reach};
 
 /// Print your recovery sheet, or test one.

@@ -112,6 +112,7 @@ CREATE TABLE statement (
     kind    INTEGER NOT NULL,    -- by its number on the wire
     entry   INTEGER UNIQUE,      -- its place in the log; nothing if the log does not have it any more
     time    INTEGER NOT NULL,    -- when it was recorded, by the authority's clock, in milliseconds
+    first   INTEGER NOT NULL,    -- the same, before the log lost it and it was sent again
     bytes   BLOB NOT NULL,       -- as it was signed
     receipt TEXT NOT NULL        -- verified before it was put here
 ) STRICT;
@@ -160,6 +161,11 @@ CREATE TABLE secret_check (
     serial  BLOB NOT NULL,       -- the secret it was run for last
     time    INTEGER NOT NULL,    -- when, by our clock, in milliseconds
     opens   INTEGER NOT NULL     -- 1 if it opened then
+) STRICT, WITHOUT ROWID;
+
+-- Secrets of another machine of the owner's of which it was said that this one can't open them.
+CREATE TABLE not_compared (
+    serial BLOB PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
 
 -- Requests and changes of the policy.

@@ -24,8 +24,10 @@ pub struct DepositRecord {
     pub entry: Option<u64>,
     /// The authority's newest word on it.
     pub state: DepositState,
-    /// When it was deposited, by the authority's clock.
+    /// When the log recorded it, by the authority's clock.
     pub time: Time,
+    /// When it was recorded first: before a log that was put back lost it, and it was sent again.
+    pub first: Time,
     /// H(L), what its owner signed.
     pub label: Digest,
     /// Whether it is of a SIMPLEBLOB whose session key nobody showed to know.
@@ -272,7 +274,7 @@ impl Home {
     /// The home can't be read.
     pub fn deposit(&self, serial: Serial) -> Result<Option<DepositRecord>, HomeError> {
         let mut row = self.database.prepare_cached(
-            "SELECT serial, id, entry, state, time, label, unproven
+            "SELECT serial, id, entry, state, time, first, label, unproven
              FROM deposit JOIN statement ON statement.number = deposit.statement WHERE serial = ?1",
         )?;
         let row = row.query_row((serial.as_bytes(),), DepositRow::read);
@@ -291,7 +293,7 @@ impl Home {
         let mut rows = self
             .database
             .prepare(
-                "SELECT serial, id, entry, state, time, label, unproven, particulars
+                "SELECT serial, id, entry, state, time, first, label, unproven, particulars
                  FROM statement JOIN deposit ON deposit.statement = statement.number
                  ORDER BY entry, number, place",
             )
@@ -299,7 +301,7 @@ impl Home {
         let mut rows = rows.query(()).map_err(HomeError::from)?;
         while let Some(row) = rows.next().map_err(HomeError::from)? {
             let record = DepositRow::read(row).map_err(HomeError::from)?;
-            let particulars: Vec<u8> = row.get(7).map_err(HomeError::from)?;
+            let particulars: Vec<u8> = row.get(8).map_err(HomeError::from)?;
             each(KeptDeposit {
                 record: record.into_record()?,
                 particulars: parse_particulars(&particulars)?,
@@ -415,6 +417,7 @@ struct DepositRow {
     entry: Option<i64>,
     state: String,
     time: i64,
+    first: i64,
     label: [u8; 32],
     unproven: bool,
 }
@@ -427,8 +430,9 @@ impl DepositRow {
             entry: row.get(2)?,
             state: row.get(3)?,
             time: row.get(4)?,
-            label: row.get(5)?,
-            unproven: row.get(6)?,
+            first: row.get(5)?,
+            label: row.get(6)?,
+            unproven: row.get(7)?,
         })
     }
 
@@ -451,6 +455,7 @@ impl DepositRow {
                 what: "deposit's state",
             })?,
             time: Time::from_millis(self.time.cast_unsigned()),
+            first: Time::from_millis(self.first.cast_unsigned()),
             label: Digest::from_bytes(self.label),
             unproven: self.unproven,
         })

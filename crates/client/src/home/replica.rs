@@ -407,7 +407,8 @@ fn insert_statement(transaction: &Transaction<'_>, entry: &Entry) -> rusqlite::R
     let said = &entry.acknowledgement;
     transaction
         .prepare_cached(
-            "INSERT INTO statement (id, kind, entry, time, bytes, receipt) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+            "INSERT INTO statement (id, kind, entry, time, first, bytes, receipt)
+             VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6)
              ON CONFLICT (id) DO UPDATE SET
                  entry = excluded.entry, time = excluded.time, receipt = excluded.receipt
              RETURNING number",
@@ -622,8 +623,8 @@ pub(super) fn take_from_version_4(transaction: &Transaction<'_>) -> Result<(), H
             (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
         let signed = parse_statement(&bytes)?;
         let number: i64 = transaction.query_row(
-            "INSERT INTO statement (id, kind, entry, time, bytes, receipt)
-             VALUES (?1, ?2, NULL, ?3, ?4, ?5) RETURNING number",
+            "INSERT INTO statement (id, kind, entry, time, first, bytes, receipt)
+             VALUES (?1, ?2, NULL, ?3, ?3, ?4, ?5) RETURNING number",
             (
                 id,
                 Kind::Deposit.code().cast_signed(),

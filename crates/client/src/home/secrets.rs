@@ -144,6 +144,19 @@ impl Home {
         Ok(())
     }
 
+    /// Notes that somebody was told that this home can't open a secret; returns whether that is new.
+    ///
+    /// # Errors
+    ///
+    /// The home can't be written.
+    pub fn record_not_compared(&mut self, serial: Serial) -> Result<bool, HomeError> {
+        let new = self.database.execute(
+            "INSERT OR IGNORE INTO not_compared (serial) VALUES (?1)",
+            (serial.as_bytes(),),
+        )?;
+        Ok(new > 0)
+    }
+
     fn checks(&self) -> Result<BTreeMap<String, (String, Serial, CheckRun)>, HomeError> {
         let mut rows = self
             .database

@@ -10,8 +10,8 @@ use strongroom_protocol::statement::Checked;
 
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::reach::{self, Reached};
 use crate::prompt;
+use crate::reach::{self, Reached};
 use crate::terminal::{self, count};
 
 #[derive(Serialize)]

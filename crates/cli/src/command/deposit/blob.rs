@@ -92,12 +92,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments, path: &Path) -> anyh
     let authority = reach::authority_of(context, &home)?;
     let mut rng = context.rng();
     let mut client = reach::connect(context, &mut home, &authority, &mut rng)?;
-    let has_officers = !client
-        .connection()
-        .policy(client.home())?
-        .policy()
-        .officers
-        .is_empty();
+    let has_officers = !client.connection().policy()?.policy().officers.is_empty();
     let deposited = client.deposit_simple_blob(new)?;
     let state = match (deposited.is_proven, deposited.state) {
         (false, _) => "unproven",

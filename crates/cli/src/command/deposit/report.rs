@@ -22,7 +22,22 @@ pub(super) struct Report<'c> {
     total: u64,
     deposited: u64,
     unchanged: u64,
+    /// Those that another machine deposited last.
+    foreign: u64,
+    /// Those that a sealed key kept from being compared.
+    sealed: u64,
     failed: u64,
+}
+
+/// Why a secret was not compared with what is there under its name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    /// Another machine of the owner's deposited it, which was not said yet.
+    Foreign,
+    /// The same, and it was said before.
+    ForeignAgain,
+    /// The owner's key is sealed, and no passphrase is at hand.
+    Sealed,
 }
 
 #[derive(Serialize)]
@@ -47,6 +62,8 @@ impl<'c> Report<'c> {
             total: total as u64,
             deposited: 0,
             unchanged: 0,
+            foreign: 0,
+            sealed: 0,
             failed: 0,
         }
     }
@@ -125,6 +142,23 @@ impl<'c> Report<'c> {
         self.step();
     }
 
+    pub(super) fn not_compared(&mut self, name: Option<&str>, why: Why) {
+        match why {
+            Why::Foreign | Why::ForeignAgain => self.foreign += 1,
+            Why::Sealed => self.sealed += 1,
+        }
+        self.step();
+        if why == Why::Foreign {
+            self.bar.aside(|| {
+                tell(format_args!(
+                    "{}another machine of yours deposited the newest under this name, and this one can't open it: not \
+                     compared, not deposited. `--force` deposits yours; `strongroom recover --serial` gets that one.",
+                    shown(name)
+                ));
+            });
+        }
+    }
+
     pub(super) fn failed(&mut self, name: Option<&str>, error: &Error) {
         self.failed += 1;
         self.step();
@@ -133,26 +167,37 @@ impl<'c> Report<'c> {
     }
 
     fn step(&self) {
-        let done = self.deposited + self.unchanged + self.failed;
+        let done = self.deposited + self.unchanged + self.foreign + self.sealed + self.failed;
         self.bar.set_of(done, self.total);
     }
 
     /// Says what holds for all of them, and how the command ends.
     pub(super) fn end(self) -> anyhow::Result<Exit> {
         drop(self.bar);
-        if self.unchanged > 0 {
-            self.context.say(format_args!(
+        let not_compared = self.foreign + self.sealed;
+        if self.unchanged + not_compared > 0 {
+            let mut line = format!(
                 "{} deposited, {} unchanged",
                 count(self.deposited, "secret", "secrets"),
                 self.unchanged
-            ));
+            );
+            if not_compared > 0 {
+                line += &format!(", {not_compared} not compared and not deposited");
+            }
+            self.context.say(line);
+        }
+        if self.sealed > 0 {
+            tell(
+                "error: your key is sealed, so what is there could not be compared\n\
+                 hint: set STRONGROOM_PASSPHRASE; or `--force` deposits all of it anew",
+            );
         }
         if self.deposited > 0 && self.near && !self.same_disk_ok {
             self.context.say(
                 "spare on the same disk: not protected against losing the disk (`strongroom status --check` says more)",
             );
         }
-        Ok(if self.failed > 0 {
+        Ok(if self.failed + self.sealed > 0 {
             Exit::Failed
         } else {
             Exit::Done

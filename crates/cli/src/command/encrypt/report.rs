@@ -4,8 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use strongroom_client::encrypt::{EncryptError, Encrypted, Watch};
 use strongroom_client::Address;
+use strongroom_client::encrypt::{EncryptError, Encrypted, Watch};
 use strongroom_client::status::SpareState;
 use strongroom_protocol::receipt::DepositState;
 

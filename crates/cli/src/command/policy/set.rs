@@ -50,7 +50,7 @@ pub(super) fn run(
 ) -> anyhow::Result<Exit> {
     let policy = read(&arguments.file)?;
     let grounds = Grounds::new(arguments.reason.clone())?;
-    let act = |desk: &mut Desk<'_>| propose(context, arguments, desk, &policy, grounds);
+    let act = |desk: &mut Desk<'_>| propose(arguments, desk, &policy, grounds);
     let subject = if uses_home(context, desk)? {
         as_owner(context, act)?
     } else {
@@ -104,7 +104,6 @@ fn as_owner<T>(
 
 /// Asks for the change, or goes on with it. None if the policy is in force already.
 fn propose(
-    context: &Context,
     arguments: &Arguments,
     desk: &mut Desk<'_>,
     policy: &Policy,

@@ -1,12 +1,11 @@
 //! What `strongroom protect` says of each file, when it has its spare.
 
 use std::io;
-use std::path::PathBuf;
 
 use serde::Serialize;
 use strongroom_agefile::header::ReadHeaderError;
-use strongroom_client::capi::is_capi_file;
 use strongroom_client::Address;
+use strongroom_client::capi::is_capi_file;
 use strongroom_client::protect::{Look, ProtectError, Protected, Standing, Watch};
 use strongroom_client::status::SpareState;
 use strongroom_protocol::id::{AuthorityId, Serial};

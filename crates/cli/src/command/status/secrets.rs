@@ -7,16 +7,14 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use serde::Serialize;
-use strongroom_client::ConnectError;
-use strongroom_client::home::{Check, Home, Identities, SecretRecord};
-use strongroom_client::secret::{self, Secret};
+use strongroom_client::home::{Check, CheckRun, Home, SecretRecord};
 use strongroom_client::status::{FileStatus, Inspector, SpareState};
 
 use super::{Arguments, Totals, reason};
 use crate::check::{self, Outcome};
 use crate::context::Context;
 use crate::exit::chain;
-use crate::prompt;
+use crate::keys::SecretKeys;
 use crate::stream;
 use crate::terminal::{self, escape};
 
@@ -61,7 +59,7 @@ pub(super) fn read_names(path: &Path) -> anyhow::Result<Vec<String>> {
 
 /// Looks at the secrets of these names, or at all that are not superseded.
 pub(super) fn inspect(
-    inspector: &mut Inspector<'_>,
+    inspector: &Inspector<'_>,
     home: &Home,
     names: Option<&[String]>,
 ) -> anyhow::Result<Vec<Seen>> {
@@ -74,12 +72,22 @@ pub(super) fn inspect(
             .map(|secret| (secret.name.clone(), Some(secret)))
             .collect(),
         Some(names) => {
-            let mut by_name: BTreeMap<_, _> = current
-                .filter_map(|secret| Some((secret.name.clone()?, secret)))
-                .collect();
+            let mut by_name: BTreeMap<_, Vec<_>> = BTreeMap::new();
+            for secret in current {
+                if let Some(name) = secret.name.clone() {
+                    by_name.entry(name).or_default().push(secret);
+                }
+            }
             names
                 .iter()
-                .map(|name| (Some(name.clone()), by_name.remove(name)))
+                .flat_map(|name| match by_name.remove(name) {
+                    None => vec![(Some(name.clone()), None)],
+                    // Machines that deposited side by side left more than one.
+                    Some(newest) => newest
+                        .into_iter()
+                        .map(|secret| (Some(name.clone()), Some(secret)))
+                        .collect(),
+                })
                 .collect()
         }
     };
@@ -108,13 +116,13 @@ pub(super) fn report(
     arguments: &Arguments,
     totals: &mut Totals,
 ) -> anyhow::Result<()> {
-    let mut keys = Keys::default();
+    let mut keys = SecretKeys::default();
     let opened: Vec<_> = seen
         .into_iter()
         .map(|seen| {
             let known = seen.known.as_ref().map(|(record, _)| record);
             let checked = known.filter(|record| arguments.check && record.check.is_some());
-            let secret = checked.map(|record| keys.open(&home, record));
+            let secret = checked.map(|record| keys.open(&home, record.serial));
             (seen, secret)
         })
         .collect();
@@ -136,13 +144,15 @@ pub(super) fn report(
                     said = Some(outcome.to_string());
                 }
                 Ok(outcome) => {
-                    let check = Check {
-                        command: check.command.clone(),
+                    let run = CheckRun {
                         time: context.clock.now(),
                         opens: outcome == Outcome::Opens,
                     };
-                    ran.push((record.serial, check.clone()));
-                    record.check = Some(check);
+                    ran.push((record.serial, check.command.clone(), run));
+                    record.check = Some(Check {
+                        command: check.command.clone(),
+                        run: Some(run),
+                    });
                     said = Some(outcome.to_string());
                 }
                 Err(error) => {
@@ -151,8 +161,10 @@ pub(super) fn report(
                 }
             }
         }
-        let fails = record.check.as_ref().is_some_and(|check| !check.opens);
-        totals.unopenable += u64::from(fails);
+        let run = record.check.as_ref().and_then(|check| check.run);
+        totals.unopenable += u64::from(run.is_some_and(|run| !run.opens));
+        // Whoever asks for the checks is told of what has none.
+        totals.unchecked += u64::from(arguments.check && record.check.is_none());
         let protected = status.is_protected(arguments.same_disk_ok);
         totals.secrets += 1;
         totals.unprotected_secrets += u64::from(!protected);
@@ -161,31 +173,11 @@ pub(super) fn report(
     }
     if !ran.is_empty() {
         let mut home = Home::open(&context.home)?;
-        for (serial, check) in &ran {
-            home.record_check(*serial, check)?;
+        for (serial, command, run) in &ran {
+            home.record_check(*serial, command, *run)?;
         }
     }
     Ok(())
-}
-
-/// Opens secrets, with the owner's key read once, and only where one of them needs it.
-#[derive(Default)]
-struct Keys(Option<Identities>);
-
-impl Keys {
-    fn open(&mut self, home: &Home, record: &SecretRecord) -> anyhow::Result<Secret> {
-        let membership = home.membership()?.ok_or(ConnectError::NoAuthority)?;
-        if let Some(secret) = secret::released(home, membership.owner, record.serial)? {
-            return Ok(secret);
-        }
-        let identities = match &self.0 {
-            Some(read) => read,
-            None => self
-                .0
-                .insert(home.identities(&mut prompt::identity_passphrase)?),
-        };
-        Ok(secret::open(home, identities, record.serial)?)
-    }
 }
 
 fn print(
@@ -200,7 +192,7 @@ fn print(
         status.doubt.as_ref().map(reason).or_else(|| {
             (!protected && status.same_disk).then(|| "spare on the same disk".to_owned())
         });
-    let check = record.check.as_ref();
+    let run = record.check.as_ref().and_then(|check| check.run);
     if arguments.json {
         return terminal::print_json(&Line {
             secret: name,
@@ -211,8 +203,8 @@ fn print(
             same_disk: status.same_disk,
             since: Some(record.since.to_string()),
             reason: reason.or_else(|| said.filter(|said| said != "opens")),
-            opens: check.map(|check| check.opens),
-            checked: check.map(|check| check.time.to_string()),
+            opens: run.map(|run| run.opens),
+            checked: run.map(|run| run.time.to_string()),
         });
     }
     let mut line = format!("{}  ", shown(name));
@@ -225,11 +217,12 @@ fn print(
         Some(reason) if status.doubt.is_none() => reason,
         reason => format!("not protected: {}", reason.unwrap_or_default()),
     };
-    line += &match (said, check) {
-        (Some(said), _) => format!("  {said}"),
-        (None, Some(check)) if check.opens => format!("  opened on {}", check.time),
-        (None, Some(check)) => format!("  did not open on {}", check.time),
-        (None, None) => "  has no check".to_owned(),
+    line += &match (said, run, &record.check) {
+        (Some(said), _, _) => format!("  {said}"),
+        (None, Some(run), _) if run.opens => format!("  opened on {}", run.time),
+        (None, Some(run), _) => format!("  did not open on {}", run.time),
+        (None, None, Some(_)) => "  its check has not run since it was deposited".to_owned(),
+        (None, None, None) => "  has no check".to_owned(),
     };
     line += &format!("  since {}  serial {}", record.since, record.serial);
     terminal::print(escape(&line))
