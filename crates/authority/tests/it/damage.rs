@@ -7,8 +7,9 @@ use rusqlite::Connection;
 use strongroom_authority::{Caller, Service};
 use strongroom_protocol::id::Clock;
 use strongroom_protocol::statement::{Draft, Particulars, Scope, SignedStatement, Verdict, Word};
-use strongroom_protocol::{Authority, QueryError, ReleaseError, RequestState};
-use strongroom_testkit::{Asked, Owner, PageRelease, Person, TestRng, submit};
+use strongroom_protocol::policy::SubjectState;
+use strongroom_protocol::{Authority, QueryError, ReleaseError, Select, UnavailableKind};
+use strongroom_testkit::{Asked, Owner, PageRelease, Person, TestRng, look, submit};
 
 use crate::Embedded;
 use crate::people::{FOR_VICTIM, FOREIGN, LOOSENED, Office, STRICT_DECISION};
@@ -23,8 +24,8 @@ struct Robbery {
 
 // The entries of the story.
 const OWN_EVIDENCE: u64 = 6;
-const WANTED: u64 = 7;
-const OWN_DECISION: u64 = 8;
+const OWN_DECISION: u64 = 7;
+const WANTED: u64 = 8;
 const OWN_RELEASE: u64 = 9;
 
 impl Robbery {
@@ -44,7 +45,6 @@ impl Robbery {
         );
         let wanted = victim.ask(victim.everything(&session), now);
         assert_eq!(submit(&session, &wanted.statement).index(), WANTED);
-        session.request(own.statement.id()).unwrap();
         session.release(own.statement.id(), 0).unwrap();
         assert_eq!(embedded.service.verify_log().unwrap().size, OWN_RELEASE + 1);
         Self {
@@ -110,11 +110,12 @@ fn edited_rows_release_nothing() {
         let refused = robbery.release();
         assert!(refused.is_err(), "{edits:?} released a key");
         let session = robbery.embedded.service.session(Caller::Operator);
-        let view = session.request(robbery.wanted.statement.id());
+        let view = look(&session, robbery.wanted.statement.id());
+        let now = robbery.embedded.clock.now();
         let approved = view.is_ok_and(|view| {
             matches!(
-                view.state,
-                RequestState::Decided(Verdict::Approved) | RequestState::Released
+                view.standing(now).0,
+                SubjectState::Decided(Verdict::Approved) | SubjectState::Released
             )
         });
         assert!(!approved, "{edits:?} approved a request");
@@ -152,9 +153,8 @@ fn edited_rows_give_no_officer_more_than_they_have() {
             let released = session.release(asked.statement.id(), 0);
             assert!(released.is_err(), "{edit} released a key");
         }
-        let view = session.policy();
-        let change = view.ok().and_then(|view| view.decided);
-        let loosened = change.is_some_and(|(change, ..)| change.id() == office.loosened.id());
+        let policy = session.about().ok().and_then(|about| about.policy);
+        let loosened = policy.is_some_and(|policy| policy.change.id() == office.loosened.id());
         assert!(!loosened, "{edit} put another policy in force");
         // With its indexes made anew, all goes on.
         office.embedded.service.rebuild().unwrap();
@@ -176,13 +176,14 @@ fn a_request_whose_evidence_was_taken_away_releases_nothing() {
     let asked = owner.ask(scope, embedded.clock.now());
     submit(&session, &asked.statement);
     submit(&session, &owner.evidence(&asked));
-    let view = session.request(asked.statement.id()).unwrap();
-    assert_eq!(view.state, RequestState::Decided(Verdict::Approved));
+    let view = look(&session, asked.statement.id()).unwrap();
+    let (state, _) = view.standing(embedded.clock.now());
+    assert_eq!(state, SubjectState::Decided(Verdict::Approved));
     let sql = embedded.sql();
     sql.execute_batch("DELETE FROM word").unwrap();
     let refused = session.release(asked.statement.id(), 0);
     assert!(
-        matches!(refused, Err(ReleaseError::Not { .. })),
+        matches!(refused, Err(ReleaseError::NotApproved { .. })),
         "{refused:?}"
     );
     embedded.service.rebuild().unwrap();
@@ -259,8 +260,13 @@ fn a_damaged_deposit_costs_itself_alone() {
     let sql = embedded.sql();
     sql.execute_batch("UPDATE entry SET statement = substr(statement, 1, 900) WHERE idx = 2")
         .unwrap();
-    let listed = session.deposits(owner.id, None).unwrap();
-    assert_eq!((listed.items.len(), listed.more), (3, false));
+    // It is not left out of a listing, as if it had never been: the listing says which it is.
+    let listed = session.entries(Select::Owner(owner.id), 0).unwrap_err();
+    assert!(
+        matches!(&listed, QueryError::Unavailable(error)
+            if error.kind == UnavailableKind::Damaged && error.message.contains("entry 2")),
+        "{listed}"
+    );
     let page = session.release(asked.statement.id(), 0).unwrap();
     assert_eq!(page.release().withheld(), lost);
     let opened = asked.open(embedded.service.about(), &page);
@@ -291,14 +297,16 @@ fn a_corrupt_row_is_an_error_that_names_its_entry() {
 }
 
 /// The indexes, and their columns.
-const INDEXES: [(&str, &str); 9] = [
+const INDEXES: [(&str, &str); 11] = [
     ("owner", "id entry code"),
     ("device", "owner key entry"),
     ("deposit", "owner serial entry place"),
     ("release_page", "request page entry"),
-    ("request", "entry digest owner device asker decision"),
+    ("request", "entry digest owner device asker keys decision"),
+    ("stream", "name entry"),
     ("word", "subject entry"),
     ("change", "entry digest author decision"),
+    ("due", "entry reign time"),
     ("policy", "entry change"),
     ("departed", "owner author entry"),
 ];
@@ -320,7 +328,7 @@ fn no_value_in_any_column_panics() {
         robbery.own.statement.clone(),
         robbery.wanted.statement.clone(),
     ];
-    let tables = [&tables, &INDEXES[..6]].concat();
+    let tables = [&tables, &INDEXES[..7]].concat();
     let opened = spoil_each(&robbery.embedded, &tables, |service| {
         poke(service, requests, &statements);
         let _ = service.verify_log();
@@ -385,17 +393,20 @@ pub(crate) fn spoil_each(
 fn poke(service: &Service, requests: [&Asked; 2], statements: &[SignedStatement]) {
     let session = service.session(Caller::Operator);
     for asked in requests {
-        let _ = session.request(asked.statement.id());
+        let _ = session.subject(asked.statement.id());
         let _ = session.release(asked.statement.id(), 0);
-        let _ = session.receipt(asked.statement.id());
     }
     for statement in statements {
         let _ = session.submit(statement);
     }
-    let _ = session.policy();
-    let _ = session.changes(None);
-    let _ = session.requests(None);
-    let _ = session.deposits(requests[1].request().owner, None);
+    let _ = session.about();
+    for select in [
+        Select::Open,
+        Select::Owner(requests[1].request().owner),
+        Select::Subjects,
+    ] {
+        let _ = session.entries(select, 0);
+    }
     let _ = session.holdings(requests[1].request().owner);
     let _ = session.leaves(0);
     let _ = session.consistency(1, 3);

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use strongroom_authority::{Caller, FoundError, OpenError, PlaceError, Service, StoreError};
-use strongroom_protocol::{Authority, SubmitError, Unavailable};
+use strongroom_protocol::{Authority, SubmitError, Unavailable, UnavailableKind};
 use strongroom_testkit::{Owner, TestClock, TestRng, submit};
 
 use crate::{Embedded, found};
@@ -167,7 +167,7 @@ fn a_folder_that_is_not_there_is_not_found() {
         let error = open(&folder).unwrap_err();
         assert!(matches!(error, OpenError::NotFound { .. }), "{error:?}");
         let unavailable = Unavailable::from(error);
-        assert!(unavailable.retry);
+        assert_eq!(unavailable.kind, UnavailableKind::OutOfReach);
         assert!(unavailable.message.contains(folder.to_str().unwrap()));
     }
     assert!(names(parent.path()).is_empty(), "opening makes nothing");
@@ -190,7 +190,7 @@ fn a_half_deleted_folder_is_refused() {
     assert!(matches!(store, OpenError::StoreMissing { .. }));
     for error in [keys, store] {
         let unavailable = Unavailable::from(error);
-        assert!(!unavailable.retry && unavailable.hint.is_some());
+        assert!(!unavailable.kind.may_pass(), "{unavailable}");
     }
     open(&folder).unwrap();
 }
@@ -258,7 +258,7 @@ fn a_store_that_was_moved_away_takes_nothing_more() {
     fs::rename(embedded.folder(), embedded.parent.path().join("moved")).unwrap();
     let refused = session.submit(&owner.deposit(1));
     match refused {
-        Err(SubmitError::Unavailable(error)) => assert!(error.retry, "{error}"),
+        Err(SubmitError::Unavailable(error)) => assert_eq!(error.kind, UnavailableKind::OutOfReach),
         other => panic!("{other:?}"),
     }
     fs::rename(embedded.parent.path().join("moved"), embedded.folder()).unwrap();

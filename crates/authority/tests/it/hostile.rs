@@ -6,7 +6,7 @@ use strongroom_authority::Caller;
 use strongroom_protocol::id::Clock;
 use strongroom_protocol::log::{CheckpointError, ProofError};
 use strongroom_protocol::receipt::{DepositState, ReceiptError};
-use strongroom_protocol::{Authority, SubmitError};
+use strongroom_protocol::{Authority, Recorded, SubmitError};
 use strongroom_testkit::{Asked, HostileAuthority, Owner, PageRelease, Trick, submit};
 
 use crate::Embedded;
@@ -27,8 +27,7 @@ impl Scene {
 
     fn with(embedded: Embedded) -> Self {
         let folder = embedded.folder();
-        let service = Arc::new(embedded.service);
-        let honest: Arc<dyn Authority> = Arc::new(service.into_session(Caller::Operator));
+        let honest: Arc<dyn Authority> = Arc::new(embedded.service.session(Caller::Operator));
         let mut owner = Owner::enrolled(&*honest, 1);
         submit(&*honest, &owner.deposit(3));
         let scope = owner.everything(&*honest);
@@ -97,7 +96,7 @@ fn a_false_verified_verifies_and_is_not_what_was_logged() {
 #[test]
 fn false_releases_verify_and_open_to_nothing() {
     let scene = Scene::new();
-    let about = scene.honest.about().unwrap();
+    let about = scene.honest.about().unwrap().founding;
     let log_key = about.found().log_key;
     let id = scene.asked.statement.id();
     let request = scene.asked.request().digest();
@@ -109,7 +108,8 @@ fn false_releases_verify_and_open_to_nothing() {
         Trick::Withheld,
     ] {
         let page = scene.hostile(trick.clone()).release(id, 0).unwrap();
-        page.receipt.verify(&page.release, &log_key).unwrap();
+        let Recorded { statement, receipt } = &page.release;
+        receipt.verify(statement, &log_key).unwrap();
         let release = page.release();
         if matches!(trick, Trick::ReleaseForOtherRequest) {
             assert_ne!(release.request(), request);
@@ -148,7 +148,7 @@ fn who_is_unreachable_is_so_as_often_as_told() {
     let statement = scene.owner.deposit(1);
     for _ in 0..2 {
         let refused = hostile.submit(&statement);
-        assert!(matches!(refused, Err(SubmitError::Unavailable(error)) if error.retry));
+        assert!(matches!(refused, Err(SubmitError::Unavailable(error)) if error.kind.may_pass()));
     }
     submit(&hostile, &statement);
 }

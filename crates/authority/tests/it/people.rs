@@ -80,7 +80,8 @@ impl Office {
         let strict = ask_change(about, &policy(1), policy(2), now, &boss.keys[0]);
         submit(&session, &strict);
         submit(&session, &ann.say_of_change(Word::Approve, &strict));
-        assert_eq!(session.policy().unwrap().policy, policy(2));
+        let succession = session.about().unwrap().policy.unwrap();
+        assert_eq!(succession.change.id(), strict.id());
         let loosened = ask_change(about, &policy(2), policy(1), now, &boss.keys[0]);
         submit(&session, &loosened);
         submit(&session, &ann.say_of_change(Word::Approve, &loosened));

@@ -146,7 +146,7 @@ fn sealed_custody_seals_it_too() {
     submit(&session, &owner.evidence(&asked));
     let refused = session.release(asked.statement.id(), 0);
     assert!(matches!(refused, Err(ReleaseError::Unavailable(_))));
-    session.unlock(&code).unwrap();
+    service.unlock(&code).unwrap();
     let page = session.release(asked.statement.id(), 0).unwrap();
     let opened = asked.open_any(service.about(), &page);
     assert!(matches!(

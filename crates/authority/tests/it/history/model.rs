@@ -5,14 +5,13 @@ mod ruling;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use strongroom_protocol::RequestState;
 use strongroom_protocol::id::{Digest, OwnerId, Serial, StatementId, Time};
 use strongroom_protocol::keys::VerifyingKey;
-use strongroom_protocol::policy::{Officer, Policy};
+use strongroom_protocol::policy::{Officer, Policy, SubjectState};
 use strongroom_protocol::receipt::DepositState;
 use strongroom_protocol::statement::{
     Approval, Decision, Deposit, Evidence, Particulars, PolicyChange, Release, Request, Scope,
-    SignedStatement, Statement, Verdict, Veto, Word,
+    SignedStatement, Statement, Verdict, Veto,
 };
 
 pub(super) use ruling::Ruling;
@@ -57,6 +56,7 @@ struct Person {
 #[derive(Clone)]
 struct Kept {
     index: u64,
+    place: usize,
     particulars: Particulars,
 }
 
@@ -219,10 +219,14 @@ impl Model {
             Statement::Deposit(deposit) => {
                 let states = self.states(said.id(), deposit);
                 let kept = &mut self.owners.get_mut(&deposit.owner()).unwrap().kept;
-                for (key, state) in deposit.keys().iter().zip(states) {
+                for (place, (key, state)) in deposit.keys().iter().zip(states).enumerate() {
                     if state == DepositState::Verified {
-                        let particulars = key.particulars.clone();
-                        kept.insert(key.label.serial, Kept { index, particulars });
+                        let kept_now = Kept {
+                            index,
+                            place,
+                            particulars: key.particulars.clone(),
+                        };
+                        kept.insert(key.label.serial, kept_now);
                     }
                 }
             }
@@ -270,47 +274,99 @@ impl Model {
     }
 
     /// Where a request stands, once what can be decided is.
-    pub(super) fn state(&self, asked: &Subject<Request>, now: Time) -> RequestState {
+    pub(super) fn state(&self, asked: &Subject<Request>, now: Time) -> SubjectState {
         let verdict = asked.decision.as_ref().map(|decision| decision.verdict);
         match (verdict, self.ruling(asked, now)) {
-            (Some(Verdict::Approved), _) if self.is_all_released(asked) => RequestState::Released,
-            (Some(Verdict::Approved) | None, Ruling::Pending) => RequestState::Requested,
+            (Some(Verdict::Approved), _) if self.is_all_released(asked) => SubjectState::Released,
+            (Some(Verdict::Approved) | None, Ruling::Pending) => SubjectState::Requested,
             (Some(Verdict::Approved) | None, Ruling::Approved) => {
-                RequestState::Decided(Verdict::Approved)
+                SubjectState::Decided(Verdict::Approved)
             }
             (Some(Verdict::Approved) | None, Ruling::Ended(verdict)) | (Some(verdict), _) => {
-                RequestState::Decided(verdict)
+                SubjectState::Decided(verdict)
             }
         }
     }
 
     /// Whether a page can be had: it left already, or may leave now.
     pub(super) fn may_have(&self, asked: &Subject<Request>, page: u64, now: Time) -> bool {
-        self.pages.contains(&(asked.index, page))
-            || asked.approved() && self.ruling(asked, now) == Ruling::Approved
+        self.has_left(asked, page)
+            || self.is_next(asked, page)
+                && asked.approved()
+                && self.ruling(asked, now) == Ruling::Approved
     }
 
-    /// The serials of a page, sorted.
+    /// Whether a page left already.
+    pub(super) fn has_left(&self, asked: &Subject<Request>, page: u64) -> bool {
+        self.pages.contains(&(asked.index, page))
+    }
+
+    /// Whether all pages before one left already.
+    pub(super) fn is_next(&self, asked: &Subject<Request>, page: u64) -> bool {
+        (0..page).all(|before| self.has_left(asked, before))
+    }
+
+    /// The serials of a page, as their deposits stand in the log.
     pub(super) fn page(&self, asked: &Request, page: u64) -> Option<Vec<Serial>> {
-        let all = self.scope(asked)?;
+        let mut all = self.scope(asked)?;
+        let kept = &self.owners[&asked.owner].kept;
+        all.sort_by_key(|serial| (kept[serial].index, kept[serial].place));
         let page = all
             .chunks(Release::KEYS_MAX)
             .nth(usize::try_from(page).unwrap());
         page.map(<[_]>::to_vec)
     }
 
-    /// The request or the change that is to be decided at once, if somebody's word ends it.
-    pub(super) fn ended_by(&self, said: &SignedStatement, now: Time) -> Option<Digest> {
-        let subject = if let Statement::Veto(veto) = said.statement() {
-            veto.request
-        } else if let Statement::Approval(word) = said.statement() {
-            (word.word == Word::Deny).then_some(word.subject)?
-        } else {
-            return None;
+    /// The request or the change that is to be decided at once, with what was said to it, or with itself.
+    pub(super) fn decided_by(&self, said: &SignedStatement, now: Time) -> Option<Digest> {
+        let subject = match said.statement() {
+            Statement::Approval(word) => word.subject,
+            Statement::Evidence(evidence) => evidence.request,
+            Statement::PolicyChange(change) => change.digest(),
+            Statement::Request(request) => request.digest(),
+            Statement::Veto(veto) => veto.request,
+            _ => return None,
         };
-        let asked = self.request(subject)?;
-        let open = asked.decision.is_none() && self.ruling(asked, now) != Ruling::Pending;
-        open.then_some(subject)
+        let (decision, ruling) = if let Some(asked) = self.request(subject) {
+            (&asked.decision, self.ruling(asked, now))
+        } else {
+            let asked = self.change(subject)?;
+            (&asked.decision, self.change_ruling(asked, now))
+        };
+        (decision.is_none() && ruling != Ruling::Pending).then_some(subject)
+    }
+
+    /// Whether another policy came into force behind a change: it needs no decision of its own then.
+    pub(super) fn is_superseded(&self, asked: &Subject<PolicyChange>) -> bool {
+        self.reigns.last().unwrap().since > asked.index
+    }
+
+    /// Whether a request is still open: not decided, or approved, with keys that are not out.
+    pub(super) fn is_open(&self, asked: &Subject<Request>) -> bool {
+        asked.decision.is_none() || asked.approved() && !self.is_all_released(asked)
+    }
+
+    /// Which entries concern an owner, and everybody.
+    pub(super) fn concerning(&self, owner: OwnerId) -> Vec<StatementId> {
+        let theirs = |digest: Digest| match self.request(digest) {
+            Some(asked) => asked.what.owner == owner || self.asker(asked) == Some(owner),
+            // What is said to a change is said to everybody.
+            None => true,
+        };
+        let log = self.log.iter().map(|(_, said)| said);
+        let concerning = log.filter(|said| match said.statement() {
+            Statement::Approval(word) => theirs(word.subject),
+            Statement::Decision(decision) => theirs(decision.request),
+            Statement::Deposit(deposit) => deposit.owner() == owner,
+            Statement::Enroll(enroll) => enroll.owner == owner,
+            Statement::Evidence(evidence) => theirs(evidence.request),
+            Statement::Found(_) | Statement::PolicyChange(_) => true,
+            Statement::Release(release) => theirs(release.request()),
+            Statement::Request(request) => theirs(request.digest()),
+            Statement::Veto(veto) => theirs(veto.request),
+            _ => false,
+        });
+        concerning.map(SignedStatement::id).collect()
     }
 
     fn may_say(&self, now: Time, by: &VerifyingKey, word: &Approval) -> Result<bool, String> {
@@ -342,6 +398,9 @@ impl Model {
 
     fn may_decide(&self, now: Time, by: &VerifyingKey, made: &Decision) -> Result<bool, String> {
         let (ruling, open, words, policy) = if let Some(asked) = self.request(made.request) {
+            if made.asker != self.asker(asked) {
+                return Err("it names another asker".to_owned());
+            }
             let ruling = self.ruling(asked, now);
             (ruling, asked.decision.is_none(), &asked.words, asked.index)
         } else {
@@ -376,7 +435,8 @@ impl Model {
             && out.decision() == decision.digest()
             && out.withheld().is_empty()
             && self.page(&asked.what, out.page()) == Some(serials)
-            && !self.pages.contains(&(asked.index, out.page())))
+            && self.is_next(asked, out.page())
+            && !self.has_left(asked, out.page()))
     }
 
     fn hear(&mut self, subject: Digest, said: &SignedStatement) {

@@ -707,10 +707,10 @@ impl Story {
     fn look_at(&mut self, subject: Digest) {
         let of_it = |asking: &&Asking| asking.asked.request().digest() == subject;
         if let Some(asking) = self.asked.iter().find(of_it) {
-            let request = asking.asked.statement.id();
+            let request = asking.asked.statement.clone();
             let at = self.dice.below(2);
-            self.tell(format!("somebody looks at {request}, at {at}"));
-            self.world.look(at, request);
+            self.tell(format!("somebody looks at {request:?}, and asks again, at {at}"));
+            self.world.look(at, &request);
         }
     }
 

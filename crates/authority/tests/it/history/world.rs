@@ -10,13 +10,13 @@ use std::thread;
 use strongroom_authority::{Caller, Service};
 use strongroom_protocol::id::{Clock, Digest, OwnerId, Serial, StatementId, Time};
 use strongroom_protocol::log::Checkpoint;
-use strongroom_protocol::policy::Policy;
+use strongroom_protocol::policy::{Policy, SubjectState};
 use strongroom_protocol::receipt::Receipt;
 use strongroom_protocol::statement::{Kind, SignedStatement, Statement};
 use strongroom_protocol::{
-    Authority, Founding, QueryError, ReleaseError, RequestState, SubmitError,
+    Authority, Founding, QueryError, ReleaseError, Select, SubmitError,
 };
-use strongroom_testkit::{Asked, PageRelease, TestClock, TestRng};
+use strongroom_testkit::{Asked, PageRelease, TestClock, TestRng, change_of, list, listed, look};
 use tempfile::TempDir;
 
 use super::model::{Model, Ruling};
@@ -155,17 +155,21 @@ impl World {
         }
     }
 
-    /// Looks at a request, which decides it where that can be done.
-    pub(super) fn look(&mut self, at: usize, request: StatementId) {
+    /// Looks at a request, which decides nothing; then asks for the same again, which decides it where that can be done.
+    pub(super) fn look(&mut self, at: usize, asked: &SignedStatement) {
         let session = self.services[at].session(Caller::Operator);
-        let view = session.request(request);
+        let size = self.model.size();
+        let seen = look(&session, asked.id());
         self.catch_up();
-        let Some(asked) = self.asked(request) else {
-            assert!(matches!(view, Err(QueryError::NotFound)));
+        assert_eq!(self.model.size(), size, "looking recorded something");
+        if self.asked(asked.id()).is_none() {
+            assert!(matches!(seen, Err(QueryError::NotFound)));
             return;
-        };
-        assert_eq!(view.unwrap().state, self.model.state(asked, self.now()));
-        self.is_settled();
+        }
+        self.submit(at, asked);
+        let (state, _) = look(&session, asked.id()).unwrap().standing(self.now());
+        let request = self.asked(asked.id()).unwrap();
+        assert_eq!(state, self.model.state(request, self.now()));
     }
 
     /// Asks for a page; returns the keys on it, if it is released.
@@ -191,12 +195,13 @@ impl World {
         let released = match answer {
             Ok(released) => released,
             Err(ReleaseError::NotFound) => {
-                assert_eq!(serials, None);
+                assert!(serials.is_none() || !model.is_next(request, page));
+                assert!(!model.has_left(request, page));
                 return false;
             }
-            Err(ReleaseError::Not { state, reasons }) => {
+            Err(ReleaseError::NotApproved { state }) => {
                 let may = model.may_have(request, page, now);
-                assert!(!may, "it is not released: {state:?} {reasons:?}");
+                assert!(!may, "it is not released: {state:?}");
                 assert_eq!(state, model.state(request, now));
                 return false;
             }
@@ -215,8 +220,9 @@ impl World {
             assert!(key.particulars == *said, "what rides along is another's");
         }
         assert_eq!(released.release().page(), page);
-        assert!(model.find(released.release.id()) > model.find(released.decision.id()));
-        let bytes = released.release.as_bytes();
+        let (release, decision) = (&released.release.statement, &released.decision.statement);
+        assert!(model.find(release.id()) > model.find(decision.id()));
+        let bytes = released.release.statement.as_bytes();
         let first = self.pages.entry((id, page)).or_insert(bytes.to_vec());
         assert!(first == bytes, "the page left twice, and not the same");
         self.released += 1;
@@ -289,20 +295,13 @@ impl World {
             assert_eq!(service.verify_log().unwrap().size, self.model.size());
         }
         let session = self.services[0].session(Caller::Operator);
-        for (id, (index, time)) in &self.receipts {
-            let receipt = session.receipt(*id).unwrap();
-            let (_, said) = &self.model.log[usize::try_from(*index).unwrap()];
-            let receipt = receipt.verify(said, &self.about.found().log_key).unwrap();
-            assert_eq!((receipt.index(), receipt.time()), (*index, *time));
-        }
         let mut ids: Vec<_> = self.model.log.iter().map(|(_, said)| said.id()).collect();
         ids.sort_unstable();
         ids.dedup();
         assert_eq!(ids.len(), self.model.log.len(), "an act has two entries");
         for owner in owners {
             if self.model.is_enrolled(*owner) {
-                let kept = self.model.serials(*owner, u64::MAX);
-                assert_eq!(listed(&session, *owner), kept, "a deposit is gone");
+                self.is_listed_whole(&session, *owner);
             }
         }
         drop(session);
@@ -310,30 +309,55 @@ impl World {
         self.services[0].rebuild().unwrap();
         assert_eq!(self.indexes(), before, "the indexes are not the log's");
         let session = self.services[0].session(Caller::Operator);
-        let in_force = session.policy().unwrap().policy;
-        let mut views: Vec<(u64, StatementId, RequestState)> = Vec::new();
-        loop {
-            let after = views.last().map(|(index, ..)| *index);
-            let page = session.requests(after).unwrap();
-            let items = page.items.into_iter();
-            views.extend(items.map(|view| (view.index, view.request.id(), view.state)));
-            if !page.more {
-                break;
-            }
-        }
-        drop(session);
-        self.catch_up();
-        assert_eq!(in_force, *self.model.policy());
-        assert_eq!(views.len(), self.model.requests.len());
-        for (_, id, state) in views {
+        let about = session.about().unwrap();
+        let in_force = match &about.policy {
+            None => &about.found().policy,
+            Some(succession) => &change_of(&succession.change).policy,
+        };
+        assert_eq!(in_force, self.model.policy());
+        let model = &self.model;
+        let ids = |open: bool| -> Vec<StatementId> {
+            let requests = model.requests.iter();
+            let requests = requests.filter(|asked| !open || model.is_open(asked));
+            let requests = requests.map(|asked| (asked.index, asked.signed.id()));
+            let changes = model.changes.iter().filter(|asked| {
+                !open || asked.decision.is_none() && !model.is_superseded(asked)
+            });
+            let changes = changes.map(|asked| (asked.index, asked.signed.id()));
+            let mut all: Vec<_> = requests.chain(changes).collect();
+            all.sort_unstable();
+            all.into_iter().map(|(_, id)| id).collect()
+        };
+        assert_eq!(listed(&session, Select::Subjects), ids(false));
+        assert_eq!(listed(&session, Select::Open), ids(true));
+        for asked in &model.requests {
+            let id = asked.signed.id();
+            let (state, _) = look(&session, id).unwrap().standing(self.now());
             self.stands(id, state);
         }
     }
 
-    fn stands(&self, request: StatementId, state: RequestState) {
+    /// An owner's listing has what concerns the owner, in order, each entry with the place and the time that the first
+    /// receipt said.
+    fn is_listed_whole(&self, session: &dyn Authority, owner: OwnerId) {
+        let entries = list(session, Select::Owner(owner)).unwrap();
+        let ids: Vec<_> = entries.iter().map(|entry| entry.statement.id()).collect();
+        assert_eq!(ids, self.model.concerning(owner), "an entry is gone");
+        for entry in &entries {
+            let (index, time) = (entry.receipt.index(), entry.receipt.time());
+            let place = usize::try_from(index).unwrap();
+            let (recorded, said) = &self.model.log[place];
+            assert_eq!((said.id(), *recorded), (entry.statement.id(), time));
+            if let Some(first) = self.receipts.get(&said.id()) {
+                assert_eq!(*first, (index, time));
+            }
+        }
+    }
+
+    fn stands(&self, request: StatementId, state: SubjectState) {
         let asked = self.asked(request).unwrap();
         // One that may be decided since another was is decided when it is looked at next.
-        let next_time = asked.decision.is_none() && state == RequestState::Requested;
+        let next_time = asked.decision.is_none() && state == SubjectState::Requested;
         assert!(next_time || state == self.model.state(asked, self.now()));
     }
 
@@ -353,8 +377,9 @@ impl World {
     fn is_settled_at(&self, now: Time) {
         for change in &self.model.changes {
             let ruling = self.model.change_ruling(change, now);
+            let is_over = change.decision.is_some() || self.model.is_superseded(change);
             assert!(
-                change.decision.is_some() || ruling == Ruling::Pending,
+                is_over || ruling == Ruling::Pending,
                 "a change is {ruling:?} and not decided"
             );
         }
@@ -392,7 +417,7 @@ impl World {
             if let Some(request) = due.take() {
                 let decides = matches!(said.statement(), Statement::Decision(decision)
                     if decision.request == request);
-                assert!(decides, "a request that was ended is not decided");
+                assert!(decides, "what can be decided is not, with what was said to it");
             }
             if rests_on_policy(&said) && !is_own(&said) {
                 self.is_settled_at(time);
@@ -401,9 +426,9 @@ impl World {
             let index = self.model.size();
             assert!(judged.is_ok(), "entry {index}, {said:?}: {judged:?}");
             self.model.apply(time, said.clone());
-            due = self.model.ended_by(&said, time);
+            due = self.model.decided_by(&said, time);
         }
-        assert_eq!(due, None, "a request that was ended is not decided");
+        assert_eq!(due, None, "what can be decided is not, with what was said to it");
         assert_eq!(self.model.size(), head.size, "entries behind the head");
     }
 
@@ -421,11 +446,11 @@ impl World {
         rows.unwrap().map(|row| entry(row.unwrap())).collect()
     }
 
-    /// Every row of every table that follows from the entries.
+    /// Every row of every table that follows from the entries, but for when changes are looked at next.
     fn indexes(&self) -> Vec<String> {
         let log = self.log.as_ref().unwrap();
         let tables = "SELECT name FROM sqlite_master WHERE type = 'table' \
-            AND name NOT IN ('entry', 'head', 'tile', 'counter')";
+            AND name NOT IN ('entry', 'head', 'tile', 'counter', 'due')";
         let mut tables = log.prepare(tables).unwrap();
         let names = tables.query_map([], |row| row.get::<_, String>(0)).unwrap();
         let mut all = Vec::new();
@@ -472,17 +497,6 @@ fn rests_on_policy(said: &SignedStatement) -> bool {
 /// Tells whether only the authority itself may say so.
 fn is_own(said: &SignedStatement) -> bool {
     matches!(said.kind(), Kind::Found | Kind::Decision | Kind::Release)
-}
-
-fn listed(session: &dyn Authority, owner: OwnerId) -> Vec<Serial> {
-    let mut serials = Vec::new();
-    loop {
-        let page = session.deposits(owner, serials.last().copied()).unwrap();
-        serials.extend(page.items.iter().map(|deposited| deposited.label.serial));
-        if !page.more {
-            return serials;
-        }
-    }
 }
 
 /// Makes a folder a copy of another, file by file.
