@@ -6,6 +6,7 @@ mod content;
 mod deposit;
 mod found;
 mod operator;
+mod particulars;
 mod recovery;
 mod release;
 mod sealed;
@@ -17,12 +18,13 @@ pub use content::{BlobPadding, Content};
 pub use deposit::{BlobDraft, BlobKey, Deposit, Draft, WrongCount};
 pub use found::{Enroll, Found};
 pub use operator::{Checked, CheckedDeposit, Restored};
+pub use particulars::{Particulars, ParticularsError};
 pub use recovery::{
     Approval, Decision, Departed, Evidence, EvidenceKind, Grounds, GroundsTooLong, PolicyChange,
     Request, Scope, Verdict, Veto, Word, WrongScope,
 };
 pub use release::{Release, ReleaseOrigin, WrongRelease};
-pub use sealed::{DepositLabel, OpenedKey, Particulars, ParticularsError, SealedKey};
+pub use sealed::{DepositLabel, OpenedKey, SealedKey};
 
 use crate::encoding::{Canonical, Malformed, Reader, Writer, decode, encode};
 use crate::id::{AuthorityId, Digest, StatementId};

@@ -10,7 +10,8 @@ use crate::simple_blob::BlindedBlob;
 use crate::wrap::{Encapsulation, PublicKey};
 
 use super::content::{BlobPadding, Content};
-use super::sealed::{Batch, DepositLabel, Particulars, SealedKey, all_differ};
+use super::particulars::Particulars;
+use super::sealed::{Batch, DepositLabel, SealedKey, all_differ};
 
 /// Session keys deposited with an authority, signed by one of their owner's devices.
 #[derive(Clone, Debug)]

@@ -7,6 +7,7 @@ mod deposit;
 mod label;
 mod log;
 mod pages;
+mod particulars;
 mod policy;
 mod receipt;
 mod recovery;

@@ -1,0 +1,377 @@
+//! What is said of a deposit beside its key: a description, labels, what rides along (spec/deposit.md#particulars).
+
+use std::collections::BTreeMap;
+
+use crate::encoding::{Canonical, Malformed, Reader, Writer, decode, encode};
+use crate::id::{Digest, Serial, Time};
+
+/// What an owner says of a session key, for people to find it by. The authority reads it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Particulars {
+    description: String,
+    labels: BTreeMap<String, String>,
+    attachment: Vec<u8>,
+}
+
+impl Particulars {
+    /// The length in bytes of the longest description.
+    pub const DESCRIPTION_BYTES_MAX: usize = 4096;
+    /// The most labels a deposit has.
+    pub const LABELS_MAX: usize = 64;
+    /// The length in bytes of the longest name or value of a label.
+    pub const LABEL_BYTES_MAX: usize = 1024;
+    /// The length in bytes of the longest encoding of all of it: 256 of them fit into a statement, a release's too.
+    pub const BYTES_MAX: usize = 12 * 1024;
+
+    /// The length in bytes of the longest attachment.
+    pub const ATTACHMENT_BYTES_MAX: usize = 8 * 1024;
+
+    /// Begins the names of labels that are not their owner's to give (spec/protect.md#reserved-labels).
+    pub const RESERVED: &str = "strongroom/";
+    /// The name of the label that says what a SIMPLEBLOB's deposit claims.
+    const BLOB: &str = "strongroom/blob";
+    /// The name of the label that says when a secret's check passed.
+    const CHECKED: &str = "strongroom/checked";
+    /// The name of the label that says of which header a deposit is whose file has no pointer.
+    const HEADER: &str = "strongroom/header";
+    /// The name of the label that says what a secret is called.
+    const NAME: &str = "strongroom/name";
+    /// The name of the label that says which blob a file has for its owner.
+    const OWN_BLOB: &str = "strongroom/own-blob";
+    /// The name of the label that says how the owner's own wrap of the key is padded.
+    const PADDING: &str = "strongroom/padding";
+    /// The name of the label that says which bytes the key encrypts.
+    const PAYLOAD: &str = "strongroom/payload";
+
+    /// The name of the label that says which deposits a secret supersedes.
+    const SUPERSEDES: &str = "strongroom/supersedes";
+    /// The most deposits that one supersedes.
+    pub const SUPERSEDES_MAX: usize = 16;
+
+    /// Takes a description and labels.
+    ///
+    /// # Errors
+    ///
+    /// Says which is too long or reserved, or that there are too many.
+    pub fn new(
+        description: String,
+        labels: BTreeMap<String, String>,
+    ) -> Result<Self, ParticularsError> {
+        if labels.keys().any(|name| name.starts_with(Self::RESERVED)) {
+            return Err(ParticularsError::Reserved);
+        }
+        Self::bounded(description, labels, Vec::new())
+    }
+
+    /// Adds the digest by which the file is found, which does not say itself where its deposit is.
+    ///
+    /// # Errors
+    ///
+    /// Says so when there is no room for it.
+    pub fn with_header(self, header: Digest) -> Result<Self, ParticularsError> {
+        self.with_reserved(Self::HEADER, header.to_string())
+    }
+
+    /// Adds what a SIMPLEBLOB's deposit claims: its [`claim`](crate::simple_blob::claim).
+    ///
+    /// # Errors
+    ///
+    /// Says so when there is no room for it.
+    pub fn with_blob(self, claim: Digest) -> Result<Self, ParticularsError> {
+        self.with_reserved(Self::BLOB, claim.to_string())
+    }
+
+    /// Adds SHA-256 of the SIMPLEBLOB that the file has for its owner, by which the file is found.
+    ///
+    /// # Errors
+    ///
+    /// Says so when there is no room for it.
+    pub fn with_own_blob(self, digest: Digest) -> Result<Self, ParticularsError> {
+        self.with_reserved(Self::OWN_BLOB, digest.to_string())
+    }
+
+    /// Adds the digest of what the session key encrypts, of a file whose format has no integrity
+    /// (spec/capi-owner.md#the-deposit).
+    ///
+    /// # Errors
+    ///
+    /// Says so when there is no room for it.
+    pub fn with_payload(self, payload: Digest) -> Result<Self, ParticularsError> {
+        self.with_reserved(Self::PAYLOAD, payload.to_string())
+    }
+
+    /// Adds how the owner's own wrap of the session key is padded, which nothing in that tells
+    /// (spec/capi-owner.md#the-deposit).
+    ///
+    /// # Errors
+    ///
+    /// Says so when there is no room for it.
+    pub fn with_padding(self, padding: &str) -> Result<Self, ParticularsError> {
+        self.with_reserved(Self::PADDING, padding.to_owned())
+    }
+
+    /// Adds the name that a secret goes by (spec/secret.md#names).
+    ///
+    /// # Errors
+    ///
+    /// Says so when it is too long, empty, or there is no room for it.
+    pub fn with_name(self, name: &str) -> Result<Self, ParticularsError> {
+        if name.is_empty() {
+            return Err(ParticularsError::Name);
+        }
+        self.with_reserved(Self::NAME, name.to_owned())
+    }
+
+    /// Adds when a secret's check passed (spec/secret.md#checks).
+    ///
+    /// # Errors
+    ///
+    /// Says so when there is no room for it.
+    pub fn with_checked(self, time: Time) -> Result<Self, ParticularsError> {
+        self.with_reserved(Self::CHECKED, time.as_millis().to_string())
+    }
+
+    /// Adds which deposits under its name a secret supersedes (spec/secret.md#names): the newest that are known. Of more
+    /// than [`Self::SUPERSEDES_MAX`] the others stay beside it.
+    ///
+    /// # Errors
+    ///
+    /// Says so when there is no room for it.
+    pub fn with_supersedes(self, serials: &[Serial]) -> Result<Self, ParticularsError> {
+        if serials.is_empty() {
+            return Ok(self);
+        }
+        let mut serials: Vec<_> = serials.iter().map(Serial::to_string).collect();
+        serials.sort_unstable();
+        serials.truncate(Self::SUPERSEDES_MAX);
+        self.with_reserved(Self::SUPERSEDES, serials.join(" "))
+    }
+
+    /// Attaches what rides along, encrypted under the session key (spec/secret.md#attachment).
+    ///
+    /// # Errors
+    ///
+    /// Says so when it is too long, or there is no room for it.
+    pub fn with_attachment(self, attachment: Vec<u8>) -> Result<Self, ParticularsError> {
+        Self::bounded(self.description, self.labels, attachment)
+    }
+
+    fn with_reserved(mut self, name: &str, value: String) -> Result<Self, ParticularsError> {
+        self.labels.insert(name.to_owned(), value);
+        Self::bounded(self.description, self.labels, self.attachment)
+    }
+
+    /// Takes what is within bounds, with reserved labels: also those that a later version may give.
+    fn bounded(
+        description: String,
+        labels: BTreeMap<String, String>,
+        attachment: Vec<u8>,
+    ) -> Result<Self, ParticularsError> {
+        if attachment.len() > Self::ATTACHMENT_BYTES_MAX {
+            return Err(ParticularsError::Attachment);
+        }
+        if description.len() > Self::DESCRIPTION_BYTES_MAX {
+            return Err(ParticularsError::Description);
+        }
+        if labels.len() > Self::LABELS_MAX {
+            return Err(ParticularsError::Labels);
+        }
+        let fits = |text: &String| text.len() <= Self::LABEL_BYTES_MAX;
+        if !labels
+            .iter()
+            .all(|(name, value)| !name.is_empty() && fits(name) && fits(value))
+        {
+            return Err(ParticularsError::Label);
+        }
+        let particulars = Self {
+            description,
+            labels,
+            attachment,
+        };
+        if encode(&particulars).len() > Self::BYTES_MAX {
+            return Err(ParticularsError::Together);
+        }
+        Ok(particulars)
+    }
+
+    /// Returns the description.
+    #[must_use]
+    pub fn description(&self) -> &str {
+        &self.description
+    }
+
+    /// Returns the labels, by name.
+    #[must_use]
+    pub fn labels(&self) -> &BTreeMap<String, String> {
+        &self.labels
+    }
+
+    /// Returns the digest by which a file is found that does not say itself where its deposit is. It is a claim, like
+    /// a pointer.
+    #[must_use]
+    pub fn header(&self) -> Option<Digest> {
+        self.labels.get(Self::HEADER)?.parse().ok()
+    }
+
+    /// Returns what a SIMPLEBLOB's deposit claims.
+    #[must_use]
+    pub fn blob(&self) -> Option<Digest> {
+        self.labels.get(Self::BLOB)?.parse().ok()
+    }
+
+    /// Returns SHA-256 of the SIMPLEBLOB that the file had for its owner at the deposit.
+    #[must_use]
+    pub fn own_blob(&self) -> Option<Digest> {
+        self.labels.get(Self::OWN_BLOB)?.parse().ok()
+    }
+
+    /// Returns the digest of what the session key encrypts, if its owner said so.
+    #[must_use]
+    pub fn payload(&self) -> Option<Digest> {
+        self.labels.get(Self::PAYLOAD)?.parse().ok()
+    }
+
+    /// Returns how the owner's own wrap of the session key is padded, if its owner said so.
+    #[must_use]
+    pub fn padding(&self) -> Option<&str> {
+        self.labels.get(Self::PADDING).map(String::as_str)
+    }
+
+    /// Returns the name of a secret.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.labels.get(Self::NAME).map(String::as_str)
+    }
+
+    /// Returns which deposits a secret supersedes, as its owner says.
+    #[must_use]
+    pub fn supersedes(&self) -> Vec<Serial> {
+        let serials = self.labels.get(Self::SUPERSEDES).map(String::as_str);
+        let serials = serials.unwrap_or_default().split(' ');
+        let serials = serials.filter_map(|serial| serial.parse().ok());
+        serials.take(Self::SUPERSEDES_MAX).collect()
+    }
+
+    /// Returns when a secret's check passed, as its owner says.
+    #[must_use]
+    pub fn checked(&self) -> Option<Time> {
+        let millis = self.labels.get(Self::CHECKED)?;
+        millis.parse().ok().map(Time::from_millis)
+    }
+
+    /// Returns the labels that their owner gave.
+    pub fn own_labels(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.labels
+            .iter()
+            .filter(|(name, _)| !name.starts_with(Self::RESERVED))
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Returns what rides along, encrypted under the session key: an age file of that key, or nothing.
+    #[must_use]
+    pub fn attachment(&self) -> &[u8] {
+        &self.attachment
+    }
+
+    /// Returns `E(description, (name, value).., attachment)`.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        encode(self)
+    }
+
+    /// Reads what [`Self::to_bytes`] returns.
+    ///
+    /// # Errors
+    ///
+    /// They are no particulars.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
+        decode(bytes)
+    }
+
+    /// Returns SHA-256 of `E(description, (name, value).., attachment)`.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest::of(&[&encode(self)])
+    }
+}
+
+impl Canonical for Particulars {
+    fn write(&self, writer: &mut Writer) {
+        writer
+            .array(3)
+            .text(&self.description)
+            .array(self.labels.len());
+        for (name, value) in &self.labels {
+            writer.array(2).text(name).text(value);
+        }
+        writer.bytes(&self.attachment);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        reader.array(3, "particulars")?;
+        let description = reader.short_text(Self::DESCRIPTION_BYTES_MAX, "description")?;
+        let labels: Vec<NameAndValue> = reader.items(Self::LABELS_MAX as u64, "labels")?;
+        // Names out of order or said twice are found when what was read is encoded again.
+        let labels = labels.into_iter().map(|label| (label.0, label.1)).collect();
+        let attachment = reader.bytes("attachment")?.to_vec();
+        Self::bounded(description, labels, attachment).map_err(|_| reader.malformed("particulars"))
+    }
+}
+
+struct NameAndValue(String, String);
+
+impl Canonical for NameAndValue {
+    fn write(&self, writer: &mut Writer) {
+        writer.array(2).text(&self.0).text(&self.1);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        reader.array(2, "label")?;
+        Ok(Self(
+            reader.short_text(Particulars::LABEL_BYTES_MAX, "label")?,
+            reader.short_text(Particulars::LABEL_BYTES_MAX, "label")?,
+        ))
+    }
+}
+
+/// A description or a label that no deposit takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParticularsError {
+    /// Too long an attachment.
+    #[error(
+        "what rides along is longer than {} bytes",
+        Particulars::ATTACHMENT_BYTES_MAX
+    )]
+    Attachment,
+    /// Too long a description.
+    #[error(
+        "the description is longer than {} bytes",
+        Particulars::DESCRIPTION_BYTES_MAX
+    )]
+    Description,
+    /// Too long a label, or one without a name.
+    #[error(
+        "a label has no name, or is longer than {} bytes",
+        Particulars::LABEL_BYTES_MAX
+    )]
+    Label,
+    /// Too many labels.
+    #[error("there are more than {} labels", Particulars::LABELS_MAX)]
+    Labels,
+    /// A secret's name that says nothing.
+    #[error("a name is not empty")]
+    Name,
+    /// A label whose name only Strongroom gives.
+    #[error(
+        "names of labels that begin with `{}` are reserved",
+        Particulars::RESERVED
+    )]
+    Reserved,
+    /// Each fits, and all of them do not.
+    #[error(
+        "the description, the labels and what rides along together take more than {} bytes",
+        Particulars::BYTES_MAX
+    )]
+    Together,
+}
