@@ -1,6 +1,6 @@
 //! What is said of a deposit beside its key: a description, labels, what rides along (spec/deposit.md#particulars).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::encoding::{Canonical, Malformed, Reader, Writer, decode, encode};
 use crate::id::{Digest, Serial, Time};
@@ -28,25 +28,10 @@ impl Particulars {
 
     /// Begins the names of labels that are not their owner's to give (spec/protect.md#reserved-labels).
     pub const RESERVED: &str = "strongroom/";
-    /// The name of the label that says what a SIMPLEBLOB's deposit claims.
-    const BLOB: &str = "strongroom/blob";
-    /// The name of the label that says when a secret's check passed.
-    const CHECKED: &str = "strongroom/checked";
-    /// The name of the label that says of which header a deposit is whose file has no pointer.
-    const HEADER: &str = "strongroom/header";
-    /// The name of the label that says what a secret is called.
-    const NAME: &str = "strongroom/name";
-    /// The name of the label that says which blob a file has for its owner.
-    const OWN_BLOB: &str = "strongroom/own-blob";
-    /// The name of the label that says how the owner's own wrap of the key is padded.
-    const PADDING: &str = "strongroom/padding";
-    /// The name of the label that says which bytes the key encrypts.
-    const PAYLOAD: &str = "strongroom/payload";
-
-    /// The name of the label that says which deposits a secret supersedes.
-    const SUPERSEDES: &str = "strongroom/supersedes";
     /// The most deposits that one supersedes.
     pub const SUPERSEDES_MAX: usize = 16;
+    /// The name of the label that says which; the other reserved ones are in the table below.
+    const SUPERSEDES: &str = "strongroom/supersedes";
 
     /// Takes a description and labels.
     ///
@@ -63,87 +48,19 @@ impl Particulars {
         Self::bounded(description, labels, Vec::new())
     }
 
-    /// Adds the digest by which the file is found, which does not say itself where its deposit is.
+    /// Adds which deposits under its name a secret supersedes (spec/secret.md#names): the newest that are known, in
+    /// whichever order. Of more than [`Self::SUPERSEDES_MAX`] the others stay beside it.
     ///
     /// # Errors
     ///
-    /// Says so when there is no room for it.
-    pub fn with_header(self, header: Digest) -> Result<Self, ParticularsError> {
-        self.with_reserved(Self::HEADER, header.to_string())
-    }
-
-    /// Adds what a SIMPLEBLOB's deposit claims: its [`claim`](crate::simple_blob::claim).
-    ///
-    /// # Errors
-    ///
-    /// Says so when there is no room for it.
-    pub fn with_blob(self, claim: Digest) -> Result<Self, ParticularsError> {
-        self.with_reserved(Self::BLOB, claim.to_string())
-    }
-
-    /// Adds SHA-256 of the SIMPLEBLOB that the file has for its owner, by which the file is found.
-    ///
-    /// # Errors
-    ///
-    /// Says so when there is no room for it.
-    pub fn with_own_blob(self, digest: Digest) -> Result<Self, ParticularsError> {
-        self.with_reserved(Self::OWN_BLOB, digest.to_string())
-    }
-
-    /// Adds the digest of what the session key encrypts, of a file whose format has no integrity
-    /// (spec/capi-owner.md#the-deposit).
-    ///
-    /// # Errors
-    ///
-    /// Says so when there is no room for it.
-    pub fn with_payload(self, payload: Digest) -> Result<Self, ParticularsError> {
-        self.with_reserved(Self::PAYLOAD, payload.to_string())
-    }
-
-    /// Adds how the owner's own wrap of the session key is padded, which nothing in that tells
-    /// (spec/capi-owner.md#the-deposit).
-    ///
-    /// # Errors
-    ///
-    /// Says so when there is no room for it.
-    pub fn with_padding(self, padding: &str) -> Result<Self, ParticularsError> {
-        self.with_reserved(Self::PADDING, padding.to_owned())
-    }
-
-    /// Adds the name that a secret goes by (spec/secret.md#names).
-    ///
-    /// # Errors
-    ///
-    /// Says so when it is too long, empty, or there is no room for it.
-    pub fn with_name(self, name: &str) -> Result<Self, ParticularsError> {
-        if name.is_empty() {
-            return Err(ParticularsError::Name);
-        }
-        self.with_reserved(Self::NAME, name.to_owned())
-    }
-
-    /// Adds when a secret's check passed (spec/secret.md#checks).
-    ///
-    /// # Errors
-    ///
-    /// Says so when there is no room for it.
-    pub fn with_checked(self, time: Time) -> Result<Self, ParticularsError> {
-        self.with_reserved(Self::CHECKED, time.as_millis().to_string())
-    }
-
-    /// Adds which deposits under its name a secret supersedes (spec/secret.md#names): the newest that are known. Of more
-    /// than [`Self::SUPERSEDES_MAX`] the others stay beside it.
-    ///
-    /// # Errors
-    ///
-    /// Says so when there is no room for it.
+    /// There is no room for it.
     pub fn with_supersedes(self, serials: &[Serial]) -> Result<Self, ParticularsError> {
+        let serials: BTreeSet<Serial> = serials.iter().copied().collect();
+        let serials = serials.iter().take(Self::SUPERSEDES_MAX);
+        let serials: Vec<_> = serials.map(Serial::to_string).collect();
         if serials.is_empty() {
             return Ok(self);
         }
-        let mut serials: Vec<_> = serials.iter().map(Serial::to_string).collect();
-        serials.sort_unstable();
-        serials.truncate(Self::SUPERSEDES_MAX);
         self.with_reserved(Self::SUPERSEDES, serials.join(" "))
     }
 
@@ -157,6 +74,9 @@ impl Particulars {
     }
 
     fn with_reserved(mut self, name: &str, value: String) -> Result<Self, ParticularsError> {
+        if value.is_empty() && name == Self::NAME {
+            return Err(ParticularsError::Name);
+        }
         self.labels.insert(name.to_owned(), value);
         Self::bounded(self.description, self.labels, self.attachment)
     }
@@ -206,57 +126,20 @@ impl Particulars {
         &self.labels
     }
 
-    /// Returns the digest by which a file is found that does not say itself where its deposit is. It is a claim, like
-    /// a pointer.
-    #[must_use]
-    pub fn header(&self) -> Option<Digest> {
-        self.labels.get(Self::HEADER)?.parse().ok()
-    }
-
-    /// Returns what a SIMPLEBLOB's deposit claims.
-    #[must_use]
-    pub fn blob(&self) -> Option<Digest> {
-        self.labels.get(Self::BLOB)?.parse().ok()
-    }
-
-    /// Returns SHA-256 of the SIMPLEBLOB that the file had for its owner at the deposit.
-    #[must_use]
-    pub fn own_blob(&self) -> Option<Digest> {
-        self.labels.get(Self::OWN_BLOB)?.parse().ok()
-    }
-
-    /// Returns the digest of what the session key encrypts, if its owner said so.
-    #[must_use]
-    pub fn payload(&self) -> Option<Digest> {
-        self.labels.get(Self::PAYLOAD)?.parse().ok()
-    }
-
-    /// Returns how the owner's own wrap of the session key is padded, if its owner said so.
-    #[must_use]
-    pub fn padding(&self) -> Option<&str> {
-        self.labels.get(Self::PADDING).map(String::as_str)
-    }
-
-    /// Returns the name of a secret.
-    #[must_use]
-    pub fn name(&self) -> Option<&str> {
-        self.labels.get(Self::NAME).map(String::as_str)
-    }
-
-    /// Returns which deposits a secret supersedes, as its owner says.
+    /// Returns which deposits a secret supersedes, as its owner says, sorted: none where the label is not as
+    /// [`Self::with_supersedes`] makes it, as a part of it might hide a secret that is the newest.
     #[must_use]
     pub fn supersedes(&self) -> Vec<Serial> {
-        let serials = self.labels.get(Self::SUPERSEDES).map(String::as_str);
-        let serials = serials.unwrap_or_default().split(' ');
-        let serials = serials.filter_map(|serial| serial.parse().ok());
-        serials.take(Self::SUPERSEDES_MAX).collect()
-    }
-
-    /// Returns when a secret's check passed, as its owner says.
-    #[must_use]
-    pub fn checked(&self) -> Option<Time> {
-        let millis = self.labels.get(Self::CHECKED)?;
-        millis.parse().ok().map(Time::from_millis)
+        let Some(serials) = self.labels.get(Self::SUPERSEDES) else {
+            return Vec::new();
+        };
+        let serials = serials.split(' ').map(str::parse);
+        let serials: Result<Vec<Serial>, _> = serials.take(Self::SUPERSEDES_MAX + 1).collect();
+        serials
+            .ok()
+            .filter(|serials| serials.len() <= Self::SUPERSEDES_MAX)
+            .filter(|serials| serials.is_sorted_by(|one, next| one < next))
+            .unwrap_or_default()
     }
 
     /// Returns the labels that their owner gave.
@@ -292,6 +175,85 @@ impl Particulars {
     #[must_use]
     pub fn digest(&self) -> Digest {
         Digest::of(&[&encode(self)])
+    }
+}
+
+/// Makes what adds and what reads each of the labels that are not their owner's to give.
+macro_rules! reserved_labels {
+    ($($constant:ident = $name:literal, $value:ty: $with:ident, $read:ident: $what:literal;)+) => {
+        impl Particulars {
+            $(
+                const $constant: &str = $name;
+
+                #[doc = concat!("Adds ", $what, ".")]
+                ///
+                /// # Errors
+                ///
+                /// There is no room for it, or it is a name and empty.
+                pub fn $with(self, value: $value) -> Result<Self, ParticularsError> {
+                    self.with_reserved(Self::$constant, LabelValue::write(value))
+                }
+
+                #[doc = concat!("Returns ", $what, "; none if its owner did not say, or it is malformed.")]
+                #[must_use]
+                pub fn $read(&self) -> Option<$value> {
+                    LabelValue::read(self.labels.get(Self::$constant)?)
+                }
+            )+
+        }
+    };
+}
+
+reserved_labels! {
+    BLOB = "strongroom/blob", Digest: with_blob, blob:
+        "what a SIMPLEBLOB's deposit claims: its [`claim`](crate::simple_blob::claim)";
+    CHECKED = "strongroom/checked", Time: with_checked, checked:
+        "when a secret's check passed (spec/secret.md#checks)";
+    HEADER = "strongroom/header", Digest: with_header, header:
+        "the digest by which a file is found that does not say itself where its deposit is: a claim, like a pointer";
+    NAME = "strongroom/name", &str: with_name, name:
+        "the name that a secret goes by (spec/secret.md#names)";
+    OWN_BLOB = "strongroom/own-blob", Digest: with_own_blob, own_blob:
+        "SHA-256 of the SIMPLEBLOB that the file had for its owner at the deposit, by which the file is found";
+    PADDING = "strongroom/padding", &str: with_padding, padding:
+        "how the owner's own wrap of the session key is padded, which nothing in that tells (spec/capi-owner.md#the-deposit)";
+    PAYLOAD = "strongroom/payload", Digest: with_payload, payload:
+        "the digest of what the session key encrypts, of a file whose format has no integrity (spec/capi-owner.md#the-deposit)";
+}
+
+/// What a reserved label says, as its text.
+trait LabelValue<'l>: Sized {
+    fn write(self) -> String;
+    fn read(text: &'l str) -> Option<Self>;
+}
+
+impl LabelValue<'_> for Digest {
+    fn write(self) -> String {
+        self.to_string()
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
+
+impl<'l> LabelValue<'l> for &'l str {
+    fn write(self) -> String {
+        self.to_owned()
+    }
+
+    fn read(text: &'l str) -> Option<Self> {
+        Some(text)
+    }
+}
+
+impl LabelValue<'_> for Time {
+    fn write(self) -> String {
+        self.as_millis().to_string()
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        text.parse().ok().map(Self::from_millis)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_lc_rs::hkdf::{HKDF_SHA256, Salt};
-use strongroom_protocol::id::{AuthorityId, Digest, OwnerId, Serial};
+use strongroom_protocol::id::{AuthorityId, OwnerId, Serial};
 use strongroom_protocol::session_key::{Algorithm, BlindedKey, SessionKey};
 use strongroom_protocol::statement::{
     BlobPadding, Content, Deposit, DepositLabel, Kind, Particulars, Release, SealedKey,
