@@ -29,12 +29,9 @@ impl Client<'_> {
                 page => page?,
             };
             self.check_times(&page)?;
-            // Before what rests on it: a home that has an entry has a checkpoint with it.
-            self.home.record_seen(&self.connection.seen())?;
-            let range = (page.from, page.next);
             let taken = self
                 .home
-                .take_page(&page.entries, &page.unread, range)
+                .take_page(&page, &self.connection.seen())
                 .map_err(ExchangeError::near(page.from))?;
             all.entries += taken.entries;
             all.verified += taken.verified;

@@ -50,7 +50,6 @@ impl<'a> Client<'a> {
         let membership = home.membership()?.ok_or(ConnectError::NoAuthority)?;
         let seen = home.seen()?;
         let connection = Connection::open(authority, &membership.founding, seen.as_ref())?;
-        home.record_seen(&connection.seen())?;
         let mut client = Self {
             home,
             membership,
@@ -59,6 +58,8 @@ impl<'a> Client<'a> {
             rng,
         };
         client.catch_up(watch)?;
+        // Where there was nothing to take up with it.
+        client.home.record_seen(&client.connection.seen())?;
         Ok(client)
     }
 
@@ -93,8 +94,23 @@ impl<'a> Client<'a> {
     /// Submits a statement, and records it in the home once its receipt is verified.
     pub(crate) fn submit(&mut self, statement: SignedStatement) -> Result<Entry, ExchangeError> {
         let entry = self.connection.submit(statement)?;
-        self.home.record_own(&entry, Beside::default())?;
+        self.record(&entry, Beside::default())?;
         Ok(entry)
+    }
+
+    /// Records what was submitted, with what this home saw of it.
+    pub(crate) fn record(
+        &mut self,
+        entry: &Entry,
+        beside: Beside<'_>,
+    ) -> Result<(), ExchangeError> {
+        let said = &entry.acknowledgement;
+        if said.time() < self.home.time_before(said.index())? {
+            return Err(ExchangeError::Time {
+                entry: said.index(),
+            });
+        }
+        Ok(self.home.record_own(entry, beside)?)
     }
 
     pub(crate) fn generate_serial(&mut self) -> Serial {

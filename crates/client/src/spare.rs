@@ -128,10 +128,10 @@ impl Client<'_> {
         let said = &entry.acknowledgement;
         if let Some(refused) = said.states().iter().find(|state| !state.is_kept()) {
             // That it was refused is in the log, and so in the home; what would match it is not.
-            self.home.record_own(&entry, Beside::default())?;
+            self.record(&entry, Beside::default())?;
             return Err(DepositError::NotKept { state: *refused });
         }
-        self.home.record_own(&entry, beside)?;
+        self.record(&entry, beside)?;
         Ok(Kept {
             authority,
             states: said.states().to_vec(),

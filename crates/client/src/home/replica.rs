@@ -5,6 +5,7 @@
 use rusqlite::{OptionalExtension, Transaction};
 use strongroom_protocol::id::{Digest, OwnerId, Serial, StatementId, Time};
 use strongroom_protocol::keys::VerifyingKey;
+use strongroom_protocol::log::SignedCheckpoint;
 use strongroom_protocol::receipt::{Acknowledgement, DepositState, Receipt};
 use strongroom_protocol::statement::{
     Checked, Decision, Deposit, Enroll, Kind, Release, Request, SealedKey, SignedStatement,
@@ -14,6 +15,7 @@ use strongroom_protocol::statement::{
 use super::deposits::{Beside, insert_matched};
 use super::secrets::{insert_check, insert_secret};
 use super::{Home, HomeError, parse_statement};
+use crate::connection::EntriesPage;
 
 /// A statement of the log, with the receipt that was verified for it.
 #[derive(Clone, Debug)]
@@ -78,14 +80,21 @@ impl Home {
     /// Takes up a page of entries, which the authority showed as the owner's, and that the log was read up to `next`.
     ///
     /// Each is held against the log before it: only a device that an enrolment or a decision made the owner's deposits in
-    /// the owner's name. All of the page, or nothing.
+    /// the owner's name. All of the page with the checkpoint `seen`, in which it is proved, or nothing.
     pub(crate) fn take_page(
         &mut self,
-        entries: &[Entry],
-        unread: &[u64],
-        (from, next): (u64, u64),
+        page: &EntriesPage,
+        seen: &SignedCheckpoint,
     ) -> Result<Taken, TakeError> {
+        let EntriesPage {
+            from,
+            next,
+            entries,
+            unread,
+        } = page;
+        let (from, next) = (*from, *next);
         let owner = self.replicated()?;
+        let seen = self.later_seen(seen)?;
         let transaction = self.database.transaction()?;
         let mut taken = Taken::default();
         for entry in entries {
@@ -113,7 +122,9 @@ impl Home {
             )?;
         }
         transaction.execute("UPDATE authority SET read = ?1", (next.cast_signed(),))?;
+        update_seen(&transaction, seen.as_ref())?;
         transaction.commit()?;
+        self.keep_seen(seen);
         Ok(taken)
     }
 
@@ -142,9 +153,7 @@ impl Home {
             "UPDATE authority SET read = ?1 + 1 WHERE read = ?1",
             (index.cast_signed(),),
         )?;
-        if let Some(seen) = &seen {
-            transaction.execute("UPDATE authority SET seen = ?1", (seen.as_text(),))?;
-        }
+        update_seen(&transaction, seen.as_ref())?;
         transaction.commit()?;
         self.keep_seen(seen);
         Ok(())
@@ -230,6 +239,16 @@ impl Home {
             enrolment: membership.enrolment.map(|enrolment| enrolment.id()),
         })
     }
+}
+
+fn update_seen(
+    transaction: &Transaction<'_>,
+    later: Option<&SignedCheckpoint>,
+) -> rusqlite::Result<()> {
+    if let Some(seen) = later {
+        transaction.execute("UPDATE authority SET seen = ?1", (seen.as_text(),))?;
+    }
+    Ok(())
 }
 
 /// Takes an entry that the authority showed, if it may be shown.
