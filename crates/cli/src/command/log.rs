@@ -14,7 +14,7 @@ use strongroom_protocol::statement::{Grounds, Kind, Verdict};
 use crate::command::officer::short;
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::terminal::{self, count, escape};
+use crate::terminal::{self, count, escape, tell};
 use crate::{prompt, reach};
 
 /// Read the authority's log, or accept that it was restored.
@@ -87,7 +87,21 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
             }
         }
         Command::Verify => {
-            let size = client.read_log(&mut |_| {})?;
+            let now = context.clock.now();
+            let mut ahead: Vec<LogEntry> = Vec::new();
+            let size = client.read_log(&mut |entry| {
+                if entry.time > now {
+                    ahead.push(entry);
+                }
+            })?;
+            if let Some(first) = ahead.first() {
+                tell(format_args!(
+                    "warning: {} of the log ahead of this machine's clock, from entry {} of {} on: a clock is wrong, or was",
+                    count(ahead.len() as u64, "entry is", "entries are"),
+                    first.index,
+                    first.time
+                ));
+            }
             let now = client.home().seen()?;
             let root = now.map(|now| now.checkpoint().root.to_string());
             terminal::print(format_args!(
