@@ -65,7 +65,10 @@ fn of_trouble(kind: UnavailableKind) -> Option<&'static str> {
         UnavailableKind::Clock => {
             Some("set this machine's clock: it is behind what the authority's log has recorded")
         }
-        UnavailableKind::Damaged => Some("put the authority's folder back from a backup"),
+        UnavailableKind::Damaged => Some(
+            "put the missing or damaged file back from a backup of the authority's folder: `keys.txt` never changes, an older \
+             `store.db` lacks what came after it",
+        ),
         UnavailableKind::Failed => None,
         UnavailableKind::Full => Some("make room on the authority's disk"),
         UnavailableKind::Newer => Some("use the newer Strongroom"),

@@ -136,7 +136,12 @@ fn an_authority_out_of_reach_exits_with_75_and_leaves_nothing() {
     machine.remove("home/authority/keys.txt");
     machine.run(["encrypt", "-o", "new.age", "file"]).refused(
         1,
-        &["key file", "is missing", "hint: put the key file back"],
+        &[
+            "key file",
+            "is missing",
+            "hint: put the missing or damaged file back",
+            "`keys.txt` never changes",
+        ],
     );
 }
 
