@@ -60,8 +60,10 @@ fn a_secret_comes_back_to_the_last_byte_with_the_key_and_with_the_code() {
     // It is kept for the next time, and is as good as before.
     assert!(machine.run(back).done().stdout == secret);
     let (status, lines) = statuses(&machine, &["--check"]);
-    assert_eq!((status, lines.len()), (Some(0), 1));
+    // It has no check, which whoever asks for the checks is told.
+    assert_eq!((status, lines.len()), (Some(1), 1));
     assert_eq!(lines[0]["state"], "matched");
+    assert_eq!(lines[0]["protected"], true);
 }
 
 #[test]
@@ -188,10 +190,17 @@ fn what_another_home_deposited_counts_here_too() {
         .map(|one| one["superseded"] == true)
         .collect();
     assert_eq!(superseded, [true, false]);
-    // What this home had is not what counts, so it is no repetition.
+    // What this home had is not what counts; what counts can't be opened here, so it is not called the same either.
     machine.write("list", r#"{"name":"door","secret":"rose"}"#);
     let ran = machine.run(["deposit", "--from", "list", "--json"]).done();
-    assert_eq!(ran.json().len(), 1);
+    assert_eq!(ran.json().len(), 0);
+    assert!(
+        ran.stderr.contains("another machine of yours"),
+        "{}",
+        ran.stderr
+    );
+    let ran = machine.run(["deposit", "--from", "list", "--force", "--json"]);
+    assert_eq!(ran.done().json().len(), 1);
 }
 
 #[test]
@@ -349,7 +358,7 @@ fn a_list_with_a_bad_line_deposits_nothing_and_shows_no_secret() {
 #[test]
 fn names_that_have_no_secret_are_told() {
     let machine = Machine::with_home();
-    deposit(&machine, b"rose", &["--name", "here"]).done();
+    deposit(&machine, b"rose", &["--name", "here", "--check", "true"]).done();
     machine.write("names", "# the doors\nhere\n\nnot here\nhere\n");
     let (status, lines) = statuses(&machine, &["--expect", "names"]);
     assert_eq!(status, Some(1));
