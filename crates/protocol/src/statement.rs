@@ -6,6 +6,7 @@ mod body;
 mod content;
 mod deposit;
 mod found;
+mod officer;
 mod operator;
 mod particulars;
 mod recovery;
@@ -18,11 +19,12 @@ pub use blob::{OwnBlob, RsaKey};
 pub use content::{BlobPadding, Content};
 pub use deposit::{BlobDraft, BlobKey, Deposit, Draft, WrongCount};
 pub use found::{Enroll, Found};
+pub use officer::{Approval, Departed, PolicyChange, Word};
 pub use operator::{Checked, CheckedDeposit, Restored};
 pub use particulars::{Particulars, ParticularsError};
 pub use recovery::{
-    Approval, Decision, Departed, Evidence, EvidenceKind, Grounds, GroundsTooLong, PolicyChange,
-    Request, Scope, Verdict, Veto, Word, WrongScope,
+    Decision, Evidence, EvidenceKind, Grounds, GroundsTooLong, Request, Scope, Verdict, Veto,
+    WrongScope,
 };
 pub use release::{Release, ReleaseOrigin, WrongRelease};
 pub use sealed::{DepositLabel, OpenedKey, SealedKey};
