@@ -1,6 +1,6 @@
 //! What each kind of caller is listed, in what order, and on what pages.
 
-use strongroom_protocol::id::StatementId;
+use strongroom_protocol::id::{Digest, StatementId};
 use strongroom_protocol::keys::{SigningKey, VerifyingKey};
 use strongroom_protocol::policy::Policy;
 use strongroom_protocol::statement::{Draft, Kind, Particulars, SignedStatement, Word};
@@ -8,6 +8,7 @@ use strongroom_protocol::{Authority, Listed, QueryError, Recorded, ReleaseError,
 
 use super::people::{APPROVED, CAS, Staff, asked, assert_released, by, owner, say};
 use super::{Setting, assert_refused};
+use crate::blob::own_blob;
 use crate::listing::{list, listed, look};
 use crate::owner::{Owner, submit};
 use crate::person::{Person, ask_change};
@@ -266,27 +267,37 @@ fn page_sizes(authority: &dyn Authority, select: Select) -> Vec<usize> {
 
 fn a_page_is_full_or_the_last(setting: &Setting) {
     let authority = setting.operator();
-    let mut owner = Owner::enrolled(&*authority, 1);
-    let mut other = Owner::enrolled(&*authority, 2);
-    let deposit = |owner: &mut Owner, count| {
+    let about = setting.about();
+    let (mut owner, mut other) = (Owner::new(&about, 1), Owner::new(&about, 2));
+    for owner in [&mut owner, &mut other] {
+        submit(&*authority, &owner.enrolment());
+        submit(&*authority, &owner.deposit(1));
+    }
+    // Short ones: what a file has for a blob now.
+    let mut number = 0_u64;
+    let mut say = |owner: &Owner, count| {
         for _ in 0..count {
-            submit(&*authority, &owner.deposit(1));
+            number += 1;
+            let digest = Digest::of(&[&number.to_be_bytes()]);
+            let serial = *owner.keys.keys().next().unwrap();
+            let said = own_blob(&about, owner.id, serial, digest, &owner.device);
+            submit(&*authority, &said);
         }
     };
-    deposit(&mut owner, 254);
+    say(&owner, 253);
     let select = Select::Owner(owner.id);
-    // With the founding and the enrolment it is just one page.
+    // With the founding, the enrolment and the deposit it is just one page.
     assert_eq!(page_sizes(&*authority, select), [256]);
-    deposit(&mut other, 3);
+    say(&other, 3);
     assert_eq!(page_sizes(&*authority, select), [256]);
-    deposit(&mut owner, 1);
+    say(&owner, 1);
     assert_eq!(page_sizes(&*authority, select), [256, 1]);
     let page = authority.entries(select, 0).unwrap();
     // The next page begins where there is something, behind what is others'.
-    assert_eq!(page.next, 1 + 2 + 254 + 3);
+    assert_eq!(page.next, 1 + 2 + 2 + 253 + 3);
     assert_eq!(list(&*authority, select).unwrap().len(), 257);
     let leaves = authority.leaves(1).unwrap();
-    assert_eq!((leaves.items.len(), leaves.next), (260, setting.size()));
+    assert_eq!((leaves.items.len(), leaves.next), (261, setting.size()));
 }
 
 fn a_page_of_long_statements_is_full_sooner(setting: &Setting) {
