@@ -360,9 +360,10 @@ impl OpenError {
 }
 
 fn io_kind(error: &io::Error) -> UnavailableKind {
-    match error.kind() {
-        io::ErrorKind::PermissionDenied => UnavailableKind::Failed,
-        _ => UnavailableKind::OutOfReach,
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        UnavailableKind::Failed
+    } else {
+        UnavailableKind::OutOfReach
     }
 }
 

@@ -3,21 +3,22 @@
 
 mod entry;
 mod logged;
+mod receipts;
 
-use strongroom_protocol::Recorded;
 use strongroom_protocol::id::{AuthorityId, StatementId, Time};
 use strongroom_protocol::keys::{SigningKey, VerifyingKey};
 use strongroom_protocol::log::{
     Checkpoint, ConsistencyProof, Frontier, Leaf, LeafSalt, SignedCheckpoint, TileId, TiledLog,
-    prove_consistency, prove_inclusion,
+    prove_consistency,
 };
-use strongroom_protocol::receipt::{Attestation, Outcome, Receipt, SignedAttestation};
+use strongroom_protocol::receipt::{Attestation, Outcome, SignedAttestation};
 use strongroom_protocol::statement::{Decision, SignedStatement, Statement};
 
 use crate::store::{Damage, EntryRow, Head, LeafRow, Snapshot, StoreError, Writing};
 
 pub(crate) use entry::Entry;
 pub(crate) use logged::{Logged, approval};
+pub(crate) use receipts::Receipts;
 
 /// Who writes the log: the authority's name and its log key.
 pub(crate) struct Log {
@@ -88,9 +89,7 @@ impl Log {
         &'r self,
         store: &'r Snapshot<'r>,
     ) -> Result<Receipts<'r>, StoreError> {
-        let checkpoint = self.checkpoint(store)?;
-        let tiles = TiledLog::new(checkpoint.checkpoint().size, store)?;
-        Ok(Receipts { checkpoint, tiles })
+        Receipts::of_log(self, store)
     }
 
     /// Proves that the first `new` entries extend the first `old`; there must be so many.
@@ -110,39 +109,6 @@ impl Log {
             size: frontier.size(),
             root: frontier.root(),
         }
-    }
-}
-
-/// Receipts in one and the same checkpoint.
-pub(crate) struct Receipts<'r> {
-    checkpoint: SignedCheckpoint,
-    tiles: TiledLog<'r, Snapshot<'r>>,
-}
-
-impl Receipts<'_> {
-    /// Returns the size of the log by the checkpoint.
-    pub(crate) fn size(&self) -> u64 {
-        self.checkpoint.checkpoint().size
-    }
-
-    /// Returns the receipt of an entry. That it was read is what makes it one: no word is given on bytes that are gone.
-    pub(crate) fn of(&self, entry: &Entry) -> Result<Receipt, StoreError> {
-        let inclusion = prove_inclusion(entry.index(), self.size(), &self.tiles)?;
-        Ok(Receipt::new(
-            *entry.salt(),
-            entry.attestation(),
-            entry.index(),
-            inclusion,
-            &self.checkpoint,
-        ))
-    }
-
-    /// Returns an entry with its receipt.
-    pub(crate) fn recorded(&self, entry: &Entry) -> Result<Recorded, StoreError> {
-        Ok(Recorded {
-            statement: entry.statement().clone(),
-            receipt: self.of(entry)?,
-        })
     }
 }
 

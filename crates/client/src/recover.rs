@@ -49,6 +49,8 @@ pub struct Collected {
     pub keys: u64,
     /// The deposits that the authority could not open to what they were labelled as.
     pub withheld: Vec<Serial>,
+    /// Of everything: the deposits that the home knows to be in the log, and that the authority did not count among it.
+    pub unlisted: Vec<Serial>,
 }
 
 impl Client<'_> {
@@ -262,6 +264,7 @@ impl Client<'_> {
         let mut collected = Collected {
             keys: 0,
             withheld: Vec::new(),
+            unlisted: Vec::new(),
         };
         let mut answered = BTreeSet::new();
         let mut adopted = BTreeMap::new();
@@ -297,7 +300,7 @@ impl Client<'_> {
             progress(collected.keys);
         }
         self.home.record_seen(&self.connection.seen())?;
-        let serials: Vec<Serial> = answered.into_iter().collect();
+        let serials: Vec<Serial> = answered.iter().copied().collect();
         let all = match &request.request().scope {
             Scope::Serials(asked) => serials == *asked,
             Scope::Everything {
@@ -314,6 +317,12 @@ impl Client<'_> {
             self.catch_up(&mut |_, _| {})?;
             if !self.compare(adopted.into_iter())?.is_empty() {
                 return Err(RecoverError::OtherStatement);
+            }
+            // The request froze what the authority said it holds. What this home has receipts of is more, if an index of
+            // the authority's has lost some.
+            if let Scope::Everything { tree_size, .. } = &request.request().scope {
+                let known = self.home.kept_before(*tree_size)?.into_iter();
+                collected.unlisted = known.filter(|serial| !answered.contains(serial)).collect();
             }
         }
         Ok(collected)

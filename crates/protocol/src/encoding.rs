@@ -201,6 +201,47 @@ impl<'b> Reader<'b> {
     }
 }
 
+/// The length in bytes of the longest text that is an item by itself: a name. What may be longer says how long.
+pub(crate) const NAME_BYTES_MAX: usize = 256;
+
+impl Canonical for String {
+    fn write(&self, writer: &mut Writer) {
+        writer.text(self);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        reader.short_text(NAME_BYTES_MAX, "name")
+    }
+}
+
+/// Nothing, or one thing: an array of none or one.
+impl<T: Canonical> Canonical for Option<T> {
+    fn write(&self, writer: &mut Writer) {
+        match self {
+            None => writer.array(0),
+            Some(value) => writer.array(1).item(value),
+        };
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(reader.items(1, "optional value")?.pop())
+    }
+}
+
+impl Canonical for bool {
+    fn write(&self, writer: &mut Writer) {
+        writer.uint((*self).into());
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        match reader.uint("yes or no")? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(reader.malformed("yes or no")),
+        }
+    }
+}
+
 impl Canonical for u64 {
     fn write(&self, writer: &mut Writer) {
         writer.uint(*self);

@@ -22,7 +22,7 @@ pub use rule::{Change, Owners, Rule};
 pub use standing::{Inapplicable, Standing};
 pub use subject::{Around, Decided, Subject, SubjectState};
 
-use crate::encoding::{Canonical, Malformed, Reader, Writer, canonical_struct, encode};
+use crate::encoding::{self, Canonical, Malformed, Reader, Writer, canonical_struct, encode};
 use crate::id::{Digest, OwnerId};
 use crate::keys::VerifyingKey;
 use crate::label::Label;
@@ -61,7 +61,7 @@ impl Policy {
     /// A day in milliseconds.
     pub const DAY_MILLIS: u64 = 24 * 60 * 60 * 1000;
     /// The length in bytes of the longest name of an officer, a group or a rule.
-    pub const NAME_BYTES_MAX: usize = 256;
+    pub const NAME_BYTES_MAX: usize = encoding::NAME_BYTES_MAX;
     const OFFICERS_MAX: u64 = 1024;
     const GROUPS_MAX: u64 = 256;
     const RULES_MAX: u64 = 64;
@@ -157,45 +157,6 @@ impl Canonical for Policy {
             .validate()
             .map_err(|_| reader.malformed("policy (it does not make sense)"))?;
         Ok(policy)
-    }
-}
-
-/// The name of an officer, a group or a rule.
-impl Canonical for String {
-    fn write(&self, writer: &mut Writer) {
-        writer.text(self);
-    }
-
-    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
-        reader.short_text(Policy::NAME_BYTES_MAX, "name")
-    }
-}
-
-/// Nothing, or one thing: an array of none or one.
-impl<T: Canonical> Canonical for Option<T> {
-    fn write(&self, writer: &mut Writer) {
-        match self {
-            None => writer.array(0),
-            Some(value) => writer.array(1).item(value),
-        };
-    }
-
-    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
-        Ok(reader.items(1, "optional value")?.pop())
-    }
-}
-
-impl Canonical for bool {
-    fn write(&self, writer: &mut Writer) {
-        writer.uint((*self).into());
-    }
-
-    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
-        match reader.uint("yes or no")? {
-            0 => Ok(false),
-            1 => Ok(true),
-            _ => Err(reader.malformed("yes or no")),
-        }
     }
 }
 

@@ -2,9 +2,11 @@
 //! of them: that is the authority's attestation, in `receipt`.
 
 mod blob;
+mod body;
 mod content;
 mod deposit;
 mod found;
+mod officer;
 mod operator;
 mod particulars;
 mod recovery;
@@ -17,11 +19,12 @@ pub use blob::{OwnBlob, RsaKey};
 pub use content::{BlobPadding, Content};
 pub use deposit::{BlobDraft, BlobKey, Deposit, Draft, WrongCount};
 pub use found::{Enroll, Found};
+pub use officer::{Approval, Departed, PolicyChange, Word};
 pub use operator::{Checked, CheckedDeposit, Restored};
 pub use particulars::{Particulars, ParticularsError};
 pub use recovery::{
-    Approval, Decision, Departed, Evidence, EvidenceKind, Grounds, GroundsTooLong, PolicyChange,
-    Request, Scope, Verdict, Veto, Word, WrongScope,
+    Decision, Evidence, EvidenceKind, Grounds, GroundsTooLong, Request, Scope, Verdict, Veto,
+    WrongScope,
 };
 pub use release::{Release, ReleaseOrigin, WrongRelease};
 pub use sealed::{DepositLabel, OpenedKey, SealedKey};
@@ -30,6 +33,8 @@ use crate::encoding::{Canonical, Malformed, Reader, Writer, decode, encode};
 use crate::id::{AuthorityId, Digest, StatementId};
 use crate::keys::{Signature, SigningKey, VerifyingKey};
 use crate::label::Label;
+
+use body::{Body, encoded_body};
 
 /// A statement with its author's valid signature: made by signing, or by parsing and verifying, only.
 ///
@@ -51,14 +56,14 @@ impl SignedStatement {
     #[must_use]
     pub fn sign(statement: impl Into<Statement>, key: &SigningKey) -> Self {
         let statement = statement.into();
-        let body = statement.body();
+        let body = statement.body().signed();
         let signature = key.sign(statement.kind().label(), &body);
         let wire = Wire {
             kind: statement.kind(),
             author: key.verifying_key(),
             body,
             signature,
-            carried: statement.carried(),
+            carried: statement.body().carried(),
         };
         Self::assemble(statement, wire)
     }
@@ -82,7 +87,8 @@ impl SignedStatement {
             return Err(ParseStatementError::Signature);
         }
         let statement = Statement::read(wire.kind, &wire.body, &wire.carried)?;
-        if !statement.may_be_by(&wire.author) {
+        let named = statement.body().named_author();
+        if named.is_some_and(|named| *named != wire.author) {
             return Err(ParseStatementError::Author);
         }
         Ok(Self::assemble(statement, wire))
@@ -121,23 +127,7 @@ impl SignedStatement {
     /// Returns the authority the statement is for. A founding statement is for the authority it founds.
     #[must_use]
     pub fn authority(&self) -> AuthorityId {
-        match &self.statement {
-            Statement::Approval(body) => body.authority,
-            Statement::Checked(body) => body.authority,
-            Statement::Decision(body) => body.authority,
-            Statement::Departed(body) => body.authority,
-            Statement::Deposit(body) => body.authority(),
-            Statement::Enroll(body) => body.authority,
-            Statement::Evidence(body) => body.authority,
-            Statement::Found(_) => AuthorityId::from_bytes(*self.id.as_bytes()),
-            Statement::OwnBlob(body) => body.authority,
-            Statement::PolicyChange(body) => body.authority,
-            Statement::Release(body) => body.authority(),
-            Statement::Request(body) => body.authority,
-            Statement::Restored(body) => body.authority,
-            Statement::RsaKey(body) => body.authority,
-            Statement::Veto(body) => body.authority,
-        }
+        self.statement.body().addressee(self.id)
     }
 
     fn assemble(statement: Statement, wire: Wire) -> Self {
@@ -177,65 +167,119 @@ pub enum ParseStatementError {
     Author,
 }
 
-/// What can be stated.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum Statement {
-    /// An officer's word on a request or a change.
-    Approval(Approval),
-    /// An authority's check of deposits.
-    Checked(Checked),
-    /// An authority's decision on a request.
-    Decision(Decision),
-    /// An officer's word that an owner has departed.
-    Departed(Departed),
-    /// An owner's deposits.
-    Deposit(Deposit),
-    /// An owner's enrolment.
-    Enroll(Enroll),
-    /// Evidence for a request.
-    Evidence(Evidence),
+/// Makes what there is of each kind of statement: what can be stated, its kind, and how its body is read and written.
+///
+/// In the last column is how: `plain` where the body is the encoding of a struct, `by` where one of its fields is the key
+/// that must have signed it, `own` where it implements [`Body`] itself.
+macro_rules! statements {
+    ($($(#[$about:meta])* $kind:ident($held:ty) = $code:literal, $word:literal, $label:ident, $how:ident $($key:ident)?;)+) => {
+        /// What can be stated.
+        #[derive(Clone, Debug)]
+        #[non_exhaustive]
+        pub enum Statement {
+            $($(#[$about])* $kind($held),)+
+        }
+
+        impl Statement {
+            /// Returns the kind.
+            #[must_use]
+            pub fn kind(&self) -> Kind {
+                match self {
+                    $(Self::$kind(_) => Kind::$kind,)+
+                }
+            }
+
+            fn body(&self) -> &dyn Body {
+                match self {
+                    $(Self::$kind(body) => body.as_body(),)+
+                }
+            }
+
+            fn read(kind: Kind, signed: &[u8], carried: &[u8]) -> Result<Self, Malformed> {
+                Ok(match kind {
+                    $(Kind::$kind => <$kind as Body>::read(signed, carried)?.into(),)+
+                })
+            }
+        }
+
+        /// The kinds of statement, with the numbers they have on the wire and in the log's leaves.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub enum Kind {
+            $(#[doc = concat!("[`Statement::", stringify!($kind), "`].")] $kind = $code,)+
+        }
+
+        impl Kind {
+            /// Returns the kind of a number, if there is one.
+            #[must_use]
+            pub fn from_code(code: u64) -> Option<Self> {
+                match code {
+                    $($code => Some(Self::$kind),)+
+                    _ => None,
+                }
+            }
+
+            /// Returns the word for it, in lower case.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $word,)+
+                }
+            }
+
+            fn label(self) -> Label {
+                match self {
+                    $(Self::$kind => Label::$label,)+
+                }
+            }
+        }
+
+        $(
+            impl From<$kind> for Statement {
+                fn from(body: $kind) -> Self {
+                    Self::$kind(body.into())
+                }
+            }
+
+            encoded_body!($kind, $how $($key)?);
+        )+
+    };
+}
+
+statements! {
     /// The founding of an authority.
-    Found(Box<Found>),
-    /// Which blob a file has for its owner.
-    OwnBlob(OwnBlob),
-    /// A change of the policy.
-    PolicyChange(Box<PolicyChange>),
-    /// An authority's release of keys.
-    Release(Release),
+    Found(Box<Found>) = 1, "found", FOUND, own;
+    /// An owner's enrolment.
+    Enroll(Enroll) = 2, "enroll", ENROLL, by device_key;
+    /// An owner's deposits.
+    Deposit(Deposit) = 3, "deposit", DEPOSIT, own;
     /// A recovery request.
-    Request(Box<Request>),
-    /// An authority's restoring from a backup.
-    Restored(Restored),
-    /// An authority's RSA key.
-    RsaKey(RsaKey),
+    Request(Box<Request>) = 4, "request", REQUEST, by device_key;
+    /// Evidence for a request.
+    Evidence(Evidence) = 5, "evidence", EVIDENCE, plain;
     /// An owner's veto of a request.
-    Veto(Veto),
+    Veto(Veto) = 6, "veto", VETO, plain;
+    /// An authority's decision on a request.
+    Decision(Decision) = 7, "decision", DECISION, plain;
+    /// An authority's release of keys.
+    Release(Release) = 8, "release", RELEASE, own;
+    /// An officer's word on a request or a change.
+    Approval(Approval) = 9, "approval", APPROVAL, plain;
+    /// An officer's word that an owner has departed.
+    Departed(Departed) = 10, "departed", DEPARTED, plain;
+    /// A change of the policy.
+    PolicyChange(Box<PolicyChange>) = 11, "policy change", POLICY_CHANGE, plain;
+    /// Which blob a file has for its owner.
+    OwnBlob(OwnBlob) = 12, "own blob", OWN_BLOB, plain;
+    /// An authority's restoring from a backup.
+    Restored(Restored) = 20, "restored", RESTORED, plain;
+    /// An authority's check of deposits.
+    Checked(Checked) = 21, "checked", CHECKED, plain;
+    /// An authority's RSA key.
+    RsaKey(RsaKey) = 22, "rsa key", RSA_KEY, plain;
 }
 
 impl Statement {
-    /// Returns the kind.
-    #[must_use]
-    pub fn kind(&self) -> Kind {
-        match self {
-            Self::Approval(_) => Kind::Approval,
-            Self::Checked(_) => Kind::Checked,
-            Self::Decision(_) => Kind::Decision,
-            Self::Departed(_) => Kind::Departed,
-            Self::Deposit(_) => Kind::Deposit,
-            Self::Enroll(_) => Kind::Enroll,
-            Self::Evidence(_) => Kind::Evidence,
-            Self::Found(_) => Kind::Found,
-            Self::OwnBlob(_) => Kind::OwnBlob,
-            Self::PolicyChange(_) => Kind::PolicyChange,
-            Self::Release(_) => Kind::Release,
-            Self::Request(_) => Kind::Request,
-            Self::Restored(_) => Kind::Restored,
-            Self::RsaKey(_) => Kind::RsaKey,
-            Self::Veto(_) => Kind::Veto,
-        }
-    }
-
     /// Returns what a request or a change of the policy is named by, and the digest of the policy that it names and is
     /// decided by; none for what asks for nothing.
     #[must_use]
@@ -248,222 +292,13 @@ impl Statement {
             None
         }
     }
-
-    fn body(&self) -> Vec<u8> {
-        match self {
-            Self::Approval(body) => encode(body),
-            Self::Checked(body) => encode(body),
-            Self::Decision(body) => encode(body),
-            Self::Departed(body) => encode(body),
-            Self::Deposit(body) => body.body(),
-            Self::Enroll(body) => encode(body),
-            Self::Evidence(body) => encode(body),
-            Self::Found(body) => encode(&**body),
-            Self::OwnBlob(body) => encode(body),
-            Self::PolicyChange(body) => encode(&**body),
-            Self::Release(body) => body.body(),
-            Self::Request(body) => encode(&**body),
-            Self::Restored(body) => encode(body),
-            Self::RsaKey(body) => encode(body),
-            Self::Veto(body) => encode(body),
-        }
-    }
-
-    /// What travels beside the signed body; empty but for wraps.
-    fn carried(&self) -> Vec<u8> {
-        match self {
-            Self::Deposit(body) => body.carried(),
-            Self::Release(body) => body.carried(),
-            Self::Approval(_)
-            | Self::Checked(_)
-            | Self::Decision(_)
-            | Self::Departed(_)
-            | Self::Enroll(_)
-            | Self::Evidence(_)
-            | Self::Found(_)
-            | Self::OwnBlob(_)
-            | Self::PolicyChange(_)
-            | Self::Request(_)
-            | Self::Restored(_)
-            | Self::RsaKey(_)
-            | Self::Veto(_) => Vec::new(),
-        }
-    }
-
-    fn read(kind: Kind, body: &[u8], carried: &[u8]) -> Result<Self, Malformed> {
-        let carries = matches!(kind, Kind::Deposit | Kind::Release);
-        if !carries && !carried.is_empty() {
-            return Err(Malformed::new("statement (carries what it may not)", 0));
-        }
-        Ok(match kind {
-            Kind::Approval => Self::Approval(decode(body)?),
-            Kind::Checked => Self::Checked(decode(body)?),
-            Kind::Decision => Self::Decision(decode(body)?),
-            Kind::Departed => Self::Departed(decode(body)?),
-            Kind::Deposit => Self::Deposit(Deposit::read(body, carried)?),
-            Kind::Enroll => Self::Enroll(decode(body)?),
-            Kind::Evidence => Self::Evidence(decode(body)?),
-            Kind::Found => Self::Found(Box::new(decode(body)?)),
-            Kind::OwnBlob => Self::OwnBlob(decode(body)?),
-            Kind::PolicyChange => Self::PolicyChange(Box::new(decode(body)?)),
-            Kind::Release => Self::Release(Release::read(body, carried)?),
-            Kind::Request => Self::Request(Box::new(decode(body)?)),
-            Kind::Restored => Self::Restored(decode(body)?),
-            Kind::RsaKey => Self::RsaKey(decode(body)?),
-            Kind::Veto => Self::Veto(decode(body)?),
-        })
-    }
-
-    /// A body that names the key that must have signed it is by that key; for the others the authority knows.
-    fn may_be_by(&self, author: &VerifyingKey) -> bool {
-        match self {
-            Self::Enroll(body) => body.device_key == *author,
-            Self::Found(body) => body.log_key == *author,
-            Self::Request(body) => body.device_key == *author,
-            Self::Approval(_)
-            | Self::Checked(_)
-            | Self::Decision(_)
-            | Self::Departed(_)
-            | Self::Deposit(_)
-            | Self::Evidence(_)
-            | Self::OwnBlob(_)
-            | Self::PolicyChange(_)
-            | Self::Release(_)
-            | Self::Restored(_)
-            | Self::RsaKey(_)
-            | Self::Veto(_) => true,
-        }
-    }
-}
-
-macro_rules! into_statement {
-    ($($body:ident),+; boxed $($boxed:ident),+) => {
-        $(impl From<$body> for Statement {
-            fn from(body: $body) -> Self {
-                Self::$body(body)
-            }
-        })+
-        $(impl From<$boxed> for Statement {
-            fn from(body: $boxed) -> Self {
-                Self::$boxed(Box::new(body))
-            }
-        })+
-    };
-}
-
-into_statement!(
-    Approval, Checked, Decision, Departed, Deposit, Enroll, Evidence, OwnBlob, Release, Restored,
-    RsaKey, Veto;
-    boxed Found, PolicyChange, Request
-);
-
-/// The kinds of statement, with the numbers they have on the wire and in the log's leaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Kind {
-    /// [`Statement::Found`].
-    Found = 1,
-    /// [`Statement::Enroll`].
-    Enroll = 2,
-    /// [`Statement::Deposit`].
-    Deposit = 3,
-    /// [`Statement::Request`].
-    Request = 4,
-    /// [`Statement::Evidence`].
-    Evidence = 5,
-    /// [`Statement::Veto`].
-    Veto = 6,
-    /// [`Statement::Decision`].
-    Decision = 7,
-    /// [`Statement::Release`].
-    Release = 8,
-    /// [`Statement::Approval`].
-    Approval = 9,
-    /// [`Statement::Departed`].
-    Departed = 10,
-    /// [`Statement::PolicyChange`].
-    PolicyChange = 11,
-    /// [`Statement::OwnBlob`].
-    OwnBlob = 12,
-    /// [`Statement::Restored`].
-    Restored = 20,
-    /// [`Statement::Checked`].
-    Checked = 21,
-    /// [`Statement::RsaKey`].
-    RsaKey = 22,
 }
 
 impl Kind {
-    const ALL: [Self; 15] = [
-        Self::Found,
-        Self::Enroll,
-        Self::Deposit,
-        Self::Request,
-        Self::Evidence,
-        Self::Veto,
-        Self::Decision,
-        Self::Release,
-        Self::Approval,
-        Self::Departed,
-        Self::PolicyChange,
-        Self::OwnBlob,
-        Self::Restored,
-        Self::Checked,
-        Self::RsaKey,
-    ];
-
     /// Returns the number on the wire.
     #[must_use]
     pub fn code(self) -> u64 {
         self as u64
-    }
-
-    /// Returns the kind of a number, if there is one.
-    #[must_use]
-    pub fn from_code(code: u64) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.code() == code)
-    }
-
-    /// Returns the word for it, in lower case.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Found => "found",
-            Self::Enroll => "enroll",
-            Self::Deposit => "deposit",
-            Self::Request => "request",
-            Self::Evidence => "evidence",
-            Self::Veto => "veto",
-            Self::Decision => "decision",
-            Self::Release => "release",
-            Self::Approval => "approval",
-            Self::Departed => "departed",
-            Self::PolicyChange => "policy change",
-            Self::OwnBlob => "own blob",
-            Self::Restored => "restored",
-            Self::Checked => "checked",
-            Self::RsaKey => "rsa key",
-        }
-    }
-
-    fn label(self) -> Label {
-        match self {
-            Self::Found => Label::FOUND,
-            Self::Enroll => Label::ENROLL,
-            Self::Deposit => Label::DEPOSIT,
-            Self::Request => Label::REQUEST,
-            Self::Evidence => Label::EVIDENCE,
-            Self::Veto => Label::VETO,
-            Self::Decision => Label::DECISION,
-            Self::Release => Label::RELEASE,
-            Self::Approval => Label::APPROVAL,
-            Self::Departed => Label::DEPARTED,
-            Self::PolicyChange => Label::POLICY_CHANGE,
-            Self::OwnBlob => Label::OWN_BLOB,
-            Self::Restored => Label::RESTORED,
-            Self::Checked => Label::CHECKED,
-            Self::RsaKey => Label::RSA_KEY,
-        }
     }
 }
 

@@ -2,7 +2,9 @@
 
 mod blobs;
 mod changes;
+mod listings;
 mod log;
+mod looking;
 mod people;
 mod recovery;
 mod refusals;
@@ -113,7 +115,9 @@ pub fn authority(found: &mut dyn FnMut(Policy) -> Setting) {
     people(found);
     changes(found);
     blobs(found);
+    listings(found);
     log(found);
+    looking(found);
 }
 
 /// Runs the cases of statements that are recorded.
@@ -146,9 +150,19 @@ pub fn blobs(found: &mut dyn FnMut(Policy) -> Setting) {
     blobs::all(found);
 }
 
+/// Runs the cases of listings.
+pub fn listings(found: &mut dyn FnMut(Policy) -> Setting) {
+    listings::all(found);
+}
+
 /// Runs the cases of the log.
 pub fn log(found: &mut dyn FnMut(Policy) -> Setting) {
     log::all(found);
+}
+
+/// Runs the cases of who decides, and when.
+pub fn looking(found: &mut dyn FnMut(Policy) -> Setting) {
+    looking::all(found);
 }
 
 /// Finds one kind of error, or says what there was instead.

@@ -122,7 +122,10 @@ fn a_page_asked_for_at_once_is_released_once() {
             .collect()
     });
     for page in &pages {
-        assert_eq!(page.release.statement.as_bytes(), pages[0].release.statement.as_bytes());
+        assert_eq!(
+            page.release.statement.as_bytes(),
+            pages[0].release.statement.as_bytes()
+        );
         assert_eq!(asked.open(embedded.service.about(), page), owner.keys);
     }
     // Founding, enrolment, deposit, request, evidence, decision, release.

@@ -56,7 +56,10 @@ fn nothing_is_released_before_the_code_is_given_and_nothing_is_spoilt() {
     let later = embedded.open_again(8);
     let again = later.session(Caller::Operator);
     let read = again.release(asked.statement.id(), 0).unwrap();
-    assert_eq!(read.release.statement.as_bytes(), page.release.statement.as_bytes());
+    assert_eq!(
+        read.release.statement.as_bytes(),
+        page.release.statement.as_bytes()
+    );
 }
 
 #[test]

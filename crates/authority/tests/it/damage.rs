@@ -6,8 +6,8 @@ use std::fs;
 use rusqlite::Connection;
 use strongroom_authority::{Caller, Service};
 use strongroom_protocol::id::Clock;
-use strongroom_protocol::statement::{Draft, Particulars, Scope, SignedStatement, Verdict, Word};
 use strongroom_protocol::policy::SubjectState;
+use strongroom_protocol::statement::{Draft, Particulars, Scope, SignedStatement, Verdict, Word};
 use strongroom_protocol::{Authority, QueryError, ReleaseError, Select, UnavailableKind};
 use strongroom_testkit::{Asked, Owner, PageRelease, Person, TestRng, look, submit};
 

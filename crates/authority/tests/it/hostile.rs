@@ -3,11 +3,16 @@
 use std::sync::Arc;
 
 use strongroom_authority::Caller;
-use strongroom_protocol::id::Clock;
+use strongroom_protocol::id::{Clock, Digest};
+use strongroom_protocol::keys::SigningKey;
 use strongroom_protocol::log::{CheckpointError, ProofError};
 use strongroom_protocol::receipt::{DepositState, ReceiptError};
-use strongroom_protocol::{Authority, Recorded, SubmitError};
-use strongroom_testkit::{Asked, HostileAuthority, Owner, PageRelease, Trick, submit};
+use strongroom_protocol::statement::Kind;
+use strongroom_protocol::{Authority, Recorded, Select, SubmitError};
+use strongroom_testkit::{
+    Asked, HostileAuthority, ListedEntry, ListingError, Owner, PageRelease, Trick, list, own_blob,
+    submit,
+};
 
 use crate::Embedded;
 
@@ -151,4 +156,77 @@ fn who_is_unreachable_is_so_as_often_as_told() {
         assert!(matches!(refused, Err(SubmitError::Unavailable(error)) if error.kind.may_pass()));
     }
     submit(&hostile, &statement);
+}
+
+#[test]
+fn listings_that_lead_nowhere_are_not_walked_for_ever() {
+    let scene = Scene::new();
+    let (owner, about) = (&scene.owner, scene.honest.about().unwrap().founding);
+    let serial = *owner.keys.keys().next().unwrap();
+    for number in 0_u64..300 {
+        let digest = Digest::of(&[&number.to_be_bytes()]);
+        let said = own_blob(&about, owner.id, serial, digest, &owner.device);
+        submit(&*scene.honest, &said);
+    }
+    let select = Select::Owner(scene.owner.id);
+    assert_eq!(list(&*scene.honest, select).unwrap().len(), 303 + 3);
+    for trick in [
+        Trick::ListingEmptyPages,
+        Trick::ListingEndless,
+        Trick::ListingRepeats,
+        Trick::ListingShrinks,
+    ] {
+        let walked = list(&scene.hostile(trick), select);
+        assert!(matches!(walked, Err(ListingError::Endless(_))));
+    }
+}
+
+#[test]
+fn listings_lie_about_what_there_is_and_every_receipt_verifies() {
+    let mut scene = Scene::new();
+    let select = Select::Owner(scene.owner.id);
+    let honest = list(&*scene.honest, select).unwrap();
+    let indexes = |entries: &[ListedEntry]| -> Vec<u64> {
+        entries.iter().map(|entry| entry.receipt.index()).collect()
+    };
+    assert!(indexes(&honest).is_sorted());
+
+    let reordered = list(&scene.hostile(Trick::ListingReordered), select).unwrap();
+    assert!(!indexes(&reordered).is_sorted());
+    assert_eq!(reordered.len(), honest.len());
+
+    let left_out = scene.hostile(Trick::ListingLeavesOut(Kind::Deposit));
+    assert_eq!(list(&left_out, select).unwrap().len(), honest.len() - 1);
+    // What it is asked as a number it does not lie about.
+    assert_eq!(left_out.holdings(scene.owner.id).unwrap().count, 3);
+
+    let back = scene.hostile(Trick::ListingTimesGoBack);
+    let times = list(&back, select).unwrap();
+    assert_eq!(times.len(), honest.len() + 1);
+    let times: Vec<_> = times.iter().map(|entry| entry.receipt.time()).collect();
+    assert!(!times.is_sorted());
+    extends(&scene, &back);
+
+    let stranger = std::mem::replace(&mut scene.owner.device, SigningKey::from_seed(&[7; 32]));
+    let strange = scene.owner.deposit(1);
+    scene.owner.device = stranger;
+    let with_stranger = scene.hostile(Trick::ListingWithStranger(Box::new(strange)));
+    let entries = list(&with_stranger, select).unwrap();
+    let last = entries.last().unwrap();
+    assert_eq!(last.receipt.states(), [DepositState::Verified]);
+    assert_ne!(*last.statement.author(), scene.owner.device.verifying_key());
+    extends(&scene, &with_stranger);
+    // Its other listings have nothing of it.
+    assert!(list(&with_stranger, Select::Subjects).is_ok());
+}
+
+/// Sees that a false log goes on from the true one: no proof shows that it is false.
+fn extends(scene: &Scene, hostile: &HostileAuthority) {
+    let old = *scene.honest.checkpoint().unwrap().checkpoint();
+    let new = *hostile.checkpoint().unwrap().checkpoint();
+    let proof = hostile.consistency(old.size, new.size).unwrap();
+    proof
+        .verify(old.size, old.root, new.size, new.root)
+        .unwrap();
+    assert!(new.size > old.size);
 }

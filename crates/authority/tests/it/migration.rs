@@ -11,8 +11,8 @@ use strongroom_testkit::{Owner, TestRng, submit};
 use crate::Embedded;
 
 /// What version 1 did not have.
-const DOWNGRADE: &str =
-    "DROP TABLE blob_claim; DROP TABLE own_blob; DROP TABLE rsa_key; PRAGMA user_version = 1;";
+const DOWNGRADE: &str = "DROP TABLE blob_claim; DROP TABLE rsa_key; DROP TABLE stream; DROP TABLE due; \
+    ALTER TABLE request DROP COLUMN keys; PRAGMA user_version = 1;";
 
 /// An authority with a store of version 1: an owner's deposits, and a request that was answered.
 fn version_1() -> (Embedded, Owner) {

@@ -2,7 +2,6 @@
 
 use strongroom_authority::{Caller, Extent};
 use strongroom_capi::{Algorithm, KeySpec, Padding, PrivateKey};
-use strongroom_protocol::{Authority, Select};
 use strongroom_protocol::id::{Clock, Digest, Serial};
 use strongroom_protocol::policy::{Group, Policy, Rule};
 use strongroom_protocol::receipt::DepositState;
@@ -10,6 +9,7 @@ use strongroom_protocol::session_key::{self, SessionKey};
 use strongroom_protocol::statement::{
     BlobDraft, BlobKey, BlobPadding, OpenedKey, Particulars, SignedStatement, Word,
 };
+use strongroom_protocol::{Authority, Select};
 use strongroom_testkit::{
     Owner, PageRelease, Person, Program, TestRng, deposits, own_blob, submit,
 };
@@ -475,10 +475,7 @@ fn no_value_in_any_column_panics_among_blobs() {
         .everything(&story.embedded.service.session(Caller::Operator));
     let asked = story.owner.ask(scope, story.embedded.clock.now());
     let evidence = story.owner.evidence(&asked);
-    let tables = [
-        ("blob_claim", "claim entry place"),
-        ("rsa_key", "entry"),
-    ];
+    let tables = [("blob_claim", "claim entry place"), ("rsa_key", "entry")];
     let opened = spoil_each(&story.embedded, &tables, |service| {
         let session = service.session(Caller::Operator);
         let _ = session.about();

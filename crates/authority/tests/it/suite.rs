@@ -38,6 +38,16 @@ fn the_embedded_authority_keeps_simple_blobs() {
 }
 
 #[test]
+fn the_embedded_authority_lists_what_is_whose_to_see() {
+    run(suite::listings);
+}
+
+#[test]
+fn the_embedded_authority_decides_when_somebody_acts() {
+    run(suite::looking);
+}
+
+#[test]
 fn the_embedded_authority_keeps_a_log() {
     run(suite::log);
 }

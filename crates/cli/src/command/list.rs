@@ -66,7 +66,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     home.each_deposit::<anyhow::Error>(&mut |deposit| {
         match known.get(&deposit.record.serial) {
             Some((place, secret)) if secret.name.is_some() => {
-                named.push((*place, *secret, deposit))
+                named.push((*place, *secret, deposit));
             }
             Some(_) | None if fits(&deposit, None, arguments) => print(&deposit, None, arguments)?,
             Some(_) | None => {}

@@ -221,9 +221,10 @@ fn attempt(
     let grounds = Grounds::new(arguments.reason.clone())?;
     match ask::ask(context, arguments, home, wanted, &grounds, code)? {
         Asked::Waits => return Ok(Exit::Waiting),
-        Asked::Released { keys, withheld } => {
-            context.say(format_args!("{} released", count(keys, "key", "keys")));
-            files.withheld(home, &withheld)?;
+        Asked::Released(collected) => {
+            let keys = count(collected.keys, "key", "keys");
+            context.say(format_args!("{keys} released"));
+            files.not_released(home, &collected)?;
         }
     }
     // A header that was torn when its key was lost, too.

@@ -310,6 +310,19 @@ impl Home {
         Ok(())
     }
 
+    /// Returns the deposits that the log's first `size` entries have, and the authority keeps by its newest word on them.
+    pub(crate) fn kept_before(&self, size: u64) -> Result<Vec<Serial>, HomeError> {
+        let mut rows = self.database.prepare(
+            "SELECT serial FROM statement JOIN deposit ON deposit.statement = statement.number
+             WHERE entry < ?1 AND state <> ?2 ORDER BY entry, place",
+        )?;
+        let refused = DepositState::Conflict.as_str();
+        let rows = rows.query_map((size.cast_signed(), refused), |row| {
+            row.get(0).map(Serial::from_bytes)
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// Returns what was said of a deposit, with the secret that rides along.
     ///
     /// # Errors

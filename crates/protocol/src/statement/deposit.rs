@@ -4,11 +4,12 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use crate::encoding::{Malformed, Reader, Writer};
-use crate::id::{AuthorityId, Digest, OwnerId, Serial};
+use crate::id::{AuthorityId, Digest, OwnerId, Serial, StatementId};
 use crate::session_key::{Algorithm, BlindedKey, SessionKey};
 use crate::simple_blob::BlindedBlob;
 use crate::wrap::{Encapsulation, PublicKey};
 
+use super::body::Body;
 use super::content::{BlobPadding, Content};
 use super::particulars::Particulars;
 use super::sealed::{Batch, DepositLabel, SealedKey, all_differ};
@@ -173,9 +174,15 @@ impl Deposit {
     pub fn keys(&self) -> &[SealedKey] {
         &self.batch.keys
     }
+}
+
+impl Body for Deposit {
+    fn addressee(&self, _: StatementId) -> AuthorityId {
+        self.authority()
+    }
 
     /// `E(authority, owner, wrap_key, H(enc), [..])`.
-    pub(super) fn body(&self) -> Vec<u8> {
+    fn signed(&self) -> Vec<u8> {
         let mut writer = Writer::new();
         writer
             .array(5)
@@ -186,12 +193,12 @@ impl Deposit {
         writer.into_bytes()
     }
 
-    pub(super) fn carried(&self) -> Vec<u8> {
+    fn carried(&self) -> Vec<u8> {
         self.batch.carried()
     }
 
-    pub(super) fn read(body: &[u8], carried: &[u8]) -> Result<Self, Malformed> {
-        let mut reader = Reader::new(body);
+    fn read(signed: &[u8], carried: &[u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(signed);
         reader.array(5, "deposit")?;
         let authority = reader.item()?;
         let owner = reader.item()?;
@@ -199,7 +206,7 @@ impl Deposit {
         let bytes_max = Batch::deposited_bytes_max;
         let batch = Batch::read(&mut reader, carried, authority, owner, bytes_max)?;
         let deposit = Self { wrap_key, batch };
-        if deposit.body() != body || deposit.carried() != carried {
+        if deposit.signed() != signed || deposit.carried() != carried {
             return Err(reader.malformed("deposit (not deterministic)"));
         }
         Ok(deposit)

@@ -1,9 +1,10 @@
 //! The release statement: up to 256 session keys, sealed to the key that a request named (spec/recovery.md#release).
 
 use crate::encoding::{Malformed, Reader, Writer};
-use crate::id::{AuthorityId, Digest, OwnerId, Serial};
+use crate::id::{AuthorityId, Digest, OwnerId, Serial, StatementId};
 use crate::wrap::Encapsulation;
 
+use super::body::Body;
 use super::sealed::{Batch, SealedKey, all_differ};
 
 /// Session keys released on a decision, signed by the authority's log key.
@@ -118,9 +119,15 @@ impl Release {
     pub fn keys(&self) -> &[SealedKey] {
         self.batch.as_ref().map_or(&[], |batch| &batch.keys)
     }
+}
+
+impl Body for Release {
+    fn addressee(&self, _: StatementId) -> AuthorityId {
+        self.authority()
+    }
 
     /// `E(authority, owner, H(Q), H(decision), page, [withheld..])`, then `H(enc), [..]` where there are keys.
-    pub(super) fn body(&self) -> Vec<u8> {
+    fn signed(&self) -> Vec<u8> {
         let mut writer = Writer::new();
         writer.array(if self.batch.is_some() { 8 } else { 6 });
         writer.item(&self.authority).item(&self.owner);
@@ -135,12 +142,12 @@ impl Release {
         writer.into_bytes()
     }
 
-    pub(super) fn carried(&self) -> Vec<u8> {
+    fn carried(&self) -> Vec<u8> {
         self.batch.as_ref().map(Batch::carried).unwrap_or_default()
     }
 
-    pub(super) fn read(body: &[u8], carried: &[u8]) -> Result<Self, Malformed> {
-        let mut reader = Reader::new(body);
+    fn read(signed: &[u8], carried: &[u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(signed);
         let has_keys = match reader.count("release")? {
             6 => false,
             8 => true,
@@ -168,7 +175,7 @@ impl Release {
             authority,
             owner,
         };
-        if release.body() != body || release.carried() != carried {
+        if release.signed() != signed || release.carried() != carried {
             return Err(reader.malformed("release (not deterministic)"));
         }
         if !release.is_a_page() {

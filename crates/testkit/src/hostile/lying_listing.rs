@@ -16,7 +16,7 @@ impl HostileAuthority {
         select: Select,
         from: u64,
     ) -> Result<Page<Recorded>, QueryError> {
-        let honest = || inner.entries(select, from);
+        let honest = || self.honest_page(inner, select, from);
         match &self.trick {
             Trick::ListingEmptyPages => Ok(Page {
                 damaged: Vec::new(),
@@ -81,6 +81,20 @@ impl HostileAuthority {
             },
             _ => honest(),
         }
+    }
+
+    /// Answers with a page of a listing as it is, but that it leads to the end of the false log where there is one.
+    fn honest_page(
+        &self,
+        inner: &dyn Authority,
+        select: Select,
+        from: u64,
+    ) -> Result<Page<Recorded>, QueryError> {
+        let mut page = inner.entries(select, from)?;
+        if page.next == inner.checkpoint()?.checkpoint().size {
+            page.next = self.size(inner)?;
+        }
+        Ok(page)
     }
 
     /// A check of nothing, by the authority: it concerns everybody.
@@ -151,12 +165,10 @@ impl HostileAuthority {
         inner: &dyn Authority,
         from: u64,
     ) -> Result<Page<Recorded>, QueryError> {
-        let size = inner.checkpoint()?.checkpoint().size;
-        let planted = self.planted.lock().unwrap().iter().count() as u64;
         let mut page = Page {
             damaged: Vec::new(),
             items: Vec::new(),
-            next: size + planted,
+            next: self.size(inner)?,
         };
         for (index, item) in all.iter().filter(|(index, _)| *index >= from) {
             if page.is_full() {
@@ -166,6 +178,15 @@ impl HostileAuthority {
             page.items.push(item.clone());
         }
         Ok(page)
+    }
+
+    /// Returns the size of the log that its checkpoints are of.
+    fn size(&self, inner: &dyn Authority) -> Result<u64, QueryError> {
+        let forged = self.forged.lock().unwrap();
+        match &*forged {
+            Some(log) => Ok(log.checkpoint(&self.log_key).checkpoint().size),
+            None => Ok(inner.checkpoint()?.checkpoint().size),
+        }
     }
 
     fn index(&self, item: &Recorded) -> u64 {

@@ -325,7 +325,17 @@ impl Model {
             Statement::PolicyChange(change) => change.digest(),
             Statement::Request(request) => request.digest(),
             Statement::Veto(veto) => veto.request,
-            _ => return None,
+            Statement::Checked(_)
+            | Statement::Decision(_)
+            | Statement::Departed(_)
+            | Statement::Deposit(_)
+            | Statement::Enroll(_)
+            | Statement::Found(_)
+            | Statement::OwnBlob(_)
+            | Statement::Release(_)
+            | Statement::Restored(_)
+            | Statement::RsaKey(_)
+            | _ => return None,
         };
         let (decision, ruling) = if let Some(asked) = self.request(subject) {
             (&asked.decision, self.ruling(asked, now))
@@ -364,7 +374,13 @@ impl Model {
             Statement::Release(release) => theirs(release.request()),
             Statement::Request(request) => theirs(request.digest()),
             Statement::Veto(veto) => theirs(veto.request),
-            _ => false,
+            // Who has departed is nobody's to see; of the others there are none in these histories.
+            Statement::Checked(_)
+            | Statement::Departed(_)
+            | Statement::OwnBlob(_)
+            | Statement::Restored(_)
+            | Statement::RsaKey(_)
+            | _ => false,
         });
         concerning.map(SignedStatement::id).collect()
     }

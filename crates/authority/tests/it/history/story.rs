@@ -709,7 +709,9 @@ impl Story {
         if let Some(asking) = self.asked.iter().find(of_it) {
             let request = asking.asked.statement.clone();
             let at = self.dice.below(2);
-            self.tell(format!("somebody looks at {request:?}, and asks again, at {at}"));
+            self.tell(format!(
+                "somebody looks at {request:?}, and asks again, at {at}"
+            ));
             self.world.look(at, &request);
         }
     }

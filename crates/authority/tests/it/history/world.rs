@@ -13,9 +13,7 @@ use strongroom_protocol::log::Checkpoint;
 use strongroom_protocol::policy::{Policy, SubjectState};
 use strongroom_protocol::receipt::Receipt;
 use strongroom_protocol::statement::{Kind, SignedStatement, Statement};
-use strongroom_protocol::{
-    Authority, Founding, QueryError, ReleaseError, Select, SubmitError,
-};
+use strongroom_protocol::{Authority, Founding, QueryError, ReleaseError, Select, SubmitError};
 use strongroom_testkit::{Asked, PageRelease, TestClock, TestRng, change_of, list, listed, look};
 use tempfile::TempDir;
 
@@ -320,9 +318,10 @@ impl World {
             let requests = model.requests.iter();
             let requests = requests.filter(|asked| !open || model.is_open(asked));
             let requests = requests.map(|asked| (asked.index, asked.signed.id()));
-            let changes = model.changes.iter().filter(|asked| {
-                !open || asked.decision.is_none() && !model.is_superseded(asked)
-            });
+            let changes = model
+                .changes
+                .iter()
+                .filter(|asked| !open || asked.decision.is_none() && !model.is_superseded(asked));
             let changes = changes.map(|asked| (asked.index, asked.signed.id()));
             let mut all: Vec<_> = requests.chain(changes).collect();
             all.sort_unstable();
@@ -417,7 +416,10 @@ impl World {
             if let Some(request) = due.take() {
                 let decides = matches!(said.statement(), Statement::Decision(decision)
                     if decision.request == request);
-                assert!(decides, "what can be decided is not, with what was said to it");
+                assert!(
+                    decides,
+                    "what can be decided is not, with what was said to it"
+                );
             }
             if rests_on_policy(&said) && !is_own(&said) {
                 self.is_settled_at(time);
@@ -428,7 +430,10 @@ impl World {
             self.model.apply(time, said.clone());
             due = self.model.decided_by(&said, time);
         }
-        assert_eq!(due, None, "what can be decided is not, with what was said to it");
+        assert_eq!(
+            due, None,
+            "what can be decided is not, with what was said to it"
+        );
         assert_eq!(self.model.size(), head.size, "entries behind the head");
     }
 

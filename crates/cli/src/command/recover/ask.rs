@@ -5,9 +5,8 @@ use strongroom_client::Client;
 use strongroom_client::connection::ExchangeError;
 use strongroom_client::fingerprint::Fingerprint;
 use strongroom_client::home::{Home, PendingRequest};
-use strongroom_client::recover::{RecoverError, RequestStanding, Wanted};
+use strongroom_client::recover::{Collected, RecoverError, RequestStanding, Wanted};
 use strongroom_protocol::code::RecoveryCode;
-use strongroom_protocol::id::Serial;
 use strongroom_protocol::policy::{Reason, SubjectState};
 use strongroom_protocol::statement::{EvidenceKind, Grounds, Verdict};
 use strongroom_protocol::{Refusal, SubmitError};
@@ -17,12 +16,12 @@ use crate::command::officer::short;
 use crate::context::Context;
 use crate::prompt;
 use crate::reach;
-use crate::terminal::{escape, tell};
+use crate::terminal::{Progress, escape, tell};
 
 /// What came of asking.
 pub(super) enum Asked {
     /// The keys are in the home.
-    Released { keys: u64, withheld: Vec<Serial> },
+    Released(Collected),
     /// The request needs something still; why was said.
     Waits,
 }
@@ -72,11 +71,11 @@ pub(super) fn ask(
     }
     match standing.state {
         SubjectState::Decided(Verdict::Approved) | SubjectState::Released => {
-            let collected = client.collect(&request, &mut |_| {})?;
-            Ok(Asked::Released {
-                keys: collected.keys,
-                withheld: collected.withheld,
-            })
+            let total = request.request().scope.count();
+            let bar = Progress::items(context);
+            let collected = client.collect(&request, &mut |done| bar.set_of(done, total));
+            drop(bar);
+            Ok(Asked::Released(collected?))
         }
         SubjectState::Decided(verdict) => {
             // This is where it is told; the next command asks anew.

@@ -9,6 +9,7 @@ use strongroom_agefile::header::ReadHeaderError;
 use strongroom_client::capi::is_capi_file;
 use strongroom_client::file::output::Overwrite;
 use strongroom_client::home::{Home, Identities};
+use strongroom_client::recover::Collected;
 use strongroom_client::rewrap::{RewrapError, RewrapOptions};
 use strongroom_client::status::{StatusError, read_header};
 use strongroom_protocol::id::Serial;
@@ -175,8 +176,12 @@ impl<'c> Files<'c> {
     }
 
     /// Says which keys the authority did not hand out.
-    pub(super) fn withheld(&mut self, home: &Home, serials: &[Serial]) -> anyhow::Result<()> {
-        for serial in serials {
+    pub(super) fn not_released(
+        &mut self,
+        home: &Home,
+        collected: &Collected,
+    ) -> anyhow::Result<()> {
+        for serial in &collected.withheld {
             if home.is_unproven(*serial)? {
                 tell(format_args!(
                     "error: the deposit of serial {serial} is unproven: it takes an officer's approval to release it"
@@ -187,6 +192,17 @@ impl<'c> Files<'c> {
                 ));
             }
             self.exit = Exit::Failed;
+        }
+        for serial in &collected.unlisted {
+            tell(format_args!(
+                "error: the authority's log has the deposit of serial {serial}, and the authority left it out of what it holds"
+            ));
+            self.exit = Exit::Failed;
+        }
+        if !collected.unlisted.is_empty() {
+            tell(
+                "hint: `strongroom recover --serial N` asks for one by its serial; the authority's folder may be damaged",
+            );
         }
         Ok(())
     }
