@@ -39,6 +39,7 @@ use crate::command::encrypt::{MixedOnFirstUse, OntoTerminal, OtherKeyType};
 use crate::command::log::NotAccepted;
 use crate::command::officer::Unsure;
 use crate::command::policy::set::NotChanged;
+use crate::command::recover::Ended;
 use crate::command::sheet::{OtherCode, OtherSheet};
 use crate::command::veto::NotVetoed;
 use crate::desk::OtherPin;
@@ -101,6 +102,7 @@ fn of_command(cause: &(dyn Error + 'static)) -> Option<&'static str> {
         };
     }
     hints! {
+        Ended => "run again, the same command asks anew",
         Finished => "it needs no `init`; for a second home set STRONGROOM_HOME or `--home` to another folder",
         Interrupted => "run `strongroom rewrap` on the file: it finishes what was interrupted",
         LegacyKey => "use a key of 2048 bits or more; `--legacy` does it all the same, for a program that knows no other",
