@@ -240,6 +240,59 @@ fn a_check_that_failed_fails_until_it_passes_even_where_nobody_answers() {
 }
 
 #[test]
+fn a_check_belongs_to_its_name_until_it_is_taken_away() {
+    let machine = Machine::with_home();
+    let is_good = ["--name", "disk", "--check", "grep -q good"];
+    let named_alone = &is_good[..2];
+    deposit(&machine, b"good", &is_good).done();
+    // Whichever way the next one comes, it is run for it.
+    let refused = ["disk: not deposited: the secret does not open"];
+    deposit(&machine, b"bad", named_alone).refused(1, &refused);
+    let list = |secret: &str, rest: &str| {
+        let line = format!("{{\"name\":\"disk\",\"secret\":\"{secret}\"{rest}}}");
+        machine.pipe(line.as_bytes(), ["deposit", "--from", "-", "--json"])
+    };
+    list("bad", "").refused(1, &refused);
+    assert_eq!(named(&machine, "disk").len(), 1);
+    deposit(&machine, b"good too", named_alone).done();
+    let listed = named(&machine, "disk");
+    assert!(listed[1]["checked"].is_string(), "{listed:?}");
+    let opens = |expected: Option<bool>| {
+        let (status, lines) = statuses(&machine, &["--check"]);
+        assert_eq!(lines.len(), 1);
+        assert_eq!(lines[0]["opens"].as_bool(), expected);
+        assert_eq!(status, Some(i32::from(expected != Some(true))));
+    };
+    opens(Some(true));
+    // What is unchanged keeps it, and what the list says of it is the name's from then on.
+    assert_eq!(list("good too", "").done().json().len(), 0);
+    opens(Some(true));
+    let stricter = r#","check":"grep -qx 'good too'""#;
+    assert_eq!(list("good too", stricter).done().json().len(), 0);
+    deposit(&machine, b"good", named_alone).refused(1, &refused);
+    list("good", "").refused(1, &refused);
+
+    // Until it is taken away, which is for one secret and not for a list.
+    machine
+        .run(["deposit", "--from", "-", "--no-check"])
+        .refused(2, &["cannot be used with"]);
+    let taken = [named_alone, &["--no-check"]].concat();
+    deposit(&machine, b"bad", &taken).done();
+    assert!(named(&machine, "disk")[2]["checked"].is_null());
+    opens(None);
+    let said = machine.run(["status", "--check", "--same-disk-ok"]);
+    for told in ["has no check", "0 not opening, 1 not checked"] {
+        assert!(said.text().contains(told), "{}", said.text());
+    }
+    deposit(&machine, b"worse", named_alone).done();
+    // Another name has nothing to do with it.
+    deposit(&machine, b"good", &["--name", "door", "--check", "true"]).done();
+    assert_eq!(statuses(&machine, &["--check"]).0, Some(1));
+    deposit(&machine, b"good", &is_good).done();
+    assert_eq!(statuses(&machine, &["--check"]).0, Some(0));
+}
+
+#[test]
 fn what_an_editor_adds_to_a_secret_is_warned_of_and_kept() {
     let machine = Machine::with_home();
     for (secret, warning) in [
