@@ -21,6 +21,10 @@ test *ARGS="--workspace":
 bench:
     cargo bench -p strongroom-agefile
 
+# Whether commands take time with the work and not with its square, at so many deposits: docs/performance.md. Some minutes.
+bench-growth *SIZES="2000 20000":
+    cargo bench --locked -p strongroom-cli --bench growth -- {{SIZES}}
+
 # Whether the authority's answer to a SIMPLEBLOB betrays by its time what is in there. Some ten minutes, on a quiet machine.
 bench-oracle:
     cargo bench -p strongroom-capi --bench oracle
