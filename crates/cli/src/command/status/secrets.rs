@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use serde::Serialize;
 use strongroom_client::home::{Check, CheckRun, Home, SecretRecord};
-use strongroom_client::status::{FileStatus, Inspector, SpareState};
+use strongroom_client::status::{Doubt, FileStatus, Inspector, SpareState};
 
 use super::{Arguments, Totals, reason};
 use crate::check::{self, Outcome};
@@ -189,7 +189,7 @@ fn print(
     arguments: &Arguments,
 ) -> std::io::Result<()> {
     let reason =
-        status.doubt.as_ref().map(reason).or_else(|| {
+        status.doubt.as_ref().map(reason_of).or_else(|| {
             (!protected && status.same_disk).then(|| "spare on the same disk".to_owned())
         });
     let run = record.check.as_ref().and_then(|check| check.run);
@@ -226,6 +226,14 @@ fn print(
     };
     line += &format!("  since {}  serial {}", record.since, record.serial);
     terminal::print(escape(&line))
+}
+
+/// Says what keeps a secret from being protected.
+fn reason_of(doubt: &Doubt) -> String {
+    if *doubt == Doubt::NotMatched {
+        return "another machine deposited it, and this one was not released its key".to_owned();
+    }
+    reason(doubt)
 }
 
 fn print_missing(name: Option<&str>, arguments: &Arguments) -> std::io::Result<()> {
