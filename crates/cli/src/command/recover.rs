@@ -41,7 +41,7 @@ const PAUSE: Duration = Duration::from_secs(10);
 ///
 /// Asks for the recovery code, where the policy does. Makes a new key where yours is gone. Only the files' headers are
 /// rewritten; a file that opens already costs nothing. Run again, it goes on where it stopped; while a request waits
-/// it says what for, and exits with 3. If it was denied or vetoed it says why, once; run again, it asks anew.
+/// it says what for, and exits with 3. If it was denied or vetoed, or lapsed, it says so once; run again, it asks anew.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
