@@ -1,33 +1,49 @@
-//! What the indexes say, made from entries one after another: when an entry is appended, and again by replay.
-//! The only writer of every index table.
+//! What the map says, made from entries one after another: when an entry is appended, and again by replay. The only
+//! writer of the map, and what is asked of it by its meaning. Not what rests on the answers: each is a claim, and is
+//! checked against the entry it points at.
+
+mod blobs;
+mod changes;
+mod deposits;
+mod owners;
+mod requests;
+mod subjects;
+mod table;
 
 use strongroom_protocol::id::{Digest, OwnerId};
 use strongroom_protocol::keys::VerifyingKey;
 use strongroom_protocol::receipt::DepositState;
 use strongroom_protocol::statement::{
-    Content, Decision, Deposit, Release, SealedKey, Statement, Verdict,
+    Content, Decision, Deposit, Release, SealedKey, SignedStatement, Statement, Verdict,
 };
 
 use crate::log::Entry;
 use crate::store::{
-    BlobClaimRow, ChangeRow, Damage, DepositRow, PolicyRow, RequestRow, Snapshot, StoreError,
-    Subject, Writing,
+    BlobClaimRow, ChangeRow, Damage, DepositRow, Key, Order, PolicyRow, RequestRow, Snapshot,
+    StoreError, Subject, Value, Writing,
 };
 
-/// Adds what follows from an entry to the indexes.
+use table::Fields;
+
+/// As many as there are.
+const ALL: u64 = u64::MAX;
+
+/// Adds what follows from an entry to the map.
 pub(crate) fn add(store: &Writing<'_>, entry: &Entry) -> Result<(), StoreError> {
     let index = entry.index();
     let signed = entry.statement();
     match signed.statement() {
         Statement::Approval(approval) => {
-            store.put_word(&subject(store, approval.subject, index)?, index)
+            store.put_word(&subject(store, approval.subject, index)?, index);
         }
-        Statement::Departed(departed) => store.put_departed(departed.owner, signed.author(), index),
+        Statement::Departed(departed) => {
+            store.put_departed(departed.owner, signed.author(), index);
+        }
         Statement::Enroll(enroll) => {
             store.put_owner(enroll.owner, &enroll.code_key, index)?;
-            store.put_device(enroll.owner, &enroll.device_key, index)
+            store.put_device(enroll.owner, &enroll.device_key, index)?;
         }
-        Statement::Deposit(deposit) => add_deposit(store, entry, deposit),
+        Statement::Deposit(deposit) => add_deposit(store, entry, deposit)?,
         Statement::Request(request) => {
             let (owner, device) = (request.owner, request.device_key);
             let row = RequestRow {
@@ -37,7 +53,7 @@ pub(crate) fn add(store: &Writing<'_>, entry: &Entry) -> Result<(), StoreError> 
                 asker: asker(store, owner, &device, index)?,
                 decision: None,
             };
-            store.put_request(&row, request.digest())
+            store.put_request(&row, request.digest())?;
         }
         Statement::PolicyChange(change) => {
             let row = ChangeRow {
@@ -45,40 +61,62 @@ pub(crate) fn add(store: &Writing<'_>, entry: &Entry) -> Result<(), StoreError> 
                 author: *signed.author(),
                 decision: None,
             };
-            store.put_change(&row, change.digest())
+            store.put_change(&row, change.digest())?;
         }
         Statement::Evidence(evidence) => {
-            store.put_word(&subject(store, evidence.request, index)?, index)
+            store.put_word(&subject(store, evidence.request, index)?, index);
         }
         Statement::Veto(veto) => store.put_word(&subject(store, veto.request, index)?, index),
-        Statement::Decision(decision) => add_decision(store, decision, index),
+        Statement::Decision(decision) => add_decision(store, decision, index)?,
         Statement::OwnBlob(own) => store.put_own_blob(own.owner, own.serial, index),
-        Statement::Release(release) => add_release(store, release, index),
+        Statement::Release(release) => add_release(store, release, index)?,
         Statement::RsaKey(_) => store.put_rsa_key(index),
         // The founding is entry 0, and what was done to the authority concerns no owner: these need no index.
-        Statement::Checked(_) | Statement::Found(_) | Statement::Restored(_) => Ok(()),
-        _ => Err(Damage::of_entry(index, "its kind is not known").into()),
+        Statement::Checked(_) | Statement::Found(_) | Statement::Restored(_) => {}
+        _ => return Err(Damage::of_entry(index, "its kind is not known").into()),
     }
+    Ok(())
+}
+
+/// Returns the keys that recording a statement asks for, however many a deposit has: they are read together.
+pub(crate) fn asked_for(signed: &SignedStatement) -> Vec<Key> {
+    let Statement::Deposit(deposit) = signed.statement() else {
+        return Vec::new();
+    };
+    let mut keys = vec![owners::device(deposit.owner(), signed.author())];
+    for key in deposit.keys() {
+        keys.push(deposits::deposit(deposit.owner(), key.label.serial));
+        keys.extend(claimed(key).map(blobs::blob_claim));
+    }
+    keys
 }
 
 /// Only what is kept is found again; that a key was refused is in the entry.
 fn add_deposit(store: &Writing<'_>, entry: &Entry, deposit: &Deposit) -> Result<(), StoreError> {
     let keys = deposit.keys().iter().zip(entry.states());
+    let mut rows = Vec::new();
     for (place, (key, state)) in (0..).zip(keys) {
         if state.is_kept() {
-            let row = DepositRow {
+            rows.push(DepositRow {
                 serial: key.label.serial,
                 entry: entry.index(),
                 place,
-            };
-            store.put_deposit(deposit.owner(), row)?;
+            });
         }
         if let Some(claim) = proved(key, *state) {
             let entry = entry.index();
             store.put_blob_claim(claim, &BlobClaimRow { entry, place })?;
         }
     }
-    Ok(())
+    store.put_deposits(deposit.owner(), &rows)
+}
+
+/// Returns which SIMPLEBLOB a deposit claims.
+pub(crate) fn claimed(key: &SealedKey) -> Option<Digest> {
+    match key.label.content {
+        Content::SessionKey => None,
+        Content::SimpleBlob { .. } => key.particulars.blob(),
+    }
 }
 
 /// Returns which SIMPLEBLOB a deposit proved. One that was not opened proves nothing.
@@ -91,7 +129,7 @@ pub(crate) fn proved(key: &SealedKey, state: DepositState) -> Option<Digest> {
 
 fn add_decision(store: &Writing<'_>, decision: &Decision, index: u64) -> Result<(), StoreError> {
     let subject = subject(store, decision.request, index)?;
-    store.put_decision(&subject, index)?;
+    store.put_decision(&subject, index);
     if decision.verdict != Verdict::Approved {
         return Ok(());
     }
@@ -102,10 +140,11 @@ fn add_decision(store: &Writing<'_>, decision: &Decision, index: u64) -> Result<
         }),
         // Whoever proved to be the owner has a device again. Who asked for somebody else has proved no such thing.
         Subject::Request(request) if request.asker.is_none() => {
-            store.put_device(request.owner, &request.device, index)
+            store.put_device(request.owner, &request.device, index)?;
         }
-        Subject::Request(_) => Ok(()),
+        Subject::Request(_) => {}
     }
+    Ok(())
 }
 
 fn add_release(store: &Writing<'_>, release: &Release, index: u64) -> Result<(), StoreError> {
@@ -130,4 +169,38 @@ pub(crate) fn asker(
 ) -> Result<Option<OwnerId>, StoreError> {
     let whose = store.device_owner(device, owner, index)?;
     Ok(whose.filter(|whose| *whose != owner))
+}
+
+impl Writing<'_> {
+    /// Puts a pair into the map, unless something is there: what was first stays.
+    fn put_first(&self, key: Key, value: Value) -> Result<(), StoreError> {
+        if self.get(key.clone())?.is_none() {
+            self.put(key, value);
+        }
+        Ok(())
+    }
+
+    /// Makes the map empty, whatever is in it.
+    pub(crate) fn clear_map(&self) -> Result<(), StoreError> {
+        const AT_ONCE: u64 = 4096;
+        let all = crate::store::Span::of(Key::new());
+        loop {
+            let pairs = self.range(&all, Order::Forward, AT_ONCE)?;
+            if pairs.is_empty() {
+                return Ok(());
+            }
+            pairs.into_iter().for_each(|(key, _)| self.remove(key));
+            self.flush()?;
+        }
+    }
+}
+
+/// Returns the decision of a request or a change, as a row has it: 0, which is the founding's place, for none.
+fn decision_bytes(decision: Option<u64>) -> [u8; 8] {
+    table::number(decision.unwrap_or(0))
+}
+
+fn read_decision(fields: &mut Fields<'_>) -> Result<Option<u64>, StoreError> {
+    let decision = fields.number()?;
+    Ok((decision != 0).then_some(decision))
 }

@@ -195,8 +195,9 @@ impl Service {
     ) -> Result<(Vec<DepositRow>, Vec<Serial>), StoreError> {
         let mut rows = Vec::new();
         let mut missing = Vec::new();
-        for serial in serials {
-            match store.deposit(case.request().owner, *serial)? {
+        let found = store.deposits_of(case.request().owner, serials)?;
+        for (serial, row) in serials.iter().zip(found) {
+            match row {
                 Some(row) => rows.push(row),
                 None => missing.push(*serial),
             }
@@ -210,20 +211,8 @@ impl Service {
         store: &Snapshot<'_>,
         rows: &[DepositRow],
     ) -> Result<BTreeMap<u64, Entry>, StoreError> {
-        let mut entries = BTreeMap::new();
-        for row in rows {
-            if entries.contains_key(&row.entry) {
-                continue;
-            }
-            match self.log.entry(store, row.entry) {
-                Ok(entry) => {
-                    entries.insert(row.entry, entry);
-                }
-                Err(StoreError::Damaged(_)) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(entries)
+        let indexes = rows.iter().map(|row| row.entry).collect();
+        self.log.readable(store, &indexes)
     }
 
     fn read_page(&self, request: u64, page: u64) -> Result<ReleasePage, ReleaseError> {

@@ -99,8 +99,9 @@ impl Service {
     /// Finds the labels that all deposits asked for have. One that can't be read has none.
     fn labels(&self, store: &Snapshot<'_>, request: &Request) -> Result<Labels, StoreError> {
         let mut rows: BTreeMap<u64, Vec<DepositRow>> = BTreeMap::new();
-        for serial in self.scope_serials(store, request)? {
-            let Some(row) = store.deposit(request.owner, serial)? else {
+        let serials = self.scope_serials(store, request)?;
+        for row in store.deposits_of(request.owner, &serials)? {
+            let Some(row) = row else {
                 return Ok(Labels::new());
             };
             rows.entry(row.entry).or_default().push(row);
