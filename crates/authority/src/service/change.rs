@@ -48,26 +48,14 @@ impl Service {
     ///
     /// Only these are looked at: however many others are open, an act costs the same. One that is approved supersedes the
     /// rest, which are asked for under a policy that is not in force any more, and are not looked at again.
-    ///
-    /// An error of deciding is told apart from one of writing, which is the whole group's.
-    pub(super) fn settle(
-        &self,
-        growth: &mut Growth<'_>,
-        now: Time,
-    ) -> Result<Result<(), StoreError>, StoreError> {
+    pub(super) fn settle(&self, growth: &mut Growth<'_>, now: Time) -> Result<(), StoreError> {
         loop {
             let store = growth.store();
-            let due = store.reign(u64::MAX);
-            let due = due.and_then(|reign| store.due_change(reign, now));
-            let row = match due {
-                Ok(Some(row)) => SubjectRow::Change(row),
-                Ok(None) => return Ok(Ok(())),
-                Err(error) => return Ok(Err(error)),
+            let Some(row) = store.due_change(store.reign(u64::MAX)?, now)? else {
+                return Ok(());
             };
             // Decided, or due later: either way it is not found again.
-            if let Err(error) = self.decide_row(growth, &row, now)? {
-                return Ok(Err(error));
-            }
+            self.decide_row(growth, &SubjectRow::Change(row), now)?;
         }
     }
 

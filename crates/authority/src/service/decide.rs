@@ -24,21 +24,15 @@ enum Looked {
 impl Service {
     /// Decides what was just asked for or spoken of, if that can be decided now: in the commit of the statement, so that
     /// what it ends is ended with it, and does not come back when what let it be said is gone.
-    ///
-    /// An error of deciding is told apart from one of writing, which is the whole group's.
     pub(super) fn decide_spoken(
         &self,
         growth: &mut Growth<'_>,
-        subject: Option<Digest>,
+        subject: Digest,
         now: Time,
-    ) -> Result<Result<(), StoreError>, StoreError> {
-        let Some(subject) = subject else {
-            return Ok(Ok(()));
-        };
-        match growth.store().subject(subject) {
-            Ok(Some(row)) => self.decide_row(growth, &row, now),
-            Ok(None) => Ok(Ok(())),
-            Err(error) => Ok(Err(error)),
+    ) -> Result<(), StoreError> {
+        match growth.store().subject(subject)? {
+            Some(row) => self.decide_row(growth, &row, now),
+            None => Ok(()),
         }
     }
 
@@ -48,16 +42,15 @@ impl Service {
         growth: &mut Growth<'_>,
         row: &SubjectRow,
         now: Time,
-    ) -> Result<Result<(), StoreError>, StoreError> {
-        match self.look_at(growth.store(), row, now) {
-            Ok(Looked::Decides(decision)) => {
+    ) -> Result<(), StoreError> {
+        match self.look_at(growth.store(), row, now)? {
+            Looked::Decides(decision) => {
                 self.append(growth, *decision, Outcome::Recorded, now)?;
+                Ok(())
             }
-            Ok(Looked::Due(reign, time)) => growth.store().put_due(reign, row.entry(), time)?,
-            Ok(Looked::Nothing) => {}
-            Err(error) => return Ok(Err(error)),
+            Looked::Due(reign, time) => growth.store().put_due(reign, row.entry(), time),
+            Looked::Nothing => Ok(()),
         }
-        Ok(Ok(()))
     }
 
     /// Under the lock: decides a request before its keys are released.

@@ -217,7 +217,7 @@ fn a_store_of_another_version_or_program_is_refused() {
     let folder = embedded.folder();
     embedded
         .sql()
-        .pragma_update(None, "user_version", 3)
+        .pragma_update(None, "user_version", 4)
         .unwrap();
     let error = open(&folder).unwrap_err();
     assert!(
@@ -228,14 +228,17 @@ fn a_store_of_another_version_or_program_is_refused() {
             .contains("made by a newer Strongroom"),
         "{error:?}"
     );
+    // Nothing was ever released with version 1.
+    for unknown in [0, 1] {
+        embedded
+            .sql()
+            .pragma_update(None, "user_version", unknown)
+            .unwrap();
+        assert!(matches!(store_error(&folder), StoreError::Damaged(_)));
+    }
     embedded
         .sql()
-        .pragma_update(None, "user_version", 0)
-        .unwrap();
-    assert!(matches!(store_error(&folder), StoreError::Damaged(_)));
-    embedded
-        .sql()
-        .pragma_update(None, "user_version", 2)
+        .pragma_update(None, "user_version", 3)
         .unwrap();
     open(&folder).unwrap();
     embedded
