@@ -49,6 +49,14 @@ pub enum StoreError {
     /// It may be read only.
     #[error("the authority's store can't be written to")]
     ReadOnly,
+    /// Somebody changed the tables of the store, or put something beside them.
+    #[error(
+        "the authority's store is not as Strongroom makes it: `{name}` was added, changed or removed"
+    )]
+    Schema {
+        /// The table, index, trigger or view.
+        name: String,
+    },
     /// Something else went wrong below.
     #[error("the authority's store failed")]
     Failed(#[source] Box<dyn Error + Send + Sync>),
@@ -113,7 +121,9 @@ impl StoreError {
                 Some("set the clock of the machine that the authority is on")
             }
             Self::Busy => Some("try again when the other process is done"),
-            Self::Damaged(_) => Some("put the authority's folder back from a backup"),
+            Self::Damaged(_) | Self::Schema { .. } => {
+                Some("put the authority's folder back from a backup")
+            }
             Self::Full => Some("make room on that disk"),
             Self::Missing => Some("see that the authority's folder is where it was"),
             Self::Newer { .. } => Some("use the newer Strongroom"),
@@ -144,6 +154,7 @@ impl StoreError {
             | Self::Newer { .. }
             | Self::NotOurs
             | Self::ReadOnly
+            | Self::Schema { .. }
             | Self::Failed(_) => false,
         }
     }
