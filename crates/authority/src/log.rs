@@ -105,6 +105,30 @@ impl Log {
         Ok(entries.collect())
     }
 
+    /// Puts the bytes of a statement back where it was recorded, if they are damaged there; returns the entry then.
+    ///
+    /// What was signed of it, its id and its leaf stay what they are, so that the log does not change. Where these are
+    /// damaged too, nothing is done.
+    pub(crate) fn mend(
+        &self,
+        store: &Writing<'_>,
+        statement: &SignedStatement,
+        index: u64,
+    ) -> Result<Option<Entry>, StoreError> {
+        let Some(mut row) = store.entry(index)? else {
+            return Ok(None);
+        };
+        if row.statement == statement.as_bytes() {
+            return Ok(None);
+        }
+        row.statement = statement.as_bytes().to_vec();
+        let entry = Entry::check(row, self.authority, &self.verifying_key()).ok();
+        if entry.is_some() {
+            store.mend(index, statement.as_bytes().to_vec());
+        }
+        Ok(entry)
+    }
+
     /// Tells whether an entry, which may be damaged, has become of a deposit: by what was signed of it.
     pub(crate) fn is_deposit(&self, store: &Snapshot<'_>, index: u64) -> Result<bool, StoreError> {
         let Some(row) = store.entry(index)? else {

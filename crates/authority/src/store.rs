@@ -89,7 +89,11 @@ pub(crate) trait Rows {
 
 /// What can be written beside it, and is then read through it. Dropped without a commit, it leaves nothing.
 pub(crate) trait Transaction: Rows {
+    /// Adds entries at places where there are none.
     fn append(&self, entries: &[EntryRow]) -> Result<(), StoreError>;
+
+    /// Puts statements back into entries that are there: nothing else of an entry is ever written again.
+    fn mend(&self, statements: &[(u64, Vec<u8>)]) -> Result<(), StoreError>;
 
     /// Puts pairs into the map, in the place of what is there; one without a value removes its key.
     fn put(&self, pairs: &[(Key, Option<Value>)]) -> Result<(), StoreError>;

@@ -49,6 +49,8 @@ pub(super) enum Answer {
 
 /// What the checks of an act come to.
 pub(super) enum Checked {
+    /// The same statement as there is.
+    Again(Box<SignedStatement>, u64),
     Known(u64),
     New(Box<SignedStatement>, Outcome),
     NotNow,
@@ -108,13 +110,15 @@ impl Service {
             }
         };
         Ok(match checked {
-            Checked::Known(index) => {
+            Checked::Again(statement, index) => {
+                growth.apart(|growth| self.mend(growth, &statement, index))?;
                 // To ask again is an act, too: what is due by now is decided.
                 if let Some(subject) = subject.filter(|_| asked) {
                     growth.apart(|growth| self.decide_spoken(growth, subject, now))?;
                 }
                 Answer::Recorded(index)
             }
+            Checked::Known(index) => Answer::Recorded(index),
             Checked::New(statement, outcome) => {
                 let append =
                     |growth: &mut Growth<'_>| self.append(growth, *statement, outcome, now);
@@ -162,6 +166,20 @@ impl Service {
         Ok(entry.index())
     }
 
+    /// Puts back what is damaged of a statement that comes again. A deposit that could not be read when the map was made
+    /// is found again, too; of others the map is what it was.
+    fn mend(
+        &self,
+        growth: &Growth<'_>,
+        statement: &SignedStatement,
+        index: u64,
+    ) -> Result<(), StoreError> {
+        match self.log.mend(growth.store(), statement, index)? {
+            Some(entry) if statement.kind() == Kind::Deposit => index::add(growth.store(), &entry),
+            _ => Ok(()),
+        }
+    }
+
     fn check_submit(
         &self,
         growth: &Growth<'_>,
@@ -188,7 +206,7 @@ impl Service {
         }
         // The same bytes again: nothing is checked twice, and what has ended since has not ended for them.
         if let Some(index) = log::find(store, statement.id())? {
-            return Ok(Checked::Known(index));
+            return Ok(Checked::Again(statement, index));
         }
         let outcome = match statement.statement() {
             Statement::Deposit(deposit) => {
@@ -296,7 +314,7 @@ mod tests {
     use strongroom_protocol::id::Clock;
     use strongroom_protocol::policy::Policy;
     use strongroom_protocol::statement::Scope;
-    use strongroom_protocol::{Authority, SubmitError};
+    use strongroom_protocol::{Authority, QueryError, Select, SubmitError};
     use strongroom_testkit::{Owner, TestClock, TestRng, submit};
 
     use super::*;
@@ -543,9 +561,46 @@ mod tests {
         let mut owner = Owner::enrolled(&session, 1);
         let statement = owner.deposit(1);
         submit(&session, &statement);
+        for (damage, says) in [
+            (
+                "UPDATE entry SET statement = x'00' WHERE idx = 2 RETURNING idx",
+                "entry 2",
+            ),
+            (
+                "UPDATE entry SET statement = (SELECT statement FROM entry WHERE idx = 1) \
+              WHERE idx = 2 RETURNING idx",
+                "entry 2",
+            ),
+        ] {
+            store.number(damage);
+            let listed = session.entries(Select::Owner(owner.id), 0);
+            let Err(QueryError::Unavailable(error)) = listed else {
+                panic!("{damage}: it has a receipt");
+            };
+            assert!(error.message.contains(says), "{error}");
+        }
+    }
+
+    #[test]
+    fn who_sends_a_damaged_statement_again_puts_it_back() {
+        let (_folder, _, store, service) = found();
+        let session = service.session(Caller::Operator);
+        let mut owner = Owner::enrolled(&session, 1);
+        let statement = owner.deposit(2);
+        let before = submit(&session, &statement);
+        let head = service.verify_log().unwrap();
         store.number("UPDATE entry SET statement = x'00' WHERE idx = 2 RETURNING idx");
+        assert!(service.verify_log().is_err());
+        let again = submit(&session, &statement);
+        assert_eq!((again.index(), again.time()), (2, before.time()));
+        assert_eq!(service.verify_log().unwrap(), head);
+        // What was signed of it can't be sent again: there is no receipt then, and no other entry.
+        store.number(
+            "UPDATE entry SET statement = x'00', salt = zeroblob(32) WHERE idx = 2 RETURNING idx",
+        );
         let error = unavailable(session.submit(&statement));
         assert!(error.message.contains("entry 2"), "{error}");
+        assert!(service.verify_log().is_err());
     }
 
     fn unavailable(

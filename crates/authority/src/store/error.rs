@@ -49,6 +49,14 @@ pub enum StoreError {
     /// It may be read only.
     #[error("the authority's store can't be written to")]
     ReadOnly,
+    /// Somebody changed the tables of the store, or put something beside them.
+    #[error(
+        "the authority's store is not as Strongroom makes it: `{name}` was added, changed or removed"
+    )]
+    Schema {
+        /// The table, index, trigger or view.
+        name: String,
+    },
     /// Something else went wrong below.
     #[error("the authority's store failed")]
     Failed(#[source] Box<dyn Error + Send + Sync>),
@@ -125,7 +133,7 @@ impl StoreError {
             Self::Busy => UnavailableKind::Busy,
             Self::ClockBehind { .. } => UnavailableKind::Clock,
             // Where the store was is something else: a backup helps, as with damage.
-            Self::Damaged(_) | Self::NotOurs => UnavailableKind::Damaged,
+            Self::Damaged(_) | Self::NotOurs | Self::Schema { .. } => UnavailableKind::Damaged,
             Self::Full => UnavailableKind::Full,
             Self::Missing => UnavailableKind::OutOfReach,
             Self::Newer { .. } => UnavailableKind::Newer,

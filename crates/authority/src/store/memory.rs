@@ -74,6 +74,16 @@ impl Transaction for View<'_> {
         })
     }
 
+    fn mend(&self, statements: &[(u64, Vec<u8>)]) -> Result<(), StoreError> {
+        self.change(|tables| {
+            for (index, statement) in statements {
+                if let Some(row) = tables.entries.get_mut(index) {
+                    Arc::make_mut(row).statement.clone_from(statement);
+                }
+            }
+        })
+    }
+
     fn put(&self, pairs: &[(Key, Option<Value>)]) -> Result<(), StoreError> {
         self.change(|tables| {
             for (key, value) in pairs {

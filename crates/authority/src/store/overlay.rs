@@ -33,6 +33,8 @@ struct State {
 #[derive(Default)]
 struct Layer {
     entries: Vec<EntryRow>,
+    // Statements of entries that the store has.
+    mended: BTreeMap<u64, Vec<u8>>,
     pairs: BTreeMap<Key, Option<Value>>,
     tiles: Vec<Tile>,
     head: Option<Head>,
@@ -64,6 +66,10 @@ impl<'t> Overlay<'t> {
 
     pub(super) fn append(&self, entry: EntryRow) {
         self.write(|layer| layer.entries.push(entry));
+    }
+
+    pub(super) fn mend(&self, index: u64, statement: Vec<u8>) {
+        self.write(|layer| drop(layer.mended.insert(index, statement)));
     }
 
     pub(super) fn put(&self, key: Key, value: Option<Value>) {
@@ -99,6 +105,10 @@ impl<'t> Overlay<'t> {
         };
         if !group.entries.is_empty() {
             self.base.append(&group.entries)?;
+        }
+        if !group.mended.is_empty() {
+            let mended: Vec<_> = group.mended.into_iter().collect();
+            self.base.mend(&mended)?;
         }
         if !group.pairs.is_empty() {
             let pairs: Vec<_> = group.pairs.into_iter().collect();
@@ -176,6 +186,7 @@ impl State {
 impl Layer {
     fn take_up(&mut self, act: Self) {
         self.entries.extend(act.entries);
+        self.mended.extend(act.mended);
         self.pairs.extend(act.pairs);
         self.tiles.extend(act.tiles);
         self.head = act.head.or(self.head.take());
@@ -213,6 +224,13 @@ impl Rows for Overlay<'_> {
         } else {
             self.base.entries(&others)?
         };
+        let state = self.state.borrow();
+        for entry in &mut entries {
+            let mut layers = state.layers();
+            if let Some(mended) = layers.find_map(|layer| layer.mended.get(&entry.index)) {
+                entry.statement.clone_from(mended);
+            }
+        }
         entries.extend(pending);
         Ok(entries)
     }

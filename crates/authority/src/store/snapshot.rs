@@ -115,6 +115,11 @@ impl<'t> Writing<'t> {
         self.overlay.append(entry);
     }
 
+    /// Puts a statement back into its entry, which was committed and damaged since.
+    pub(crate) fn mend(&self, index: u64, statement: Vec<u8>) {
+        self.overlay.mend(index, statement);
+    }
+
     /// Puts a pair into the map, in the place of what is there.
     pub(crate) fn put(&self, key: Key, value: Value) {
         self.overlay.put(key, Some(value));

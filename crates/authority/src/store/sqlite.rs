@@ -3,6 +3,7 @@
 
 mod readers;
 mod rows;
+mod schema;
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::{fs, io};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::{Damage, Rows, Store, StoreError, Transaction, Writing, alone};
@@ -23,9 +25,6 @@ const APPLICATION_ID: i64 = 0x5372_6d41;
 const VERSION: i64 = 3;
 /// The oldest that can be brought up to date.
 const VERSION_MIN: i64 = 2;
-const SCHEMA: &str = include_str!("sqlite/schema.sql");
-const UPGRADE: &str = include_str!("sqlite/upgrade.sql");
-const TAKE_OVER: &str = include_str!("sqlite/take_over.sql");
 /// How long one process waits for another's commit.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -50,7 +49,7 @@ impl Sqlite {
         let transaction = connection.unchecked_transaction()?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", VERSION)?;
-        transaction.execute_batch(SCHEMA)?;
+        schema::make(&transaction)?;
         transaction.commit()?;
         connection.close().map_err(|(_, error)| error.into())
     }
@@ -88,6 +87,9 @@ impl Sqlite {
         if found < VERSION_MIN {
             return Err(Damage::of("its version is none that is known").into());
         }
+        if found == VERSION {
+            schema::check(&writer)?;
+        }
         Ok(Self {
             path: path.to_owned(),
             file,
@@ -115,14 +117,12 @@ impl Sqlite {
     ) -> Result<T, StoreError> {
         let _alone = alone::enter();
         let writing = self.begin()?;
-        if version(writing.connection())? != VERSION {
-            for sql in [UPGRADE, SCHEMA, TAKE_OVER] {
-                writing.connection().execute_batch(sql)?;
-            }
-            writing
-                .connection()
-                .pragma_update(None, "user_version", VERSION)?;
+        let connection = writing.connection();
+        if version(connection)? != VERSION {
+            schema::upgrade(connection)?;
+            connection.pragma_update(None, "user_version", VERSION)?;
         }
+        schema::check(connection)?;
         let transaction: Box<dyn Transaction + '_> = Box::new(writing);
         transaction.write(write)
     }
@@ -194,6 +194,10 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", "OFF")?;
     connection.pragma_update(None, "trusted_schema", "OFF")?;
+    // Nothing that the file brings is run, also when somebody puts it there after the schema was checked.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     Ok(connection)
 }
 

@@ -309,6 +309,8 @@ fn the_log_is_read_across_what_is_stored_and_what_is_not() {
                 (3..6).for_each(|index| writing.append(entry(index)));
                 writing.put_tile(tile(1));
                 assert_eq!(indexes(&writing.entries(&[4, 1, 9])?), [1, 4]);
+                writing.mend(1, b"mended".to_vec());
+                assert_eq!(writing.entry(1)?.unwrap().statement, b"mended");
                 assert_eq!(writing.leaves(2..5)?.len(), 3);
                 assert_eq!(writing.leaves(4..5)?, [entry(4).leaf]);
                 assert_eq!(writing.leaf_rows(1, 3)?.len(), 3);
@@ -321,6 +323,9 @@ fn the_log_is_read_across_what_is_stored_and_what_is_not() {
                 Ok(())
             })
             .unwrap();
+        let mended = store.read(|store| store.entry(1)).unwrap().unwrap();
+        assert_eq!(mended.statement, b"mended");
+        assert_eq!(mended.attestation, entry(1).attestation);
     }
 }
 

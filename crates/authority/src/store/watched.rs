@@ -128,6 +128,10 @@ impl Transaction for Counting<dyn Transaction + '_> {
         self.counted("append").append(entries)
     }
 
+    fn mend(&self, statements: &[(u64, Vec<u8>)]) -> Result<(), StoreError> {
+        self.counted("mend").mend(statements)
+    }
+
     fn put(&self, pairs: &[(Key, Option<Value>)]) -> Result<(), StoreError> {
         self.counted("put").put(pairs)
     }

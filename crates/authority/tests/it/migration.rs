@@ -165,7 +165,8 @@ fn a_damaged_deposit_costs_itself_and_not_the_store() {
     let embedded = Embedded::found();
     let session = embedded.service.session(Caller::Operator);
     let mut owner = Owner::enrolled(&session, 1);
-    submit(&session, &owner.deposit(3));
+    let damaged = owner.deposit(3);
+    submit(&session, &damaged);
     submit(&session, &owner.deposit(2));
     drop(session);
     downgrade(&embedded.sql());
@@ -176,6 +177,10 @@ fn a_damaged_deposit_costs_itself_and_not_the_store() {
     let session = service.session(Caller::Operator);
     assert_eq!(session.holdings(owner.id).unwrap().count, 2);
     service.make_rsa_key(2048).unwrap();
+    // Its owner has it still.
+    assert_eq!(submit(&session, &damaged).index(), 2);
+    assert_eq!(session.holdings(owner.id).unwrap().count, 5);
+    service.verify_log().unwrap();
 }
 
 /// An enrolment that is passed over is one that somebody else could make, under the same id.
@@ -201,6 +206,22 @@ fn what_the_log_can_not_do_without_is_not_passed_over() {
         // It is what it was, and a copy of it lies beside it.
         assert_eq!(version(&embedded.folder().join("store.db")), 2, "{edit}");
     }
+}
+
+#[test]
+fn an_old_store_with_something_else_in_it_is_refused_and_stays_old() {
+    let (embedded, _) = version_2();
+    embedded
+        .sql()
+        .execute_batch("CREATE VIEW v AS SELECT 1")
+        .unwrap();
+    let clock = embedded.clock.clone();
+    let refused = Service::open(&embedded.folder(), clock, TestRng::new(5));
+    let Err(OpenError::Store { source, .. }) = refused else {
+        panic!("{refused:?}");
+    };
+    assert!(matches!(source, StoreError::Schema { .. }), "{source}");
+    assert_eq!(version(&embedded.folder().join("store.db")), 2);
 }
 
 #[test]

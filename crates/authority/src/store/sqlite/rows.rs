@@ -205,6 +205,15 @@ impl Transaction for Open<Writer<'_>> {
         Ok(())
     }
 
+    fn mend(&self, statements: &[(u64, Vec<u8>)]) -> Result<(), StoreError> {
+        let sql = "UPDATE entry SET statement = ?2 WHERE idx = ?1";
+        let mut update = self.0.prepare_cached(sql)?;
+        for (index, statement) in statements {
+            update.execute(params![integer(*index), statement])?;
+        }
+        Ok(())
+    }
+
     fn put(&self, pairs: &[(Key, Option<Value>)]) -> Result<(), StoreError> {
         let put = "INSERT OR REPLACE INTO map (key, value) VALUES (?1, ?2)";
         let mut put = self.0.prepare_cached(put)?;
