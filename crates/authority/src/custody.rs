@@ -206,7 +206,7 @@ impl Opener<'_> {
         );
         let mut keys = Vec::with_capacity(kept.len());
         let mut withheld = Vec::new();
-        // A page is in the order of serials, and its keys came in few statements or in many: each is opened once.
+        // A page's keys came in few statements or in many: each encapsulation is opened once.
         let mut openings = BTreeMap::new();
         for kept in kept {
             let (deposit, key) = (kept.deposit, kept.key);

@@ -21,7 +21,7 @@ use strongroom_protocol::statement::{
 
 use crate::log::Entry;
 use crate::store::{
-    BlobClaimRow, ChangeRow, Damage, DepositRow, Key, Order, PolicyRow, RequestRow, Snapshot,
+    BlobClaimRow, ChangeRow, Damage, DepositRow, Due, Key, Order, PolicyRow, RequestRow, Snapshot,
     StoreError, Stream, Subject, Value, Writing,
 };
 
@@ -144,7 +144,7 @@ fn add_change(store: &Writing<'_>, entry: &Entry, change: &PolicyChange) -> Resu
     };
     store.put_change(&row, change.digest())?;
     store.put_in(&Stream::OpenChanges(reign), index);
-    store.put_due(reign, index, entry.time())?;
+    store.put_due(reign, index, Due::Decision(entry.time()))?;
     add_concern(store, &Subject::Change(row), index);
     Ok(())
 }

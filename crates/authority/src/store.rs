@@ -28,8 +28,8 @@ use overlay::Overlay;
 pub use error::{Damage, StoreError};
 pub(crate) use memory::Memory;
 pub(crate) use rows::{
-    BlobClaimRow, ChangeRow, DepositRow, DeviceRow, EntryRow, Head, LeafRow, PolicyRow, RequestRow,
-    Stream, Subject,
+    BlobClaimRow, ChangeRow, DepositRow, DeviceRow, Due, EntryRow, Head, LeafRow, PolicyRow,
+    RequestRow, Stream, Subject,
 };
 pub(crate) use snapshot::{Snapshot, Writing};
 pub(crate) use span::{Order, Span};

@@ -5,18 +5,36 @@ use strongroom_protocol::id::{Digest, Time};
 
 use super::table::{ENTRY, Fields, Index, entry, last_entries, last_entry, nothing, number};
 use super::{ALL, Order, decision_bytes, read_decision};
-use crate::store::{ChangeRow, Damage, Key, PolicyRow, Snapshot, StoreError, Value, Writing};
+use crate::store::{ChangeRow, Damage, Due, Key, PolicyRow, Snapshot, StoreError, Value, Writing};
 
 impl Snapshot<'_> {
-    /// Returns the first undecided change of the policy in force since `reign` that is to be looked at by now.
+    /// Returns the first change, to replace the policy in force since `reign`, that can be decided by now.
     pub(crate) fn due_change(
         &self,
         reign: u64,
         now: Time,
     ) -> Result<Option<ChangeRow>, StoreError> {
+        self.first_due(Index::Due, reign, now)
+    }
+
+    /// Returns the first change, to replace the policy in force since `reign`, that has lapsed by now and is not decided.
+    pub(crate) fn lapsed_change(
+        &self,
+        reign: u64,
+        now: Time,
+    ) -> Result<Option<ChangeRow>, StoreError> {
+        self.first_due(Index::Lapse, reign, now)
+    }
+
+    fn first_due(
+        &self,
+        index: Index,
+        reign: u64,
+        now: Time,
+    ) -> Result<Option<ChangeRow>, StoreError> {
         let later = now.as_millis().saturating_add(1);
-        let end = Index::Due.key(&[&number(reign), &number(later)]);
-        let due = Index::Due.span(&[&number(reign)]).before(end);
+        let end = index.key(&[&number(reign), &number(later)]);
+        let due = index.span(&[&number(reign)]).before(end);
         let first = self.range(&due, Order::Forward, 1)?;
         let Some(index) = last_entries(&first, 2 * ENTRY)?.pop() else {
             return Ok(None);
@@ -71,12 +89,16 @@ impl Writing<'_> {
         self.put(change(row.entry), value(&decided));
     }
 
-    /// Keeps when an undecided change of the policy in force since `reign` is to be looked at next: too early costs a look,
+    /// Keeps when a change, to replace the policy in force since `reign`, is to be looked at next: too early costs a look,
     /// too late would let it wait.
-    pub(crate) fn put_due(&self, reign: u64, change: u64, time: Time) -> Result<(), StoreError> {
+    pub(crate) fn put_due(&self, reign: u64, change: u64, due: Due) -> Result<(), StoreError> {
         self.take_due(change)?;
+        let (index, time) = match due {
+            Due::Decision(time) => (Index::Due, time),
+            Due::Lapse(time) => (Index::Lapse, time),
+        };
         let fields = [number(reign), number(time.as_millis()), number(change)];
-        let due = Index::Due.key(&[&fields[0], &fields[1], &fields[2]]);
+        let due = index.key(&[&fields[0], &fields[1], &fields[2]]);
         self.put(Index::DueOf.key(&[&number(change)]), due.clone());
         self.put(due, nothing());
         Ok(())

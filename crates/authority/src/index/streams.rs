@@ -12,7 +12,7 @@ impl Snapshot<'_> {
         from: u64,
         limit: u64,
     ) -> Result<Vec<u64>, StoreError> {
-        let Place {
+        let StreamPlace {
             index,
             whose,
             found_by,
@@ -42,14 +42,14 @@ fn key(stream: &Stream, entry: u64) -> Key {
 }
 
 /// Where a stream's entries stand in the map: the last field of a key is the entry.
-struct Place {
+struct StreamPlace {
     index: Index,
     whose: Vec<u8>,
     /// The length of what stands between the two.
     found_by: usize,
 }
 
-fn place(stream: &Stream) -> Place {
+fn place(stream: &Stream) -> StreamPlace {
     let (index, whose, found_by): (_, &[u8], _) = match stream {
         Stream::Changes => (Index::Change, &[], 0),
         Stream::Everybody => (Index::Everybody, &[], 0),
@@ -62,7 +62,7 @@ fn place(stream: &Stream) -> Place {
         Stream::RequestsBy(key) => (Index::RequestBy, key.as_bytes(), KEY),
         Stream::RequestsOf(owner) => (Index::RequestOf, owner.as_bytes(), OWNER),
     };
-    Place {
+    StreamPlace {
         index,
         whose: whose.to_vec(),
         found_by,

@@ -57,10 +57,12 @@ pub(super) enum Index {
     Change = 0x40,
     /// the entry that put the policy in force which it is to replace, or 0; entry → nothing; only while it is not decided.
     OpenChange = 0x42,
-    /// the same, time, entry → nothing: when it is to be looked at next.
+    /// the same, time, entry → nothing: from when on it can be decided, as far as is known.
     Due = 0x44,
-    /// entry → the key of that.
-    DueOf = 0x45,
+    /// the same, time, entry → nothing: when it lapses, if what it lacks does not come.
+    Lapse = 0x45,
+    /// entry → the key in one of these two.
+    DueOf = 0x46,
     /// decision → the change.
     Policy = 0x43,
     /// owner, officer's key → entry.

@@ -1,7 +1,9 @@
 //! Decisions (spec/recovery.md#decision): a subject is decided on what the log holds, once, by a logged statement, in the
-//! commit of an act: what was asked, or asked again; what was said to it; a release. Nobody's looking decides anything.
+//! commit of an act (spec/authority.md#who-decides): what was asked, or asked again; what was said to it; a release.
+//! Nobody's looking decides anything.
 
 use strongroom_protocol::id::{Digest, StatementId, Time};
+use strongroom_protocol::policy::{Reason, Subject};
 use strongroom_protocol::receipt::Outcome;
 use strongroom_protocol::statement::SignedStatement;
 
@@ -9,14 +11,14 @@ use super::Service;
 use super::commit::Checked;
 use super::subject::subject_row;
 use crate::log::Growth;
-use crate::store::{Snapshot, StoreError, Subject as SubjectRow};
+use crate::store::{Due, Snapshot, StoreError, Subject as SubjectRow};
 
 /// What comes of looking at a subject under the lock.
-enum Looked {
+enum NextStep {
     /// It is decided, by this statement.
     Decides(Box<SignedStatement>),
-    /// A change of this policy is to be looked at again at some time.
-    Due(u64, Time),
+    /// A change, to replace the policy in force since this entry, is to be looked at again then.
+    Due(u64, Due),
     /// There is nothing to do.
     Nothing,
 }
@@ -44,12 +46,12 @@ impl Service {
         now: Time,
     ) -> Result<(), StoreError> {
         match self.look_at(growth.store(), row, now)? {
-            Looked::Decides(decision) => {
+            NextStep::Decides(decision) => {
                 self.append(growth, *decision, Outcome::Recorded, now)?;
                 Ok(())
             }
-            Looked::Due(reign, time) => growth.store().put_due(reign, row.entry(), time),
-            Looked::Nothing => Ok(()),
+            NextStep::Due(reign, due) => growth.store().put_due(reign, row.entry(), due),
+            NextStep::Nothing => Ok(()),
         }
     }
 
@@ -68,8 +70,8 @@ impl Service {
             return Ok(Checked::Known(decision));
         }
         Ok(match self.look_at(store, &row, now)? {
-            Looked::Decides(decision) => Checked::New(decision, Outcome::Recorded),
-            Looked::Due(..) | Looked::Nothing => Checked::NotNow,
+            NextStep::Decides(decision) => Checked::New(decision, Outcome::Recorded),
+            NextStep::Due(..) | NextStep::Nothing => Checked::NotNow,
         })
     }
 
@@ -78,20 +80,32 @@ impl Service {
         store: &Snapshot<'_>,
         row: &SubjectRow,
         now: Time,
-    ) -> Result<Looked, StoreError> {
+    ) -> Result<NextStep, StoreError> {
         if row.decision().is_some() {
-            return Ok(Looked::Nothing);
+            return Ok(NextStep::Nothing);
         }
         let subject = self.read_subject(store, row, now)?.subject;
         let decision = subject.decision(now);
         if let Some(decision) = decision.and_then(|decision| self.log.sign_decision(decision)) {
-            return Ok(Looked::Decides(Box::new(decision)));
+            return Ok(NextStep::Decides(Box::new(decision)));
         }
         if subject.change().is_none() {
-            return Ok(Looked::Nothing);
+            return Ok(NextStep::Nothing);
         }
-        // What rests on more statements than a decision can name is never decided, but by its lapse.
-        let due = subject.due(now).unwrap_or_else(|| subject.deadline());
-        Ok(Looked::Due(store.reign(row.entry())?, due))
+        Ok(NextStep::Due(store.reign(row.entry())?, due(&subject, now)))
+    }
+}
+
+/// Returns when a change that can't be decided now is to be looked at next.
+fn due(change: &Subject, now: Time) -> Due {
+    let (_, reasons) = change.standing(now);
+    let lacks_time_alone = reasons
+        .iter()
+        .all(|reason| matches!(reason, Reason::Waits { .. }));
+    match change.due(now) {
+        Some(time) if lacks_time_alone => Due::Decision(time),
+        // The end of its wait changes nothing where something else is missing, and what rests on more statements than a
+        // decision can name is never approved.
+        Some(_) | None => Due::Lapse(change.deadline()),
     }
 }

@@ -86,6 +86,15 @@ pub(crate) struct ChangeRow {
     pub(crate) decision: Option<u64>,
 }
 
+/// When a change of the policy that is not decided is to be looked at next.
+#[derive(Clone, Copy)]
+pub(crate) enum Due {
+    /// It lacks nothing but time, or was not looked at yet: from then on it can be decided.
+    Decision(Time),
+    /// It lacks something, and lapses then if that does not come.
+    Lapse(Time),
+}
+
 /// What words are said of and decisions are made on.
 pub(crate) enum Subject {
     Change(ChangeRow),

@@ -61,7 +61,8 @@ pub(crate) const CONCERN: u8 = 0x51;
 
 // When a change is to be looked at next: a replay has all looked at once, so that these are not what they were.
 pub(crate) const DUE: u8 = 0x44;
-pub(crate) const DUE_OF: u8 = 0x45;
+pub(crate) const LAPSE: u8 = 0x45;
+pub(crate) const DUE_OF: u8 = 0x46;
 
 /// A key, and what the map has under it.
 pub(crate) type Pair = (Vec<u8>, Vec<u8>);

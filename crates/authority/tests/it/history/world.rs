@@ -18,7 +18,7 @@ use strongroom_testkit::{Asked, PageRelease, TestClock, TestRng, change_of, list
 use tempfile::TempDir;
 
 use super::model::{Model, Ruling};
-use crate::map::{DUE, DUE_OF};
+use crate::map::{DUE, DUE_OF, LAPSE};
 
 /// Where the authority is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -487,7 +487,7 @@ impl World {
         let pairs = pairs.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
         let mut pairs: Vec<(Vec<u8>, Vec<u8>)> = pairs.unwrap().map(Result::unwrap).collect();
         assert!(!pairs.is_empty());
-        pairs.retain(|(key, _)| !matches!(key[0], DUE | DUE_OF));
+        pairs.retain(|(key, _)| !matches!(key[0], DUE | LAPSE | DUE_OF));
         pairs
     }
 
