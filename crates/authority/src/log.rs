@@ -1,9 +1,11 @@
 //! The authority's log over its store: entries are appended in groups under one checkpoint, and read back verified.
-//! Not what may be recorded: `service` decides that.
+//! Its times only go forward. Not what may be recorded: `service` decides that.
 
 mod entry;
 mod logged;
 mod receipts;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use strongroom_protocol::id::{AuthorityId, StatementId, Time};
 use strongroom_protocol::keys::{SigningKey, VerifyingKey};
@@ -57,11 +59,19 @@ impl Log {
             Some(head) => head.frontier,
             None => Frontier::empty(),
         };
+        let old_size = frontier.size();
+        // The row is taken at its word. Edited to a later time, it makes this log's go at most as far ahead of the clock
+        // as that may be behind.
+        let last = match old_size.checked_sub(1) {
+            Some(last) => store.leaf_rows(last, 1)?.pop().map(|row| row.time),
+            None => None,
+        };
         Ok(Growth {
             log: self,
             store,
-            old_size: frontier.size(),
+            old_size,
             frontier,
+            last,
         })
     }
 
@@ -70,6 +80,66 @@ impl Log {
         let row = store.entry(index)?;
         let row = row.ok_or(Damage::of_entry(index, "it is missing"))?;
         Entry::check(row, self.authority, &self.key.verifying_key())
+    }
+
+    /// Reads the entries at these places that can be read: a damaged one costs itself, and no others.
+    pub(crate) fn readable(
+        &self,
+        store: &Snapshot<'_>,
+        indexes: &BTreeSet<u64>,
+    ) -> Result<BTreeMap<u64, Entry>, StoreError> {
+        let indexes: Vec<u64> = indexes.iter().copied().collect();
+        let rows = match store.entries(&indexes) {
+            // A row that is none at all, and hides the others.
+            Err(StoreError::Damaged(_)) => indexes
+                .iter()
+                .filter_map(|index| store.entry(*index).ok().flatten())
+                .collect(),
+            rows => rows?,
+        };
+        let log_key = self.verifying_key();
+        let entries = rows.into_iter().filter_map(|row| {
+            let entry = Entry::check(row, self.authority, &log_key).ok()?;
+            Some((entry.index(), entry))
+        });
+        Ok(entries.collect())
+    }
+
+    /// Puts the bytes of a statement back where it was recorded, if they are damaged there; returns the entry then.
+    ///
+    /// What was signed of it, its id and its leaf stay what they are, so that the log does not change. Where these are
+    /// damaged too, nothing is done.
+    pub(crate) fn mend(
+        &self,
+        store: &Writing<'_>,
+        statement: &SignedStatement,
+        index: u64,
+    ) -> Result<Option<Entry>, StoreError> {
+        let Some(mut row) = store.entry(index)? else {
+            return Ok(None);
+        };
+        if row.statement == statement.as_bytes() {
+            return Ok(None);
+        }
+        row.statement = statement.as_bytes().to_vec();
+        let entry = Entry::check(row, self.authority, &self.verifying_key()).ok();
+        if entry.is_some() {
+            store.mend(index, statement.as_bytes().to_vec());
+        }
+        Ok(entry)
+    }
+
+    /// Tells whether an entry, which may be damaged, has become of a deposit: by what was signed of it.
+    pub(crate) fn is_deposit(&self, store: &Snapshot<'_>, index: u64) -> Result<bool, StoreError> {
+        let Some(row) = store.entry(index)? else {
+            return Ok(false);
+        };
+        let signed =
+            SignedAttestation::parse(&row.attestation, row.signature, &self.verifying_key());
+        Ok(signed.is_ok_and(|signed| {
+            let attested = signed.attestation();
+            attested.statement == row.id && matches!(attested.outcome, Outcome::Deposited(_))
+        }))
     }
 
     /// Returns the newest checkpoint.
@@ -122,9 +192,39 @@ pub(crate) struct Growth<'g> {
     store: &'g Writing<'g>,
     old_size: u64,
     frontier: Frontier,
+    /// When the last entry before these was recorded.
+    last: Option<Time>,
 }
 
 impl Growth<'_> {
+    /// How far a clock may be behind the log: clocks of replicas differ, and one that is set right jumps a little. One
+    /// that is further behind is wrong, or the log's last time was, and somebody has to look.
+    pub(crate) const CLOCK_BEHIND_MAX_MILLIS: u64 = 10 * 60 * 1000;
+
+    /// Returns when what is appended now is recorded: the later of what the clock says and the last entry's time.
+    ///
+    /// The clock is asked under the lock, so that times grow with indexes where it goes forward itself.
+    pub(crate) fn time(&self, clock: Time) -> Result<Time, StoreError> {
+        let last = self.last.unwrap_or(clock);
+        if last > clock.plus_millis(Self::CLOCK_BEHIND_MAX_MILLIS) {
+            return Err(StoreError::ClockBehind { clock, last });
+        }
+        Ok(clock.max(last))
+    }
+
+    /// Does something that stands as a whole, or leaves nothing.
+    pub(crate) fn apart<T>(
+        &mut self,
+        act: impl FnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let (store, frontier) = (self.store, self.frontier.clone());
+        let done = store.apart(|| act(self));
+        if done.is_err() {
+            self.frontier = frontier;
+        }
+        done
+    }
+
     /// Appends what became of a statement, and returns its index.
     pub(crate) fn append(
         &mut self,
@@ -142,7 +242,7 @@ impl Growth<'_> {
         let attestation = SignedAttestation::sign(attestation, &self.log.key);
         let leaf = attestation.leaf(statement.kind(), &salt).hash();
         let index = self.frontier.size();
-        self.store.put_entry(&EntryRow {
+        self.store.append(EntryRow {
             index,
             kind: statement.kind().code(),
             time,
@@ -152,12 +252,12 @@ impl Growth<'_> {
             signature: *attestation.signature(),
             id: statement.id(),
             leaf,
-        })?;
+        });
         self.frontier.append(leaf)?;
         Ok(Entry::appended(index, statement, attestation, salt))
     }
 
-    /// Stores the tiles that became full, and the checkpoint over all there is. With nothing new, does nothing.
+    /// Adds the tiles that became full, and the checkpoint over all there is. With nothing new, does nothing.
     pub(crate) fn seal(self) -> Result<(), StoreError> {
         let size = self.frontier.size();
         if size == self.old_size {
@@ -165,13 +265,14 @@ impl Growth<'_> {
         }
         let tiles = TiledLog::new(size, &**self.store)?;
         for id in TileId::filled(self.old_size, size) {
-            self.store.put_tile(&tiles.fill(id)?)?;
+            self.store.put_tile(tiles.fill(id)?);
         }
         let checkpoint = self.log.checkpoint_of(&self.frontier).sign(&self.log.key);
-        self.store.put_head(&Head {
+        self.store.put_head(Head {
             frontier: self.frontier,
             checkpoint: checkpoint.as_text().to_owned(),
-        })
+        });
+        Ok(())
     }
 
     /// Tells how many entries there are, those of this transaction too.

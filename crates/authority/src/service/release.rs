@@ -202,20 +202,8 @@ impl Service {
         store: &Snapshot<'_>,
         rows: &[DepositRow],
     ) -> Result<BTreeMap<u64, Entry>, StoreError> {
-        let mut entries = BTreeMap::new();
-        for row in rows {
-            if entries.contains_key(&row.entry) {
-                continue;
-            }
-            match self.log.entry(store, row.entry) {
-                Ok(entry) => {
-                    entries.insert(row.entry, entry);
-                }
-                Err(StoreError::Damaged(_)) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(entries)
+        let indexes = rows.iter().map(|row| row.entry).collect();
+        self.log.readable(store, &indexes)
     }
 
     fn read_page(&self, request: u64, page: u64, index: u64) -> Result<ReleasePage, StoreError> {
