@@ -7,6 +7,7 @@ mod example;
 mod file;
 mod fixture;
 mod hostile;
+mod liar;
 mod officer;
 mod protect;
 mod recover;
