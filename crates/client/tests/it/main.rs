@@ -8,6 +8,7 @@ mod file;
 mod fixture;
 mod hostile;
 mod liar;
+mod listings;
 mod officer;
 mod protect;
 mod recover;

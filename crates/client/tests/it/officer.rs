@@ -75,7 +75,7 @@ impl World {
     }
 }
 
-fn policy(officer: &SigningKey) -> Policy {
+pub(crate) fn policy(officer: &SigningKey) -> Policy {
     let mut policy = Policy::code_alone();
     policy.officers.push(Officer {
         name: "ada".to_owned(),

@@ -13,7 +13,7 @@ use strongroom_protocol::code::RecoveryCode;
 use strongroom_protocol::policy::SubjectState;
 use strongroom_protocol::statement::Grounds;
 
-use crate::fixture::{HOME, World, tamper};
+use crate::fixture::{HOME, World, copy_folder, tamper};
 
 fn request(
     client: &mut Client<'_>,
@@ -172,14 +172,6 @@ fn an_authority_whose_log_went_another_way_is_refused() {
         ),
         "{refused:?}"
     );
-}
-
-fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
-    fs::create_dir(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
-    }
 }
 
 #[test]
