@@ -54,7 +54,8 @@ pub enum Trick {
     ListingShrinks,
     /// Its listings of an owner end with an entry that is older than those before it.
     ListingTimesGoBack,
-    /// Its listings of an owner end with this deposit in the owner's name, which a stranger signed.
+    /// Its listings of an owner end with this statement, of which it made an entry: a deposit in the owner's name that a
+    /// stranger signed, say.
     ListingWithStranger(Box<SignedStatement>),
     /// It releases for another request than the one asked about.
     ReleaseForOtherRequest,
@@ -74,6 +75,9 @@ pub enum Trick {
     Withheld,
 }
 
+/// What a [`TestClock`](crate::TestClock) shows that nobody moved.
+const BEGINNING: u64 = 1_767_225_600_000;
+
 /// An authority that stands before another and lies.
 pub struct HostileAuthority {
     inner: Arc<dyn Authority>,
@@ -81,8 +85,8 @@ pub struct HostileAuthority {
     log_key: SigningKey,
     begun: SignedCheckpoint,
     forged: Mutex<Option<ForgedLog>>,
-    /// What it added to the log that it forged, for a listing.
-    planted: Mutex<Option<Recorded>>,
+    /// What it added to the log that it forged and shows in its listings.
+    planted: Mutex<Vec<Recorded>>,
     unreached: AtomicU32,
     rng: Mutex<TestRng>,
 }
@@ -99,7 +103,7 @@ impl HostileAuthority {
             begun: inner.checkpoint().unwrap(),
             log_key: SigningKey::from_seed(log_key.expose_seed()),
             forged: Mutex::new(None),
-            planted: Mutex::new(None),
+            planted: Mutex::default(),
             unreached: AtomicU32::new(unreached),
             rng: Mutex::new(TestRng::new(666)),
             inner,
@@ -132,7 +136,7 @@ impl HostileAuthority {
 
     /// Signs a receipt in a log that goes on from the real one.
     fn forge_receipt(&self, statement: &SignedStatement, outcome: Outcome) -> Receipt {
-        self.forge_receipt_at(statement, outcome, Time::from_millis(1_767_225_600_000))
+        self.forge_receipt_at(statement, outcome, Time::from_millis(BEGINNING))
     }
 
     fn forge_receipt_at(
@@ -173,7 +177,7 @@ impl HostileAuthority {
                     }
                     _ => Outcome::Recorded,
                 };
-                let time = Time::from_millis(1_767_225_600_000);
+                let time = Time::from_millis(BEGINNING);
                 ForgedLog::from(&*self.inner).append(statement, outcome, time, &other)
             }
             Trick::GarbledInclusion => garble_inclusion(&receipt),
@@ -212,10 +216,7 @@ impl HostileAuthority {
         };
         let release = SignedStatement::sign(release, &self.log_key);
         ReleasePage {
-            release: Recorded {
-                receipt: self.forge_receipt(&release, Outcome::Recorded),
-                statement: release,
-            },
+            release: self.plant(&release, Outcome::Recorded, Time::from_millis(BEGINNING)),
             ..page
         }
     }
@@ -255,10 +256,9 @@ impl Authority for HostileAuthority {
         let Trick::OtherRsaKey(statement) = &self.trick else {
             return Ok(about);
         };
-        let statement = (**statement).clone();
-        let receipt = self.forge_receipt(&statement, Outcome::Recorded);
+        let time = Time::from_millis(BEGINNING);
         Ok(About {
-            rsa_key: Some(Recorded { statement, receipt }),
+            rsa_key: Some(self.plant(statement, Outcome::Recorded, time)),
             ..about
         })
     }

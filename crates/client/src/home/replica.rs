@@ -2,6 +2,8 @@
 //! and what follows from it, filled in the log's order. Not how entries are fetched and their receipts verified: that is
 //! `catch_up`, and what is put in here went through it.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{OptionalExtension, Transaction};
 use strongroom_protocol::id::{Digest, OwnerId, Serial, StatementId, Time};
 use strongroom_protocol::keys::VerifyingKey;
@@ -100,13 +102,9 @@ impl Home {
         for entry in entries {
             take(&transaction, &owner, entry, &mut taken)?;
         }
-        // What this home knows to be there, by receipts of its own, is not to be left out.
-        let known: i64 = transaction.query_row(
-            "SELECT count(*) FROM statement WHERE entry >= ?1 AND entry < ?2",
-            (from.cast_signed(), next.cast_signed()),
-            |row| row.get(0),
-        )?;
-        if known.cast_unsigned() > (entries.len() + unread.len()) as u64 {
+        let shown = entries.iter().map(|entry| entry.acknowledgement.index());
+        let shown: BTreeSet<u64> = shown.chain(unread.iter().copied()).collect();
+        if known_between(&transaction, from, next)?.any(|index| !shown.contains(&index)) {
             return Err(TakeError::Wrong {
                 what: "it leaves out an entry of which this home has the receipt",
             });
@@ -282,6 +280,21 @@ fn concerns(
         return is_subject(transaction, veto.request);
     }
     Ok(true)
+}
+
+/// Returns where this home knows entries to be, by receipts: those are not to be left out.
+fn known_between(
+    transaction: &Transaction<'_>,
+    from: u64,
+    next: u64,
+) -> rusqlite::Result<impl Iterator<Item = u64> + use<>> {
+    let mut rows = transaction
+        .prepare_cached("SELECT entry FROM statement WHERE entry >= ?1 AND entry < ?2")?;
+    let rows = rows.query_map((from.cast_signed(), next.cast_signed()), |row| {
+        row.get::<_, i64>(0)
+    })?;
+    let known = rows.collect::<rusqlite::Result<Vec<i64>>>()?;
+    Ok(known.into_iter().map(i64::cast_unsigned))
 }
 
 fn is_device(transaction: &Transaction<'_>, key: &VerifyingKey) -> rusqlite::Result<bool> {

@@ -3,10 +3,15 @@
 #![cfg(test)]
 
 mod capi;
+mod devices;
 mod example;
 mod file;
 mod fixture;
+mod homes;
 mod hostile;
+mod liar;
+mod listings;
+mod newest;
 mod officer;
 mod protect;
 mod recover;
