@@ -39,6 +39,7 @@ use crate::command::encrypt::{MixedOnFirstUse, OntoTerminal, OtherKeyType};
 use crate::command::log::NotAccepted;
 use crate::command::officer::Unsure;
 use crate::command::policy::set::NotChanged;
+use crate::command::recover::Ended;
 use crate::command::sheet::{OtherCode, OtherSheet};
 use crate::command::veto::NotVetoed;
 use crate::desk::OtherPin;
@@ -65,7 +66,10 @@ fn of_trouble(kind: UnavailableKind) -> Option<&'static str> {
         UnavailableKind::Clock => {
             Some("set this machine's clock: it is behind what the authority's log has recorded")
         }
-        UnavailableKind::Damaged => Some("put the authority's folder back from a backup"),
+        UnavailableKind::Damaged => Some(
+            "put the missing or damaged file back from a backup of the authority's folder: `keys.txt` never changes, an older \
+             `store.db` lacks what came after it",
+        ),
         UnavailableKind::Failed => None,
         UnavailableKind::Full => Some("make room on the authority's disk"),
         UnavailableKind::Newer => Some("use the newer Strongroom"),
@@ -98,6 +102,7 @@ fn of_command(cause: &(dyn Error + 'static)) -> Option<&'static str> {
         };
     }
     hints! {
+        Ended => "run again, the same command asks anew",
         Finished => "it needs no `init`; for a second home set STRONGROOM_HOME or `--home` to another folder",
         Interrupted => "run `strongroom rewrap` on the file: it finishes what was interrupted",
         LegacyKey => "use a key of 2048 bits or more; `--legacy` does it all the same, for a program that knows no other",

@@ -56,8 +56,8 @@ pub struct Collected {
 impl Client<'_> {
     /// Returns the request for what is wanted: the one that is pending, or a new one.
     ///
-    /// One that was denied or vetoed is returned until it is [forgotten](Self::forget), so that somebody is told. A new
-    /// one comes with a new identity, where there is none; and it is in the home before it is sent.
+    /// One that was denied or vetoed, or that lapsed, is returned until it is [forgotten](Self::forget), so that somebody is
+    /// told. A new one comes with a new identity, where there is none; and it is in the home before it is sent.
     ///
     /// # Errors
     ///
@@ -112,7 +112,12 @@ impl Client<'_> {
                 (Scope::Serials(have), Wanted::Serials(want)) => Scope::of(want.iter().copied())
                     .is_ok_and(|scope| scope == Scope::Serials(have.clone())),
             };
-            if !fits || now >= request.request().expires {
+            if !fits {
+                continue;
+            }
+            // Keys that left on it stay in the home, and with them the request, for what they are: there is nothing to tell.
+            let is_used = self.home.release_pages(&request)? > 0;
+            if is_used && now >= request.request().expires {
                 continue;
             }
             match self.send(&request) {
@@ -125,10 +130,7 @@ impl Client<'_> {
                 Err(error) => return Err(error),
             }
             match self.standing(&request)?.state {
-                SubjectState::Decided(Verdict::Lapsed) => self.forget(&request)?,
-                // Keys that left on it stay in the home, and with them the request, for what they are.
-                SubjectState::Decided(Verdict::Denied | Verdict::Vetoed)
-                    if self.home.release_pages(&request)? > 0 => {}
+                SubjectState::Decided(verdict) if is_used && verdict != Verdict::Approved => {}
                 SubjectState::Requested | SubjectState::Decided(_) | SubjectState::Released => {
                     return Ok(Some(request));
                 }

@@ -56,11 +56,11 @@ pub(crate) struct Arguments {
     /// deposited. `status --check` runs it again. It stays with the name, for the secrets that come after.
     #[arg(long, value_name = "COMMAND")]
     check: Option<String>,
-    /// Deposit without the check that the name has, and take it away from the name.
+    /// Deposit without the check that the name has, and take it away from the name: one secret, not a list.
     #[arg(long, conflicts_with = "check")]
     no_check: bool,
     /// Deposit many secrets, a line of JSON for each in FILE; from a pipe if it is `-`.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["name", "description", "labels", "check"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["name", "description", "labels", "check", "no_check"])]
     from: Option<PathBuf>,
     /// With `--from`, deposit also what can't be compared with what is there: because another machine of yours deposited
     /// it, or your key is sealed and no passphrase is at hand.

@@ -15,7 +15,7 @@ use crate::terminal::{self, escape};
 
 /// List your deposits at the authority.
 ///
-/// Secrets that go by a name come last, name by name. One that another under its name superseded says so; where two
+/// Secrets that go by a name come last, name by name, and the newest of a name after those that it superseded; where two
 /// machines of yours deposited side by side, both count.
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -73,8 +73,14 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
         }
         Ok(())
     })?;
-    named.sort_by(|(one, secret, _), (other, next, _)| {
-        (&secret.name, one).cmp(&(&next.name, other))
+    // The newest under a name come last, and an older one that was sent again stays where it was.
+    named.sort_by_key(|(place, secret, deposit)| {
+        (
+            &secret.name,
+            !secret.superseded,
+            deposit.record.first,
+            *place,
+        )
     });
     for (_, secret, deposit) in &named {
         if fits(deposit, Some(secret), arguments) {

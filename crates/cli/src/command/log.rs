@@ -250,11 +250,14 @@ fn sentence(act: &Act, policy: &Policy) -> String {
 }
 
 fn decision(verdict: Verdict, on: DecidedOn) -> String {
-    let verdict = verdict.as_str();
-    match on {
-        DecidedOn::Change => format!("the change of the policy was {verdict}"),
-        DecidedOn::OurRequest => format!("your request was {verdict}"),
-        DecidedOn::Request => format!("somebody's request was {verdict}"),
+    let what = match on {
+        DecidedOn::Change => "the change of the policy",
+        DecidedOn::OurRequest => "your request",
+        DecidedOn::Request => "somebody's request",
+    };
+    match verdict {
+        Verdict::Lapsed => format!("{what} lapsed"),
+        verdict => format!("{what} was {}", verdict.as_str()),
     }
 }
 

@@ -21,6 +21,7 @@ use strongroom_protocol::id::{OwnerId, Serial};
 use strongroom_protocol::statement::Grounds;
 
 use self::ask::Asked;
+pub(crate) use self::ask::{Ended, ended};
 use self::blob::WantedBlob;
 use self::files::Files;
 use self::secret::WantedSecret;

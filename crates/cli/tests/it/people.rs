@@ -427,6 +427,46 @@ fn changing_the_policy_takes_what_the_policy_asks() {
 }
 
 #[test]
+fn a_change_that_wants_codes_is_seen_by_each_home_of_an_owner_and_converges() {
+    let group = Group::unfounded();
+    let machine = &group.machine;
+    machine.run(["authority", "init", "shared"]).done();
+    group.join("ann");
+    group.join("zoe");
+    // Ann's second machine, made from her sheet.
+    group
+        .of("ann2", ["recover", "--sheet", "ann.sheet", "--all"])
+        .done();
+    machine.write("policy.toml", group.policy(TWO_OF_THREE));
+    let set = |home, code| group.of(home, ["policy", "set", "policy.toml", "--code-file", code]);
+    set("zoe", "zoe.code").refused(3, &["rule `change` needs the owner's recovery code"]);
+    // Another's change is seen by every machine of an owner's, which no folder's keeper has to help with.
+    for home in ["ann", "ann2"] {
+        let log = group.of(home, ["log", "show"]).done();
+        let told = "somebody asked to change the policy (requested)";
+        assert!(log.text().contains(told), "{}", log.text());
+    }
+    // The code of an owner counts once, whichever machine shows it: it is one change, and no second.
+    let ran = set("ann2", "ann.code").done();
+    assert!(
+        ran.stderr.contains("the policy is changed"),
+        "{}",
+        ran.stderr
+    );
+    for (home, code) in [("ann", "ann.code"), ("zoe", "zoe.code")] {
+        let ran = set(home, code).done();
+        assert!(ran.stderr.contains("is in force"), "{}", ran.stderr);
+        let log = group.of(home, ["log", "show"]).done();
+        for told in [
+            "asked to change the policy (approved)",
+            "the change of the policy was approved",
+        ] {
+            assert_eq!(log.text().matches(told).count(), 1, "{}", log.text());
+        }
+    }
+}
+
+#[test]
 fn an_officers_key_is_for_one_authority() {
     let group = Group::new(TWO_OF_THREE);
     let id = group.machine.run(["authority", "init", "other"]).done();

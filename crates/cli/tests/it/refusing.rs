@@ -136,8 +136,89 @@ fn an_authority_out_of_reach_exits_with_75_and_leaves_nothing() {
     machine.remove("home/authority/keys.txt");
     machine.run(["encrypt", "-o", "new.age", "file"]).refused(
         1,
-        &["key file", "is missing", "hint: put the key file back"],
+        &[
+            "key file",
+            "is missing",
+            "hint: put the missing or damaged file back",
+            "`keys.txt` never changes",
+        ],
     );
+}
+
+#[test]
+fn an_authority_that_is_damaged_is_no_matter_of_trying_again() {
+    let machine = Machine::new();
+    let init = ["init", "--authority", "shared", "--sheet", "sheet"];
+    machine.run(init).done();
+    for name in ["rose", "tulip"] {
+        let deposit = ["deposit", "--name", name, "--description", name];
+        machine.pipe(b"secret", deposit).done();
+    }
+    copy_folder(&machine, "shared", "whole");
+    let hint = "hint: put the missing or damaged file back from a backup";
+    for broken in ["keys.txt", "store.db"] {
+        let path = format!("shared/{broken}");
+        for change in [Some(b"not it".as_slice()), None] {
+            match change {
+                Some(bytes) => machine.write(&path, bytes),
+                None => machine.remove(&path),
+            }
+            for args in [&["list"][..], &["sync"], &["status", "--check"]] {
+                machine
+                    .run(args)
+                    .refused(1, &["cannot reach the authority in", hint]);
+            }
+        }
+        machine.write(&path, machine.read(&format!("whole/{broken}")));
+        machine.run(["list"]).done();
+    }
+
+    // One entry of the log can't be read: that costs itself, and is told of.
+    machine.change("shared/store.db", |bytes| {
+        let at = find(bytes, b"tulip");
+        bytes[at] ^= 1;
+    });
+    let second = |args: &[&str]| machine.run(["--home", "second"].iter().chain(args));
+    second(&["recover", "--sheet", "sheet", "--all"]).refused(
+        1,
+        &["1 key released", "could not open the deposit of serial"],
+    );
+    let warning = "warning: the authority could not read 1 of your entries";
+    let listed = second(&["list"]).done();
+    assert_eq!(listed.text().lines().count(), 1);
+    assert!(listed.stderr.contains(warning), "{}", listed.stderr);
+    second(&["sync"]).refused(1, &["can't read 1 entry of yours"]);
+    // Mended, it is read.
+    machine.write("shared/store.db", machine.read("whole/store.db"));
+    // What the second home has seen is more than that.
+    second(&["sync"]).refused(1, &["log has shrunk"]);
+    second(&["log", "accept-restored", "--yes"]).done();
+    let device = ["recover", "--all", "--code-file", "code"];
+    let sheet = machine.read_text("sheet");
+    let code = sheet
+        .lines()
+        .find_map(|line| line.strip_prefix("Recovery code: "));
+    machine.write("code", code.unwrap());
+    second(&device).done();
+    assert_eq!(second(&["list"]).done().text().lines().count(), 2);
+}
+
+#[test]
+fn sealed_custody_exits_with_1_and_wants_the_code() {
+    let machine = Machine::new();
+    let init = ["init", "--passphrase", "--code-file", "code"];
+    machine
+        .run_with("STRONGROOM_PASSPHRASE", "correct horse", init)
+        .done();
+    machine.write("file", "text");
+    machine.run(["encrypt", "file"]).done();
+    for args in [&["recover", "--all"][..], &["authority", "check", "--all"]] {
+        machine
+            .run_with("STRONGROOM_PASSPHRASE", "correct horse", args)
+            .refused(1, &["the recovery code is needed", "hint: "]);
+    }
+    let check = ["authority", "check", "--all", "--code-file", "code"];
+    machine.run(check).done();
 }
 
 #[test]

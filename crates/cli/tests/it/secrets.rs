@@ -60,8 +60,10 @@ fn a_secret_comes_back_to_the_last_byte_with_the_key_and_with_the_code() {
     // It is kept for the next time, and is as good as before.
     assert!(machine.run(back).done().stdout == secret);
     let (status, lines) = statuses(&machine, &["--check"]);
-    assert_eq!((status, lines.len()), (Some(0), 1));
+    // It has no check, which whoever asks for the checks is told.
+    assert_eq!((status, lines.len()), (Some(1), 1));
     assert_eq!(lines[0]["state"], "matched");
+    assert_eq!(lines[0]["protected"], true);
 }
 
 #[test]
@@ -188,10 +190,17 @@ fn what_another_home_deposited_counts_here_too() {
         .map(|one| one["superseded"] == true)
         .collect();
     assert_eq!(superseded, [true, false]);
-    // What this home had is not what counts, so it is no repetition.
+    // What this home had is not what counts; what counts can't be opened here, so it is not called the same either.
     machine.write("list", r#"{"name":"door","secret":"rose"}"#);
     let ran = machine.run(["deposit", "--from", "list", "--json"]).done();
-    assert_eq!(ran.json().len(), 1);
+    assert_eq!(ran.json().len(), 0);
+    assert!(
+        ran.stderr.contains("another machine of yours"),
+        "{}",
+        ran.stderr
+    );
+    let ran = machine.run(["deposit", "--from", "list", "--force", "--json"]);
+    assert_eq!(ran.done().json().len(), 1);
 }
 
 #[test]
@@ -228,6 +237,59 @@ fn a_check_that_failed_fails_until_it_passes_even_where_nobody_answers() {
     )
     .unwrap();
     assert_eq!(run(&again, b"").status, Some(1));
+}
+
+#[test]
+fn a_check_belongs_to_its_name_until_it_is_taken_away() {
+    let machine = Machine::with_home();
+    let is_good = ["--name", "disk", "--check", "grep -q good"];
+    let named_alone = &is_good[..2];
+    deposit(&machine, b"good", &is_good).done();
+    // Whichever way the next one comes, it is run for it.
+    let refused = ["disk: not deposited: the secret does not open"];
+    deposit(&machine, b"bad", named_alone).refused(1, &refused);
+    let list = |secret: &str, rest: &str| {
+        let line = format!("{{\"name\":\"disk\",\"secret\":\"{secret}\"{rest}}}");
+        machine.pipe(line.as_bytes(), ["deposit", "--from", "-", "--json"])
+    };
+    list("bad", "").refused(1, &refused);
+    assert_eq!(named(&machine, "disk").len(), 1);
+    deposit(&machine, b"good too", named_alone).done();
+    let listed = named(&machine, "disk");
+    assert!(listed[1]["checked"].is_string(), "{listed:?}");
+    let opens = |expected: Option<bool>| {
+        let (status, lines) = statuses(&machine, &["--check"]);
+        assert_eq!(lines.len(), 1);
+        assert_eq!(lines[0]["opens"].as_bool(), expected);
+        assert_eq!(status, Some(i32::from(expected != Some(true))));
+    };
+    opens(Some(true));
+    // What is unchanged keeps it, and what the list says of it is the name's from then on.
+    assert_eq!(list("good too", "").done().json().len(), 0);
+    opens(Some(true));
+    let stricter = r#","check":"grep -qx 'good too'""#;
+    assert_eq!(list("good too", stricter).done().json().len(), 0);
+    deposit(&machine, b"good", named_alone).refused(1, &refused);
+    list("good", "").refused(1, &refused);
+
+    // Until it is taken away, which is for one secret and not for a list.
+    machine
+        .run(["deposit", "--from", "-", "--no-check"])
+        .refused(2, &["cannot be used with"]);
+    let taken = [named_alone, &["--no-check"]].concat();
+    deposit(&machine, b"bad", &taken).done();
+    assert!(named(&machine, "disk")[2]["checked"].is_null());
+    opens(None);
+    let said = machine.run(["status", "--check", "--same-disk-ok"]);
+    for told in ["has no check", "0 not opening, 1 not checked"] {
+        assert!(said.text().contains(told), "{}", said.text());
+    }
+    deposit(&machine, b"worse", named_alone).done();
+    // Another name has nothing to do with it.
+    deposit(&machine, b"good", &["--name", "door", "--check", "true"]).done();
+    assert_eq!(statuses(&machine, &["--check"]).0, Some(1));
+    deposit(&machine, b"good", &is_good).done();
+    assert_eq!(statuses(&machine, &["--check"]).0, Some(0));
 }
 
 #[test]
@@ -349,7 +411,7 @@ fn a_list_with_a_bad_line_deposits_nothing_and_shows_no_secret() {
 #[test]
 fn names_that_have_no_secret_are_told() {
     let machine = Machine::with_home();
-    deposit(&machine, b"rose", &["--name", "here"]).done();
+    deposit(&machine, b"rose", &["--name", "here", "--check", "true"]).done();
     machine.write("names", "# the doors\nhere\n\nnot here\nhere\n");
     let (status, lines) = statuses(&machine, &["--expect", "names"]);
     assert_eq!(status, Some(1));

@@ -76,7 +76,7 @@ impl Home {
     pub(crate) fn subject_state(&self, digest: Digest) -> Result<SubjectState, HomeError> {
         let row: Option<(Option<String>, bool)> = self
             .database
-            .prepare_cached("SELECT verdict, answered >= keys FROM subject WHERE digest = ?1")?
+            .prepare_cached("SELECT verdict, owner IS NOT NULL AND answered >= keys FROM subject WHERE digest = ?1")?
             .query_row((digest.as_bytes(),), |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
         let Some((Some(text), is_answered)) = row else {

@@ -11,6 +11,7 @@ use strongroom_protocol::statement::{EvidenceKind, Grounds, Verdict};
 
 use super::{read, uses_home};
 use crate::command::officer::{exit_of, short, tell_standing};
+use crate::command::recover::ended;
 use crate::context::Context;
 use crate::desk::DeskOptions;
 use crate::exit::Exit;
@@ -37,10 +38,10 @@ pub(super) struct Arguments {
 
 /// The change came to an end without coming into force.
 #[derive(Debug, thiserror::Error)]
-#[error("the change is {}: {}", .verdict.as_str(), .reasons.join("; "))]
+#[error("{}", ended("the change", *.verdict, .reasons))]
 pub(crate) struct NotChanged {
     verdict: Verdict,
-    reasons: Vec<String>,
+    reasons: Vec<Reason>,
 }
 
 pub(super) fn run(
@@ -63,7 +64,7 @@ pub(super) fn run(
     match subject.state() {
         SubjectState::Decided(verdict) if verdict != Verdict::Approved => Err(NotChanged {
             verdict,
-            reasons: subject.reasons().iter().map(Reason::to_string).collect(),
+            reasons: subject.reasons().to_vec(),
         }
         .into()),
         SubjectState::Requested => {

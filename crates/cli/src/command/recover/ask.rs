@@ -28,10 +28,19 @@ pub(super) enum Asked {
 
 /// The request came to an end without keys.
 #[derive(Debug, thiserror::Error)]
-#[error("the request is {}: {}", .verdict.as_str(), .reasons.join("; "))]
+#[error("{}", ended("the request", *.verdict, .reasons))]
 pub(crate) struct Ended {
     verdict: Verdict,
-    reasons: Vec<String>,
+    reasons: Vec<Reason>,
+}
+
+/// Says how something that was asked came to its end.
+pub(crate) fn ended(what: &str, verdict: Verdict, reasons: &[Reason]) -> String {
+    if let (Verdict::Lapsed, [Reason::Lapsed { at }]) = (verdict, reasons) {
+        return format!("{what} lapsed at {at}");
+    }
+    let reasons: Vec<String> = reasons.iter().map(Reason::to_string).collect();
+    format!("{what} is {}: {}", verdict.as_str(), reasons.join("; "))
 }
 
 /// Asks for what is wanted, or goes on with the request that is pending.
@@ -82,7 +91,7 @@ pub(super) fn ask(
             client.forget(&request)?;
             bail!(Ended {
                 verdict,
-                reasons: standing.reasons.iter().map(Reason::to_string).collect(),
+                reasons: standing.reasons,
             })
         }
         SubjectState::Requested => {
