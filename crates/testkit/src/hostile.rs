@@ -130,20 +130,20 @@ impl HostileAuthority {
         })
     }
 
-    /// Signs a receipt in a log that goes on from the real one.
+    /// Signs a receipt in a log that goes on from the real one, at the time of its last entry.
     fn forge_receipt(&self, statement: &SignedStatement, outcome: Outcome) -> Receipt {
-        self.forge_receipt_at(statement, outcome, Time::from_millis(1_767_225_600_000))
+        self.forge_receipt_at(statement, outcome, |last| last)
     }
 
     fn forge_receipt_at(
         &self,
         statement: &SignedStatement,
         outcome: Outcome,
-        time: Time,
+        time: impl FnOnce(Time) -> Time,
     ) -> Receipt {
         let mut forged = self.forged.lock().unwrap();
         let log = forged.get_or_insert_with(|| ForgedLog::from(&*self.inner));
-        log.append(statement, outcome, time, &self.log_key)
+        log.append(statement, outcome, time(log.last()), &self.log_key)
     }
 
     fn corrupt_receipt(&self, receipt: Receipt, statement: &SignedStatement) -> Receipt {
@@ -173,8 +173,8 @@ impl HostileAuthority {
                     }
                     _ => Outcome::Recorded,
                 };
-                let time = Time::from_millis(1_767_225_600_000);
-                ForgedLog::from(&*self.inner).append(statement, outcome, time, &other)
+                let mut log = ForgedLog::from(&*self.inner);
+                log.append(statement, outcome, log.last(), &other)
             }
             Trick::GarbledInclusion => garble_inclusion(&receipt),
             _ => receipt,
