@@ -75,9 +75,6 @@ pub enum Trick {
     Withheld,
 }
 
-/// What a [`TestClock`](crate::TestClock) shows that nobody moved.
-const BEGINNING: u64 = 1_767_225_600_000;
-
 /// An authority that stands before another and lies.
 pub struct HostileAuthority {
     inner: Arc<dyn Authority>,
@@ -134,20 +131,20 @@ impl HostileAuthority {
         })
     }
 
-    /// Signs a receipt in a log that goes on from the real one.
+    /// Signs a receipt in a log that goes on from the real one, at the time of its last entry.
     fn forge_receipt(&self, statement: &SignedStatement, outcome: Outcome) -> Receipt {
-        self.forge_receipt_at(statement, outcome, Time::from_millis(BEGINNING))
+        self.forge_receipt_at(statement, outcome, |last| last)
     }
 
     fn forge_receipt_at(
         &self,
         statement: &SignedStatement,
         outcome: Outcome,
-        time: Time,
+        time: impl FnOnce(Time) -> Time,
     ) -> Receipt {
         let mut forged = self.forged.lock().unwrap();
         let log = forged.get_or_insert_with(|| ForgedLog::from(&*self.inner));
-        log.append(statement, outcome, time, &self.log_key)
+        log.append(statement, outcome, time(log.last()), &self.log_key)
     }
 
     fn corrupt_receipt(&self, receipt: Receipt, statement: &SignedStatement) -> Receipt {
@@ -177,8 +174,8 @@ impl HostileAuthority {
                     }
                     _ => Outcome::Recorded,
                 };
-                let time = Time::from_millis(BEGINNING);
-                ForgedLog::from(&*self.inner).append(statement, outcome, time, &other)
+                let mut log = ForgedLog::from(&*self.inner);
+                log.append(statement, outcome, log.last(), &other)
             }
             Trick::GarbledInclusion => garble_inclusion(&receipt),
             _ => receipt,
@@ -216,7 +213,7 @@ impl HostileAuthority {
         };
         let release = SignedStatement::sign(release, &self.log_key);
         ReleasePage {
-            release: self.plant(&release, Outcome::Recorded, Time::from_millis(BEGINNING)),
+            release: self.plant(&release, Outcome::Recorded, |last| last),
             ..page
         }
     }
@@ -256,9 +253,8 @@ impl Authority for HostileAuthority {
         let Trick::OtherRsaKey(statement) = &self.trick else {
             return Ok(about);
         };
-        let time = Time::from_millis(BEGINNING);
         Ok(About {
-            rsa_key: Some(self.plant(statement, Outcome::Recorded, time)),
+            rsa_key: Some(self.plant(statement, Outcome::Recorded, |last| last)),
             ..about
         })
     }

@@ -91,9 +91,12 @@ fn it_is_then_what_it_would_be_had_this_version_made_it() {
     let embedded = Embedded::found();
     let session = embedded.service.session(Caller::Operator);
     let mut owner = Owner::enrolled(&session, 1);
-    for _ in 0..256 {
-        submit(&session, &owner.deposit(1));
-    }
+    let statements: Vec<_> = (0..256).map(|_| owner.deposit(1)).collect();
+    std::thread::scope(|scope| {
+        for some in statements.chunks(16) {
+            scope.spawn(|| some.iter().for_each(|one| drop(submit(&session, one))));
+        }
+    });
     let asked = owner.ask(owner.everything(&session), embedded.clock.now());
     submit(&session, &asked.statement);
     submit(&session, &owner.evidence(&asked));

@@ -1,12 +1,12 @@
 //! Listings that lie: each receipt in them verifies, and what is false is which entries there are, in what order, on what
 //! pages, or by whom.
 
-use strongroom_protocol::id::Time;
+use strongroom_protocol::id::{AuthorityId, Time};
 use strongroom_protocol::receipt::{DepositState, Outcome};
 use strongroom_protocol::statement::{Checked, SignedStatement, Statement};
 use strongroom_protocol::{Authority, Page, QueryError, Recorded, Select};
 
-use super::{BEGINNING, HostileAuthority, Trick};
+use super::{HostileAuthority, Trick};
 
 impl HostileAuthority {
     /// Answers with a page of a listing as the trick has it.
@@ -53,15 +53,11 @@ impl HostileAuthority {
             Trick::ListingTimesGoBack => match select {
                 Select::Owner(_) => {
                     let all = self.all(inner, select)?;
-                    let (size, time) = all.last().map_or((0, Time::from_millis(0)), |(_, last)| {
-                        let log_key = self.log_key.verifying_key();
-                        let receipt = last.receipt.verify(&last.statement, &log_key).unwrap();
-                        (receipt.index(), receipt.time())
+                    let size = inner.checkpoint()?.checkpoint().size;
+                    let checked = self.checked(inner.about()?.authority(), size);
+                    self.plant(&checked, Outcome::Recorded, |last| {
+                        Time::from_millis(last.as_millis().saturating_sub(60_000))
                     });
-                    let earlier = Time::from_millis(time.as_millis().saturating_sub(60_000));
-                    let authority = inner.about()?.authority();
-                    let checked = self.checked(authority, size, earlier);
-                    self.plant(&checked, Outcome::Recorded, earlier);
                     self.cut(&self.with_planted(all), inner, from)
                 }
                 Select::Open | Select::Subjects => honest(),
@@ -79,8 +75,7 @@ impl HostileAuthority {
                         _ => Outcome::Recorded,
                     };
                     let all = self.all(inner, select)?;
-                    let time = Time::from_millis(BEGINNING);
-                    self.plant(stranger, outcome, time);
+                    self.plant(stranger, outcome, |last| last);
                     self.cut(&self.with_planted(all), inner, from)
                 }
                 (Select::Open | Select::Subjects, _) => honest(),
@@ -111,12 +106,7 @@ impl HostileAuthority {
     }
 
     /// A check of nothing, by the authority: it concerns everybody.
-    fn checked(
-        &self,
-        authority: strongroom_protocol::id::AuthorityId,
-        size: u64,
-        time: Time,
-    ) -> SignedStatement {
+    fn checked(&self, authority: AuthorityId, size: u64) -> SignedStatement {
         let checked = Checked {
             authority,
             size,
@@ -125,7 +115,7 @@ impl HostileAuthority {
             failed: 0,
             named: Vec::new(),
             unread: 0,
-            time,
+            time: Time::from_millis(0),
         };
         SignedStatement::sign(checked, &self.log_key)
     }
@@ -135,7 +125,7 @@ impl HostileAuthority {
         &self,
         statement: &SignedStatement,
         outcome: Outcome,
-        time: Time,
+        time: impl FnOnce(Time) -> Time,
     ) -> Recorded {
         let mut planted = self.planted.lock().unwrap();
         let known = planted
