@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod capi;
+mod damage;
 mod devices;
 mod example;
 mod file;
