@@ -12,6 +12,7 @@ mod homes;
 mod hostile;
 mod liar;
 mod listings;
+mod migration;
 mod newest;
 mod officer;
 mod protect;
