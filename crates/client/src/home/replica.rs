@@ -326,20 +326,19 @@ fn follow(
     (number, entry): (i64, &Entry),
     taken: &mut Taken,
 ) -> rusqlite::Result<()> {
-    match entry.statement.statement() {
-        Statement::Checked(checked) => add_check(transaction, owner, checked, taken),
-        Statement::Deposit(deposit) => {
-            let mut is_its = transaction
-                .prepare_cached("SELECT 1 FROM deposit WHERE serial = ?1 AND statement = ?2")?;
-            for key in deposit.keys() {
-                if is_its.exists((key.label.serial.as_bytes(), number))? {
-                    add_particulars(transaction, key)?;
-                }
-            }
-            Ok(())
-        }
-        _ => Ok(()),
+    if let Statement::Checked(checked) = entry.statement.statement() {
+        return add_check(transaction, owner, checked, taken);
     }
+    if let Statement::Deposit(deposit) = entry.statement.statement() {
+        let mut is_its = transaction
+            .prepare_cached("SELECT 1 FROM deposit WHERE serial = ?1 AND statement = ?2")?;
+        for key in deposit.keys() {
+            if is_its.exists((key.label.serial.as_bytes(), number))? {
+                add_particulars(transaction, key)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn insert_unread(transaction: &Transaction<'_>, index: u64) -> rusqlite::Result<()> {

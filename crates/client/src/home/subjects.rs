@@ -92,9 +92,10 @@ impl Home {
             .into_iter()
             .find(|verdict| verdict.as_str() == text);
         let verdict = verdict.ok_or(HomeError::Damaged { what: "verdict" })?;
-        Ok(match verdict {
-            Verdict::Approved if is_answered => SubjectState::Released,
-            verdict => SubjectState::Decided(verdict),
+        Ok(if verdict == Verdict::Approved && is_answered {
+            SubjectState::Released
+        } else {
+            SubjectState::Decided(verdict)
         })
     }
 
