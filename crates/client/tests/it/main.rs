@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod capi;
+mod convergence;
 mod damage;
 mod devices;
 mod example;

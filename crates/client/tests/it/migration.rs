@@ -121,7 +121,12 @@ fn a_home_of_version_4_keeps_what_it_had_and_is_whole_after_one_connection() {
     assert_eq!(known(door).unwrap().check, Some(check.clone()));
     assert_eq!(home.check_of("disk").unwrap(), None);
     assert_eq!(
-        home.seen().unwrap().unwrap().checkpoint().size as i64,
+        home.seen()
+            .unwrap()
+            .unwrap()
+            .checkpoint()
+            .size
+            .cast_signed(),
         whole.read
     );
     // Nothing is protected before the authority was asked.
