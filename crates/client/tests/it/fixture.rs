@@ -25,7 +25,7 @@ use strongroom_protocol::policy::Policy;
 use strongroom_protocol::receipt::DepositState;
 use strongroom_protocol::session_key::{BlindedKey, SessionKey};
 use strongroom_protocol::statement::{Deposit, Draft, Grounds, Particulars, SignedStatement};
-use strongroom_protocol::{Authority, Listed, Recorded};
+use strongroom_protocol::{Authority, Listed as _, Recorded};
 use strongroom_testkit::{TestClock, TestRng};
 use tempfile::TempDir;
 use zeroize::Zeroizing;
@@ -75,6 +75,22 @@ impl World {
             code,
             authority: membership.founding.authority(),
             owner: membership.owner,
+        }
+    }
+
+    /// Copies an authority and homes into a world of their own. It takes less time than to make them.
+    pub(crate) fn copy_of(&self, homes: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for name in homes.iter().chain(&["authority"]) {
+            copy_folder(&self.path(name), &folder.path().join(name));
+        }
+        Self {
+            folder,
+            clock: TestClock::new(),
+            rng: TestRng::new(70),
+            code: RecoveryCode::parse(&self.code.to_text()).unwrap(),
+            authority: self.authority,
+            owner: self.owner,
         }
     }
 
@@ -379,6 +395,9 @@ impl World {
     }
 }
 
+/// A deposit, where the log has it, what the authority says of it, and since when.
+pub(crate) type Listed = (Serial, Option<u64>, DepositState, Time);
+
 /// What a home has of its owner's log, and what follows from it.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Contents {
@@ -388,7 +407,7 @@ pub(crate) struct Contents {
     pub(crate) devices: Vec<(i64, Vec<u8>)>,
     pub(crate) subjects: Vec<(i64, Vec<u8>)>,
     /// In the order in which they are listed.
-    pub(crate) deposits: Vec<(Serial, Option<u64>, DepositState, Time)>,
+    pub(crate) deposits: Vec<Listed>,
     pub(crate) secrets: Vec<Serial>,
     pub(crate) newest: BTreeMap<String, Vec<Serial>>,
 }

@@ -23,6 +23,7 @@ pub(crate) struct Liar {
     about: Option<Lie<About>>,
     subject: Option<Lie<SubjectView>>,
     checkpoint: Option<Lie<SignedCheckpoint>>,
+    consistency: Option<Lie<ConsistencyProof>>,
     entries: Option<EntriesLie>,
     questions: AtomicU64,
 }
@@ -34,6 +35,7 @@ impl Liar {
             about: None,
             subject: None,
             checkpoint: None,
+            consistency: None,
             entries: None,
             questions: AtomicU64::new(0),
         }
@@ -58,6 +60,15 @@ impl Liar {
     pub(crate) fn checkpoint(self, checkpoint: SignedCheckpoint) -> Self {
         let checkpoint = Some(Box::new(move |_| checkpoint.clone()) as Lie<_>);
         Self { checkpoint, ..self }
+    }
+
+    /// Proves with this that its log extends whatever was seen of it.
+    pub(crate) fn consistency(self, proof: ConsistencyProof) -> Self {
+        let consistency = Some(Box::new(move |_| proof.clone()) as Lie<_>);
+        Self {
+            consistency,
+            ..self
+        }
     }
 
     /// Lies about the entries of its log.
@@ -124,7 +135,12 @@ impl Authority for Liar {
     }
 
     fn consistency(&self, old: u64, new: u64) -> Result<ConsistencyProof, QueryError> {
-        self.asked().consistency(old, new)
+        let honest = self.asked();
+        match &self.consistency {
+            // Of sizes that there are not an honest one proves nothing.
+            Some(lie) => Ok(lie(honest.consistency(0, 1)?)),
+            None => honest.consistency(old, new),
+        }
     }
 
     fn leaves(&self, from: u64) -> Result<Page<Vec<u8>>, QueryError> {

@@ -9,6 +9,9 @@ use strongroom_client::connection::ExchangeError;
 use strongroom_client::officer::Desk;
 use strongroom_protocol::id::{Clock, OwnerId};
 use strongroom_protocol::keys::SigningKey;
+use strongroom_protocol::log::{
+    Checkpoint, Node, NodeHash, ReadHashes, TreeError, prove_consistency,
+};
 use strongroom_protocol::policy::Policy;
 use strongroom_protocol::statement::{Enroll, Kind, SignedStatement};
 use strongroom_protocol::{Authority, Page, Recorded, Select};
@@ -254,6 +257,75 @@ fn the_cursor_is_not_moved_by_a_page_of_which_anything_does_not_verify() {
     assert_eq!(contents.deposits.len(), 1 + 2 * 256);
     world.with_client(|_| ()).unwrap();
     assert_is_whole(&world);
+}
+
+/// A log that goes on from a true one without end: all that is behind that has one hash.
+struct Endless<'t> {
+    truth: &'t [NodeHash],
+}
+
+impl Endless<'_> {
+    const SIZE_LOG2: u8 = 40;
+
+    fn hash(&self, level: u8, index: u64) -> NodeHash {
+        let begin = index << level;
+        let length = self.truth.len() as u64;
+        if level == 0 {
+            let at = usize::try_from(index).unwrap();
+            let leaf = self.truth.get(at).copied();
+            return leaf.unwrap_or_else(|| NodeHash::of_leaf(b"and so on"));
+        }
+        let left = self.hash(level - 1, index * 2);
+        // Both halves are alike where nothing of the truth is in them.
+        let right = match begin >= length {
+            true => left,
+            false => self.hash(level - 1, index * 2 + 1),
+        };
+        NodeHash::of_children(left, right)
+    }
+}
+
+impl ReadHashes for Endless<'_> {
+    type Error = TreeError;
+
+    fn read(&self, nodes: &[Node]) -> Result<Vec<NodeHash>, TreeError> {
+        let hashes = nodes.iter().map(|node| self.hash(node.level, node.index));
+        Ok(hashes.collect())
+    }
+}
+
+#[test]
+fn a_log_of_any_size_of_which_nothing_can_be_read_is_left_soon() {
+    let mut world = behind();
+    let honest = world.session_of(HOME);
+    let leaves = honest.leaves(0).unwrap().items;
+    let truth: Vec<NodeHash> = leaves.iter().map(|leaf| NodeHash::of_leaf(leaf)).collect();
+    let endless = Endless { truth: &truth };
+    let (old, size) = (truth.len() as u64, 1 << Endless::SIZE_LOG2);
+    let log_key = HostileAuthority::steal_log_key(&world.path("authority"));
+    let checkpoint = Checkpoint {
+        authority: world.authority,
+        size,
+        root: endless.hash(Endless::SIZE_LOG2, 0),
+    };
+    let proof = prove_consistency(old, size, &endless).unwrap();
+    let liar = Liar::before(honest)
+        .checkpoint(checkpoint.sign(&log_key))
+        .consistency(proof)
+        .entries(|_, _, from| {
+            Ok(Page {
+                items: Vec::new(),
+                damaged: (from..from + 256).collect(),
+                next: from + 256,
+            })
+        });
+    // What it has seen last is all that there is.
+    world.with_client(|_| ()).unwrap();
+    let error = connect_error(&mut world, &liar);
+    assert!(matches!(error, ExchangeError::Unread { .. }), "{error:?}");
+    assert!(liar.questions() < 100, "{} questions", liar.questions());
+    // The authority's own key signed it: the owner is told, and decides.
+    connect_again(&mut world);
 }
 
 /// An authority with officers, an owner who asked several times, and the officer's desk.

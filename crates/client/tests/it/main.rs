@@ -3,6 +3,8 @@
 #![cfg(test)]
 
 mod capi;
+mod convergence;
+mod damage;
 mod devices;
 mod example;
 mod file;
@@ -11,6 +13,7 @@ mod homes;
 mod hostile;
 mod liar;
 mod listings;
+mod migration;
 mod newest;
 mod officer;
 mod protect;
