@@ -97,7 +97,6 @@ impl Client<'_> {
         let mut made: Vec<NewKey> = Vec::new();
         let mut checks = Vec::new();
         let mut names = BTreeSet::new();
-        let newest = self.home.newest_secrets()?;
         for new in secrets {
             // Of two at one time neither would be the later.
             if let Some(name) = new.particulars.name()
@@ -110,11 +109,14 @@ impl Client<'_> {
             let attachment = seal(&key, &new.secret, &mut self.rng);
             // What it takes the place of is what this home has seen to be the newest, and is signed with it: an order that
             // no sending again can change.
-            let superseded = new.particulars.name().and_then(|name| newest.get(name));
+            let superseded = match new.particulars.name() {
+                Some(name) => self.home.newest_under(name)?,
+                None => Vec::new(),
+            };
             let particulars = new
                 .particulars
                 .clone()
-                .with_supersedes(superseded.map_or(&[], Vec::as_slice))?
+                .with_supersedes(&superseded)?
                 .with_attachment(attachment)?;
             drafts.push(key.draft(particulars, &mut self.rng));
             checks.extend(new.check.map(|check| (key.serial, check)));

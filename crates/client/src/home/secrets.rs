@@ -42,6 +42,14 @@ pub struct CheckRun {
     pub opens: bool,
 }
 
+/// Whether a kept deposit of the same name says that it supersedes the row's secret.
+const IS_SUPERSEDED: &str = "EXISTS (
+    SELECT 1 FROM supersedes
+    JOIN secret AS newer ON newer.serial = supersedes.newer
+    JOIN deposit AS kept ON kept.serial = newer.serial
+    WHERE supersedes.older = secret.serial AND newer.name = secret.name
+        AND kept.state IN ('deposited', 'verified'))";
+
 impl Home {
     /// Returns the secrets, in the order in which the authority's log has them.
     ///
@@ -53,18 +61,13 @@ impl Home {
     /// The home can't be read.
     pub fn secrets(&self) -> Result<Vec<SecretRecord>, HomeError> {
         let checks = self.checks()?;
-        let mut rows = self.database.prepare(
-            "SELECT secret.serial, secret.name, statement.time,
-                    EXISTS (SELECT 1 FROM supersedes
-                            JOIN secret AS newer ON newer.serial = supersedes.newer
-                            JOIN deposit AS kept ON kept.serial = newer.serial
-                            WHERE supersedes.older = secret.serial AND newer.name = secret.name
-                                AND kept.state IN ('deposited', 'verified'))
+        let mut rows = self.database.prepare(&format!(
+            "SELECT secret.serial, secret.name, statement.time, {IS_SUPERSEDED}
              FROM secret
              JOIN deposit ON deposit.serial = secret.serial
              JOIN statement ON statement.number = deposit.statement
-             ORDER BY entry IS NULL, entry, number, place",
-        )?;
+             ORDER BY entry IS NULL, entry, number, place"
+        ))?;
         let rows = rows.query_map((), |row| {
             let serial = Serial::from_bytes(row.get(0)?);
             let name: Option<String> = row.get(1)?;
@@ -96,6 +99,24 @@ impl Home {
             }
         }
         Ok(newest)
+    }
+
+    /// Returns the newest secrets under one name.
+    ///
+    /// # Errors
+    ///
+    /// The home can't be read.
+    pub(crate) fn newest_under(&self, name: &str) -> Result<Vec<Serial>, HomeError> {
+        let mut rows = self.database.prepare_cached(&format!(
+            "SELECT secret.serial
+             FROM secret
+             JOIN deposit ON deposit.serial = secret.serial
+             JOIN statement ON statement.number = deposit.statement
+             WHERE name = ?1 AND NOT {IS_SUPERSEDED}
+             ORDER BY entry IS NULL, entry, number, place"
+        ))?;
+        let rows = rows.query_map((name,), |row| row.get(0).map(Serial::from_bytes))?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// Returns the command that checks what goes by a name, if there is one.
