@@ -255,10 +255,10 @@ fn decision(verdict: Verdict, on: DecidedOn) -> String {
         DecidedOn::OurRequest => "your request",
         DecidedOn::Request => "somebody's request",
     };
-    match verdict {
-        Verdict::Lapsed => format!("{what} lapsed"),
-        verdict => format!("{what} was {}", verdict.as_str()),
+    if verdict == Verdict::Lapsed {
+        return format!("{what} lapsed");
     }
+    format!("{what} was {}", verdict.as_str())
 }
 
 /// What happened where the kind tells it. Of whom an officer spoke is for those to know who have to decide.
