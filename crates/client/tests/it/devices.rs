@@ -129,13 +129,11 @@ fn a_device_whose_request_waits_or_was_denied_does_not() {
     let asked = ask(&world, &mut other);
     let deposit = world.deposit_signed_by(&other.device, 1);
     is_refused(&mut world, deposit);
-    world.accept_at(HOME);
     submit(&world.operator(), &say(Word::Deny, &asked, &officer));
     let denied = SubjectState::Decided(Verdict::Denied);
     assert_eq!(decided(&world, &asked), denied);
     let deposit = world.deposit_signed_by(&other.device, 1);
     is_refused(&mut world, deposit);
-    world.accept_at(HOME);
     world.with_client(|_| ()).unwrap();
     let device = other.device.verifying_key();
     assert!(!world.home().is_device(&device).unwrap());
