@@ -4,15 +4,19 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 use strongroom_authority::Extent;
+use strongroom_client::ConnectError;
 use strongroom_client::connection::ExchangeError;
 use strongroom_client::recover::Wanted;
 use strongroom_client::status::{Doubt, Inspector};
-use strongroom_protocol::Select;
 use strongroom_protocol::code::RecoveryCode;
-use strongroom_protocol::statement::Particulars;
-use strongroom_testkit::{listed, submit};
+use strongroom_protocol::keys::SigningKey;
+use strongroom_protocol::statement::{Particulars, SignedStatement};
+use strongroom_protocol::{Authority, Select};
+use strongroom_testkit::{Trick, listed, submit};
 
 use crate::fixture::{HOME, World, parts};
+use crate::hostile::lying;
+use crate::liar::Liar;
 
 impl World {
     fn store(&self) -> Connection {
@@ -188,18 +192,43 @@ fn what_is_false_is_refused_whatever_is_damaged_beside_it() {
     let deposit = world.deposit_signed_by(&device, 1);
     let entry = submit(&world.session_of(HOME), &deposit).index();
     world.damage(entry);
-    let stranger = strongroom_protocol::keys::SigningKey::from_seed(&[9; 32]);
+    let stranger = SigningKey::from_seed(&[9; 32]);
     // In the authority's name, by somebody else: no entry that could not be read would make this true.
     let checked = world.service(32).check(Extent::All).unwrap().checked;
-    let forged = strongroom_protocol::statement::SignedStatement::sign(checked, &stranger);
-    let trick = strongroom_testkit::Trick::ListingWithStranger(Box::new(forged));
-    let liar = crate::hostile::lying(&mut world, trick);
+    let forged = SignedStatement::sign(checked, &stranger);
+    let trick = Trick::ListingWithStranger(Box::new(forged));
+    let liar = lying(&mut world, trick);
     let refused = world.with_authority(&liar, |_| ()).unwrap_err();
     assert!(
-        matches!(
-            refused,
-            strongroom_client::ConnectError::Exchange(ExchangeError::Wrong { .. })
-        ),
+        matches!(refused, ConnectError::Exchange(ExchangeError::Wrong { .. })),
         "{refused:?}"
     );
+}
+
+#[test]
+fn what_a_stranger_signed_is_not_taken_because_something_could_not_be_read() {
+    let mut world = eventful();
+    let device = world.device_at(HOME);
+    let deposit = world.deposit_signed_by(&device, 1);
+    let entry = submit(&world.session_of(HOME), &deposit).index();
+    let stranger = SigningKey::from_seed(&[9; 32]);
+    let forged = world.deposit_signed_by(&stranger, 1);
+    let trick = Trick::ListingWithStranger(Box::new(forged));
+    let before = world.contents(HOME);
+    // The authority calls an entry damaged, so that it might have made the stranger a device.
+    let liar = Liar::before(lying(&mut world, trick)).entries(move |lying, select, from| {
+        let mut page = lying.entries(select, from)?;
+        page.items.retain(|item| item.receipt.index() != entry);
+        page.damaged = vec![entry];
+        Ok(page)
+    });
+    let liar: &dyn Authority = &liar;
+    // It has put it into its log, and shows it.
+    let log = liar.entries(Select::Owner(world.owner), before.read.cast_unsigned());
+    assert_eq!(log.unwrap().items.len(), 1);
+    world.with_authority(liar, |_| ()).unwrap();
+    let after = world.contents(HOME);
+    assert_eq!(after.deposits, before.deposits);
+    assert_eq!(after.devices, before.devices);
+    assert_eq!(world.unread(HOME), 2);
 }
