@@ -2,6 +2,7 @@
 //! Session keys are open here and nowhere else, and none is ever handed out.
 
 pub(crate) mod key_file;
+mod key_place;
 mod simple_blob;
 
 use std::collections::BTreeMap;
@@ -23,11 +24,13 @@ use crate::log::Logged;
 use key_file::WrapKey;
 
 pub use key_file::KeyFileError;
+pub(crate) use key_place::{KeyPlace, lock_folder};
 pub(crate) use simple_blob::RsaKeyPair;
 
 /// Who can use the authority's wrapping key. Here it lies in a key file, and in memory while the authority is open; where
 /// it is sealed, it is in memory from when somebody gives the recovery code on.
 pub(crate) struct Custodian {
+    place: KeyPlace,
     authority: AuthorityId,
     public_key: PublicKey,
     wrap_key_id: Digest,
@@ -59,13 +62,19 @@ pub(crate) struct Rewrapped {
 }
 
 impl Custodian {
-    /// Takes the key as it lies in the key file, and the public key that the authority was founded with.
-    pub(crate) fn new(authority: AuthorityId, public_key: &PublicKey, wrap_key: WrapKey) -> Self {
+    /// Takes the key as it lies in its place, and the public key that the authority was founded with.
+    pub(crate) fn new(
+        authority: AuthorityId,
+        public_key: &PublicKey,
+        wrap_key: WrapKey,
+        place: KeyPlace,
+    ) -> Self {
         let (sealed, open) = match wrap_key {
             WrapKey::Open(key) => (None, OnceLock::from(key)),
             WrapKey::Sealed(sealed) => (Some(sealed), OnceLock::new()),
         };
         Self {
+            place,
             authority,
             public_key: public_key.clone(),
             wrap_key_id: public_key.id(),
@@ -73,6 +82,11 @@ impl Custodian {
             open,
             rsa: OnceLock::new(),
         }
+    }
+
+    /// Returns where the keys lie.
+    pub(crate) fn place(&self) -> &KeyPlace {
+        &self.place
     }
 
     /// Opens a sealed key, for as long as the authority is open here.
@@ -192,7 +206,7 @@ impl Opener<'_> {
         );
         let mut keys = Vec::with_capacity(kept.len());
         let mut withheld = Vec::new();
-        // A page is in the order of serials, and its keys came in few statements or in many: each is opened once.
+        // A page's keys came in few statements or in many: each encapsulation is opened once.
         let mut openings = BTreeMap::new();
         for kept in kept {
             let (deposit, key) = (kept.deposit, kept.key);

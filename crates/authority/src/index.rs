@@ -1,71 +1,112 @@
-//! What the indexes say, made from entries one after another: when an entry is appended, and again by replay.
-//! The only writer of every index table, but for when a change of the policy is to be looked at next, which `service`
-//! keeps up to date.
+//! What the map says, made from entries one after another: when an entry is appended, and again by replay. The only
+//! writer of the map, and what is asked of it by its meaning. Not what rests on the answers: each is a claim, and is
+//! checked against the entry it points at. When a change of the policy is to be looked at next is kept by `service`, too.
+
+mod blobs;
+mod changes;
+mod deposits;
+mod owners;
+mod requests;
+mod streams;
+mod subjects;
+mod table;
 
 use strongroom_protocol::id::{Digest, OwnerId};
 use strongroom_protocol::keys::VerifyingKey;
 use strongroom_protocol::receipt::DepositState;
 use strongroom_protocol::statement::{
-    Content, Decision, Deposit, PolicyChange, Release, Request, Scope, SealedKey, Statement,
-    Verdict,
+    Content, Decision, Deposit, PolicyChange, Release, Request, Scope, SealedKey, SignedStatement,
+    Statement, Verdict,
 };
 
 use crate::log::Entry;
 use crate::store::{
-    BlobClaimRow, ChangeRow, Damage, DepositRow, PolicyRow, RequestRow, Snapshot, StoreError,
-    Stream, Subject, Writing,
+    BlobClaimRow, ChangeRow, Damage, DepositRow, Due, Key, Order, PolicyRow, RequestRow, Snapshot,
+    StoreError, Stream, Subject, Value, Writing,
 };
 
-/// Adds what follows from an entry to the indexes.
+use table::Fields;
+
+/// As many as there are.
+const ALL: u64 = u64::MAX;
+
+/// Adds what follows from an entry to the map.
 pub(crate) fn add(store: &Writing<'_>, entry: &Entry) -> Result<(), StoreError> {
     let index = entry.index();
     let signed = entry.statement();
-    let everybody = || store.put_in(&Stream::Everybody, index);
     match signed.statement() {
-        Statement::Approval(approval) => add_word(store, approval.subject, index),
+        Statement::Approval(approval) => add_word(store, approval.subject, index)?,
         // Who has departed is between officers: it stands around requests, and is in nobody's listing.
-        Statement::Departed(departed) => store.put_departed(departed.owner, signed.author(), index),
+        Statement::Departed(departed) => {
+            store.put_departed(departed.owner, signed.author(), index);
+        }
         Statement::Enroll(enroll) => {
             store.put_owner(enroll.owner, &enroll.code_key, index)?;
             store.put_device(enroll.owner, &enroll.device_key, index)?;
-            store.put_in(&Stream::Owner(enroll.owner), index)
+            store.put_in(&Stream::Owner(enroll.owner), index);
         }
-        Statement::Deposit(deposit) => add_deposit(store, entry, deposit),
-        Statement::Request(request) => add_request(store, request, index),
-        Statement::PolicyChange(change) => add_change(store, entry, change),
-        Statement::Evidence(evidence) => add_word(store, evidence.request, index),
-        Statement::Veto(veto) => add_word(store, veto.request, index),
-        Statement::Decision(decision) => add_decision(store, decision, index),
+        Statement::Deposit(deposit) => add_deposit(store, entry, deposit)?,
+        Statement::Request(request) => add_request(store, request, index)?,
+        Statement::PolicyChange(change) => add_change(store, entry, change)?,
+        Statement::Evidence(evidence) => add_word(store, evidence.request, index)?,
+        Statement::Veto(veto) => add_word(store, veto.request, index)?,
+        Statement::Decision(decision) => add_decision(store, decision, index)?,
         Statement::OwnBlob(own) => store.put_in(&Stream::Owner(own.owner), index),
-        Statement::Release(release) => add_release(store, release, index),
+        Statement::Release(release) => add_release(store, release, index)?,
         Statement::RsaKey(_) => {
-            store.put_rsa_key(index)?;
-            everybody()
+            store.put_rsa_key(index);
+            store.put_in(&Stream::Everybody, index);
         }
-        Statement::Checked(_) | Statement::Found(_) | Statement::Restored(_) => everybody(),
-        _ => Err(Damage::of_entry(index, "its kind is not known").into()),
+        Statement::Checked(_) | Statement::Found(_) | Statement::Restored(_) => {
+            store.put_in(&Stream::Everybody, index);
+        }
+        _ => return Err(Damage::of_entry(index, "its kind is not known").into()),
     }
+    Ok(())
+}
+
+/// Returns the keys that recording a statement asks for, however many a deposit has: they are read together.
+pub(crate) fn asked_for(signed: &SignedStatement) -> Vec<Key> {
+    let Statement::Deposit(deposit) = signed.statement() else {
+        return Vec::new();
+    };
+    let mut keys = vec![owners::device(deposit.owner(), signed.author())];
+    for key in deposit.keys() {
+        keys.push(deposits::deposit(deposit.owner(), key.label.serial));
+        keys.extend(claimed(key).map(blobs::blob_claim));
+    }
+    keys
 }
 
 /// Only what is kept is found again; that a key was refused is in the entry.
 fn add_deposit(store: &Writing<'_>, entry: &Entry, deposit: &Deposit) -> Result<(), StoreError> {
     let keys = deposit.keys().iter().zip(entry.states());
+    let mut rows = Vec::new();
     for (place, (key, state)) in (0..).zip(keys) {
         if state.is_kept() {
-            let row = DepositRow {
+            rows.push(DepositRow {
                 serial: key.label.serial,
                 entry: entry.index(),
                 place,
-            };
-            store.put_deposit(deposit.owner(), row)?;
+            });
         }
         if let Some(claim) = proved(key, *state) {
             let entry = entry.index();
             store.put_blob_claim(claim, &BlobClaimRow { entry, place })?;
         }
     }
+    store.put_deposits(deposit.owner(), &rows)?;
     // Refused keys and all: an owner is shown whatever they sent.
-    store.put_in(&Stream::Owner(deposit.owner()), entry.index())
+    store.put_in(&Stream::Owner(deposit.owner()), entry.index());
+    Ok(())
+}
+
+/// Returns which SIMPLEBLOB a deposit claims.
+pub(crate) fn claimed(key: &SealedKey) -> Option<Digest> {
+    match key.label.content {
+        Content::SessionKey => None,
+        Content::SimpleBlob { .. } => key.particulars.blob(),
+    }
 }
 
 /// Returns which SIMPLEBLOB a deposit proved. One that was not opened proves nothing.
@@ -87,11 +128,11 @@ fn add_request(store: &Writing<'_>, request: &Request, index: u64) -> Result<(),
         decision: None,
     };
     store.put_request(&row, request.digest())?;
-    for (all, open) in request_streams(&row) {
-        store.put_in(&all, index)?;
-        store.put_in(&open, index)?;
+    for stream in listings(&row).iter().chain(&open_listings(&row)) {
+        store.put_in(stream, index);
     }
-    add_concern(store, &Subject::Request(row), index)
+    add_concern(store, &Subject::Request(row), index);
+    Ok(())
 }
 
 fn add_change(store: &Writing<'_>, entry: &Entry, change: &PolicyChange) -> Result<(), StoreError> {
@@ -102,23 +143,24 @@ fn add_change(store: &Writing<'_>, entry: &Entry, change: &PolicyChange) -> Resu
         decision: None,
     };
     store.put_change(&row, change.digest())?;
-    store.put_in(&Stream::Changes, index)?;
-    store.put_in(&Stream::OpenChanges(reign), index)?;
-    store.put_due(reign, index, entry.time())?;
-    add_concern(store, &Subject::Change(row), index)
+    store.put_in(&Stream::OpenChanges(reign), index);
+    store.put_due(reign, index, Due::Decision(entry.time()))?;
+    add_concern(store, &Subject::Change(row), index);
+    Ok(())
 }
 
 /// Adds what was said to a request or a change.
 fn add_word(store: &Writing<'_>, digest: Digest, index: u64) -> Result<(), StoreError> {
     let subject = subject(store, digest, index)?;
-    store.put_word(&subject, index)?;
-    add_concern(store, &subject, index)
+    store.put_word(&subject, index);
+    add_concern(store, &subject, index);
+    Ok(())
 }
 
 fn add_decision(store: &Writing<'_>, decision: &Decision, index: u64) -> Result<(), StoreError> {
     let subject = subject(store, decision.request, index)?;
-    store.put_decision(&subject, index)?;
-    add_concern(store, &subject, index)?;
+    store.put_decision(&subject, index);
+    add_concern(store, &subject, index);
     let approved = decision.verdict == Verdict::Approved;
     let wrong = || {
         StoreError::from(Damage::of_entry(
@@ -130,13 +172,13 @@ fn add_decision(store: &Writing<'_>, decision: &Decision, index: u64) -> Result<
         Subject::Change(_) if decision.asker.is_some() => Err(wrong()),
         Subject::Change(change) => {
             let reign = store.reign(change.entry)?;
-            store.take_out(&Stream::OpenChanges(reign), change.entry)?;
+            store.take_out(&Stream::OpenChanges(reign), change.entry);
             store.take_due(change.entry)?;
             if approved {
                 store.put_policy(&PolicyRow {
                     entry: index,
                     change: change.entry,
-                })?;
+                });
             }
             Ok(())
         }
@@ -145,54 +187,60 @@ fn add_decision(store: &Writing<'_>, decision: &Decision, index: u64) -> Result<
         Subject::Request(request) if approved && decision.asker.is_none() => {
             store.put_device(request.owner, &request.device, index)
         }
-        Subject::Request(_) if approved => Ok(()),
-        Subject::Request(request) => close(store, &request),
-    }
-}
-
-fn add_release(store: &Writing<'_>, release: &Release, index: u64) -> Result<(), StoreError> {
-    let subject = subject(store, release.request(), index)?;
-    add_concern(store, &subject, index)?;
-    let Subject::Request(request) = subject else {
-        return Err(Damage::of_entry(index, "it releases for no request").into());
-    };
-    store.put_release_page(request.entry, release.page(), index)?;
-    if release.page() + 1 >= page_count(request.keys) {
-        return close(store, &request);
-    }
-    Ok(())
-}
-
-/// A request is listed as open no more: it was refused, or all that it was approved for is out.
-fn close(store: &Writing<'_>, request: &RequestRow) -> Result<(), StoreError> {
-    for (_, open) in request_streams(request) {
-        store.take_out(&open, request.entry)?;
-    }
-    Ok(())
-}
-
-/// Puts an entry of a request, or of a change, into the listings of those whom that concerns.
-fn add_concern(store: &Writing<'_>, subject: &Subject, index: u64) -> Result<(), StoreError> {
-    match subject {
-        Subject::Change(_) => store.put_in(&Stream::Everybody, index),
         Subject::Request(request) => {
-            for owner in [Some(request.owner), request.asker].into_iter().flatten() {
-                store.put_in(&Stream::Owner(owner), index)?;
+            if !approved {
+                close(store, &request);
             }
             Ok(())
         }
     }
 }
 
-/// Returns the listings of requests that one is in, each with that of the open ones.
-fn request_streams(request: &RequestRow) -> Vec<(Stream, Stream)> {
+fn add_release(store: &Writing<'_>, release: &Release, index: u64) -> Result<(), StoreError> {
+    let subject = subject(store, release.request(), index)?;
+    add_concern(store, &subject, index);
+    let Subject::Request(request) = subject else {
+        return Err(Damage::of_entry(index, "it releases for no request").into());
+    };
+    store.put_release_page(request.entry, release.page(), index)?;
+    if release.page() + 1 >= page_count(request.keys) {
+        close(store, &request);
+    }
+    Ok(())
+}
+
+/// A request is listed as open no more: it was refused, or all that it was approved for is out.
+fn close(store: &Writing<'_>, request: &RequestRow) {
+    for stream in open_listings(request) {
+        store.take_out(&stream, request.entry);
+    }
+}
+
+/// Puts an entry of a request, or of a change, into the listings of those whom that concerns.
+fn add_concern(store: &Writing<'_>, subject: &Subject, index: u64) {
+    match subject {
+        Subject::Change(_) => store.put_in(&Stream::Everybody, index),
+        Subject::Request(request) => {
+            for owner in [Some(request.owner), request.asker].into_iter().flatten() {
+                store.put_in(&Stream::Owner(owner), index);
+            }
+        }
+    }
+}
+
+/// Returns the listings that a request is in, but for that of all, which its row makes.
+fn listings(request: &RequestRow) -> Vec<Stream> {
+    let by = Stream::RequestsBy(request.device);
     let owners = [Some(request.owner), request.asker].into_iter().flatten();
-    let of = owners.map(|owner| (Stream::RequestsOf(owner), Stream::OpenRequestsOf(owner)));
-    let by = request.device;
-    let all = [
-        (Stream::Requests, Stream::OpenRequests),
-        (Stream::RequestsBy(by), Stream::OpenRequestsBy(by)),
-    ];
+    let of = owners.map(Stream::RequestsOf);
+    std::iter::once(by).chain(of).collect()
+}
+
+/// Returns the listings that a request is in while it is open.
+fn open_listings(request: &RequestRow) -> Vec<Stream> {
+    let all = [Stream::OpenRequests, Stream::OpenRequestsBy(request.device)];
+    let owners = [Some(request.owner), request.asker].into_iter().flatten();
+    let of = owners.map(Stream::OpenRequestsOf);
     all.into_iter().chain(of).collect()
 }
 
@@ -224,4 +272,38 @@ pub(crate) fn asker(
 ) -> Result<Option<OwnerId>, StoreError> {
     let whose = store.device_owner(device, owner, index)?;
     Ok(whose.filter(|whose| *whose != owner))
+}
+
+impl Writing<'_> {
+    /// Puts a pair into the map, unless something is there: what was first stays.
+    fn put_first(&self, key: Key, value: Value) -> Result<(), StoreError> {
+        if self.get(key.clone())?.is_none() {
+            self.put(key, value);
+        }
+        Ok(())
+    }
+
+    /// Makes the map empty, whatever is in it.
+    pub(crate) fn clear_map(&self) -> Result<(), StoreError> {
+        const AT_ONCE: u64 = 4096;
+        let all = crate::store::Span::of(Key::new());
+        loop {
+            let pairs = self.range(&all, Order::Forward, AT_ONCE)?;
+            if pairs.is_empty() {
+                return Ok(());
+            }
+            pairs.into_iter().for_each(|(key, _)| self.remove(key));
+            self.flush()?;
+        }
+    }
+}
+
+/// Returns the decision of a request or a change, as a row has it: 0, which is the founding's place, for none.
+fn decision_bytes(decision: Option<u64>) -> [u8; 8] {
+    table::number(decision.unwrap_or(0))
+}
+
+fn read_decision(fields: &mut Fields<'_>) -> Result<Option<u64>, StoreError> {
+    let decision = fields.number()?;
+    Ok((decision != 0).then_some(decision))
 }

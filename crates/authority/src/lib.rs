@@ -2,8 +2,8 @@
 //! Not how it is reached (that is the caller's, through [`strongroom_protocol::Authority`]), nor any task or thread.
 //!
 //! [`Service`] stands over three things that know nothing of each other: the store, which has the only SQL; custody,
-//! which has the key that opens deposits; and the log, without which nothing is done. spec/authority.md says in what
-//! order things reach the disk, and what a crash leaves.
+//! which has the key that opens deposits; and the log, without which nothing is done. Where they lie it does not know:
+//! `folder` does. spec/authority.md says in what order things reach the disk, and what a crash leaves.
 
 mod custody;
 mod folder;
@@ -14,9 +14,9 @@ mod service;
 mod store;
 
 pub use custody::KeyFileError;
-pub use folder::{BackupError, FoundError, OpenError, PlaceError, RestoreError};
+pub use folder::{BackupError, FoundError, Keys, OpenError, PlaceError, RestoreError};
 pub use identity::Caller;
 pub use service::{
-    CheckError, CheckReport, Extent, Keys, RsaKeyError, SealError, Service, Session, WrongCode,
+    CheckError, CheckReport, Extent, RsaKeyError, SealError, Service, Session, WrongCode,
 };
 pub use store::{Damage, StoreError};

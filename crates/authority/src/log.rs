@@ -1,22 +1,25 @@
 //! The authority's log over its store: entries are appended in groups under one checkpoint, and read back verified.
-//! Not what may be recorded: `service` decides that.
+//! Its times only go forward. Not what may be recorded: `service` decides that.
 
 mod entry;
+mod growth;
 mod logged;
 mod receipts;
 
-use strongroom_protocol::id::{AuthorityId, StatementId, Time};
+use std::collections::{BTreeMap, BTreeSet};
+
+use strongroom_protocol::id::{AuthorityId, StatementId};
 use strongroom_protocol::keys::{SigningKey, VerifyingKey};
 use strongroom_protocol::log::{
-    Checkpoint, ConsistencyProof, Frontier, Leaf, LeafSalt, SignedCheckpoint, TileId, TiledLog,
-    prove_consistency,
+    Checkpoint, ConsistencyProof, Frontier, Leaf, SignedCheckpoint, TiledLog, prove_consistency,
 };
-use strongroom_protocol::receipt::{Attestation, Outcome, SignedAttestation};
+use strongroom_protocol::receipt::{Outcome, SignedAttestation};
 use strongroom_protocol::statement::{Decision, SignedStatement, Statement};
 
-use crate::store::{Damage, EntryRow, Head, LeafRow, Snapshot, StoreError, Writing};
+use crate::store::{Damage, LeafRow, Snapshot, StoreError, Writing};
 
 pub(crate) use entry::Entry;
+pub(crate) use growth::Growth;
 pub(crate) use logged::{Logged, approval};
 pub(crate) use receipts::Receipts;
 
@@ -53,16 +56,7 @@ impl Log {
 
     /// Begins to append, under the store's lock.
     pub(crate) fn grow<'g>(&'g self, store: &'g Writing<'g>) -> Result<Growth<'g>, StoreError> {
-        let frontier = match store.head()? {
-            Some(head) => head.frontier,
-            None => Frontier::empty(),
-        };
-        Ok(Growth {
-            log: self,
-            store,
-            old_size: frontier.size(),
-            frontier,
-        })
+        Growth::of(self, store)
     }
 
     /// Reads an entry, and checks that it is what this authority recorded at this place.
@@ -70,6 +64,66 @@ impl Log {
         let row = store.entry(index)?;
         let row = row.ok_or(Damage::of_entry(index, "it is missing"))?;
         Entry::check(row, self.authority, &self.key.verifying_key())
+    }
+
+    /// Reads the entries at these places that can be read: a damaged one costs itself, and no others.
+    pub(crate) fn readable(
+        &self,
+        store: &Snapshot<'_>,
+        indexes: &BTreeSet<u64>,
+    ) -> Result<BTreeMap<u64, Entry>, StoreError> {
+        let indexes: Vec<u64> = indexes.iter().copied().collect();
+        let rows = match store.entries(&indexes) {
+            // A row that is none at all, and hides the others.
+            Err(StoreError::Damaged(_)) => indexes
+                .iter()
+                .filter_map(|index| store.entry(*index).ok().flatten())
+                .collect(),
+            rows => rows?,
+        };
+        let log_key = self.verifying_key();
+        let entries = rows.into_iter().filter_map(|row| {
+            let entry = Entry::check(row, self.authority, &log_key).ok()?;
+            Some((entry.index(), entry))
+        });
+        Ok(entries.collect())
+    }
+
+    /// Puts the bytes of a statement back where it was recorded, if they are damaged there; returns the entry then.
+    ///
+    /// What was signed of it, its id and its leaf stay what they are, so that the log does not change. Where these are
+    /// damaged too, nothing is done.
+    pub(crate) fn mend(
+        &self,
+        store: &Writing<'_>,
+        statement: &SignedStatement,
+        index: u64,
+    ) -> Result<Option<Entry>, StoreError> {
+        let Some(mut row) = store.entry(index)? else {
+            return Ok(None);
+        };
+        if row.statement == statement.as_bytes() {
+            return Ok(None);
+        }
+        row.statement = statement.as_bytes().to_vec();
+        let entry = Entry::check(row, self.authority, &self.verifying_key()).ok();
+        if entry.is_some() {
+            store.mend(index, statement.as_bytes().to_vec());
+        }
+        Ok(entry)
+    }
+
+    /// Tells whether an entry, which may be damaged, has become of a deposit: by what was signed of it.
+    pub(crate) fn is_deposit(&self, store: &Snapshot<'_>, index: u64) -> Result<bool, StoreError> {
+        let Some(row) = store.entry(index)? else {
+            return Ok(false);
+        };
+        let signed =
+            SignedAttestation::parse(&row.attestation, row.signature, &self.verifying_key());
+        Ok(signed.is_ok_and(|signed| {
+            let attested = signed.attestation();
+            attested.statement == row.id && matches!(attested.outcome, Outcome::Deposited(_))
+        }))
     }
 
     /// Returns the newest checkpoint.
@@ -109,79 +163,6 @@ impl Log {
             size: frontier.size(),
             root: frontier.root(),
         }
-    }
-}
-
-/// The log while it grows, in one transaction: entries one by one, then one checkpoint over all.
-///
-/// The checkpoint is signed inside the transaction that stores it, and read from the store after its commit; so a
-/// checkpoint that anybody saw is one that the disk has. The head is locked before anything is appended, so that
-/// there is one log of each size; and Ed25519 signs the same bytes the same way, so that there is one checkpoint.
-pub(crate) struct Growth<'g> {
-    log: &'g Log,
-    store: &'g Writing<'g>,
-    old_size: u64,
-    frontier: Frontier,
-}
-
-impl Growth<'_> {
-    /// Appends what became of a statement, and returns its index.
-    pub(crate) fn append(
-        &mut self,
-        statement: SignedStatement,
-        outcome: Outcome,
-        time: Time,
-        salt: LeafSalt,
-    ) -> Result<Entry, StoreError> {
-        let attestation = Attestation {
-            authority: self.log.authority,
-            statement: statement.id(),
-            outcome,
-            time,
-        };
-        let attestation = SignedAttestation::sign(attestation, &self.log.key);
-        let leaf = attestation.leaf(statement.kind(), &salt).hash();
-        let index = self.frontier.size();
-        self.store.put_entry(&EntryRow {
-            index,
-            kind: statement.kind().code(),
-            time,
-            salt,
-            statement: statement.as_bytes().to_vec(),
-            attestation: attestation.as_bytes().to_vec(),
-            signature: *attestation.signature(),
-            id: statement.id(),
-            leaf,
-        })?;
-        self.frontier.append(leaf)?;
-        Ok(Entry::appended(index, statement, attestation, salt))
-    }
-
-    /// Stores the tiles that became full, and the checkpoint over all there is. With nothing new, does nothing.
-    pub(crate) fn seal(self) -> Result<(), StoreError> {
-        let size = self.frontier.size();
-        if size == self.old_size {
-            return Ok(());
-        }
-        let tiles = TiledLog::new(size, &**self.store)?;
-        for id in TileId::filled(self.old_size, size) {
-            self.store.put_tile(&tiles.fill(id)?)?;
-        }
-        let checkpoint = self.log.checkpoint_of(&self.frontier).sign(&self.log.key);
-        self.store.put_head(&Head {
-            frontier: self.frontier,
-            checkpoint: checkpoint.as_text().to_owned(),
-        })
-    }
-
-    /// Tells how many entries there are, those of this transaction too.
-    pub(crate) fn size(&self) -> u64 {
-        self.frontier.size()
-    }
-
-    /// Returns the store, with what this transaction has done.
-    pub(crate) fn store(&self) -> &Writing<'_> {
-        self.store
     }
 }
 

@@ -2,7 +2,6 @@
 //! Not how the caller got here.
 
 mod audit;
-mod backup;
 mod change;
 mod check;
 mod commit;
@@ -12,6 +11,7 @@ mod deposit;
 mod enrol;
 mod entries;
 mod evidence;
+mod founding;
 mod officer;
 mod plan;
 mod queue;
@@ -29,27 +29,19 @@ mod succession;
 use std::convert::Infallible;
 use std::fmt;
 use std::ops::Deref;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rand_core::{CryptoRng, Rng, TryCryptoRng, TryRng};
 use strongroom_protocol::Founding;
 use strongroom_protocol::id::{AuthorityId, Clock, Digest};
-use strongroom_protocol::keys::SigningKey;
-use strongroom_protocol::log::LeafSalt;
 use strongroom_protocol::policy::Policy;
-use strongroom_protocol::receipt::Outcome;
-use strongroom_protocol::statement::{Found, SignedStatement};
-use strongroom_protocol::wrap::SecretKey;
+use strongroom_protocol::statement::SignedStatement;
 
-use crate::custody::Custodian;
-use crate::custody::key_file::{KeyFile, WrapKey};
-use crate::folder;
-use crate::index;
+use crate::Caller;
+use crate::custody::{Custodian, KeyFileError, KeyPlace};
 use crate::log::Log;
-use crate::store::{Damage, Store, StoreError};
-use crate::{Caller, FoundError, OpenError};
+use crate::store::{Damage, Memory, Snapshot, Store, StoreError};
 
 use commit::{Act, Answer};
 use plan::Plan;
@@ -57,13 +49,14 @@ use queue::Queue;
 use recent::Recent;
 use succession::InForce;
 
-pub use backup::Keys;
+pub(crate) use audit::{rebuild, salvage, verify};
 pub use check::{CheckError, CheckReport, Extent};
 pub use custody::{SealError, WrongCode};
+pub(crate) use founding::NewAuthority;
 pub use rsa_key::RsaKeyError;
 pub use session::Session;
 
-/// An authority in a folder. A clone is the same one.
+/// An authority over its store and its keys, wherever these are. A clone is the same one.
 ///
 /// Any number of threads may use it, and any number of processes may have the same folder open.
 #[derive(Clone)]
@@ -82,7 +75,6 @@ pub struct Inner {
     /// committed, and stays.
     committed: AtomicU64,
     custodian: Custodian,
-    folder: PathBuf,
     log: Log,
     /// By H(Q) of the request. Nothing that was not committed goes into it.
     plans: Recent<Digest, Plan>,
@@ -90,7 +82,7 @@ pub struct Inner {
     policies: Recent<u64, InForce>,
     queue: Queue<Act, Answer>,
     rng: Mutex<Box<dyn CryptoRng + Send>>,
-    store: Store,
+    store: Box<dyn Store>,
 }
 
 impl Deref for Service {
@@ -102,85 +94,47 @@ impl Deref for Service {
 }
 
 impl Service {
-    /// Founds an authority in `folder`, which does not exist or is empty: its keys, its store, its founding entry.
-    ///
-    /// All of it, or nothing. The folder it lies in must exist.
+    /// Founds an authority in memory, for tests of who embeds this: whatever is deposited there is lost with it.
     ///
     /// # Errors
     ///
-    /// Says so when something is there already, or the folder can't be made.
-    pub fn found(
-        folder: &Path,
+    /// Says so when what was founded is not an authority.
+    pub fn found_in_memory(
         policy: Policy,
         clock: Arc<dyn Clock>,
         mut rng: impl CryptoRng + Send + 'static,
-    ) -> Result<Self, FoundError> {
-        let log_key = SigningKey::generate(&mut rng);
-        let wrap_key = SecretKey::generate(&mut rng);
-        let now = clock.now();
-        let found = Found {
-            log_key: log_key.verifying_key(),
-            wrap_key: wrap_key.public_key(),
-            policy,
-            created: now,
-        };
-        let founding = SignedStatement::sign(found, &log_key);
-        let authority = founding.authority();
-        let log = Log::new(authority, SigningKey::from_seed(log_key.expose_seed()));
-        let keys = KeyFile {
-            authority,
-            log_key,
-            wrap_key: WrapKey::Open(wrap_key),
-            rsa_key: None,
-        };
-        let salt = LeafSalt::generate(&mut rng);
-        folder::found(folder, &keys, |store| {
-            store.write(|store| {
-                let mut growth = log.grow(store)?;
-                let entry = growth.append(founding, Outcome::Recorded, now, salt)?;
-                index::add(store, &entry)?;
-                growth.seal()
-            })
-        })?;
-        Self::open(folder, clock, rng).map_err(|error| FoundError::Unopened {
-            folder: folder.to_owned(),
-            source: Box::new(error),
+    ) -> Result<Self, StoreError> {
+        let founding = NewAuthority::new(policy, clock.now(), &mut rng);
+        let keys = KeyPlace::in_memory(founding.keys());
+        let store = Memory::default();
+        founding.record(&store)?;
+        Self::over(Box::new(store), keys, clock, rng).map_err(|error| match error {
+            NoService::Store(error) => error,
+            NoService::Keys(error) => StoreError::Failed(error.into()),
+            NoService::OtherKeys => Damage::of("the keys are another authority's").into(),
         })
     }
 
-    /// Opens the authority in `folder`.
-    ///
-    /// # Errors
-    ///
-    /// Says what is missing, damaged or too new.
-    pub fn open(
-        folder: &Path,
+    /// Returns the authority whose store and keys these are.
+    pub(crate) fn over(
+        store: Box<dyn Store>,
+        place: KeyPlace,
         clock: Arc<dyn Clock>,
         rng: impl CryptoRng + Send + 'static,
-    ) -> Result<Self, OpenError> {
-        let (store, keys) = folder::open(folder)?;
-        let store_error = |source| OpenError::Store {
-            path: folder.to_owned(),
-            source,
-        };
-        let about = store.read(read_founding).map_err(store_error)?;
+    ) -> Result<Self, NoService> {
+        let keys = place.read()?;
+        let about = store.read(read_founding)?;
         if !keys.are_of(&about) {
-            return Err(OpenError::OtherKeys {
-                folder: folder.to_owned(),
-            });
+            return Err(NoService::OtherKeys);
         }
         let log = Log::new(about.authority(), keys.log_key);
         // A store whose head does not follow from its log is found here, before anything is added to it.
-        let checkpoint = store
-            .read(|store| log.checkpoint(store))
-            .map_err(store_error)?;
-        folder::migrate(folder, &store, |store| audit::rebuild(&log, store))
-            .map_err(store_error)?;
+        let checkpoint = store.read(|store| log.checkpoint(store))?;
+        let public_key = &about.found().wrap_key;
         Ok(Self(Arc::new(Inner {
             clock,
             committed: AtomicU64::new(checkpoint.checkpoint().size),
-            folder: folder.to_owned(),
-            custodian: Custodian::new(about.authority(), &about.found().wrap_key, keys.wrap_key),
+            custodian: Custodian::new(about.authority(), public_key, keys.wrap_key, place),
             log,
             plans: Recent::new(),
             policies: Recent::new(),
@@ -189,6 +143,19 @@ impl Service {
             store,
             about,
         })))
+    }
+
+    /// Returns its store.
+    pub(crate) fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
+    pub(crate) fn custodian(&self) -> &Custodian {
+        &self.custodian
+    }
+
+    pub(crate) fn log(&self) -> &Log {
+        &self.log
     }
 
     /// Returns the authority as `caller` meets it.
@@ -246,10 +213,21 @@ impl fmt::Debug for Service {
 }
 
 /// Reads the founding statement, from which all trust in the rest follows: the authority's id is its digest.
-fn read_founding(store: &crate::store::Snapshot<'_>) -> Result<Founding, StoreError> {
+pub(crate) fn read_founding(store: &Snapshot<'_>) -> Result<Founding, StoreError> {
     let damaged = |what| StoreError::from(Damage::of_entry(0, what));
     let row = store.entry(0)?.ok_or_else(|| damaged("it is missing"))?;
     let founding = SignedStatement::parse(&row.statement)
         .map_err(|_| damaged("its statement does not verify"))?;
     Founding::new(founding).ok_or_else(|| damaged("it is no founding statement"))
+}
+
+/// Why a store and keys are no authority.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoService {
+    #[error("can't use the authority's keys")]
+    Keys(#[from] KeyFileError),
+    #[error("the store and the keys are of different authorities")]
+    OtherKeys,
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }

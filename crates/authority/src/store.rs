@@ -1,271 +1,169 @@
-//! What the authority keeps, as rows: the entries of the log, which are the truth, and indexes made from them.
-//! Not what the rows mean: `log` reads entries, `index` fills the indexes, `service` asks.
+//! What the authority keeps, as rows: the entries of the log, which are the truth, the tree over them, and one ordered
+//! map that is made from them. Not what the keys of the map mean, which is `index`'s; nor what may be written at all.
+//!
+//! A store offers little, so that there can be several: it begins to read, as of one commit, and it begins to write,
+//! all or nothing. What is read and written takes many rows at once, since for a store on another machine each call is
+//! a journey.
 
+mod error;
+mod memory;
+mod overlay;
+mod rows;
+mod snapshot;
+mod span;
 mod sqlite;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+pub(crate) mod watched;
 
-use std::error::Error;
-use std::fmt;
-use std::sync::Arc;
+use std::ops::Range;
+use std::path::Path;
 
-use strongroom_protocol::id::{OwnerId, Serial, StatementId, Time};
-use strongroom_protocol::keys::{Signature, VerifyingKey};
-use strongroom_protocol::log::{Frontier, LeafSalt, NodeHash, TreeError};
-use strongroom_protocol::{QueryError, ReleaseError, Unavailable, UnavailableKind};
+use strongroom_protocol::id::StatementId;
+use strongroom_protocol::log::{NodeHash, Tile, TileId};
 
-pub(crate) use sqlite::{Snapshot, Store, Writing};
+use overlay::Overlay;
 
-/// An entry of the log as it is stored, unchecked.
-pub(crate) struct EntryRow {
-    pub(crate) index: u64,
-    pub(crate) kind: u64,
-    pub(crate) time: Time,
-    pub(crate) salt: LeafSalt,
-    pub(crate) statement: Vec<u8>,
-    pub(crate) attestation: Vec<u8>,
-    pub(crate) signature: Signature,
-    pub(crate) id: StatementId,
-    pub(crate) leaf: NodeHash,
+pub use error::{Damage, StoreError};
+pub(crate) use memory::Memory;
+pub(crate) use rows::{
+    BlobClaimRow, ChangeRow, DepositRow, DeviceRow, Due, EntryRow, Head, LeafRow, PolicyRow,
+    RequestRow, Stream, Subject,
+};
+pub(crate) use snapshot::{Snapshot, Writing};
+pub(crate) use span::{Order, Span};
+pub(crate) use sqlite::Sqlite;
+
+/// A key of the map.
+pub(crate) type Key = Vec<u8>;
+/// What the map has under a key.
+pub(crate) type Value = Vec<u8>;
+
+/// Where an authority's rows are kept. Any number of threads may use it.
+pub(crate) trait Store: Send + Sync {
+    /// Begins to read: whatever is read through it is as of one commit.
+    fn snapshot(&self) -> Result<Box<dyn Rows + '_>, StoreError>;
+
+    /// Begins to write, under a lock of which there is one, whoever else has the store open.
+    ///
+    /// The lock is taken before anything is read, so that what was checked still holds when it is committed.
+    fn transaction(&self) -> Result<Box<dyn Transaction + '_>, StoreError>;
+
+    /// Returns the file that it is, if it is one.
+    fn file(&self) -> Option<&Path> {
+        None
+    }
 }
 
-/// The parts of an entry that its leaf is made of.
-pub(crate) struct LeafRow {
-    pub(crate) kind: u64,
-    pub(crate) time: Time,
-    pub(crate) salt: LeafSalt,
-    pub(crate) attestation: Vec<u8>,
-    pub(crate) signature: Signature,
+/// What can be read. One call is one question to the store, of however many rows.
+pub(crate) trait Rows {
+    /// Returns the head of the log; there is none before the founding.
+    fn head(&self) -> Result<Option<Head>, StoreError>;
+
+    /// Returns the entries at these places, in the log's order; those that are missing are left out.
+    fn entries(&self, indexes: &[u64]) -> Result<Vec<EntryRow>, StoreError>;
+
+    /// Returns the places of the entries of these statements, one for each.
+    fn entries_of(&self, ids: &[StatementId]) -> Result<Vec<Option<u64>>, StoreError>;
+
+    /// Returns what the leaves from `from` on are made of, at most `limit`.
+    fn leaf_rows(&self, from: u64, limit: u64) -> Result<Vec<LeafRow>, StoreError>;
+
+    /// Returns the hashes of a range of leaves.
+    fn leaves(&self, entries: Range<u64>) -> Result<Vec<NodeHash>, StoreError>;
+
+    /// Returns a full tile of the tree.
+    fn tile(&self, id: TileId) -> Result<Option<Tile>, StoreError>;
+
+    /// Returns the roots of a range of the full tiles of a level.
+    fn tile_roots(&self, level: u8, tiles: Range<u64>) -> Result<Vec<NodeHash>, StoreError>;
+
+    /// Returns what the map has under these keys, one for each.
+    fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Value>>, StoreError>;
+
+    /// Returns the pairs of a stretch of the map in their order, or the other way round, at most `limit`.
+    fn range(&self, span: &Span, order: Order, limit: u64)
+    -> Result<Vec<(Key, Value)>, StoreError>;
 }
 
-/// The head of the log: its right edge, and the checkpoint that was signed over it.
-pub(crate) struct Head {
-    pub(crate) frontier: Frontier,
-    pub(crate) checkpoint: String,
+/// What can be written beside it, and is then read through it. Dropped without a commit, it leaves nothing.
+pub(crate) trait Transaction: Rows {
+    /// Adds entries at places where there are none.
+    fn append(&self, entries: &[EntryRow]) -> Result<(), StoreError>;
+
+    /// Puts statements back into entries that are there: nothing else of an entry is ever written again.
+    fn mend(&self, statements: &[(u64, Vec<u8>)]) -> Result<(), StoreError>;
+
+    /// Puts pairs into the map, in the place of what is there; one without a value removes its key.
+    fn put(&self, pairs: &[(Key, Option<Value>)]) -> Result<(), StoreError>;
+
+    fn put_tiles(&self, tiles: &[Tile]) -> Result<(), StoreError>;
+
+    fn put_head(&self, head: &Head) -> Result<(), StoreError>;
+
+    /// Adds to the counters of what is not logged.
+    fn count(&self, counts: &[(&'static str, u64)]) -> Result<(), StoreError>;
+
+    /// Ends it. What was written is durable when this returns, or never was.
+    fn commit(self: Box<Self>) -> Result<(), StoreError>;
 }
 
-/// Where a deposited key lies: in the statement of an entry, at a place in its list.
-#[derive(Clone, Copy)]
-pub(crate) struct DepositRow {
-    pub(crate) serial: Serial,
-    pub(crate) entry: u64,
-    pub(crate) place: u64,
+impl dyn Store + '_ {
+    /// Reads, all from one commit.
+    pub(crate) fn read<T, E: From<StoreError>>(
+        &self,
+        read: impl FnOnce(&Snapshot<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let _alone = alone::enter();
+        let rows = self.snapshot()?;
+        read(&Snapshot::new(&*rows))
+    }
+
+    /// Writes, all or nothing: whatever `write` did is durable when this returns, or never was.
+    pub(crate) fn write<T>(
+        &self,
+        write: impl FnOnce(&Writing<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let _alone = alone::enter();
+        self.transaction()?.write(write)
+    }
 }
 
-/// Where the deposit lies that proved a SIMPLEBLOB.
-pub(crate) struct BlobClaimRow {
-    pub(crate) entry: u64,
-    pub(crate) place: u64,
+impl<'s> dyn Transaction + 's {
+    /// Writes and commits.
+    fn write<T>(
+        self: Box<Self>,
+        write: impl FnOnce(&Writing<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let overlay = Overlay::over(&*self);
+        let answer = write(&Writing::new(&overlay))?;
+        overlay.flush()?;
+        self.commit()?;
+        Ok(answer)
+    }
 }
 
-/// A public key that speaks for an owner, and the entry that made it so.
-pub(crate) struct DeviceRow {
-    pub(crate) key: VerifyingKey,
-    pub(crate) entry: u64,
-}
+/// Sees to it that nobody reads while they read, or write: as there are so many readers and no more, each of them
+/// could come to wait for another.
+mod alone {
+    use std::cell::Cell;
 
-/// A recovery request, by the entry it came in.
-pub(crate) struct RequestRow {
-    pub(crate) entry: u64,
-    pub(crate) owner: OwnerId,
-    pub(crate) device: VerifyingKey,
-    /// The other owner whose device it was.
-    pub(crate) asker: Option<OwnerId>,
-    /// How many deposits it is for.
-    pub(crate) keys: u64,
-    pub(crate) decision: Option<u64>,
-}
+    thread_local! {
+        static IN: Cell<bool> = const { Cell::new(false) };
+    }
 
-/// A change of the policy, by the entry it came in.
-pub(crate) struct ChangeRow {
-    pub(crate) entry: u64,
-    pub(crate) author: VerifyingKey,
-    pub(crate) decision: Option<u64>,
-}
+    pub(super) struct Alone(());
 
-/// What words are said of and decisions are made on.
-pub(crate) enum Subject {
-    Change(ChangeRow),
-    Request(RequestRow),
-}
+    pub(super) fn enter() -> Alone {
+        let nested = IN.replace(true);
+        debug_assert!(!nested, "the store is read within a reading of it");
+        Alone(())
+    }
 
-impl Subject {
-    /// Returns the entry of the request, or of the change.
-    pub(crate) fn entry(&self) -> u64 {
-        match self {
-            Self::Change(row) => row.entry,
-            Self::Request(row) => row.entry,
+    impl Drop for Alone {
+        fn drop(&mut self) {
+            IN.set(false);
         }
-    }
-
-    /// Returns the entry of the decision, if there is one.
-    pub(crate) fn decision(&self) -> Option<u64> {
-        match self {
-            Self::Change(row) => row.decision,
-            Self::Request(row) => row.decision,
-        }
-    }
-}
-
-/// Entries that are listed together, in the log's order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stream {
-    /// The changes of the policy.
-    Changes,
-    /// What concerns everybody.
-    Everybody,
-    /// The undecided changes of the policy that the entry put in force, 0 for the founding's. Once another policy is in
-    /// force nobody asks for these any more.
-    OpenChanges(u64),
-    /// Of [`Self::Requests`] those that are open: not decided, or approved and not all released.
-    OpenRequests,
-    /// Of [`Self::RequestsBy`] those that are open.
-    OpenRequestsBy(VerifyingKey),
-    /// Of [`Self::RequestsOf`] those that are open.
-    OpenRequestsOf(OwnerId),
-    /// What concerns an owner.
-    Owner(OwnerId),
-    /// The requests.
-    Requests,
-    /// The requests that a key made.
-    RequestsBy(VerifyingKey),
-    /// The requests for an owner's keys, or by a device of theirs for another's.
-    RequestsOf(OwnerId),
-}
-
-/// A policy that came into force: the decision that put it there, and the change it is in.
-pub(crate) struct PolicyRow {
-    pub(crate) entry: u64,
-    pub(crate) change: u64,
-}
-
-/// Why the store did not do what was asked.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StoreError {
-    /// Another process held it for longer than anybody should.
-    #[error("another process is holding the authority's store")]
-    Busy,
-    /// What is stored is not what was stored.
-    #[error("the authority's store is damaged: {0}")]
-    Damaged(Damage),
-    /// The disk is full.
-    #[error("the disk of the authority's store is full")]
-    Full,
-    /// The store's file went away, or another was put in its place, while it was open.
-    #[error("the authority's store is gone from its place")]
-    Missing,
-    /// Made by a newer Strongroom.
-    #[error("made by a newer Strongroom (its version is {found}, this one reads {known})")]
-    Newer {
-        /// The store's version.
-        found: i64,
-        /// The newest that is known here.
-        known: i64,
-    },
-    /// A file of something else.
-    #[error("not the store of a Strongroom authority")]
-    NotOurs,
-    /// It may be read only.
-    #[error("the authority's store can't be written to")]
-    ReadOnly,
-    /// Something else went wrong below.
-    #[error("the authority's store failed")]
-    Failed(#[source] Box<dyn Error + Send + Sync>),
-}
-
-/// What is damaged, and in which entry if it is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Damage {
-    entry: Option<u64>,
-    what: &'static str,
-}
-
-impl Damage {
-    pub(crate) fn of_entry(entry: u64, what: &'static str) -> Self {
-        let entry = Some(entry);
-        Self { entry, what }
-    }
-
-    pub(crate) fn of(what: &'static str) -> Self {
-        Self { entry: None, what }
-    }
-
-    /// Returns the index of the damaged entry.
-    #[must_use]
-    pub fn entry(&self) -> Option<u64> {
-        self.entry
-    }
-}
-
-impl fmt::Display for Damage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.entry {
-            Some(entry) => write!(f, "entry {entry}: {}", self.what),
-            None => f.write_str(self.what),
-        }
-    }
-}
-
-impl From<Damage> for StoreError {
-    fn from(damage: Damage) -> Self {
-        Self::Damaged(damage)
-    }
-}
-
-impl From<TreeError> for StoreError {
-    fn from(error: TreeError) -> Self {
-        match error {
-            TreeError::TooLarge => Self::Failed(error.into()),
-            TreeError::OutOfRange | TreeError::WrongCount | TreeError::WrongTile => {
-                Self::Damaged(Damage::of("the tree's hashes do not fit together"))
-            }
-            _ => Self::Failed(error.into()),
-        }
-    }
-}
-
-impl StoreError {
-    /// Says it as an authority's caller is told; the error may be that of a whole group.
-    pub(crate) fn unavailable(self: Arc<Self>) -> Unavailable {
-        Unavailable {
-            kind: self.kind(),
-            message: self.to_string(),
-            source: match Arc::try_unwrap(self) {
-                Ok(Self::Failed(cause)) => Some(cause),
-                Ok(_) => None,
-                Err(shared) => shared.source().map(|cause| cause.to_string().into()),
-            },
-        }
-    }
-
-    /// Returns what kind of trouble it is, for whoever has to do something about it.
-    pub(crate) fn kind(&self) -> UnavailableKind {
-        match self {
-            Self::Busy => UnavailableKind::Busy,
-            // Where the store was is something else: a backup helps, as with damage.
-            Self::Damaged(_) | Self::NotOurs => UnavailableKind::Damaged,
-            Self::Full => UnavailableKind::Full,
-            Self::Missing => UnavailableKind::OutOfReach,
-            Self::Newer { .. } => UnavailableKind::Newer,
-            Self::ReadOnly => UnavailableKind::ReadOnly,
-            Self::Failed(_) => UnavailableKind::Failed,
-        }
-    }
-}
-
-impl From<StoreError> for Unavailable {
-    fn from(error: StoreError) -> Self {
-        Arc::new(error).unavailable()
-    }
-}
-
-impl From<StoreError> for QueryError {
-    fn from(error: StoreError) -> Self {
-        Self::Unavailable(error.into())
-    }
-}
-
-impl From<StoreError> for ReleaseError {
-    fn from(error: StoreError) -> Self {
-        Self::Unavailable(error.into())
     }
 }

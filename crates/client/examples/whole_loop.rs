@@ -11,7 +11,6 @@ use std::sync::Arc;
 use rand_core::CryptoRng;
 use strongroom_agefile::KeyType;
 use strongroom_authority::{Caller, Service};
-use strongroom_client::Client;
 use strongroom_client::decrypt::SealedFile;
 use strongroom_client::encrypt::{EncryptOptions, Source, Target};
 use strongroom_client::enroll::Enrolling;
@@ -19,6 +18,7 @@ use strongroom_client::file::output::Overwrite;
 use strongroom_client::home::Home;
 use strongroom_client::recover::Wanted;
 use strongroom_client::rewrap::{RewrapOptions, rewrap};
+use strongroom_client::{Address, Client};
 use strongroom_protocol::code::RecoveryCode;
 use strongroom_protocol::id::Clock;
 use strongroom_protocol::policy::Policy;
@@ -46,7 +46,7 @@ pub fn whole_loop(
     let authority = service.session(Caller::Device(device));
     let mut enrolling = Enrolling::begin(
         &mut home,
-        &place,
+        &Address::Folder(place),
         &authority,
         KeyType::Hybrid,
         &*clock,

@@ -187,8 +187,14 @@ impl<'a> Connection<'a> {
     ) -> impl Iterator<Item = Result<EntriesPage, ExchangeError>> {
         let size = self.seen.borrow().checkpoint().size;
         let mut begin = from;
+        let mut unread = 0;
         let pages = pages::<Recorded, ExchangeError>(from, size, move |from| {
-            Ok(self.authority.entries(select, from)?)
+            let page = self.authority.entries(select, from)?;
+            unread += page.damaged.len();
+            if unread > UNREAD_MAX {
+                return Err(ExchangeError::Unread { from });
+            }
+            Ok(page)
         });
         pages.map(move |page| {
             let page = page?;
@@ -246,6 +252,10 @@ impl<'a> Connection<'a> {
             })
     }
 }
+
+/// The most entries of one listing that an authority may say it can't read. It shows nothing for them: it could sign a
+/// checkpoint of a log of any size, and name them without end.
+const UNREAD_MAX: usize = 1 << 14;
 
 /// A page of entries, verified.
 pub struct EntriesPage {
@@ -318,6 +328,12 @@ pub enum ExchangeError {
     Time {
         /// Its index.
         entry: u64,
+    },
+    /// There are more entries than there can be of which the authority says that it can't read them.
+    #[error("the authority says that it can't read most of its log, from entry {from} on")]
+    Unread {
+        /// Where the page with the last of them begins.
+        from: u64,
     },
     /// An entry is not what an honest authority shows this owner.
     #[error("the authority's log can't be true for this owner, near entry {entry}: {what}")]

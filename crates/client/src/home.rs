@@ -417,6 +417,17 @@ pub enum HomeError {
         /// The path.
         path: PathBuf,
     },
+    /// An older version made it, which this one can't bring up to date.
+    #[error(
+        "the home was made by an older version of Strongroom (format {found}; this one reads {known} and later): \
+         let a version in between open it first"
+    )]
+    OlderVersion {
+        /// The version found.
+        found: i64,
+        /// The oldest one known.
+        known: i64,
+    },
 }
 
 const DATABASE: &str = "home.db";

@@ -57,8 +57,10 @@ impl Client<'_> {
         // What could not be read may have been mended since.
         self.home.read_again()?;
         self.catch_up(&mut |_, _| {})?;
+        // A device that a log put back does not know is shown nothing, and learns only by sending what is there still.
+        let size = self.connection.seen().checkpoint().size;
         let mut synced = Synced {
-            enrolled: self.sync_enrolment()?,
+            enrolled: self.sync_enrolment(size)?,
             present: self.home.present_statements_count()?,
             unread: self.home.unread_count()?,
             ..Synced::default()
@@ -66,13 +68,13 @@ impl Client<'_> {
         let lost = self.home.lost_statements()?;
         let total = synced.present + lost.len() as u64;
         for (done, id) in (synced.present + 1..).zip(lost) {
-            self.send_again(id, &mut synced)?;
+            self.send_again(id, size, &mut synced)?;
             watch(done, total);
         }
         Ok(synced)
     }
 
-    fn sync_enrolment(&mut self) -> Result<bool, SyncError> {
+    fn sync_enrolment(&mut self, size: u64) -> Result<bool, SyncError> {
         // A home that was rebuilt from a sheet has not the enrolment; a recovery makes its device the owner's again.
         let enrolment = self.membership.enrolment.clone();
         let Some(enrolment) = enrolment.filter(|_| self.is_enrolled()) else {
@@ -81,11 +83,15 @@ impl Client<'_> {
         if self.home.entry_of(enrolment.id())?.is_some() {
             return Ok(false);
         }
-        self.submit(enrolment)?;
-        Ok(true)
+        Ok(self.submit(enrolment)?.acknowledgement.index() >= size)
     }
 
-    fn send_again(&mut self, id: StatementId, synced: &mut Synced) -> Result<(), SyncError> {
+    fn send_again(
+        &mut self,
+        id: StatementId,
+        size: u64,
+        synced: &mut Synced,
+    ) -> Result<(), SyncError> {
         let (statement, _) = self.home.statement(id)?;
         let entry = match self.submit(statement) {
             Ok(entry) => entry,
@@ -96,7 +102,11 @@ impl Client<'_> {
             }
             Err(error) => return Err(error.into()),
         };
-        synced.sent += 1;
+        if entry.acknowledgement.index() < size {
+            synced.present += 1;
+        } else {
+            synced.sent += 1;
+        }
         if let Statement::Deposit(deposit) = entry.statement.statement() {
             let states = entry.acknowledgement.states();
             for (key, state) in deposit.keys().iter().zip(states) {

@@ -54,7 +54,8 @@ pub enum Trick {
     ListingShrinks,
     /// Its listings of an owner end with an entry that is older than those before it.
     ListingTimesGoBack,
-    /// Its listings of an owner end with this deposit in the owner's name, which a stranger signed.
+    /// Its listings of an owner end with this statement, of which it made an entry: a deposit in the owner's name that a
+    /// stranger signed, say.
     ListingWithStranger(Box<SignedStatement>),
     /// It releases for another request than the one asked about.
     ReleaseForOtherRequest,
@@ -81,8 +82,8 @@ pub struct HostileAuthority {
     log_key: SigningKey,
     begun: SignedCheckpoint,
     forged: Mutex<Option<ForgedLog>>,
-    /// What it added to the log that it forged, for a listing.
-    planted: Mutex<Option<Recorded>>,
+    /// What it added to the log that it forged and shows in its listings.
+    planted: Mutex<Vec<Recorded>>,
     unreached: AtomicU32,
     rng: Mutex<TestRng>,
 }
@@ -99,7 +100,7 @@ impl HostileAuthority {
             begun: inner.checkpoint().unwrap(),
             log_key: SigningKey::from_seed(log_key.expose_seed()),
             forged: Mutex::new(None),
-            planted: Mutex::new(None),
+            planted: Mutex::default(),
             unreached: AtomicU32::new(unreached),
             rng: Mutex::new(TestRng::new(666)),
             inner,
@@ -130,20 +131,20 @@ impl HostileAuthority {
         })
     }
 
-    /// Signs a receipt in a log that goes on from the real one.
+    /// Signs a receipt in a log that goes on from the real one, at the time of its last entry.
     fn forge_receipt(&self, statement: &SignedStatement, outcome: Outcome) -> Receipt {
-        self.forge_receipt_at(statement, outcome, Time::from_millis(1_767_225_600_000))
+        self.forge_receipt_at(statement, outcome, |last| last)
     }
 
     fn forge_receipt_at(
         &self,
         statement: &SignedStatement,
         outcome: Outcome,
-        time: Time,
+        time: impl FnOnce(Time) -> Time,
     ) -> Receipt {
         let mut forged = self.forged.lock().unwrap();
         let log = forged.get_or_insert_with(|| ForgedLog::from(&*self.inner));
-        log.append(statement, outcome, time, &self.log_key)
+        log.append(statement, outcome, time(log.last()), &self.log_key)
     }
 
     fn corrupt_receipt(&self, receipt: Receipt, statement: &SignedStatement) -> Receipt {
@@ -173,8 +174,8 @@ impl HostileAuthority {
                     }
                     _ => Outcome::Recorded,
                 };
-                let time = Time::from_millis(1_767_225_600_000);
-                ForgedLog::from(&*self.inner).append(statement, outcome, time, &other)
+                let mut log = ForgedLog::from(&*self.inner);
+                log.append(statement, outcome, log.last(), &other)
             }
             Trick::GarbledInclusion => garble_inclusion(&receipt),
             _ => receipt,
@@ -212,10 +213,7 @@ impl HostileAuthority {
         };
         let release = SignedStatement::sign(release, &self.log_key);
         ReleasePage {
-            release: Recorded {
-                receipt: self.forge_receipt(&release, Outcome::Recorded),
-                statement: release,
-            },
+            release: self.plant(&release, Outcome::Recorded, |last| last),
             ..page
         }
     }
@@ -255,10 +253,8 @@ impl Authority for HostileAuthority {
         let Trick::OtherRsaKey(statement) = &self.trick else {
             return Ok(about);
         };
-        let statement = (**statement).clone();
-        let receipt = self.forge_receipt(&statement, Outcome::Recorded);
         Ok(About {
-            rsa_key: Some(Recorded { statement, receipt }),
+            rsa_key: Some(self.plant(statement, Outcome::Recorded, |last| last)),
             ..about
         })
     }

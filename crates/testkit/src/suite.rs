@@ -60,10 +60,10 @@ impl Setting {
     }
 
     /// Looks at a request or a change, which decides nothing.
-    fn look(&self, asked: &SignedStatement) -> Looked {
+    fn look(&self, asked: &SignedStatement) -> SeenSubject {
         let subject = listing::look(&*self.operator(), asked.id()).unwrap();
         let (state, reasons) = subject.standing(self.now());
-        Looked {
+        SeenSubject {
             subject,
             state,
             reasons,
@@ -71,7 +71,7 @@ impl Setting {
     }
 
     /// Asks for the same again, by which what is due is decided, and looks at it.
-    fn ask_again(&self, asked: &SignedStatement) -> Looked {
+    fn ask_again(&self, asked: &SignedStatement) -> SeenSubject {
         submit(&*self.operator(), asked);
         self.look(asked)
     }
@@ -95,13 +95,13 @@ impl Setting {
 }
 
 /// A request or a change of the policy at some moment, and where it stands then.
-struct Looked {
+struct SeenSubject {
     subject: Subject,
     state: SubjectState,
     reasons: Vec<Reason>,
 }
 
-impl Looked {
+impl SeenSubject {
     fn scene(&self) -> &Scene {
         self.subject.scene().unwrap()
     }

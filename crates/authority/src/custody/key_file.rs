@@ -93,7 +93,7 @@ impl KeyFile {
             }
     }
 
-    fn parse(text: &str) -> Result<Self, KeyFileError> {
+    pub(super) fn parse(text: &str) -> Result<Self, KeyFileError> {
         let mut lines = text.lines().filter(|line| !line.starts_with('#'));
         let first = lines.next().unwrap_or_default();
         if first != FIRST_LINE && first != FIRST_LINE_RSA {
@@ -136,7 +136,7 @@ impl KeyFile {
         }
     }
 
-    fn to_text(&self) -> Zeroizing<String> {
+    pub(super) fn to_text(&self) -> Zeroizing<String> {
         // As long as it gets from the start: a text that grows leaves copies behind.
         let rsa_digits = self.rsa_key.as_ref().map_or(0, |key| 2 * key.len());
         let mut text = Zeroizing::new(String::with_capacity(512 + rsa_digits));

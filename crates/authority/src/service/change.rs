@@ -47,28 +47,21 @@ impl Service {
     /// Decides the changes that are due, before anything that rests on the policy in force.
     ///
     /// Only these are looked at: however many others are open, an act costs the same. One that is approved supersedes the
-    /// rest, which are asked for under a policy that is not in force any more, and are not looked at again.
-    ///
-    /// An error of deciding is told apart from one of writing, which is the whole group's.
-    pub(super) fn settle(
-        &self,
-        growth: &mut Growth<'_>,
-        now: Time,
-    ) -> Result<Result<(), StoreError>, StoreError> {
-        loop {
-            let store = growth.store();
-            let due = store.reign(u64::MAX);
-            let due = due.and_then(|reign| store.due_change(reign, now));
-            let row = match due {
-                Ok(Some(row)) => SubjectRow::Change(row),
-                Ok(None) => return Ok(Ok(())),
-                Err(error) => return Ok(Err(error)),
-            };
+    /// rest, which are to replace a policy that is not in force any more, and are not looked at again.
+    pub(super) fn settle(&self, growth: &mut Growth<'_>, now: Time) -> Result<(), StoreError> {
+        // Anybody who has a device may ask for changes without end, and have all lapse at once: that they did is recorded
+        // by the way. One that has lapsed can't come into force, recorded or not.
+        const LAPSES_MAX: usize = 16;
+        while let Some(row) = in_this_reign(growth, |store, reign| store.due_change(reign, now))? {
             // Decided, or due later: either way it is not found again.
-            if let Err(error) = self.decide_row(growth, &row, now)? {
-                return Ok(Err(error));
-            }
+            self.decide_row(growth, &SubjectRow::Change(row), now)?;
         }
+        for _ in 0..LAPSES_MAX {
+            let lapsed = in_this_reign(growth, |store, reign| store.lapsed_change(reign, now))?;
+            let Some(row) = lapsed else { break };
+            self.decide_row(growth, &SubjectRow::Change(row), now)?;
+        }
+        Ok(())
     }
 
     /// Reads what the log says around a change.
@@ -109,6 +102,15 @@ impl Service {
     }
 }
 
+/// Asks for a change that is to replace the policy in force.
+fn in_this_reign(
+    growth: &Growth<'_>,
+    ask: impl FnOnce(&Snapshot<'_>, u64) -> Result<Option<ChangeRow>, StoreError>,
+) -> Result<Option<ChangeRow>, StoreError> {
+    let store = growth.store();
+    ask(store, store.reign(u64::MAX)?)
+}
+
 /// Returns an officer's key for a device of the officer's own: nobody approves what they asked for by another key.
 fn asking_officer(
     store: &Snapshot<'_>,
@@ -121,4 +123,124 @@ fn asking_officer(
     let officer = officers.find(|officer| officer.owner.as_ref().is_some_and(is_theirs));
     let key = officer.and_then(|officer| officer.keys.first());
     Ok(*key.unwrap_or(author))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use strongroom_protocol::Authority;
+    use strongroom_testkit::{Owner, TestClock, TestRng, ask_change, submit};
+
+    use super::*;
+    use crate::Caller;
+    use crate::custody::KeyPlace;
+    use crate::service::NewAuthority;
+    use crate::store::Memory;
+    use crate::store::watched::{Calls, Watched};
+
+    /// An authority that counts what it asks its store, and an owner.
+    struct Watch {
+        clock: Arc<TestClock>,
+        calls: Calls,
+        service: Service,
+        owner: Owner,
+        asked: u64,
+    }
+
+    impl Watch {
+        fn new() -> Self {
+            let (clock, mut rng) = (TestClock::new(), TestRng::new(1));
+            let founding = NewAuthority::new(Policy::code_alone(), clock_now(&clock), &mut rng);
+            let keys = KeyPlace::in_memory(founding.keys());
+            let store = Memory::default();
+            founding.record(&store).unwrap();
+            let (watched, calls) = Watched::over(Box::new(store));
+            let service = Service::over(Box::new(watched), keys, clock.clone(), rng).unwrap();
+            let owner = Owner::enrolled(&service.session(Caller::Operator), 1);
+            Self {
+                clock,
+                calls,
+                service,
+                owner,
+                asked: 0,
+            }
+        }
+
+        /// Asks for a change that was not asked for yet; returns it, with how often the store was asked for that.
+        fn ask(&mut self) -> (SignedStatement, usize) {
+            self.asked += 1;
+            let about = self.service.about();
+            let session = self.service.session(Caller::Operator);
+            let in_force = self
+                .service
+                .store
+                .read(|store| self.service.policy_now(store));
+            let old = in_force.unwrap().policy.clone();
+            let policy = Policy {
+                lapse_millis: old.lapse_millis + self.asked,
+                ..old.clone()
+            };
+            let now = clock_now(&self.clock);
+            let change = ask_change(about, &old, policy, now, &self.owner.device);
+            self.calls.lock().unwrap().clear();
+            session.submit(&change).unwrap();
+            // The tree's hashes, too, are read for a receipt: a few more as it grows.
+            let calls = self.calls.lock().unwrap();
+            let asked = ["entries", "entries_of", "get_many", "range"];
+            let asked = asked.iter().filter_map(|name| calls.get(name)).sum();
+            (change, asked)
+        }
+
+        fn open(&self) -> usize {
+            let reign = |store: &Snapshot<'_>| store.reign(u64::MAX);
+            let open = self.service.store.read(|store| {
+                let stream = crate::store::Stream::OpenChanges(reign(store)?);
+                store.stream(&stream, 0, u64::MAX)
+            });
+            open.unwrap().len()
+        }
+    }
+
+    fn clock_now(clock: &TestClock) -> Time {
+        strongroom_protocol::id::Clock::now(clock)
+    }
+
+    #[test]
+    fn an_act_costs_the_same_however_many_changes_are_open() {
+        let mut watch = Watch::new();
+        for _ in 0..3 {
+            watch.ask();
+        }
+        let (_, few) = watch.ask();
+        for _ in 0..200 {
+            watch.ask();
+        }
+        let (approved, many) = watch.ask();
+        assert_eq!(many, few);
+        assert_eq!(watch.open(), 205);
+        // One comes into force, and nobody looks at the others again.
+        let session = watch.service.session(Caller::Operator);
+        submit(&session, &watch.owner.evidence_for(&approved));
+        assert_eq!(watch.open(), 0);
+        watch.ask();
+        let (_, after) = watch.ask();
+        // The policy is not the founding's any more, which costs a look at what put it in force, and no more.
+        assert!(after <= few + 10, "{after} questions, and {few} before");
+    }
+
+    #[test]
+    fn changes_that_lapse_at_once_are_recorded_a_few_at_a_time() {
+        let mut watch = Watch::new();
+        for _ in 0..50 {
+            watch.ask();
+        }
+        watch.clock.advance_millis(60 * TestClock::DAY_MILLIS);
+        let mut open = Vec::new();
+        for _ in 0..5 {
+            watch.ask();
+            open.push(watch.open());
+        }
+        assert_eq!(open, [35, 20, 5, 4, 5]);
+    }
 }

@@ -1,8 +1,9 @@
 //! The commit: acts are checked under the store's lock, and those that stand are logged and indexed, as one group.
 //!
-//! In this order, within one transaction: the head's lock; for each act its checks, its entry and its index rows; the
-//! tiles that became full; one checkpoint. A crash before the commit leaves none of it, and one after it leaves all:
-//! a client that got no receipt sends the same bytes again, and gets the receipt of what is there.
+//! In this order, within one transaction: the head's lock; the clock; for each act its checks, its entry and what the map
+//! has of it, all beside the store; the tiles that became full; one checkpoint; and then all of it is handed to the store
+//! at once. A crash before the commit leaves none of it, and one after it leaves all: a client that got no receipt sends
+//! the same bytes again, and gets the receipt of what is there.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -48,6 +49,8 @@ pub(super) enum Answer {
 
 /// What the checks of an act come to.
 pub(super) enum Checked {
+    /// The same statement as there is.
+    Again(Box<SignedStatement>, u64),
     Known(u64),
     New(Box<SignedStatement>, Outcome),
     NotNow,
@@ -73,12 +76,15 @@ impl Service {
         let committed = self.store.write(|store| {
             let mut growth = self.log.grow(store)?;
             self.committed.fetch_max(growth.size(), Ordering::SeqCst);
-            // The clock is asked under the lock, so that times grow with indexes.
-            let now = self.clock.now();
-            let answers = acts
-                .into_iter()
-                .map(|act| self.perform(&mut growth, act, now))
-                .collect::<Result<_, _>>()?;
+            let now = growth.time(self.clock.now())?;
+            let statements = acts.iter().filter_map(Act::statement);
+            let (ids, keys): (Vec<_>, Vec<_>) = statements
+                .map(|statement| (statement.id(), index::asked_for(statement)))
+                .unzip();
+            store.foresee(&ids, keys.concat())?;
+            let mut perform = |act| self.perform(&mut growth, act, now);
+            let perform = |act| perform(act).unwrap_or_else(|error| Answer::Failed(error.into()));
+            let answers = acts.into_iter().map(perform).collect();
             growth.seal()?;
             Ok(answers)
         });
@@ -88,44 +94,45 @@ impl Service {
         })
     }
 
-    /// Checks an act and appends it. An error of the checks is the act's own; one of writing is the whole group's.
+    /// Checks an act and appends it. An error is the act's own, and of an act that fails there is nothing; what it was
+    /// checked after stands, and so does a statement on which nothing can be decided.
     fn perform(&self, growth: &mut Growth<'_>, act: Act, now: Time) -> Result<Answer, StoreError> {
-        if act.rests_on_policy()
-            && let Err(error) = self.settle(growth, now)?
-        {
-            return Ok(Answer::Failed(Arc::new(error)));
+        if act.rests_on_policy() {
+            growth.apart(|growth| self.settle(growth, now))?;
         }
         let (subject, asked) = act.subject();
         let checked = match act {
-            Act::Decide(request) => self.check_decide(growth, request, now),
-            Act::Own(statement) => Self::check_own(growth, statement),
-            Act::Release(drawn) => self.check_release(growth, *drawn, now),
+            Act::Decide(request) => self.check_decide(growth, request, now)?,
+            Act::Own(statement) => Self::check_own(growth, statement)?,
+            Act::Release(drawn) => self.check_release(growth, *drawn, now)?,
             Act::Submit { statement, opened } => {
-                self.check_submit(growth, statement, opened.as_deref(), now)
+                self.check_submit(growth, statement, opened.as_deref(), now)?
             }
         };
         Ok(match checked {
-            Ok(Checked::Known(index)) => {
+            Checked::Again(statement, index) => {
+                growth.apart(|growth| self.mend(growth, &statement, index))?;
                 // To ask again is an act, too: what is due by now is decided.
-                let due = subject.filter(|_| asked);
-                match self.decide_spoken(growth, due, now)? {
-                    Ok(()) => Answer::Recorded(index),
-                    Err(error) => Answer::Failed(Arc::new(error)),
+                if let Some(subject) = subject.filter(|_| asked) {
+                    growth.apart(|growth| self.decide_spoken(growth, subject, now))?;
                 }
+                Answer::Recorded(index)
             }
-            Ok(Checked::New(statement, outcome)) => {
-                let index = self.append(growth, *statement, outcome, now)?;
-                match self.decide_spoken(growth, subject, now)? {
-                    Ok(()) => Answer::Recorded(index),
-                    Err(error) => Answer::Failed(Arc::new(error)),
+            Checked::Known(index) => Answer::Recorded(index),
+            Checked::New(statement, outcome) => {
+                let append =
+                    |growth: &mut Growth<'_>| self.append(growth, *statement, outcome, now);
+                let index = growth.apart(append)?;
+                if let Some(subject) = subject {
+                    growth.apart(|growth| self.decide_spoken(growth, subject, now))?;
                 }
+                Answer::Recorded(index)
             }
-            Ok(Checked::NotNow) => Answer::NotNow,
-            Ok(Checked::Refused(refusal)) => {
-                growth.store().count(counter(refusal))?;
+            Checked::NotNow => Answer::NotNow,
+            Checked::Refused(refusal) => {
+                growth.store().count(counter(refusal));
                 Answer::Refused(refusal)
             }
-            Err(error) => Answer::Failed(Arc::new(error)),
         })
     }
 
@@ -159,6 +166,20 @@ impl Service {
         Ok(entry.index())
     }
 
+    /// Puts back what is damaged of a statement that comes again. A deposit that could not be read when the map was made
+    /// is found again, too; of others the map is what it was.
+    fn mend(
+        &self,
+        growth: &Growth<'_>,
+        statement: &SignedStatement,
+        index: u64,
+    ) -> Result<(), StoreError> {
+        match self.log.mend(growth.store(), statement, index)? {
+            Some(entry) if statement.kind() == Kind::Deposit => index::add(growth.store(), &entry),
+            _ => Ok(()),
+        }
+    }
+
     fn check_submit(
         &self,
         growth: &Growth<'_>,
@@ -185,7 +206,7 @@ impl Service {
         }
         // The same bytes again: nothing is checked twice, and what has ended since has not ended for them.
         if let Some(index) = log::find(store, statement.id())? {
-            return Ok(Checked::Known(index));
+            return Ok(Checked::Again(statement, index));
         }
         let outcome = match statement.statement() {
             Statement::Deposit(deposit) => {
@@ -219,6 +240,14 @@ impl Service {
 }
 
 impl Act {
+    /// Returns the statement that it is about, if it brings one.
+    fn statement(&self) -> Option<&SignedStatement> {
+        match self {
+            Self::Own(statement) | Self::Submit { statement, .. } => Some(statement),
+            Self::Decide(_) | Self::Release(_) => None,
+        }
+    }
+
     /// Returns what it asks for, or is said to, and whether it asks for it itself.
     fn subject(&self) -> (Option<Digest>, bool) {
         let Self::Submit { statement, .. } = self else {
@@ -284,11 +313,15 @@ mod tests {
 
     use strongroom_protocol::id::Clock;
     use strongroom_protocol::policy::Policy;
-    use strongroom_protocol::{Authority, SubmitError};
+    use strongroom_protocol::statement::Scope;
+    use strongroom_protocol::{Authority, Select, SubmitError};
     use strongroom_testkit::{Owner, TestClock, TestRng, submit};
 
     use super::*;
     use crate::Caller;
+    use crate::custody::KeyPlace;
+    use crate::store::watched::Watched;
+    use crate::store::{Sqlite, Store};
 
     /// A clock that panics when told to: it is asked in the midst of a commit.
     struct Trap {
@@ -303,21 +336,27 @@ mod tests {
         }
     }
 
-    fn found() -> (tempfile::TempDir, Arc<Trap>, Service) {
+    fn found() -> (tempfile::TempDir, Arc<Trap>, Arc<Sqlite>, Service) {
         let folder = tempfile::tempdir().unwrap();
         let trap = Arc::new(Trap {
             clock: TestClock::new(),
             set: AtomicBool::new(false),
         });
         let rng = TestRng::new(1);
-        let service =
-            Service::found(folder.path(), Policy::code_alone(), trap.clone(), rng).unwrap();
-        (folder, trap, service)
+        drop(Service::found(folder.path(), Policy::code_alone(), trap.clone(), rng).unwrap());
+        let store = Arc::new(Sqlite::open(&folder.path().join("store.db")).unwrap());
+        let service = over(&folder, Box::new(store.clone()), trap.clone());
+        (folder, trap, store, service)
+    }
+
+    fn over(folder: &tempfile::TempDir, store: Box<dyn Store>, clock: Arc<dyn Clock>) -> Service {
+        let keys = KeyPlace::File(folder.path().join("keys.txt"));
+        Service::over(store, keys, clock, TestRng::new(2)).unwrap()
     }
 
     #[test]
     fn a_commit_that_dies_half_way_leaves_nothing_and_the_next_goes_on() {
-        let (_folder, trap, service) = found();
+        let (_folder, trap, store, service) = found();
         let session = service.session(Caller::Operator);
         let mut owner = Owner::enrolled(&session, 1);
         let statement = owner.deposit(2);
@@ -326,33 +365,36 @@ mod tests {
         assert!(died.is_err());
         trap.set.store(false, Ordering::SeqCst);
         assert_eq!(service.verify_log().unwrap().size, 2);
-        assert_eq!(service.store.number("SELECT count(*) FROM deposit"), 0);
+        assert_eq!(
+            store.number("SELECT count(*) FROM map WHERE key < x'30' AND key > x'20'"),
+            0
+        );
         assert_eq!(submit(&session, &statement).index(), 2);
     }
 
     #[test]
     fn a_full_disk_records_nothing_and_says_so() {
-        let (_folder, _, service) = found();
+        let (_folder, _, store, service) = found();
         let session = service.session(Caller::Operator);
         let mut owner = Owner::enrolled(&session, 1);
         let statement = owner.deposit(256);
-        let pages = service.store.number("PRAGMA page_count");
-        service.store.set("max_page_count", pages);
+        let pages = store.number("PRAGMA page_count");
+        store.set("max_page_count", pages);
         let error = unavailable(session.submit(&statement));
         assert!(error.message.contains("full"), "{error}");
         assert_eq!(error.kind, UnavailableKind::Full);
         assert_eq!(service.verify_log().unwrap().size, 2);
-        service.store.set("max_page_count", 1 << 20);
+        store.set("max_page_count", 1 << 20);
         assert_eq!(submit(&session, &statement).index(), 2);
     }
 
     #[test]
     fn a_store_that_may_only_be_read_is_read_and_takes_nothing() {
-        let (_folder, _, service) = found();
+        let (_folder, _, store, service) = found();
         let session = service.session(Caller::Operator);
         let mut owner = Owner::enrolled(&session, 1);
         submit(&session, &owner.deposit(1));
-        service.store.set("query_only", 1);
+        store.set("query_only", 1);
         let error = unavailable(session.submit(&owner.deposit(1)));
         assert!(error.message.contains("written"), "{error}");
         assert_eq!(error.kind, UnavailableKind::ReadOnly);
@@ -361,7 +403,7 @@ mod tests {
 
     #[test]
     fn refusals_are_counted_and_not_logged() {
-        let (_folder, _, service) = found();
+        let (_folder, _, store, service) = found();
         let session = service.session(Caller::Operator);
         let mut stranger = Owner::new(service.about(), 1);
         for _ in 0..3 {
@@ -372,21 +414,19 @@ mod tests {
             ));
         }
         let counted = "SELECT count FROM counter WHERE name = 'refused: author'";
-        assert_eq!(service.store.number(counted), 3);
+        assert_eq!(store.number(counted), 3);
         assert_eq!(service.verify_log().unwrap().size, 1);
     }
 
     #[test]
     fn one_act_of_a_group_that_fails_fails_alone() {
-        let (_folder, _, service) = found();
+        let (_folder, _, store, service) = found();
         let session = service.session(Caller::Operator);
         let mut owner = Owner::enrolled(&session, 1);
         submit(&session, &owner.deposit(1));
         let asked = owner.ask(owner.everything(&session), service.clock.now());
         submit(&session, &asked.statement);
-        service
-            .store
-            .number("UPDATE entry SET attestation = x'00' WHERE kind = 4 RETURNING idx");
+        store.number("UPDATE entry SET attestation = x'00' WHERE kind = 4 RETURNING idx");
         let act = |statement: SignedStatement| Act::Submit {
             statement: Box::new(statement),
             opened: None,
@@ -406,6 +446,153 @@ mod tests {
                 Answer::Refused(Refusal::Author)
             ]
         ));
+    }
+
+    /// How many calls a group costs does not grow with what is in it.
+    #[test]
+    fn a_group_costs_the_store_a_few_calls_however_many_keys_it_has() {
+        let (folder, trap, store, service) = found();
+        let (watched, calls) = Watched::over(Box::new(store));
+        drop(service);
+        let service = over(&folder, Box::new(watched), trap);
+        let session = service.session(Caller::Operator);
+        let mut owner = Owner::enrolled(&session, 1);
+        let mut cost = |statements: usize, keys| {
+            let acts = (0..statements).map(|_| Act::Submit {
+                statement: Box::new(owner.deposit(keys)),
+                opened: Some(vec![DepositState::Verified; keys]),
+            });
+            let acts = acts.collect();
+            calls.lock().unwrap().clear();
+            let answers = service.commit_group(acts);
+            assert!(
+                answers
+                    .iter()
+                    .all(|answer| matches!(answer, Answer::Recorded(_)))
+            );
+            calls.lock().unwrap().clone()
+        };
+        let one = cost(1, 1);
+        let many = cost(64, 256);
+        assert_eq!(many, one);
+        // The head, the time of the last entry, what is known and what is there; then the entries, the pairs and the
+        // head, and that it is to stand.
+        let expected = [
+            "append",
+            "commit",
+            "entries_of",
+            "get_many",
+            "head",
+            "leaf_rows",
+            "put",
+            "put_head",
+        ];
+        assert!(one.keys().eq(&expected), "{one:?}");
+        assert!(one.values().all(|count| *count == 1), "{one:?}");
+        // And a request for as many keys.
+        let scope = Scope::of(owner.keys.keys().copied().take(10_000)).unwrap();
+        let asked = owner.ask(scope, service.clock.now());
+        calls.lock().unwrap().clear();
+        submit(&session, &asked.statement);
+        let calls: usize = calls.lock().unwrap().values().sum();
+        assert!(calls < 40, "{calls} calls for a request");
+    }
+
+    #[test]
+    fn times_go_forward_whatever_the_clock_does() {
+        let (_folder, trap, _, service) = found();
+        let session = service.session(Caller::Operator);
+        let mut owner = Owner::enrolled(&session, 1);
+        let time = |statement: &SignedStatement| {
+            let receipt = submit(&session, statement);
+            receipt.time()
+        };
+        trap.clock.advance_millis(60_000);
+        let then = trap.clock.now();
+        assert_eq!(time(&owner.deposit(1)), then);
+        // A little back: what is recorded is not earlier than what was.
+        trap.clock
+            .set(Time::from_millis(then.as_millis() - 600_000));
+        assert_eq!(time(&owner.deposit(1)), then);
+        assert_eq!(time(&owner.deposit(1)), then);
+        trap.clock.set(then.plus_millis(5));
+        assert_eq!(time(&owner.deposit(1)), then.plus_millis(5));
+        service.verify_log().unwrap();
+    }
+
+    #[test]
+    fn a_clock_that_is_far_behind_the_log_records_nothing_and_is_named() {
+        let (_folder, trap, _, service) = found();
+        let session = service.session(Caller::Operator);
+        let mut owner = Owner::enrolled(&session, 1);
+        let now = trap.clock.now();
+        let statement = owner.deposit(1);
+        for (behind, says) in [(600_001, "10 minutes"), (9_000_000, "2 hours")] {
+            trap.clock.set(Time::from_millis(now.as_millis() - behind));
+            let error = unavailable(session.submit(&statement));
+            assert!(error.message.contains("machine's clock"), "{error}");
+            assert!(error.message.contains(says), "{error}");
+            assert_eq!(error.kind, UnavailableKind::Clock);
+        }
+        assert_eq!(service.verify_log().unwrap().size, 2);
+        trap.clock.set(now);
+        assert_eq!(submit(&session, &statement).index(), 2);
+    }
+
+    /// A row that somebody edited makes no wait pass: the clock is the judge of it.
+    #[test]
+    fn an_edited_time_carries_the_log_no_further_than_a_clock_may_be_behind() {
+        let (_folder, trap, store, service) = found();
+        let session = service.session(Caller::Operator);
+        let mut owner = Owner::enrolled(&session, 1);
+        let now = trap.clock.now();
+        store.number("UPDATE entry SET time = time + 86400000 WHERE idx = 1 RETURNING idx");
+        let error = unavailable(session.submit(&owner.deposit(1)));
+        assert!(error.message.contains("24 hours"), "{error}");
+        store.number("UPDATE entry SET time = time - 86000000 WHERE idx = 1 RETURNING idx");
+        let receipt = submit(&session, &owner.deposit(1));
+        assert_eq!(receipt.time(), now.plus_millis(400_000));
+    }
+
+    #[test]
+    fn a_receipt_is_given_by_who_has_just_read_the_statement() {
+        let (_folder, _, store, service) = found();
+        let session = service.session(Caller::Operator);
+        let mut owner = Owner::enrolled(&session, 1);
+        let statement = owner.deposit(1);
+        submit(&session, &statement);
+        for damage in [
+            "UPDATE entry SET statement = x'00' WHERE idx = 2 RETURNING idx",
+            "UPDATE entry SET statement = (SELECT statement FROM entry WHERE idx = 1) \
+              WHERE idx = 2 RETURNING idx",
+        ] {
+            store.number(damage);
+            let listed = session.entries(Select::Owner(owner.id), 0).unwrap();
+            assert_eq!(listed.damaged, [2], "{damage}: it has a receipt");
+            assert_eq!(listed.items.len(), 2);
+        }
+    }
+
+    #[test]
+    fn who_sends_a_damaged_statement_again_puts_it_back() {
+        let (_folder, _, store, service) = found();
+        let session = service.session(Caller::Operator);
+        let mut owner = Owner::enrolled(&session, 1);
+        let statement = owner.deposit(2);
+        let before = submit(&session, &statement);
+        let head = service.verify_log().unwrap();
+        store.number("UPDATE entry SET statement = x'00' WHERE idx = 2 RETURNING idx");
+        assert!(service.verify_log().is_err());
+        let again = submit(&session, &statement);
+        assert_eq!((again.index(), again.time()), (2, before.time()));
+        assert_eq!(service.verify_log().unwrap(), head);
+        // What was signed of it can't be sent again: there is no receipt then, and no other entry.
+        store.number(
+            "UPDATE entry SET statement = x'00', salt = zeroblob(32) WHERE idx = 2 RETURNING idx",
+        );
+        let error = unavailable(session.submit(&statement));
+        assert!(error.message.contains("entry 2"), "{error}");
+        assert!(service.verify_log().is_err());
     }
 
     fn unavailable(

@@ -7,7 +7,6 @@ use strongroom_protocol::{ReleaseError, Unavailable, UnavailableKind};
 use super::Service;
 use crate::custody::KeyFileError;
 use crate::custody::key_file::{KeyFile, WrapKey};
-use crate::folder;
 
 impl Service {
     /// Tells whether custody is sealed, and was not [unlocked](Self::unlock) here.
@@ -22,7 +21,7 @@ impl Service {
     ///
     /// Says so when the key file can't be read.
     pub fn key_is_sealed(&self) -> Result<bool, SealError> {
-        let keys = folder::keys(&self.folder)?;
+        let keys = self.custodian.place().read()?;
         Ok(matches!(keys.wrap_key, WrapKey::Sealed(_)))
     }
 
@@ -34,7 +33,7 @@ impl Service {
     /// Says so when it is sealed already, or the key file can't be read or written.
     pub fn seal(&self, code: &RecoveryCode) -> Result<(), SealError> {
         let mut was_sealed = false;
-        folder::replace_keys(&self.folder, |keys| {
+        self.custodian.place().replace(|keys| {
             let wrap_key = match keys.wrap_key {
                 WrapKey::Open(key) => {
                     let authority = keys.authority;

@@ -1,7 +1,9 @@
 //! Decisions (spec/recovery.md#decision): a subject is decided on what the log holds, once, by a logged statement, in the
-//! commit of an act: what was asked, or asked again; what was said to it; a release. Nobody's looking decides anything.
+//! commit of an act (spec/authority.md#who-decides): what was asked, or asked again; what was said to it; a release.
+//! Nobody's looking decides anything.
 
 use strongroom_protocol::id::{Digest, StatementId, Time};
+use strongroom_protocol::policy::{Reason, Subject};
 use strongroom_protocol::receipt::Outcome;
 use strongroom_protocol::statement::SignedStatement;
 
@@ -9,14 +11,14 @@ use super::Service;
 use super::commit::Checked;
 use super::subject::subject_row;
 use crate::log::Growth;
-use crate::store::{Snapshot, StoreError, Subject as SubjectRow};
+use crate::store::{Due, Snapshot, StoreError, Subject as SubjectRow};
 
 /// What comes of looking at a subject under the lock.
-enum Looked {
+enum NextStep {
     /// It is decided, by this statement.
     Decides(Box<SignedStatement>),
-    /// A change of this policy is to be looked at again at some time.
-    Due(u64, Time),
+    /// A change, to replace the policy in force since this entry, is to be looked at again then.
+    Due(u64, Due),
     /// There is nothing to do.
     Nothing,
 }
@@ -24,21 +26,15 @@ enum Looked {
 impl Service {
     /// Decides what was just asked for or spoken of, if that can be decided now: in the commit of the statement, so that
     /// what it ends is ended with it, and does not come back when what let it be said is gone.
-    ///
-    /// An error of deciding is told apart from one of writing, which is the whole group's.
     pub(super) fn decide_spoken(
         &self,
         growth: &mut Growth<'_>,
-        subject: Option<Digest>,
+        subject: Digest,
         now: Time,
-    ) -> Result<Result<(), StoreError>, StoreError> {
-        let Some(subject) = subject else {
-            return Ok(Ok(()));
-        };
-        match growth.store().subject(subject) {
-            Ok(Some(row)) => self.decide_row(growth, &row, now),
-            Ok(None) => Ok(Ok(())),
-            Err(error) => Ok(Err(error)),
+    ) -> Result<(), StoreError> {
+        match growth.store().subject(subject)? {
+            Some(row) => self.decide_row(growth, &row, now),
+            None => Ok(()),
         }
     }
 
@@ -48,16 +44,15 @@ impl Service {
         growth: &mut Growth<'_>,
         row: &SubjectRow,
         now: Time,
-    ) -> Result<Result<(), StoreError>, StoreError> {
-        match self.look_at(growth.store(), row, now) {
-            Ok(Looked::Decides(decision)) => {
+    ) -> Result<(), StoreError> {
+        match self.look_at(growth.store(), row, now)? {
+            NextStep::Decides(decision) => {
                 self.append(growth, *decision, Outcome::Recorded, now)?;
+                Ok(())
             }
-            Ok(Looked::Due(reign, time)) => growth.store().put_due(reign, row.entry(), time)?,
-            Ok(Looked::Nothing) => {}
-            Err(error) => return Ok(Err(error)),
+            NextStep::Due(reign, due) => growth.store().put_due(reign, row.entry(), due),
+            NextStep::Nothing => Ok(()),
         }
-        Ok(Ok(()))
     }
 
     /// Under the lock: decides a request before its keys are released.
@@ -75,8 +70,8 @@ impl Service {
             return Ok(Checked::Known(decision));
         }
         Ok(match self.look_at(store, &row, now)? {
-            Looked::Decides(decision) => Checked::New(decision, Outcome::Recorded),
-            Looked::Due(..) | Looked::Nothing => Checked::NotNow,
+            NextStep::Decides(decision) => Checked::New(decision, Outcome::Recorded),
+            NextStep::Due(..) | NextStep::Nothing => Checked::NotNow,
         })
     }
 
@@ -85,20 +80,32 @@ impl Service {
         store: &Snapshot<'_>,
         row: &SubjectRow,
         now: Time,
-    ) -> Result<Looked, StoreError> {
+    ) -> Result<NextStep, StoreError> {
         if row.decision().is_some() {
-            return Ok(Looked::Nothing);
+            return Ok(NextStep::Nothing);
         }
         let subject = self.read_subject(store, row, now)?.subject;
         let decision = subject.decision(now);
         if let Some(decision) = decision.and_then(|decision| self.log.sign_decision(decision)) {
-            return Ok(Looked::Decides(Box::new(decision)));
+            return Ok(NextStep::Decides(Box::new(decision)));
         }
         if subject.change().is_none() {
-            return Ok(Looked::Nothing);
+            return Ok(NextStep::Nothing);
         }
-        // What rests on more statements than a decision can name is never decided, but by its lapse.
-        let due = subject.due(now).unwrap_or_else(|| subject.deadline());
-        Ok(Looked::Due(store.reign(row.entry())?, due))
+        Ok(NextStep::Due(store.reign(row.entry())?, due(&subject, now)))
+    }
+}
+
+/// Returns when a change that can't be decided now is to be looked at next.
+fn due(change: &Subject, now: Time) -> Due {
+    let (_, reasons) = change.standing(now);
+    let lacks_time_alone = reasons
+        .iter()
+        .all(|reason| matches!(reason, Reason::Waits { .. }));
+    match change.due(now) {
+        Some(time) if lacks_time_alone => Due::Decision(time),
+        // The end of its wait changes nothing where something else is missing, and what rests on more statements than a
+        // decision can name is never approved.
+        Some(_) | None => Due::Lapse(change.deadline()),
     }
 }

@@ -1,6 +1,6 @@
 //! An owner's deposits (spec/deposit.md): who may make them, what becomes of each key, and what is kept.
 
-use strongroom_protocol::id::OwnerId;
+use strongroom_protocol::id::{OwnerId, Serial};
 use strongroom_protocol::receipt::{DepositState, Outcome};
 use strongroom_protocol::statement::{Deposit, Scope, SignedStatement, Statement};
 use strongroom_protocol::{Holdings, Refusal};
@@ -53,12 +53,15 @@ impl Service {
         };
         // Whatever came of opening them, so that this takes no less time for what is wrong in another way.
         let foreign = self.foreign_blobs(store, deposit.keys().iter())?;
-        for ((key, state), foreign) in deposit.keys().iter().zip(&mut states).zip(foreign) {
+        let keys = deposit.keys().iter();
+        let serials: Vec<Serial> = keys.map(|key| key.label.serial).collect();
+        let taken = store.deposits_of(deposit.owner(), &serials)?;
+        for ((state, foreign), taken) in states.iter_mut().zip(foreign).zip(taken) {
             if foreign? {
                 *state = DepositState::Mismatch;
             }
             // Nothing is overwritten. That this may be the same key again is for its owner to see.
-            if store.deposit(deposit.owner(), key.label.serial)?.is_some() {
+            if taken.is_some() {
                 *state = DepositState::Conflict;
             }
         }

@@ -133,8 +133,9 @@ fn rows_of(
 ) -> Result<(Vec<DepositRow>, Vec<Serial>), StoreError> {
     let mut rows = Vec::new();
     let mut missing = Vec::new();
-    for serial in serials {
-        match store.deposit(request.owner, *serial)? {
+    let found = store.deposits_of(request.owner, serials)?;
+    for (serial, row) in serials.iter().zip(found) {
+        match row {
             Some(row) => rows.push(row),
             None => missing.push(*serial),
         }

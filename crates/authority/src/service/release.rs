@@ -202,20 +202,8 @@ impl Service {
         store: &Snapshot<'_>,
         rows: &[DepositRow],
     ) -> Result<BTreeMap<u64, Entry>, StoreError> {
-        let mut entries = BTreeMap::new();
-        for row in rows {
-            if entries.contains_key(&row.entry) {
-                continue;
-            }
-            match self.log.entry(store, row.entry) {
-                Ok(entry) => {
-                    entries.insert(row.entry, entry);
-                }
-                Err(StoreError::Damaged(_)) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(entries)
+        let indexes = rows.iter().map(|row| row.entry).collect();
+        self.log.readable(store, &indexes)
     }
 
     fn read_page(&self, request: u64, page: u64, index: u64) -> Result<ReleasePage, StoreError> {
@@ -291,6 +279,10 @@ mod tests {
     use strongroom_testkit::{Owner, TestClock, TestRng, submit};
 
     use super::*;
+    use crate::custody::KeyPlace;
+    use crate::service::NewAuthority;
+    use crate::store::Memory;
+    use crate::store::watched::Watched;
 
     /// An act between drawing a page and logging it: what it changes is seen under the lock.
     #[test]
@@ -334,5 +326,35 @@ mod tests {
             session.release(id, 0),
             Err(ReleaseError::NotApproved { .. })
         ));
+    }
+
+    /// The plan of a request is made once, and a page costs what is on it.
+    #[test]
+    fn every_page_behind_the_first_costs_the_same() {
+        let (clock, mut rng) = (TestClock::new(), TestRng::new(1));
+        let founding = NewAuthority::new(Policy::code_alone(), clock.now(), &mut rng);
+        let keys = KeyPlace::in_memory(founding.keys());
+        let store = Memory::default();
+        founding.record(&store).unwrap();
+        let (watched, calls) = Watched::over(Box::new(store));
+        let service = Service::over(Box::new(watched), keys, clock.clone(), rng).unwrap();
+        let session = service.session(Caller::Operator);
+        let mut owner = Owner::enrolled(&session, 1);
+        for _ in 0..4 {
+            submit(&session, &owner.deposit(256));
+        }
+        let asked = owner.ask(owner.everything(&session), clock.now());
+        submit(&session, &asked.statement);
+        submit(&session, &owner.evidence(&asked));
+        let cost = |page| {
+            calls.lock().unwrap().clear();
+            session.release(asked.statement.id(), page).unwrap();
+            let calls = calls.lock().unwrap();
+            let asked = ["entries", "entries_of", "get_many", "range"];
+            asked.iter().filter_map(|name| calls.get(name)).sum()
+        };
+        let costs: Vec<usize> = (0..4).map(cost).collect();
+        assert!(service.plans.get(&asked.request().digest()).is_some());
+        assert!(costs[1..].iter().all(|cost| *cost == costs[1]), "{costs:?}");
     }
 }

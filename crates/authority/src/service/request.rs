@@ -69,12 +69,8 @@ fn scope_exists(growth: &Growth<'_>, request: &Request) -> Result<bool, StoreErr
                 && Scope::serials_digest(&held) == *serials)
         }
         Scope::Serials(serials) => {
-            for serial in serials {
-                if store.deposit(request.owner, *serial)?.is_none() {
-                    return Ok(false);
-                }
-            }
-            Ok(true)
+            let rows = store.deposits_of(request.owner, serials)?;
+            Ok(rows.iter().all(Option::is_some))
         }
     }
 }

@@ -11,7 +11,6 @@ use super::Service;
 use super::commit::{Act, Answer};
 use crate::custody::key_file::KeyFile;
 use crate::custody::{KeyFileError, RsaKeyPair};
-use crate::folder;
 use crate::log::{Entry, Receipts};
 use crate::store::{Damage, Snapshot, StoreError};
 
@@ -61,11 +60,11 @@ impl Service {
             .map_err(|_| RsaKeyError::Bits { bits })?;
         let sealed = self.custodian.seal_rsa(&made.to_blob(), &mut *self.rng());
         let sealed = sealed.ok_or(RsaKeyError::Sealed)?;
-        folder::replace_keys(&self.folder, |keys| KeyFile {
+        self.custodian.place().replace(|keys| KeyFile {
             rsa_key: keys.rsa_key.or(Some(sealed)),
             ..keys
         })?;
-        let kept = folder::keys(&self.folder)?.rsa_key;
+        let kept = self.custodian.place().read()?.rsa_key;
         kept.and_then(|sealed| self.custodian.open_rsa(&sealed).ok())
             .and_then(|private_key| PrivateKey::from_blob(&private_key).ok())
             .ok_or(RsaKeyError::Keys(KeyFileError::Malformed))
@@ -100,7 +99,7 @@ impl Service {
         let Statement::RsaKey(logged) = logged.statement().statement() else {
             return Ok(());
         };
-        let keys = folder::keys(&self.folder);
+        let keys = self.custodian.place().read();
         let sealed = keys
             .map_err(|error| StoreError::Failed(error.into()))?
             .rsa_key;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use strongroom_protocol::Refusal;
 use strongroom_protocol::id::Digest;
 use strongroom_protocol::receipt::Outcome;
-use strongroom_protocol::statement::{Content, OwnBlob, SealedKey, SignedStatement};
+use strongroom_protocol::statement::{OwnBlob, SealedKey, SignedStatement};
 
 use super::Service;
 use crate::index;
@@ -30,17 +30,18 @@ impl Service {
         store: &Snapshot<'_>,
         keys: impl Iterator<Item = &'k SealedKey>,
     ) -> Result<Vec<Result<bool, Damage>>, StoreError> {
-        let mut foreign = Vec::new();
+        let claimed: Vec<_> = (0..)
+            .zip(keys)
+            .map(|(number, key)| (number, key, index::claimed(key)))
+            .collect();
+        let mut foreign: Vec<_> = claimed.iter().map(|_| Ok(false)).collect();
         // By entries, each of which is read once: what claims say is anybody's, and entries may be long.
         let mut claims: BTreeMap<u64, Vec<Claim<'k>>> = BTreeMap::new();
-        for (number, key) in keys.enumerate() {
-            foreign.push(Ok(false));
-            let claim = match key.label.content {
-                Content::SessionKey => continue,
-                Content::SimpleBlob { .. } => key.particulars.blob(),
-            };
-            let Some(digest) = claim else { continue };
-            if let Some(BlobClaimRow { entry, place }) = store.blob_claim(digest)? {
+        let digests: Vec<Digest> = claimed.iter().filter_map(|(.., digest)| *digest).collect();
+        let mut rows = store.blob_claims(&digests)?.into_iter();
+        for (number, key, digest) in claimed {
+            let Some(digest) = digest else { continue };
+            if let Some(Some(BlobClaimRow { entry, place })) = rows.next() {
                 let claims = claims.entry(entry).or_default();
                 claims.push(Claim {
                     number,

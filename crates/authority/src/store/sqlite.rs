@@ -1,48 +1,45 @@
-//! The store in SQLite: connections, transactions, versions. The statements are in `read` and `write`; there is no
-//! SQL anywhere else.
+//! The store in SQLite, a file: its making, its versions, who waits for whom. The questions are in `rows`; there is no
+//! SQL outside this module.
 
-mod read;
-mod write;
+mod readers;
+mod rows;
+mod schema;
 
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::{fs, io};
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::{Damage, StoreError};
+use super::{Damage, Rows, Store, StoreError, Transaction, Writing, alone};
 
-pub(crate) use read::Snapshot;
-pub(crate) use write::Writing;
+use readers::Readers;
+use rows::Open;
 
 /// Says in the file's header whose it is: `SrmA`.
 const APPLICATION_ID: i64 = 0x5372_6d41;
 /// The newest version of the schema that is known here.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 /// The oldest that can be brought up to date.
-const VERSION_MIN: i64 = 1;
-const SCHEMA: &str = include_str!("schema.sql");
-const INDEXES: &str = include_str!("indexes.sql");
+const VERSION_MIN: i64 = 2;
 /// How long one process waits for another's commit.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// An open store.
 ///
 /// Every process that has the folder has its own; SQLite's locks on the file keep them apart.
-pub(crate) struct Store {
+pub(crate) struct Sqlite {
     path: PathBuf,
     file: FileIdentity,
     /// The one connection that writes: held for the length of a transaction.
     writer: Mutex<Connection>,
-    /// Connections that read and are not in use: each sees the last commit before it began.
-    readers: Mutex<Vec<Connection>>,
+    readers: Readers,
 }
 
-impl Store {
-    /// The version that every store has once its indexes are made here.
-    pub(crate) const VERSION: i64 = VERSION;
-
+impl Sqlite {
     /// Creates a store, whose file must not exist, and closes it again.
     pub(crate) fn create(path: &Path) -> Result<(), StoreError> {
         // Descriptions are readable in it. What SQLite puts beside it takes after it.
@@ -52,8 +49,7 @@ impl Store {
         let transaction = connection.unchecked_transaction()?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", VERSION)?;
-        transaction.execute_batch(SCHEMA)?;
-        transaction.execute_batch(INDEXES)?;
+        schema::make(&transaction)?;
         transaction.commit()?;
         connection.close().map_err(|(_, error)| error.into())
     }
@@ -72,7 +68,8 @@ impl Store {
         source.close().map_err(|(_, error)| error.into())
     }
 
-    /// Opens a store that exists, of this version or an older one: see [`Self::version`].
+    /// Opens a store that exists, of this version or an older one. Of an older one the log can be read, and nothing can
+    /// be written before it was [renewed](Self::renew).
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
         let file = FileIdentity::of(path).map_err(|error| StoreError::Failed(error.into()))?;
         let writer = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
@@ -80,7 +77,7 @@ impl Store {
         if application != APPLICATION_ID {
             return Err(StoreError::NotOurs);
         }
-        let found: i64 = writer.pragma_query_value(None, "user_version", |r| r.get(0))?;
+        let found = version(&writer)?;
         if found > VERSION {
             return Err(StoreError::Newer {
                 found,
@@ -88,19 +85,23 @@ impl Store {
             });
         }
         if found < VERSION_MIN {
-            return Err(Damage::of("its version is none that ever was").into());
+            return Err(Damage::of("its version is none that is known").into());
+        }
+        if found == VERSION {
+            schema::check(&writer)?;
         }
         Ok(Self {
             path: path.to_owned(),
             file,
             writer: Mutex::new(writer),
-            readers: Mutex::new(Vec::new()),
+            readers: Readers::of(path),
         })
     }
 
-    /// Returns the version of its schema as of now.
-    pub(crate) fn version(&self) -> Result<i64, StoreError> {
-        Ok(lock(&self.writer).pragma_query_value(None, "user_version", |row| row.get(0))?)
+    /// Returns the version that it is of, unless that is this one's.
+    pub(crate) fn old_version(&self) -> Result<Option<i64>, StoreError> {
+        let version = version(&lock(&self.writer))?;
+        Ok((version != VERSION).then_some(version))
     }
 
     /// Lets others read while one writes, as in every store but a copy.
@@ -108,42 +109,33 @@ impl Store {
         Ok(lock(&self.writer).pragma_update(None, "journal_mode", "WAL")?)
     }
 
-    /// Reads, all from one commit.
-    pub(crate) fn read<T, E: From<StoreError>>(
-        &self,
-        read: impl FnOnce(&Snapshot<'_>) -> Result<T, E>,
-    ) -> Result<T, E> {
-        let idle = lock(&self.readers).pop();
-        let connection = match idle {
-            Some(connection) => connection,
-            None => connect(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?,
-        };
-        let transaction = connection
-            .unchecked_transaction()
-            .map_err(StoreError::from)?;
-        let answer = read(&Snapshot::new(&transaction))?;
-        // Nothing was written: dropped, it ends.
-        drop(transaction);
-        lock(&self.readers).push(connection);
-        Ok(answer)
-    }
-
-    /// Writes, all or nothing: whatever `write` did is durable when this returns, or never was.
-    ///
-    /// The lock is taken before anything is read, so that what `write` checks still holds when it is committed.
-    pub(crate) fn write<T>(
+    /// Writes to a store which is then of this version, whatever it was: `write` finds the log as it was, and has to fill
+    /// the map of what was an older one.
+    pub(crate) fn renew<T>(
         &self,
         write: impl FnOnce(&Writing<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let mut connection = lock(&self.writer);
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let _alone = alone::enter();
+        let writing = self.begin()?;
+        let connection = writing.connection();
+        if version(connection)? != VERSION {
+            schema::upgrade(connection)?;
+            connection.pragma_update(None, "user_version", VERSION)?;
+        }
+        schema::check(connection)?;
+        let transaction: Box<dyn Transaction + '_> = Box::new(writing);
+        transaction.write(write)
+    }
+
+    fn begin(&self) -> Result<Open<Writer<'_>>, StoreError> {
+        let connection = lock(&self.writer);
+        connection.execute_batch("BEGIN IMMEDIATE")?;
+        let writer = Writer(connection);
         // SQLite goes on writing to a file that was deleted or moved away, and nobody would find it again.
         if FileIdentity::of(&self.path).ok() != Some(self.file) {
             return Err(StoreError::Missing);
         }
-        let answer = write(&Writing::new(&transaction))?;
-        transaction.commit()?;
-        Ok(answer)
+        Ok(Open(writer))
     }
 
     /// Changes how the connection that writes behaves, as a disk would.
@@ -161,6 +153,40 @@ impl Store {
     }
 }
 
+impl Store for Sqlite {
+    fn snapshot(&self) -> Result<Box<dyn Rows + '_>, StoreError> {
+        Ok(Box::new(Open(self.readers.begin()?)))
+    }
+
+    fn transaction(&self) -> Result<Box<dyn Transaction + '_>, StoreError> {
+        Ok(Box::new(self.begin()?))
+    }
+
+    fn file(&self) -> Option<&Path> {
+        Some(&self.path)
+    }
+}
+
+/// The connection that writes, within a transaction; what was not committed goes with it, in a panic too.
+struct Writer<'s>(MutexGuard<'s, Connection>);
+
+impl Deref for Writer<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.0
+    }
+}
+
+impl Drop for Writer<'_> {
+    fn drop(&mut self) {
+        if !self.0.is_autocommit() {
+            // One that fails is undone by SQLite, when it is next written to at the latest.
+            let _ = self.0.execute_batch("ROLLBACK");
+        }
+    }
+}
+
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
@@ -168,7 +194,15 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", "OFF")?;
     connection.pragma_update(None, "trusted_schema", "OFF")?;
+    // Nothing that the file brings is run, also when somebody puts it there after the schema was checked.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     Ok(connection)
+}
+
+fn version(connection: &Connection) -> Result<i64, StoreError> {
+    Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
 }
 
 /// Makes an empty file, which must not exist and only its owner may read.

@@ -157,11 +157,12 @@ fn a_backup_that_does_not_hold_is_not_restored() {
     for damage in [
         "UPDATE entry SET statement = x'00' WHERE idx = 100",
         "UPDATE entry SET time = time + 1 WHERE idx = 100",
+        "UPDATE entry SET id = zeroblob(32) WHERE idx = 100",
         "DELETE FROM entry WHERE idx = 100",
         "UPDATE tile SET root = zeroblob(32)",
         "UPDATE head SET size = size - 1",
         "DELETE FROM head",
-        "PRAGMA user_version = 3",
+        "PRAGMA user_version = 4",
         "PRAGMA application_id = 7",
     ] {
         let name = embedded.backup("damaged");
@@ -181,14 +182,14 @@ fn a_backup_that_does_not_hold_is_not_restored() {
 }
 
 #[test]
-fn spoilt_indexes_of_a_backup_are_made_anew() {
+fn the_spoilt_map_of_a_backup_is_made_anew() {
     let embedded = Embedded::found();
     let session = embedded.service.session(Caller::Operator);
     let mut owner = Owner::enrolled(&session, 1);
     submit(&session, &owner.deposit(3));
     let backup = embedded.backup("backup");
     let sql = rusqlite::Connection::open(backup.join("store.db")).unwrap();
-    sql.execute_batch("DELETE FROM deposit; DROP TABLE device")
+    sql.execute_batch("DELETE FROM map WHERE key < x'28'; UPDATE map SET value = x'07';")
         .unwrap();
     drop(sql);
     let (restored, _) = embedded.restore(&backup, "restored").unwrap();

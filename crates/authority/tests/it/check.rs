@@ -6,6 +6,7 @@ use strongroom_protocol::statement::{Checked, SignedStatement, Statement};
 use strongroom_testkit::{Forged, Owner, TestRng, forge_deposit, submit};
 
 use crate::Embedded;
+use crate::map::{DEPOSIT, Map};
 
 /// Verifies the report as a client does, and returns what it says.
 fn verified(embedded: &Embedded, report: &CheckReport) -> Checked {
@@ -99,7 +100,7 @@ fn entries_that_can_not_be_read_are_counted_and_the_rest_is_checked() {
     let garble = "UPDATE entry SET statement = x'00' WHERE idx = 3";
     embedded.sql().execute_batch(garble).unwrap();
     // A deposit that an index does not show is not passed over.
-    embedded.sql().execute_batch("DELETE FROM deposit").unwrap();
+    Map::of(&embedded).remove_all(&[DEPOSIT]);
     for extent in [Extent::All, Extent::Sample(100)] {
         let checked = embedded.service.check(extent).unwrap().checked;
         assert_eq!((checked.opened, checked.unread), (2, 1));

@@ -4,7 +4,9 @@ use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use strongroom_authority::{Caller, FoundError, OpenError, PlaceError, Service, StoreError};
+use strongroom_authority::{
+    Caller, FoundError, OpenError, PlaceError, RestoreError, Service, StoreError,
+};
 use strongroom_protocol::{Authority, SubmitError, Unavailable, UnavailableKind};
 use strongroom_testkit::{Owner, TestClock, TestRng, submit};
 
@@ -217,7 +219,7 @@ fn a_store_of_another_version_or_program_is_refused() {
     let folder = embedded.folder();
     embedded
         .sql()
-        .pragma_update(None, "user_version", 3)
+        .pragma_update(None, "user_version", 4)
         .unwrap();
     let error = open(&folder).unwrap_err();
     assert!(
@@ -228,14 +230,17 @@ fn a_store_of_another_version_or_program_is_refused() {
             .contains("made by a newer Strongroom"),
         "{error:?}"
     );
+    // Nothing was ever released with version 1.
+    for unknown in [0, 1] {
+        embedded
+            .sql()
+            .pragma_update(None, "user_version", unknown)
+            .unwrap();
+        assert!(matches!(store_error(&folder), StoreError::Damaged(_)));
+    }
     embedded
         .sql()
-        .pragma_update(None, "user_version", 0)
-        .unwrap();
-    assert!(matches!(store_error(&folder), StoreError::Damaged(_)));
-    embedded
-        .sql()
-        .pragma_update(None, "user_version", 2)
+        .pragma_update(None, "user_version", 3)
         .unwrap();
     open(&folder).unwrap();
     embedded
@@ -248,6 +253,51 @@ fn a_store_of_another_version_or_program_is_refused() {
     assert!(matches!(store_error(&folder), StoreError::NotOurs));
     fs::write(folder.join("store.db"), "").unwrap();
     assert!(matches!(store_error(&folder), StoreError::NotOurs));
+}
+
+/// What somebody puts into the file, and what it is named by.
+const FOREIGN: [(&str, &str); 6] = [
+    (
+        "CREATE TRIGGER t AFTER INSERT ON entry BEGIN DELETE FROM entry; END",
+        "`t`",
+    ),
+    ("CREATE VIEW v AS SELECT 1", "`v`"),
+    ("CREATE TABLE mine (x)", "`mine`"),
+    ("CREATE INDEX i ON map (value)", "`i`"),
+    ("ALTER TABLE counter ADD COLUMN more TEXT", "`counter`"),
+    ("DROP TABLE map", "`map`"),
+];
+
+#[test]
+fn a_store_that_has_something_else_in_it_is_refused_by_name() {
+    for (edit, name) in FOREIGN {
+        let embedded = Embedded::found();
+        embedded.sql().execute_batch(edit).unwrap();
+        let error = store_error(&embedded.folder());
+        assert!(matches!(error, StoreError::Schema { .. }), "{edit}");
+        assert!(error.to_string().contains(name), "{edit}: {error}");
+        // As a backup it is, too.
+        let folder = embedded.parent.path().join("restored");
+        let clock = embedded.clock.clone();
+        let from = embedded.folder();
+        let refused = Service::restore(&from, None, &folder, clock, TestRng::new(5));
+        let Err(RestoreError::Store(error)) = refused else {
+            panic!("{edit}: {refused:?}");
+        };
+        assert!(error.to_string().contains(name), "{edit}: {error}");
+        assert!(!folder.exists());
+    }
+}
+
+#[test]
+fn a_trigger_that_comes_while_it_is_open_does_nothing() {
+    let embedded = Embedded::found();
+    let session = embedded.service.session(Caller::Operator);
+    let (edit, _) = FOREIGN[0];
+    embedded.sql().execute_batch(edit).unwrap();
+    let enrolment = Owner::new(embedded.service.about(), 1).enrolment();
+    submit(&session, &enrolment);
+    assert_eq!(embedded.service.verify_log().unwrap().size, 2);
 }
 
 #[test]

@@ -18,9 +18,10 @@ use std::sync::Mutex;
 use std::thread;
 
 use story::{Story, Tally};
+use world::Place;
 
-/// How many histories there are, where nobody asks for more: what can be waited for. All but one of the above are
-/// found in these.
+/// How many histories there are over each store, where nobody asks for more: what can be waited for. All but one of the
+/// above are found in these.
 const HISTORIES: u64 = 12;
 const OPERATIONS: usize = 60;
 const THREADS: usize = 2;
@@ -28,6 +29,16 @@ const THREADS: usize = 2;
 /// `STRONGROOM_SOAK=1000` makes as many; `STRONGROOM_SEED=7` makes the one of that seed.
 #[test]
 fn no_history_lets_a_key_leave_without_its_decision() {
+    histories(Place::Folder);
+}
+
+/// The same, but that nobody takes the power away, or puts an old copy in the place of what is there.
+#[test]
+fn no_history_in_memory_does() {
+    histories(Place::Memory);
+}
+
+fn histories(place: Place) {
     let number = |name| std::env::var(name).ok().map(|text| text.parse().unwrap());
     let seeds = match number("STRONGROOM_SEED") {
         Some(seed) => seed..seed + 1,
@@ -41,7 +52,7 @@ fn no_history_lets_a_key_leave_without_its_decision() {
             scope.spawn(|| {
                 let next = || seeds.lock().unwrap().next();
                 while let Some(seed) = next() {
-                    let story = run(seed);
+                    let story = run(place, seed);
                     tally.lock().unwrap().count(&story);
                 }
             });
@@ -52,8 +63,8 @@ fn no_history_lets_a_key_leave_without_its_decision() {
     assert!(!enough || tally.is_of_everything(), "{tally:?}");
 }
 
-fn run(seed: u64) -> Story {
-    let mut story = Story::begin(seed);
+fn run(place: Place, seed: u64) -> Story {
+    let mut story = Story::begin(place, seed);
     for _ in 0..OPERATIONS {
         story.go_on();
     }

@@ -9,6 +9,7 @@ mod damage;
 mod folder;
 mod history;
 mod hostile;
+mod map;
 mod migration;
 mod people;
 mod replay;

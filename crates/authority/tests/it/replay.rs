@@ -1,4 +1,4 @@
-//! The entries are the truth: every index follows from them.
+//! The entries are the truth: the map follows from them.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +10,11 @@ use strongroom_protocol::statement::{Scope, Word};
 use strongroom_testkit::{Owner, Person, Program, TestClock, change_of, own_blob, submit};
 
 use crate::Embedded;
+use crate::damage::REQUEST_DECISION;
+use crate::map::{
+    BLOB_CLAIM, CHANGE, DEPARTED, DEPOSIT, DEVICE, INDEXES, Map, POLICY, Pair, RELEASE_PAGE,
+    REQUEST, RSA_KEY, WORD, decided, key,
+};
 use crate::people::{Office, policy};
 
 /// Everything that can be in the log, with refused keys and an ended request among it.
@@ -66,46 +71,32 @@ fn blobs(embedded: &Embedded, owner: &mut Owner) {
     submit(&session, &own);
 }
 
-/// All but `due`, which a replay may have looked at earlier.
-const TABLES: [&str; 12] = [
-    "owner",
-    "device",
-    "deposit",
-    "request",
-    "change",
-    "policy",
-    "word",
-    "departed",
-    "release_page",
-    "blob_claim",
-    "rsa_key",
-    "stream",
-];
-
 #[test]
-fn dropped_indexes_come_back_row_by_row() {
+fn a_map_that_was_emptied_comes_back_pair_by_pair() {
     let embedded = with_history();
     let before = rows(&embedded);
-    let officers = ["change", "policy", "departed"];
-    for (table, rows) in &before {
-        assert_eq!(rows.is_empty(), officers.contains(table), "{table}");
+    let empty = ["change", "open change", "policy", "departed"];
+    for (index, rows) in &before {
+        assert_eq!(rows.is_empty(), empty.contains(index), "{index}");
     }
-    for table in TABLES {
-        embedded
-            .sql()
-            .execute_batch(&format!("DROP TABLE {table}"))
-            .unwrap();
-    }
+    let map = Map::of(&embedded);
+    map.sql("DELETE FROM map");
     embedded.service.rebuild().unwrap();
     assert_eq!(rows(&embedded), before);
-    // And spoilt ones.
-    let spoil = "UPDATE deposit SET place = 7; DELETE FROM device; \
-        UPDATE request SET decision = 1; \
-        UPDATE blob_claim SET place = 2; DELETE FROM rsa_key; INSERT INTO release_page VALUES (1, 2, 3);";
-    embedded.sql().execute_batch(spoil).unwrap();
+    // And spoilt ones, and what never was one.
+    map.change_all(&[DEPOSIT], |row| row[9] = 7);
+    map.remove_all(&[DEVICE]);
+    map.change_all(&[REQUEST], |row| decided(row, REQUEST_DECISION, 1));
+    map.change_all(&[BLOB_CLAIM], |row| row[9] = 2);
+    map.remove_all(&[RSA_KEY]);
+    map.put(&key(RELEASE_PAGE, &[1, 2]), &3_u64.to_be_bytes());
+    map.put(&[], b"nothing");
+    map.put(&[0xff; 70], b"nothing");
     assert_ne!(rows(&embedded), before);
     embedded.service.rebuild().unwrap();
     assert_eq!(rows(&embedded), before);
+    let known: usize = before.values().map(Vec::len).sum();
+    assert_eq!(map.all(&[]).len(), known);
     embedded.service.verify_log().unwrap();
 }
 
@@ -120,13 +111,18 @@ fn what_officers_said_and_the_policies_come_back() {
     session.release(office.wanted.statement.id(), 0).unwrap();
     embedded.service.check(Extent::All).unwrap();
     let before = rows(embedded);
-    let blobs = ["blob_claim", "rsa_key"];
-    for (table, rows) in &before {
-        assert_eq!(rows.is_empty(), blobs.contains(table), "{table}");
+    let blobs = ["claim of a blob", "RSA key"];
+    for (index, rows) in &before {
+        assert_eq!(rows.is_empty(), blobs.contains(index), "{index}");
     }
-    let spoil = "DELETE FROM policy; UPDATE change SET decision = 3; DELETE FROM departed; \
-        UPDATE request SET asker = NULL; UPDATE word SET subject = subject + 100;";
-    embedded.sql().execute_batch(spoil).unwrap();
+    let map = Map::of(embedded);
+    map.remove_all(&[POLICY]);
+    map.change_all(&[CHANGE], |row| decided(row, 32, 3));
+    map.remove_all(&[DEPARTED]);
+    map.change_all(&[REQUEST], |row| row.truncate(REQUEST_DECISION + 8));
+    for (word, _) in map.remove_all(&[WORD]) {
+        map.put(&[&key(WORD, &[100])[..], &word[9..]].concat(), &[]);
+    }
     assert_ne!(rows(embedded), before);
     embedded.service.rebuild().unwrap();
     assert_eq!(rows(embedded), before);
@@ -145,19 +141,11 @@ fn a_rebuild_that_fails_changes_nothing() {
     assert_eq!(rows(&embedded), before);
 }
 
-fn rows(embedded: &Embedded) -> BTreeMap<&'static str, Vec<String>> {
-    let sql = embedded.sql();
-    let read = |table: &'static str| {
-        let mut statement = sql.prepare(&format!("SELECT * FROM {table}")).unwrap();
-        let columns = statement.column_count();
-        let rows = statement.query_map([], |row| {
-            let values = (0..columns).map(|column| row.get(column));
-            let values: Vec<rusqlite::types::Value> = values.collect::<Result<_, _>>()?;
-            Ok(format!("{values:?}"))
-        });
-        let mut rows: Vec<_> = rows.unwrap().map(Result::unwrap).collect();
-        rows.sort();
-        (table, rows)
-    };
-    TABLES.into_iter().map(read).collect()
+/// The pairs of each index.
+fn rows(embedded: &Embedded) -> BTreeMap<&'static str, Vec<Pair>> {
+    let map = Map::of(embedded);
+    let indexes = INDEXES.into_iter();
+    indexes
+        .map(|(index, name)| (name, map.all(&[index])))
+        .collect()
 }

@@ -15,7 +15,8 @@ use strongroom_testkit::{
 };
 
 use crate::Embedded;
-use crate::damage::spoil_each;
+use crate::damage::{pairs, spoil_each};
+use crate::map::{BLOB_CLAIM, Map, RSA_KEY};
 
 const MISMATCH: DepositState = DepositState::Mismatch;
 const VERIFIED: DepositState = DepositState::Verified;
@@ -397,15 +398,20 @@ fn a_check_opens_what_is_proven_and_looks_at_the_rest() {
 
 #[test]
 fn edited_claims_gain_nothing() {
-    for edit in [
+    // Where a claim says that its proof is: the owner's is last, and the thief's two stand before it.
+    let row = |entry: u64, place: u16| [&entry.to_be_bytes()[..], &place.to_be_bytes()].concat();
+    type Edit<'e> = (&'static str, &'e dyn Fn(u64) -> Vec<u8>);
+    let edits: [Edit<'_>; 7] = [
         // The thief's own proven blob, and the unproven one, in the place of the owner's proof.
-        "UPDATE blob_claim SET entry = (SELECT max(entry) FROM deposit) - 1 WHERE claim = ?1",
-        "UPDATE blob_claim SET entry = (SELECT max(entry) FROM deposit) WHERE claim = ?1",
-        "UPDATE blob_claim SET place = 1 WHERE claim = ?1",
-        "UPDATE blob_claim SET entry = 1 WHERE claim = ?1",
-        "UPDATE blob_claim SET entry = 99 WHERE claim = ?1",
-        "UPDATE blob_claim SET place = -1 WHERE claim = ?1",
-    ] {
+        ("the thief's proof", &|proof| row(proof - 2, 0)),
+        ("the thief's blob", &|proof| row(proof - 1, 0)),
+        ("another place", &|proof| row(proof, 1)),
+        ("an enrolment", &|_| row(1, 0)),
+        ("no entry", &|_| row(99, 0)),
+        ("no place", &|proof| row(proof, u16::MAX)),
+        ("no row", &|proof| row(proof, 0)[..9].to_vec()),
+    ];
+    for (edit, claims) in edits {
         let mut story = Story::begin();
         let own = story.own();
         let program = Program {
@@ -422,12 +428,12 @@ fn edited_claims_gain_nothing() {
         let session = story.embedded.service.session(Caller::Operator);
         let draft = victims.draft(victims.known(), &mut story.owner.rng);
         let proof = story.owner.deposit_blobs(vec![draft]);
-        assert_eq!(submit(&session, &proof).states(), [VERIFIED]);
+        let proved = submit(&session, &proof);
+        assert_eq!(proved.states(), [VERIFIED]);
         let claim = *victims.claim().as_bytes();
-        // Before the proof's entry stand the thief's two.
-        let edit = edit.replace("max(entry)", "max(entry) - 1");
-        let sql = story.embedded.sql();
-        assert_eq!(sql.execute(&edit, [&claim[..]]).unwrap(), 1, "{edit}");
+        let last = proved.index();
+        let key = [&[BLOB_CLAIM], &claim[..]].concat();
+        Map::of(&story.embedded).change(&key, |claim| *claim = claims(last));
         let scope = story.thief.everything(&session);
         let asked = story.thief.ask(scope, story.embedded.clock.now());
         submit(&session, &asked.statement);
@@ -447,8 +453,8 @@ fn edited_claims_gain_nothing() {
 #[test]
 fn claims_are_made_anew_from_the_log() {
     let mut story = Story::begin();
-    let sql = story.embedded.sql();
-    assert_eq!(sql.execute("DELETE FROM blob_claim", []).unwrap(), 1);
+    let removed = Map::of(&story.embedded).remove_all(&[BLOB_CLAIM]);
+    assert_eq!(removed.len(), 1);
     story.embedded.service.rebuild().unwrap();
     let (blob, key) = (story.program.blob.clone(), story.program.key.clone());
     assert_eq!(story.tried_blob(blob, known_key(0x660e, &key)), MISMATCH);
@@ -475,8 +481,8 @@ fn no_value_in_any_column_panics_among_blobs() {
         .everything(&story.embedded.service.session(Caller::Operator));
     let asked = story.owner.ask(scope, story.embedded.clock.now());
     let evidence = story.owner.evidence(&asked);
-    let tables = [("blob_claim", "claim entry place"), ("rsa_key", "entry")];
-    let opened = spoil_each(&story.embedded, &tables, |service| {
+    let edits = pairs(&Map::of(&story.embedded), BLOB_CLAIM..=RSA_KEY);
+    let opened = spoil_each(&story.embedded, &edits, |service| {
         let session = service.session(Caller::Operator);
         let _ = session.about();
         let _ = session.entries(Select::Owner(story.owner.id), 0);
@@ -492,7 +498,7 @@ fn no_value_in_any_column_panics_among_blobs() {
         service.rebuild().unwrap();
         assert!(session.about().unwrap().rsa_key.is_some());
     });
-    assert!(opened >= 10, "{opened} were opened at all");
+    assert!(opened >= 16, "{opened} were opened at all");
 }
 
 /// A blob of the owner's that is not deposited yet.

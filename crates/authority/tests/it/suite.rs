@@ -1,6 +1,7 @@
-//! The suite that every authority must pass.
+//! The suite that every authority must pass, held against it over each store.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use strongroom_authority::{Caller, Service};
 use strongroom_protocol::policy::Policy;
@@ -8,47 +9,47 @@ use strongroom_testkit::suite::{self, Setting, Speaker};
 use strongroom_testkit::{TestClock, TestRng};
 
 #[test]
-fn the_embedded_authority_records_statements() {
+fn it_records_statements() {
     run(suite::statements);
 }
 
 #[test]
-fn the_embedded_authority_refuses_statements() {
+fn it_refuses_statements() {
     run(suite::refusals);
 }
 
 #[test]
-fn the_embedded_authority_gives_keys_back() {
+fn it_gives_keys_back() {
     run(suite::recovery);
 }
 
 #[test]
-fn the_embedded_authority_heeds_officers() {
+fn it_heeds_officers() {
     run(suite::people);
 }
 
 #[test]
-fn the_embedded_authority_changes_its_policy_as_it_says() {
+fn it_changes_its_policy_as_it_says() {
     run(suite::changes);
 }
 
 #[test]
-fn the_embedded_authority_keeps_simple_blobs() {
+fn it_keeps_simple_blobs() {
     run(suite::blobs);
 }
 
 #[test]
-fn the_embedded_authority_lists_what_is_whose_to_see() {
+fn it_lists_what_is_whose_to_see() {
     run(suite::listings);
 }
 
 #[test]
-fn the_embedded_authority_decides_when_somebody_acts() {
+fn it_decides_when_somebody_acts() {
     run(suite::looking);
 }
 
 #[test]
-fn the_embedded_authority_keeps_a_log() {
+fn it_keeps_a_log() {
     run(suite::log);
 }
 
@@ -57,13 +58,28 @@ fn run(cases: fn(&mut dyn FnMut(Policy) -> Setting)) {
     let mut founded = 0;
     cases(&mut |policy| {
         founded += 1;
-        setting(&folders.path().join(founded.to_string()), policy, founded)
+        let folder = folders.path().join(founded.to_string());
+        in_folder(&folder, policy, founded)
+    });
+    cases(&mut |policy| {
+        founded += 1;
+        in_memory(policy, founded)
     });
 }
 
-fn setting(folder: &Path, policy: Policy, seed: u64) -> Setting {
+fn in_folder(folder: &Path, policy: Policy, seed: u64) -> Setting {
     let clock = TestClock::new();
     let service = Service::found(folder, policy, clock.clone(), TestRng::new(seed)).unwrap();
+    setting(service, clock)
+}
+
+fn in_memory(policy: Policy, seed: u64) -> Setting {
+    let clock = TestClock::new();
+    let service = Service::found_in_memory(policy, clock.clone(), TestRng::new(seed)).unwrap();
+    setting(service, clock)
+}
+
+fn setting(service: Service, clock: Arc<TestClock>) -> Setting {
     let operator = service.clone();
     Setting {
         clock,

@@ -237,8 +237,14 @@ pub(super) fn open(path: &Path) -> Result<Database, HomeError> {
             known: VERSION,
         });
     }
-    if version < VERSION_MIN {
+    if version < 1 {
         return Err(HomeError::Damaged { what: "version" });
+    }
+    if version < VERSION_MIN {
+        return Err(HomeError::OlderVersion {
+            found: version,
+            known: VERSION_MIN,
+        });
     }
     if version < VERSION {
         migrate(path, &mut database, version)?;

@@ -2,6 +2,8 @@
 //! and what follows from it, filled in the log's order. Not how entries are fetched and their receipts verified: that is
 //! `catch_up`, and what is put in here went through it.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{OptionalExtension, Transaction};
 use strongroom_protocol::id::{Digest, OwnerId, Serial, StatementId, Time};
 use strongroom_protocol::keys::VerifyingKey;
@@ -96,30 +98,23 @@ impl Home {
         let owner = self.replicated()?;
         let seen = self.later_seen(seen)?;
         let transaction = self.database.transaction()?;
-        let mut taken = Taken::default();
-        for entry in entries {
-            take(&transaction, &owner, entry, &mut taken)?;
-        }
-        // What this home knows to be there, by receipts of its own, is not to be left out.
-        let known: i64 = transaction.query_row(
-            "SELECT count(*) FROM statement WHERE entry >= ?1 AND entry < ?2",
-            (from.cast_signed(), next.cast_signed()),
-            |row| row.get(0),
-        )?;
-        if known.cast_unsigned() > (entries.len() + unread.len()) as u64 {
-            return Err(TakeError::Wrong {
-                what: "it leaves out an entry of which this home has the receipt",
-            });
-        }
         transaction.execute(
             "DELETE FROM unread WHERE entry >= ?1 AND entry < ?2",
             (from.cast_signed(), next.cast_signed()),
         )?;
         for index in unread {
-            transaction.execute(
-                "INSERT OR IGNORE INTO unread (entry) VALUES (?1)",
-                (index.cast_signed(),),
-            )?;
+            insert_unread(&transaction, *index)?;
+        }
+        let mut taken = Taken::default();
+        for entry in entries {
+            take(&transaction, &owner, entry, &mut taken)?;
+        }
+        let shown = entries.iter().map(|entry| entry.acknowledgement.index());
+        let shown: BTreeSet<u64> = shown.chain(unread.iter().copied()).collect();
+        if known_between(&transaction, from, next)?.any(|index| !shown.contains(&index)) {
+            return Err(TakeError::Wrong {
+                what: "it leaves out an entry of which this home has the receipt",
+            });
         }
         transaction.execute("UPDATE authority SET read = ?1", (next.cast_signed(),))?;
         update_seen(&transaction, seen.as_ref())?;
@@ -258,11 +253,28 @@ fn take(
     entry: &Entry,
     taken: &mut Taken,
 ) -> Result<(), TakeError> {
-    if is_known(transaction, entry)? {
-        return Ok(());
+    if let Some(number) = known(transaction, entry)? {
+        return Ok(follow(transaction, owner, (number, entry), taken)?);
     }
-    admit(transaction, owner, entry)?;
-    Ok(record(transaction, owner, entry, taken)?)
+    let index = entry.acknowledgement.index();
+    match admit(transaction, owner, entry)? {
+        Admission::Admitted => Ok(record(transaction, owner, entry, taken)?),
+        // What it rests on may be in an entry that could not be read. It is read again with that, and costs no other.
+        Admission::Unfounded(_) if is_unread_before(transaction, index)? => {
+            Ok(insert_unread(transaction, index)?)
+        }
+        Admission::Unfounded(what) | Admission::Wrong(what) => Err(TakeError::Wrong { what }),
+    }
+}
+
+/// What is to be said of an entry, held against those before it.
+enum Admission {
+    /// It is taken.
+    Admitted,
+    /// Nothing that was read before makes it true.
+    Unfounded(&'static str),
+    /// Nothing could.
+    Wrong(&'static str),
 }
 
 /// Tells whether the authority would show this owner what this home submitted: what a device that the log does not know yet
@@ -284,6 +296,21 @@ fn concerns(
     Ok(true)
 }
 
+/// Returns where this home knows entries to be, by receipts: those are not to be left out.
+fn known_between(
+    transaction: &Transaction<'_>,
+    from: u64,
+    next: u64,
+) -> rusqlite::Result<impl Iterator<Item = u64> + use<>> {
+    let mut rows = transaction
+        .prepare_cached("SELECT entry FROM statement WHERE entry >= ?1 AND entry < ?2")?;
+    let rows = rows.query_map((from.cast_signed(), next.cast_signed()), |row| {
+        row.get::<_, i64>(0)
+    })?;
+    let known = rows.collect::<rusqlite::Result<Vec<i64>>>()?;
+    Ok(known.into_iter().map(i64::cast_unsigned))
+}
+
 fn is_device(transaction: &Transaction<'_>, key: &VerifyingKey) -> rusqlite::Result<bool> {
     transaction
         .prepare_cached("SELECT 1 FROM device WHERE key = ?1")?
@@ -296,73 +323,130 @@ fn is_subject(transaction: &Transaction<'_>, digest: Digest) -> rusqlite::Result
         .exists((digest.as_bytes(),))
 }
 
-fn is_known(transaction: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<bool> {
+/// Returns the number of an entry's row, if the home has it.
+fn known(transaction: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<Option<i64>> {
     transaction
-        .prepare_cached("SELECT 1 FROM statement WHERE id = ?1 AND entry = ?2")?
-        .exists((
-            entry.statement.id().as_bytes(),
-            entry.acknowledgement.index().cast_signed(),
-        ))
+        .prepare_cached("SELECT number FROM statement WHERE id = ?1 AND entry = ?2")?
+        .query_row(
+            (
+                entry.statement.id().as_bytes(),
+                entry.acknowledgement.index().cast_signed(),
+            ),
+            |row| row.get(0),
+        )
+        .optional()
+}
+
+/// Has an entry that is known follow those before it, of which some were read later than it was recorded: they may have
+/// been damaged, or made by others before what this home submitted itself.
+fn follow(
+    transaction: &Transaction<'_>,
+    owner: &Owner,
+    (number, entry): (i64, &Entry),
+    taken: &mut Taken,
+) -> rusqlite::Result<()> {
+    if let Statement::Checked(checked) = entry.statement.statement() {
+        return add_check(transaction, owner, checked, taken);
+    }
+    if let Statement::Deposit(deposit) = entry.statement.statement() {
+        let mut is_its = transaction
+            .prepare_cached("SELECT 1 FROM deposit WHERE serial = ?1 AND statement = ?2")?;
+        for key in deposit.keys() {
+            if is_its.exists((key.label.serial.as_bytes(), number))? {
+                add_particulars(transaction, key)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn insert_unread(transaction: &Transaction<'_>, index: u64) -> rusqlite::Result<()> {
+    transaction.execute(
+        "INSERT OR IGNORE INTO unread (entry) VALUES (?1)",
+        (index.cast_signed(),),
+    )?;
+    Ok(())
+}
+
+fn is_unread_before(transaction: &Transaction<'_>, index: u64) -> rusqlite::Result<bool> {
+    transaction
+        .prepare_cached("SELECT 1 FROM unread WHERE entry < ?1")?
+        .exists((index.cast_signed(),))
 }
 
 /// Holds an entry against those before it. Its receipt and its author's signature are verified; here it is asked whether
 /// that author could make it, of what the log says and not of what the authority says beside it.
-fn admit(transaction: &Transaction<'_>, owner: &Owner, entry: &Entry) -> Result<(), TakeError> {
+fn admit(
+    transaction: &Transaction<'_>,
+    owner: &Owner,
+    entry: &Entry,
+) -> rusqlite::Result<Admission> {
     let signed = &entry.statement;
     let by_authority = *signed.author() == owner.log_key;
     let by_device = || is_device(transaction, signed.author());
     let about_known = |subject| is_subject(transaction, subject);
-    let (may, what) = match signed.statement() {
+    // What it says itself, and then what must have been said before it.
+    let (is_so, is_founded, what) = match signed.statement() {
         Statement::Found(_) => (
             signed.id() == owner.founding,
+            true,
             "it shows another founding than the one that is pinned",
         ),
         // An id is an owner's for ever, by the first enrolment; where this home made that, there is no other.
         Statement::Enroll(enroll) => (
             enroll.owner == owner.id && owner.enrolment.is_none_or(|ours| ours == signed.id()),
+            true,
             "it shows another enrolment than this owner's",
         ),
         Statement::Deposit(deposit) => (
-            deposit.owner() == owner.id && by_device()?,
+            deposit.owner() == owner.id,
+            by_device()?,
             "it shows a deposit in this owner's name that none of the owner's devices made",
         ),
         Statement::OwnBlob(own) => (
-            own.owner == owner.id && by_device()?,
+            own.owner == owner.id,
+            by_device()?,
             "it shows a word on a file in this owner's name that none of the owner's devices gave",
         ),
         // Anybody may ask: for this owner's keys, or a device of the owner's for somebody else's.
-        Statement::Request(_) | Statement::PolicyChange(_) => (true, ""),
+        Statement::Request(_) | Statement::PolicyChange(_) => (true, true, ""),
         Statement::Evidence(evidence) => (
+            true,
             about_known(evidence.request)?,
             "it shows evidence for something that it did not show",
         ),
         Statement::Veto(veto) => (
+            true,
             about_known(veto.request)?,
             "it shows a veto of something that it did not show",
         ),
         Statement::Approval(approval) => (
+            true,
             about_known(approval.subject)?,
             "it shows an officer's word on something that it did not show",
         ),
         Statement::Decision(decision) => (
-            by_authority && about_known(decision.request)?,
+            by_authority,
+            about_known(decision.request)?,
             "it shows a decision that is not its own, or on something that it did not show",
         ),
         Statement::Release(release) => (
-            by_authority && about_known(release.request())?,
+            by_authority,
+            about_known(release.request())?,
             "it shows a release that is not its own, or for something that it did not show",
         ),
         Statement::Checked(_) | Statement::Restored(_) | Statement::RsaKey(_) => (
             by_authority,
+            true,
             "it shows in its own name what another key signed",
         ),
-        Statement::Departed(_) | _ => (false, "it shows what does not concern this owner"),
+        Statement::Departed(_) | _ => (false, true, "it shows what does not concern this owner"),
     };
-    if may {
-        Ok(())
-    } else {
-        Err(TakeError::Wrong { what })
-    }
+    Ok(match (is_so, is_founded) {
+        (true, true) => Admission::Admitted,
+        (true, false) => Admission::Unfounded(what),
+        (false, _) => Admission::Wrong(what),
+    })
 }
 
 /// Records an entry with all that follows from it.
@@ -458,14 +542,15 @@ fn add_enrolment(
     Ok(())
 }
 
-/// A device that is the owner's already stays so, by what first made it so.
+/// A device that is the owner's already stays so, by what first made it so, in whichever order that was read.
 fn add_device(
     transaction: &Transaction<'_>,
     key: &VerifyingKey,
     index: u64,
 ) -> rusqlite::Result<()> {
     transaction.execute(
-        "INSERT OR IGNORE INTO device (key, entry) VALUES (?1, ?2)",
+        "INSERT INTO device (key, entry) VALUES (?1, ?2)
+         ON CONFLICT (key) DO UPDATE SET entry = min(entry, excluded.entry)",
         (key.as_bytes(), index.cast_signed()),
     )?;
     Ok(())

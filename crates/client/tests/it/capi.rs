@@ -116,7 +116,7 @@ impl Scene {
 
     fn state(&self) -> Option<SpareState> {
         let home = self.world.home();
-        let mut inspector = Inspector::new(&home, None).unwrap();
+        let inspector = Inspector::new(&home, false).unwrap();
         inspector.inspect(&self.file).unwrap().state
     }
 }

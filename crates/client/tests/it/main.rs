@@ -3,10 +3,18 @@
 #![cfg(test)]
 
 mod capi;
+mod convergence;
+mod damage;
+mod devices;
 mod example;
 mod file;
 mod fixture;
+mod homes;
 mod hostile;
+mod liar;
+mod listings;
+mod migration;
+mod newest;
 mod officer;
 mod protect;
 mod recover;

@@ -2,24 +2,20 @@
 
 use std::sync::Arc;
 
-use strongroom_authority::{Caller, Service};
+use strongroom_authority::{Caller, Service, Session};
 use strongroom_client::connection::ExchangeError;
 use strongroom_client::officer::{Desk, FindError, Pin, SayError};
-use strongroom_protocol::id::{Clock, Digest, OwnerId, Serial, StatementId, Time};
+use strongroom_protocol::id::{AuthorityId, Clock, Digest, Time};
 use strongroom_protocol::keys::SigningKey;
-use strongroom_protocol::log::{ConsistencyProof, SignedCheckpoint};
 use strongroom_protocol::policy::{Group, Officer, Policy, Rule};
-use strongroom_protocol::receipt::Receipt;
 use strongroom_protocol::statement::{
-    Decision, Grounds, PolicyChange, SignedStatement, Verdict, Word,
+    Decision, Grounds, PolicyChange, SignedStatement, Statement, Verdict, Word,
 };
-use strongroom_protocol::{
-    Authority, ChangeView, Deposited, Founding, Holdings, Page, PolicyView, QueryError,
-    ReleaseError, ReleasePage, RequestView, SubmitError,
-};
-
+use strongroom_protocol::{About, Authority, Recorded, Select, SubjectView, Succession};
 use strongroom_testkit::{Asked, HostileAuthority, Owner, TestClock, TestRng, submit};
 use tempfile::TempDir;
+
+use crate::liar::Liar;
 
 /// An authority with one officer, whose word is enough, and an owner who asks.
 struct World {
@@ -53,15 +49,25 @@ impl World {
         }
     }
 
-    fn liar(&self) -> Liar<'_> {
+    /// The authority as the officer meets it.
+    fn honest(&self) -> Session {
         let caller = Caller::Device(self.officer.verifying_key());
-        Liar {
-            honest: Box::new(self.service.session(caller)),
-            policy: None,
-            request: None,
-            receipt: None,
-            checkpoint: None,
-        }
+        self.service.session(caller)
+    }
+
+    fn liar(&self) -> Liar {
+        Liar::before(self.honest())
+    }
+
+    fn desk<'d>(&'d self, authority: &'d dyn Authority) -> Desk<'d> {
+        Desk::open(authority, None, &self.officer, self.clock.now()).unwrap()
+    }
+
+    /// An entry of the log, as it is shown to the operator.
+    fn entry(&self, index: usize) -> Recorded {
+        let operator = self.service.session(Caller::Operator);
+        let select = Select::Owner(self.asked.request().owner);
+        operator.entries(select, 0).unwrap().items.remove(index)
     }
 
     fn log_key(&self) -> SigningKey {
@@ -69,7 +75,7 @@ impl World {
     }
 }
 
-fn policy(officer: &SigningKey) -> Policy {
+pub(crate) fn policy(officer: &SigningKey) -> Policy {
     let mut policy = Policy::code_alone();
     policy.officers.push(Officer {
         name: "ada".to_owned(),
@@ -92,25 +98,29 @@ fn policy(officer: &SigningKey) -> Policy {
 #[test]
 fn an_officer_approves_what_is_in_the_log_and_the_authority_decides() {
     let world = World::new();
-    let authority = world.liar();
-    let mut desk = Desk::open(&authority, None, &world.officer).unwrap();
+    let authority = world.honest();
+    let desk = world.desk(&authority);
     let open = desk.subjects(false).unwrap();
     assert_eq!(open.len(), 1);
     assert_eq!(open[0].digest(), world.asked.request().digest());
     assert_eq!(open[0].keys(), 2);
-    let now = world.clock.now();
-    let subject = desk.say(&open[0], Word::Approve, why(), now).unwrap();
+    let subject = desk.say(&open[0], Word::Approve, why()).unwrap();
     assert!(subject.is_approved());
     let said = subject.said();
     assert!(said.iter().any(|said| said.grounds == Some(why())));
     assert!(matches!(
-        desk.say(&subject, Word::Approve, why(), now),
+        desk.say(&subject, Word::Approve, why()),
         Err(SayError::Ended(_))
     ));
+    // It is the officers' until its keys are out.
+    let [approved] = &desk.subjects(true).unwrap()[..] else {
+        panic!("one was asked");
+    };
+    assert!(approved.is_approved());
     assert!(desk.subjects(false).unwrap().is_empty());
     // What was seen last is held against it the next time.
     let pin = Pin::parse(&desk.pin().to_text()).unwrap();
-    Desk::open(&authority, Some(&pin), &world.officer).unwrap();
+    Desk::open(&authority, Some(&pin), &world.officer, world.clock.now()).unwrap();
 }
 
 fn why() -> Grounds {
@@ -124,7 +134,7 @@ fn a_policy_that_nothing_put_in_force_is_not_believed() {
     let loose = Policy::code_alone();
     let change = PolicyChange {
         authority: about.authority(),
-        policy: loose.clone(),
+        policy: loose,
         replaces: about.found().policy.digest(),
         grounds: Grounds::default(),
         created: Time::from_millis(1),
@@ -136,210 +146,169 @@ fn a_policy_that_nothing_put_in_force_is_not_believed() {
         policy: change.replaces,
         evidence: Vec::new(),
         approvals: Vec::new(),
+        asker: None,
         verdict: Verdict::Approved,
         not_after: Time::from_millis(2),
     };
-    let receipt = world.service.session(Caller::Operator);
-    let receipt = receipt.receipt(about.founding().id()).unwrap();
-    let signed = SignedStatement::sign(change, &world.officer);
-    let view = |decision: Decision, key: &SigningKey| PolicyView {
-        policy: loose.clone(),
-        decided: Some((
-            signed.clone(),
-            SignedStatement::sign(decision, key),
-            receipt.clone(),
-        )),
+    let receipt = world.entry(0).receipt;
+    let change = SignedStatement::sign(change, &world.officer);
+    let by = |decision: Decision, key: &SigningKey| Succession {
+        change: change.clone(),
+        decision: Recorded {
+            statement: SignedStatement::sign(decision, key),
+            receipt: receipt.clone(),
+        },
     };
-    let refused = |view: PolicyView| {
-        let mut liar = world.liar();
-        liar.policy = Some(view);
-        let mut desk = Desk::open(&liar, None, &world.officer).unwrap();
-        desk.policy().unwrap_err()
+    let refused = |succession: Succession| {
+        let liar = world.liar().about(move |about| About {
+            policy: Some(succession.clone()),
+            ..about
+        });
+        world.desk(&liar).policy().unwrap_err()
     };
     let other = Digest::from_bytes([0; 32]);
-    for view in [
-        PolicyView {
-            policy: loose.clone(),
-            decided: None,
-        },
-        view(decision.clone(), &world.officer),
-        view(
+    let right = by(decision.clone(), &log_key);
+    for succession in [
+        by(decision.clone(), &world.officer),
+        by(
             Decision {
                 request: other,
                 ..decision.clone()
             },
             &log_key,
         ),
-        view(
+        by(
             Decision {
                 policy: other,
                 ..decision.clone()
             },
             &log_key,
         ),
-        view(
+        by(
             Decision {
                 verdict: Verdict::Denied,
-                ..decision.clone()
+                ..decision
             },
             &log_key,
         ),
-        PolicyView {
-            policy: about.found().policy.clone(),
-            ..view(decision.clone(), &log_key)
+        Succession {
+            change: world.asked.statement.clone(),
+            ..right.clone()
+        },
+        Succession {
+            decision: world.entry(0),
+            ..right.clone()
         },
     ] {
-        let error = refused(view);
+        let error = refused(succession);
         assert!(matches!(error, ExchangeError::Policy), "{error:?}");
     }
     // All is right with it, and it is not in the log.
-    let error = refused(view(decision, &log_key));
+    let error = refused(right);
     assert!(matches!(error, ExchangeError::Receipt(_)), "{error:?}");
 }
 
 #[test]
 fn a_request_that_is_not_in_the_log_is_not_shown() {
     let world = World::new();
-    let operator = world.service.session(Caller::Operator);
-    let mut view = operator.requests(None).unwrap().items.remove(0);
     let mut owner = Owner::new(world.service.about(), 5);
     let other = owner.ask(world.asked.request().scope.clone(), world.clock.now());
-    view.request = other.statement.clone();
-    let id = other.statement.id();
-    let mut liar = world.liar();
-    liar.request = Some(view);
-    let desk = |liar: &Liar<'_>| {
-        let mut desk = Desk::open(liar, None, &world.officer).unwrap();
-        desk.find(&id.to_string()).unwrap_err()
-    };
-    let error = desk(&liar);
-    assert!(
-        matches!(
-            error,
-            FindError::Exchange(ExchangeError::Query(QueryError::NotFound))
-        ),
-        "{error:?}"
-    );
-    // With the receipt of the one that is.
-    liar.receipt = Some(operator.receipt(world.asked.statement.id()).unwrap());
-    let error = desk(&liar);
+    let (id, other) = (other.statement.id(), other.statement);
+    // In the place of the one that is, with the receipt of that.
+    let shown = other.clone();
+    let liar = world.liar().entries(move |honest, select, from| {
+        let mut page = honest.entries(select, from)?;
+        for item in &mut page.items {
+            item.statement = shown.clone();
+        }
+        Ok(page)
+    });
+    let error = world.desk(&liar).find(&id.to_string()).unwrap_err();
     assert!(
         matches!(error, FindError::Exchange(ExchangeError::Receipt(_))),
         "{error:?}"
     );
+    // Or only when it is looked at.
+    let liar = world.liar().subject(move |mut view| {
+        view.asked.statement = other.clone();
+        view
+    });
+    let error = world.desk(&liar).subjects(true).unwrap_err();
+    assert!(matches!(error, ExchangeError::Subject), "{error:?}");
+}
+
+#[test]
+fn a_request_that_does_not_hold_together_is_not_shown() {
+    let world = World::new();
+    let honest = world.honest();
+    let desk = world.desk(&honest);
+    let subject = desk.subjects(false).unwrap().remove(0);
+    desk.say(&subject, Word::Deny, why()).unwrap();
+    let decided = honest.subject(world.asked.statement.id()).unwrap();
+    let Statement::Decision(decision) = decided.decision.unwrap().statement.statement().clone()
+    else {
+        panic!("it was denied");
+    };
+    let (receipt, log_key) = (world.entry(0).receipt, world.log_key());
+    let by = |decision: Decision, key: &SigningKey| Recorded {
+        statement: SignedStatement::sign(decision, key),
+        receipt: receipt.clone(),
+    };
+    let refused = |lie: Box<dyn Fn(&mut SubjectView) + Send + Sync>| {
+        let liar = world.liar().subject(move |mut view| {
+            lie(&mut view);
+            view
+        });
+        world.desk(&liar).subjects(true).unwrap_err()
+    };
+    // Another policy than the one that it names; a decision by somebody else, or none at all of one.
+    let by_officer = by(decision.clone(), &world.officer);
+    let no_decision = world.entry(0);
+    for lie in [
+        Box::new(|view: &mut SubjectView| view.policy = Policy::code_alone())
+            as Box<dyn Fn(&mut SubjectView) + Send + Sync>,
+        Box::new(move |view| view.decision = Some(by_officer.clone())),
+        Box::new(move |view| view.decision = Some(no_decision.clone())),
+    ] {
+        let error = refused(lie);
+        assert!(matches!(error, ExchangeError::Subject), "{error:?}");
+    }
+    // The authority's own, which is not in its log.
+    let forged = by(
+        Decision {
+            verdict: Verdict::Approved,
+            ..decision
+        },
+        &log_key,
+    );
+    let error = refused(Box::new(move |view| view.decision = Some(forged.clone())));
+    assert!(matches!(error, ExchangeError::Receipt(_)), "{error:?}");
 }
 
 #[test]
 fn another_authority_and_a_log_that_shrank_are_refused() {
     let world = World::new();
-    let mut liar = world.liar();
-    liar.checkpoint = Some(liar.honest.checkpoint().unwrap());
-    let subject = {
-        let honest = world.liar();
-        let mut desk = Desk::open(&honest, None, &world.officer).unwrap();
+    let honest = world.honest();
+    let liar = world.liar().checkpoint(honest.checkpoint().unwrap());
+    let pin = {
+        let desk = world.desk(&honest);
         let subject = desk.subjects(false).unwrap().remove(0);
-        let now = world.clock.now();
-        desk.say(&subject, Word::Deny, why(), now).unwrap();
+        desk.say(&subject, Word::Deny, why()).unwrap();
         desk.pin()
     };
-    let error = Desk::open(&liar, Some(&subject), &world.officer).err();
+    let now = world.clock.now();
+    let error = Desk::open(&liar, Some(&pin), &world.officer, now).err();
     assert!(
         matches!(error, Some(ExchangeError::LogShrunk { .. })),
         "{error:?}"
     );
     let other = Pin {
-        authority: strongroom_protocol::id::AuthorityId::from_bytes([1; 32]),
+        authority: AuthorityId::from_bytes([1; 32]),
         seen: None,
     };
-    let error = Desk::open(&world.liar(), Some(&other), &world.officer).err();
+    let error = Desk::open(&honest, Some(&other), &world.officer, now).err();
     assert!(
         matches!(error, Some(ExchangeError::OtherAuthority { .. })),
         "{error:?}"
     );
-}
-
-/// An honest authority but for what it is told to say.
-struct Liar<'w> {
-    honest: Box<dyn Authority + 'w>,
-    policy: Option<PolicyView>,
-    request: Option<RequestView>,
-    receipt: Option<Receipt>,
-    checkpoint: Option<SignedCheckpoint>,
-}
-
-impl Authority for Liar<'_> {
-    fn about(&self) -> Result<Founding, QueryError> {
-        self.honest.about()
-    }
-
-    fn submit(&self, statement: &SignedStatement) -> Result<Receipt, SubmitError> {
-        self.honest.submit(statement)
-    }
-
-    fn receipt(&self, statement: StatementId) -> Result<Receipt, QueryError> {
-        match &self.receipt {
-            Some(receipt) => Ok(receipt.clone()),
-            None => self.honest.receipt(statement),
-        }
-    }
-
-    fn statement(&self, statement: StatementId) -> Result<SignedStatement, QueryError> {
-        self.honest.statement(statement)
-    }
-
-    fn deposits(
-        &self,
-        owner: OwnerId,
-        after: Option<Serial>,
-    ) -> Result<Page<Deposited>, QueryError> {
-        self.honest.deposits(owner, after)
-    }
-
-    fn holdings(&self, owner: OwnerId) -> Result<Holdings, QueryError> {
-        self.honest.holdings(owner)
-    }
-
-    fn rsa_key(&self) -> Result<Option<SignedStatement>, QueryError> {
-        self.honest.rsa_key()
-    }
-
-    fn policy(&self) -> Result<PolicyView, QueryError> {
-        match &self.policy {
-            Some(view) => Ok(view.clone()),
-            None => self.honest.policy(),
-        }
-    }
-
-    fn changes(&self, after: Option<u64>) -> Result<Page<ChangeView>, QueryError> {
-        self.honest.changes(after)
-    }
-
-    fn requests(&self, after: Option<u64>) -> Result<Page<RequestView>, QueryError> {
-        let mut page = self.honest.requests(after)?;
-        page.items.extend(self.request.clone());
-        Ok(page)
-    }
-
-    fn request(&self, request: StatementId) -> Result<RequestView, QueryError> {
-        self.honest.request(request)
-    }
-
-    fn release(&self, request: StatementId, page: u64) -> Result<ReleasePage, ReleaseError> {
-        self.honest.release(request, page)
-    }
-
-    fn checkpoint(&self) -> Result<SignedCheckpoint, QueryError> {
-        match &self.checkpoint {
-            Some(checkpoint) => Ok(checkpoint.clone()),
-            None => self.honest.checkpoint(),
-        }
-    }
-
-    fn consistency(&self, old: u64, new: u64) -> Result<ConsistencyProof, QueryError> {
-        self.honest.consistency(old, new)
-    }
-
-    fn leaves(&self, from: u64) -> Result<Page<Vec<u8>>, QueryError> {
-        self.honest.leaves(from)
-    }
 }

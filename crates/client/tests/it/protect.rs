@@ -12,18 +12,18 @@ use strongroom_agefile::{
     payload, wrap_to,
 };
 use strongroom_authority::Caller;
-use strongroom_client::home::{Home, Identities};
+use strongroom_client::Pointer;
+use strongroom_client::home::Identities;
 use strongroom_client::protect::{Job, ProtectError, ProtectOptions, Protected, Standing, Watch};
 use strongroom_client::recover::Wanted;
 use strongroom_client::rewrap::{RewrapError, Rewrapped};
 use strongroom_client::status::{FileStatus, Inspector, read_header};
-use strongroom_client::{Pointer, enroll};
 use strongroom_protocol::id::{AuthorityId, Digest, Serial};
 use strongroom_protocol::statement::Particulars;
 use strongroom_testkit::TestRng;
 use zeroize::Zeroizing;
 
-use crate::fixture::{World, parts, tamper};
+use crate::fixture::{HOME, World, parts, tamper};
 
 /// What became of each file, in the order that it was told.
 #[derive(Default)]
@@ -45,11 +45,6 @@ impl Watch for Told {
 impl World {
     fn owner(&self) -> Recipient {
         self.identities(&self.home()).recipient().unwrap()
-    }
-
-    fn authority(&self) -> AuthorityId {
-        let membership = self.home().membership().unwrap().unwrap();
-        membership.about.authority()
     }
 
     /// A file as any age program makes it, with these stanzas.
@@ -132,8 +127,7 @@ impl World {
 
     fn status(&mut self, path: &Path) -> FileStatus {
         self.with_client(|client| {
-            let connection = client.connection();
-            let mut inspector = Inspector::new(client.home(), Some(connection)).unwrap();
+            let inspector = Inspector::new(client.home(), true).unwrap();
             inspector.inspect(path).unwrap()
         })
         .unwrap()
@@ -148,14 +142,8 @@ impl World {
 
     /// Loses the home altogether and makes it again from what is on the sheet.
     fn lose_home(&mut self) {
-        let membership = self.home().membership().unwrap().unwrap();
-        fs::remove_dir_all(self.path("home")).unwrap();
-        let mut home = Home::create(&self.path("home")).unwrap();
-        let device = home.ensure_device_key(&mut self.rng).unwrap();
-        let service = self.service(20);
-        let session = service.session(Caller::Device(device.verifying_key()));
-        let (place, authority) = (self.path("authority"), membership.about.authority());
-        enroll::rejoin(&mut home, &place, &session, membership.owner, authority).unwrap();
+        fs::remove_dir_all(self.path(HOME)).unwrap();
+        self.rejoin(HOME);
     }
 }
 
@@ -188,7 +176,7 @@ fn a_pointer_is_put_in_last_and_all_else_of_the_file_stays() {
     assert_eq!(payload, same_payload);
     let (pointer, stanzas) = after.stanzas().split_last().unwrap();
     assert_eq!(stanzas, before.stanzas());
-    let (authority, serial) = (world.authority(), protected.serial);
+    let (authority, serial) = (world.authority, protected.serial);
     assert_eq!(*pointer, Pointer { authority, serial }.to_stanza());
     assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o640);
     assert!(after.unwrap(&[&colleague]).is_ok());
@@ -317,7 +305,7 @@ fn a_lost_home_finds_detached_spares_by_what_they_are_labelled_with() {
     let headers = files.clone().map(|file| parts(&file).0);
     world.lose_home();
     world.recover(&Wanted::Everything).unwrap();
-    let authority = world.authority();
+    let authority = world.authority;
     let home = world.home();
     for (header, protected) in headers.iter().zip(&protected) {
         let serials = home.serials_of(header, Some(authority)).unwrap();
@@ -347,13 +335,10 @@ fn a_passphrases_file_stays_as_it_is_and_comes_back_with_a_key_instead() {
     let header = parts(&file).0;
     let (stanza, _) = header.as_bytes()["age-encryption.org/v1\n".len()..]
         .split_at(header.stanzas()[0].encoded_len());
-    let authority = world.authority();
-    let deposited = world
-        .with_client(|client| {
-            let owner = client.membership().owner;
-            let page = client.connection().authority().deposits(owner, None);
-            page.unwrap().items.pop().unwrap()
-        })
+    let authority = world.authority;
+    let session = world.service(21).session(Caller::Operator);
+    let deposited = strongroom_testkit::deposits(&session, world.owner)
+        .pop()
         .unwrap();
     assert_eq!(deposited.particulars.header(), Some(Digest::of(&[stanza])));
 
@@ -387,7 +372,7 @@ fn a_pointer_that_this_home_cannot_vouch_for_is_replaced_by_one_to_a_new_deposit
     let mut world = World::new();
     let other = world.encrypt("other", "dear other");
     let theirs = pointers(&parts(&other).0)[0];
-    let (authority, owner) = (world.authority(), world.owner());
+    let (authority, owner) = (world.authority, world.owner());
     let stranger = Pointer {
         authority,
         serial: Serial::from_bytes([1; 16]),
@@ -417,7 +402,7 @@ fn a_pointer_that_this_home_cannot_vouch_for_is_replaced_by_one_to_a_new_deposit
 fn a_detached_spare_of_a_file_that_points_elsewhere_is_the_one_that_counts() {
     let mut world = World::new();
     let key = FileKey::generate(&mut world.rng);
-    let authority = world.authority();
+    let authority = world.authority;
     let serial = Serial::from_bytes([1; 16]);
     let pointer = Pointer { authority, serial };
     let stanzas = [
@@ -448,7 +433,7 @@ fn another_authoritys_pointer_stays_beside_ours() {
     };
     let own = world.owner().wrap(&key, &mut world.rng);
     let file = world.age_file("a.age", "text", &[own, elsewhere.to_stanza()], &key);
-    let (authority, serial) = (world.authority(), world.protect_one(&file, false).serial);
+    let (authority, serial) = (world.authority, world.protect_one(&file, false).serial);
     let ours = Pointer { authority, serial };
     assert_eq!(pointers(&parts(&file).0), [elsewhere, ours]);
     world.is_protected(&file, false);

@@ -3,18 +3,17 @@
 use std::fs;
 
 use strongroom_agefile::KeyType;
-use strongroom_authority::Caller;
 use strongroom_client::connection::ExchangeError;
-use strongroom_client::home::Home;
 use strongroom_client::recover::{RecoverError, Wanted};
 use strongroom_client::rewrap::Rewrapped;
 use strongroom_client::status::{Inspector, SpareState, read_header};
-use strongroom_client::{Client, ConnectError, Pointer, enroll};
+use strongroom_client::{Client, ConnectError, Pointer};
+use strongroom_protocol::ReleaseError;
 use strongroom_protocol::code::RecoveryCode;
+use strongroom_protocol::policy::SubjectState;
 use strongroom_protocol::statement::Grounds;
-use strongroom_protocol::{ReleaseError, RequestState};
 
-use crate::fixture::{World, tamper};
+use crate::fixture::{HOME, World, copy_folder, tamper};
 
 fn request(
     client: &mut Client<'_>,
@@ -37,9 +36,8 @@ fn a_wrong_code_releases_nothing_and_the_right_one_continues_the_same_request() 
             let error = client.collect(&request, &mut |_| {}).err();
             let refused = matches!(
                 error,
-                Some(RecoverError::Released(ReleaseError::Not {
-                    state: RequestState::Requested,
-                    ..
+                Some(RecoverError::Released(ReleaseError::NotApproved {
+                    state: SubjectState::Requested
                 }))
             );
             assert!(refused, "{error:?}");
@@ -75,14 +73,7 @@ fn only_what_was_asked_for_comes_back() {
     let mut world = World::new();
     let (one, other) = (world.encrypt("one", "1"), world.encrypt("other", "2"));
     world.lose_identity();
-    let authority = world
-        .home()
-        .membership()
-        .unwrap()
-        .unwrap()
-        .about
-        .authority();
-    let pointer = Pointer::find(&read_header(&one).unwrap(), authority).unwrap();
+    let pointer = Pointer::find(&read_header(&one).unwrap(), world.authority).unwrap();
     let collected = world
         .recover(&Wanted::Serials(vec![pointer.serial]))
         .unwrap();
@@ -114,20 +105,8 @@ fn a_home_that_is_lost_altogether_is_made_again_from_the_sheet() {
     tamper(&stripped, |stanzas| {
         stanzas.retain(|stanza| Pointer::from_stanza(stanza).is_none());
     });
-    let membership = world.home().membership().unwrap().unwrap();
-    fs::remove_dir_all(world.path("home")).unwrap();
-
-    let mut home = Home::create(&world.path("home")).unwrap();
-    let device = home.ensure_device_key(&mut world.rng).unwrap();
-    let service = world.service(20);
-    let session = service.session(Caller::Device(device.verifying_key()));
-    let (place, authority) = (world.path("authority"), membership.about.authority());
-    let other = strongroom_protocol::id::AuthorityId::from_bytes([1; 32]);
-    let refused = enroll::rejoin(&mut home, &place, &session, membership.owner, other);
-    assert!(refused.is_err());
-    enroll::rejoin(&mut home, &place, &session, membership.owner, authority).unwrap();
-    drop((home, service));
-
+    fs::remove_dir_all(world.path(HOME)).unwrap();
+    world.rejoin(HOME);
     world.recover(&Wanted::Everything).unwrap();
     for (file, text) in [(&file, "dear reader"), (&stripped, "dear stranger")] {
         world.rewrap(file).unwrap();
@@ -138,8 +117,7 @@ fn a_home_that_is_lost_altogether_is_made_again_from_the_sheet() {
     for path in [path, next] {
         let state = world
             .with_client(|client| {
-                let connection = client.connection();
-                let mut inspector = Inspector::new(client.home(), Some(connection)).unwrap();
+                let inspector = Inspector::new(client.home(), true).unwrap();
                 let status = inspector.inspect(&path).unwrap();
                 (status.state, status.doubt)
             })
@@ -196,14 +174,6 @@ fn an_authority_whose_log_went_another_way_is_refused() {
     );
 }
 
-fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
-    fs::create_dir(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
-    }
-}
-
 #[test]
 fn a_copied_pointer_alone_never_shows_as_matched() {
     let mut world = World::new();
@@ -223,7 +193,7 @@ fn a_copied_pointer_alone_never_shows_as_matched() {
     fs::write(&forged, header.as_bytes()).unwrap();
     let status = world
         .with_client(|client| {
-            let mut inspector = Inspector::new(client.home(), Some(client.connection())).unwrap();
+            let inspector = Inspector::new(client.home(), true).unwrap();
             let genuine = inspector.inspect(&file).unwrap();
             assert!(genuine.is_protected(true) && !genuine.is_protected(false));
             inspector.inspect(&forged).unwrap()

@@ -1,55 +1,25 @@
 //! An authority that was put back from a backup: noticed, accepted by its owner, and filled again.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use rusqlite::Connection;
 use strongroom_authority::{Caller, Keys, Service};
 use strongroom_client::ConnectError;
 use strongroom_client::connection::ExchangeError;
-use strongroom_client::home::{Home, HomeError};
 use strongroom_client::restored::RestoredLog;
 use strongroom_client::status::{Doubt, Inspector};
-use strongroom_client::sync::{SyncError, Synced, Unsent};
+use strongroom_client::sync::Unsent;
 use strongroom_protocol::id::Clock;
 use strongroom_protocol::receipt::DepositState;
-use strongroom_protocol::{Authority, Refusal};
-use strongroom_testkit::TestRng;
+use strongroom_protocol::{Authority, Refusal, Select};
+use strongroom_testkit::{TestRng, listed};
 
-use crate::fixture::World;
+use crate::fixture::{HOME, World};
 
 impl World {
-    fn back_up(&self) -> PathBuf {
-        let to = self.path("backup");
-        self.service(20).backup(&to, Keys::Included).unwrap();
-        to
-    }
-
-    /// Loses the authority's folder and puts it back from a backup.
-    fn restore(&self, from: &Path) {
-        fs::remove_dir_all(self.path("authority")).unwrap();
-        let (folder, clock) = (self.path("authority"), self.clock.clone());
-        Service::restore(from, None, &folder, clock, TestRng::new(21)).unwrap();
-    }
-
-    fn restored_log(&self) -> Option<RestoredLog> {
-        let service = self.service(22);
-        RestoredLog::find(&self.home(), &service.session(Caller::Operator)).unwrap()
-    }
-
-    fn accept(&self) {
-        let restored = self.restored_log().expect("nothing is to be accepted");
-        restored.accept(&mut self.home(), self.clock.now()).unwrap();
-    }
-
-    fn sync(&mut self) -> Result<Synced, SyncError> {
-        self.with_client(|client| client.sync(&mut |_, _| {}))
-            .unwrap()
-    }
-
     fn doubt(&mut self, file: &Path) -> Option<Doubt> {
         let inspect = |client: &mut strongroom_client::Client<'_>| {
-            let mut inspector = Inspector::new(client.home(), Some(client.connection())).unwrap();
+            let inspector = Inspector::new(client.home(), true).unwrap();
             inspector.inspect(file).unwrap().doubt
         };
         self.with_client(inspect).unwrap()
@@ -60,7 +30,7 @@ impl World {
 fn nothing_is_done_with_a_restored_authority_before_it_is_accepted() {
     let mut world = World::new();
     world.encrypt("old", "1");
-    let backup = world.back_up();
+    let backup = world.back_up("backup");
     for name in ["new", "newer"] {
         world.encrypt(name, "2");
     }
@@ -73,12 +43,12 @@ fn nothing_is_done_with_a_restored_authority_before_it_is_accepted() {
         ),
         "{refused:?}"
     );
-    let restored = world.restored_log().unwrap();
+    let restored = world.restored_log(HOME).unwrap();
     assert_eq!((restored.seen().size, restored.now().size), (5, 4));
     assert!(world.home().accepted().unwrap().is_empty());
     let before = world.home().seen().unwrap().unwrap();
-    world.accept();
-    assert!(world.restored_log().is_none(), "it is accepted once");
+    world.accept_at(HOME);
+    assert!(world.restored_log(HOME).is_none(), "it is accepted once");
     let [accepted] = &world.home().accepted().unwrap()[..] else {
         panic!("one was accepted");
     };
@@ -90,7 +60,7 @@ fn nothing_is_done_with_a_restored_authority_before_it_is_accepted() {
 #[test]
 fn a_log_that_was_restored_and_grew_again_is_noticed_too() {
     let mut world = World::new();
-    let backup = world.back_up();
+    let backup = world.back_up("backup");
     world.encrypt("new", "1");
     // The restored log is as long as the one that was seen, and another.
     world.restore(&backup);
@@ -102,19 +72,19 @@ fn a_log_that_was_restored_and_grew_again_is_noticed_too() {
         ),
         "{refused:?}"
     );
-    world.accept();
-    world.sync().unwrap();
+    world.accept_at(HOME);
+    world.sync_at(HOME).unwrap();
 }
 
 #[test]
 fn a_log_that_only_grew_is_not_to_be_accepted() {
     let mut world = World::new();
-    let backup = world.back_up();
+    let backup = world.back_up("backup");
     // Nothing came after the backup: restoring it took nothing back.
     world.restore(&backup);
-    assert!(world.restored_log().is_none());
+    assert!(world.restored_log(HOME).is_none());
     let file = world.encrypt("new", "1");
-    assert!(world.restored_log().is_none());
+    assert!(world.restored_log(HOME).is_none());
     assert_eq!(world.doubt(&file), None);
 }
 
@@ -136,22 +106,23 @@ fn another_authority_is_never_accepted() {
 fn what_a_restored_authority_lacks_is_said_and_sent_again() {
     let mut world = World::new();
     let old = world.encrypt("old", "1");
-    let backup = world.back_up();
+    let backup = world.back_up("backup");
     let new = world.encrypt("new", "2");
     let receipt = |world: &World, file: &Path| {
         let header = crate::fixture::parts(file).0;
         let serial = world.home().matched(&header).unwrap().unwrap().serial;
         let record = world.home().deposit(serial).unwrap().unwrap();
         let (statement, receipt) = world.home().statement(record.statement).unwrap();
-        (statement.id(), receipt.to_text())
+        assert_eq!(record.entry, Some(receipt.index()));
+        (statement.id(), receipt.index())
     };
     let before = [receipt(&world, &old), receipt(&world, &new)];
     world.restore(&backup);
-    world.accept();
+    world.accept_at(HOME);
     assert_eq!(world.doubt(&old), None);
     assert_eq!(world.doubt(&new), Some(Doubt::Lost));
 
-    let synced = world.sync().unwrap();
+    let synced = world.sync_at(HOME).unwrap();
     assert_eq!((synced.present, synced.sent), (1, 1));
     assert!(!synced.enrolled && synced.unsent.is_empty());
     assert_eq!(world.doubt(&new), None);
@@ -160,7 +131,7 @@ fn what_a_restored_authority_lacks_is_said_and_sent_again() {
     assert_eq!(after[1].0, before[1].0, "it is the same statement");
     assert_ne!(after[1].1, before[1].1, "and another entry");
 
-    let again = world.sync().unwrap();
+    let again = world.sync_at(HOME).unwrap();
     assert_eq!((again.present, again.sent), (2, 0));
     // And it comes back from there.
     world.lose_identity();
@@ -184,7 +155,7 @@ fn an_owner_whose_enrolment_was_lost_is_enrolled_again_by_the_same_statement() {
     let backup = world.path("backup");
     young.backup(&backup, Keys::Included).unwrap();
     world.restore(&backup);
-    world.accept();
+    world.accept_at(HOME);
     let mut watched = Vec::new();
     let synced = world
         .with_client(|client| client.sync(&mut |done, total| watched.push((done, total))))
@@ -193,9 +164,8 @@ fn an_owner_whose_enrolment_was_lost_is_enrolled_again_by_the_same_statement() {
     assert!(synced.enrolled);
     assert_eq!((synced.present, synced.sent), (0, 3));
     assert_eq!(watched, [(1, 3), (2, 3), (3, 3)]);
-    let service = world.service(30);
-    let session = service.session(Caller::Operator);
-    session.receipt(enrolment.id()).unwrap();
+    let session = world.service(30).session(Caller::Operator);
+    assert!(listed(&session, Select::Owner(world.owner)).contains(&enrolment.id()));
     for file in files {
         assert_eq!(world.doubt(&file), None);
     }
@@ -204,7 +174,7 @@ fn an_owner_whose_enrolment_was_lost_is_enrolled_again_by_the_same_statement() {
 #[test]
 fn what_the_authority_will_not_have_back_is_named_and_the_rest_is_sent() {
     let mut world = World::new();
-    let backup = world.back_up();
+    let backup = world.back_up("backup");
     let lost = world.encrypt("lost", "1");
     let serial = {
         let header = crate::fixture::parts(&lost).0;
@@ -212,7 +182,7 @@ fn what_the_authority_will_not_have_back_is_named_and_the_rest_is_sent() {
     };
     world.encrypt("other", "2");
     world.restore(&backup);
-    world.accept();
+    world.accept_at(HOME);
     // Another deposit has come under that serial since.
     let device = world
         .home()
@@ -227,10 +197,10 @@ fn what_the_authority_will_not_have_back_is_named_and_the_rest_is_sent() {
         ),
         particulars: strongroom_protocol::statement::Particulars::default(),
     };
-    let about = &membership.about;
+    let founding = &membership.founding;
     let deposit = strongroom_protocol::statement::Deposit::seal(
-        about.authority(),
-        &about.found().wrap_key,
+        founding.authority(),
+        &founding.found().wrap_key,
         membership.owner,
         &[draft],
         &mut TestRng::new(3),
@@ -242,7 +212,7 @@ fn what_the_authority_will_not_have_back_is_named_and_the_rest_is_sent() {
         .session(Caller::Operator)
         .submit(&statement)
         .unwrap();
-    let synced = world.sync().unwrap();
+    let synced = world.sync_at(HOME).unwrap();
     assert_eq!(synced.sent, 2);
     let [
         Unsent::NotKept {
@@ -260,7 +230,8 @@ fn what_the_authority_will_not_have_back_is_named_and_the_rest_is_sent() {
 #[test]
 fn deposits_of_a_device_that_the_restored_log_does_not_know_are_refused_by_name() {
     let mut world = World::new();
-    let backup = world.back_up();
+    world.encrypt("zero", "0");
+    let backup = world.back_up("backup");
     // The device is lost and a recovery makes another the owner's: a decision that the backup has not.
     world.encrypt("one", "1");
     fs::remove_file(world.path("home/device.key")).unwrap();
@@ -269,9 +240,11 @@ fn deposits_of_a_device_that_the_restored_log_does_not_know_are_refused_by_name(
         .unwrap();
     world.encrypt("two", "2");
     world.restore(&backup);
-    world.accept();
-    let synced = world.sync().unwrap();
-    assert_eq!(synced.sent, 1);
+    world.accept_at(HOME);
+    let synced = world.sync_at(HOME).unwrap();
+    // What the log has, it is shown only by sending it.
+    assert!(!synced.enrolled);
+    assert_eq!((synced.present, synced.sent), (1, 1));
     assert!(
         matches!(
             synced.unsent[..],
@@ -287,58 +260,6 @@ fn deposits_of_a_device_that_the_restored_log_does_not_know_are_refused_by_name(
     world
         .recover(&strongroom_client::recover::Wanted::Everything)
         .unwrap();
-    let synced = world.sync().unwrap();
+    let synced = world.sync_at(HOME).unwrap();
     assert_eq!((synced.sent, synced.unsent.len()), (1, 0));
-}
-
-#[test]
-fn a_home_of_the_first_version_is_migrated_beside_a_copy_of_it() {
-    let world = World::new();
-    let path = world.path("home/home.db");
-    let old = Connection::open(&path).unwrap();
-    old.execute_batch(
-        "DROP TABLE accepted; DROP TABLE recipient; DROP TABLE detached; DROP TABLE secret_check; \
-         DROP TABLE secret; DROP TABLE own_blob; PRAGMA user_version = 1",
-    )
-    .unwrap();
-    drop(old);
-    let before = fs::read(&path).unwrap();
-    let seen = {
-        let home = world.home();
-        assert!(home.accepted().unwrap().is_empty());
-        home.seen().unwrap().unwrap()
-    };
-    assert_eq!(seen.checkpoint().size, 2);
-    let backup = world.path("home/home.db.backup-v1");
-    assert_eq!(fs::read(&backup).unwrap(), before);
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let mode = fs::metadata(&backup).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
-    }
-    let migrated = Connection::open(&path).unwrap();
-    let version: i64 = migrated
-        .pragma_query_value(None, "user_version", |row| row.get(0))
-        .unwrap();
-    assert_eq!(version, 4);
-    // Once: the copy stays that of the first version.
-    drop(migrated);
-    drop(world.home());
-    assert_eq!(fs::read(&backup).unwrap(), before);
-}
-
-#[test]
-fn a_home_of_a_newer_version_is_refused_and_left_alone() {
-    let world = World::new();
-    let path = world.path("home/home.db");
-    let newer = Connection::open(&path).unwrap();
-    newer.execute_batch("PRAGMA user_version = 5").unwrap();
-    drop(newer);
-    let before = fs::read(&path).unwrap();
-    let refused = Home::open(&world.path("home")).err().unwrap();
-    assert!(
-        matches!(refused, HomeError::NewerVersion { found: 5, known: 4 }),
-        "{refused:?}"
-    );
-    assert_eq!(fs::read(&path).unwrap(), before);
 }

@@ -59,13 +59,7 @@ fn a_pointer_that_was_stripped_is_put_back() {
 #[test]
 fn a_pointer_that_was_swapped_is_put_right() {
     let (mut world, file) = recovered("dear reader");
-    let authority = world
-        .home()
-        .membership()
-        .unwrap()
-        .unwrap()
-        .about
-        .authority();
+    let authority = world.authority;
     let pointer = parts(&file).0.stanzas().last().cloned();
     for other in [
         pointer_to(authority, 1),
@@ -214,8 +208,7 @@ fn a_file_made_to_be_mended_with_anothers_pointer_does_not_pass_for_that_one() {
         world.rewrap(&planted).unwrap();
         let status = world
             .with_client(|client| {
-                let connection = Some(client.connection());
-                let mut inspector = Inspector::new(client.home(), connection).unwrap();
+                let inspector = Inspector::new(client.home(), true).unwrap();
                 inspector.inspect(&planted).unwrap()
             })
             .unwrap();

@@ -1,19 +1,25 @@
 //! Sealed identities and sealed custody: encrypting takes no secret, and `verified` waits for a check.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use strongroom_agefile::{KeyType, Passphrase};
+use strongroom_agefile::{FileKey, Header, KeyType, Passphrase};
 use strongroom_authority::{Caller, CheckReport, Extent, Service};
-use strongroom_client::checked::{CheckedHere, RecordCheckError};
-use strongroom_client::home::{Home, KeysError};
+use strongroom_client::connection::ExchangeError;
+use strongroom_client::home::{Home, KeysError, Matched};
 use strongroom_client::status::{Doubt, Inspector, SpareState};
+use strongroom_client::{ConnectError, Pointer};
 use strongroom_protocol::code::RecoveryCode;
-use strongroom_protocol::id::Clock;
-use strongroom_protocol::statement::SignedStatement;
-use strongroom_testkit::TestRng;
+use strongroom_protocol::id::{Clock, Serial};
+use strongroom_protocol::receipt::DepositState;
+use strongroom_protocol::session_key::{BlindedKey, SessionKey};
+use strongroom_protocol::statement::{
+    Checked, CheckedDeposit, Deposit, Draft, Particulars, SignedStatement,
+};
+use strongroom_testkit::{Forged, TestRng, Trick, forge_deposit, submit};
 
-use crate::fixture::{World, parts};
+use crate::fixture::{HOME, World, parts};
+use crate::hostile::lying;
 
 fn passphrase() -> Passphrase {
     Passphrase::new("correct horse".to_owned().into()).unwrap()
@@ -33,14 +39,51 @@ impl World {
         service.check(extent).unwrap()
     }
 
-    fn record(&mut self, report: &CheckReport) -> Result<CheckedHere, RecordCheckError> {
-        self.with_client(|client| client.record_check(&report.statement, &report.receipt))
+    /// Deposits a file's key in a way that only opening it shows to be wrong: another one's ciphertext in its place.
+    fn encrypt_badly(&mut self, name: &str) -> PathBuf {
+        let owner = self.identities(&self.home()).recipient().unwrap();
+        let founding = self.home().membership().unwrap().unwrap().founding;
+        let (authority, wrap_key) = (self.authority, &founding.found().wrap_key);
+        let file_key = FileKey::generate(&mut self.rng);
+        let drafts = [&file_key, &FileKey::from_bytes(&[5; 16])].map(|key| Draft {
+            serial: Serial::generate(&mut self.rng),
+            key: BlindedKey::new(SessionKey::age_file_key(key.expose()), &mut self.rng),
+            particulars: Particulars::default(),
+        });
+        let deposit =
+            Deposit::seal(authority, wrap_key, self.owner, &drafts, &mut self.rng).unwrap();
+        let mut keys = deposit.keys().to_vec();
+        let other = keys.pop().unwrap();
+        keys[0].sealed = other.sealed;
+        let forged = Forged {
+            authority,
+            owner: self.owner,
+            wrap_key: deposit.wrap_key(),
+            encapsulation: deposit.encapsulation().clone(),
+            keys,
+        };
+        let device = self.home().ensure_device_key(&mut self.rng).unwrap();
+        submit(&self.session_of(HOME), &forge_deposit(forged, &device));
+
+        let serial = drafts[0].serial;
+        let mut stanzas = vec![owner.wrap(&file_key, &mut self.rng)];
+        stanzas.push(Pointer { authority, serial }.to_stanza());
+        let header = Header::seal(stanzas, &file_key).unwrap();
+        let path = self.path(name);
+        fs::write(&path, header.as_bytes()).unwrap();
+        let matched = Matched::new(&header, serial, Some(0));
+        self.home().record_matched(&matched).unwrap();
+        path
+    }
+
+    fn verified(&mut self) -> u64 {
+        self.with_client(|client| client.home().verified_count().unwrap())
             .unwrap()
     }
 
     fn state(&mut self, file: &Path) -> (Option<SpareState>, Option<Doubt>) {
         let inspect = |client: &mut strongroom_client::Client<'_>| {
-            let mut inspector = Inspector::new(client.home(), Some(client.connection())).unwrap();
+            let inspector = Inspector::new(client.home(), true).unwrap();
             let status = inspector.inspect(file).unwrap();
             (status.state, status.doubt)
         };
@@ -114,69 +157,73 @@ fn what_sealed_custody_took_is_verified_by_a_check_of_all() {
         assert_eq!(world.state(file), deposited);
     }
     // Of a sample nothing is known of any one deposit.
-    let sample = world.check(Extent::Sample(1));
-    assert_eq!(world.record(&sample).unwrap(), CheckedHere::default());
+    assert_eq!(world.check(Extent::Sample(1)).checked.opened, 1);
+    assert_eq!(world.verified(), 0);
     assert_eq!(world.state(&files[0]).1, Some(Doubt::NotVerified));
 
-    let all = world.check(Extent::All);
-    let later = world.encrypt("c", "c");
-    let here = world.record(&all).unwrap();
-    assert_eq!((here.verified, here.mismatched), (2, 0));
+    world.check(Extent::All);
+    assert_eq!(world.verified(), 2);
     for file in &files {
         assert_eq!(world.state(file), (Some(SpareState::Matched), None));
     }
     // It came after what was checked.
+    let later = world.encrypt("c", "c");
     assert_eq!(world.state(&later).1, Some(Doubt::NotVerified));
-    assert_eq!(world.record(&all).unwrap(), CheckedHere::default());
+    assert_eq!(world.verified(), 2);
 }
 
 #[test]
 fn a_deposit_that_a_check_names_is_not_protected_any_more() {
     let mut world = World::new();
-    let (good, bad) = (world.encrypt("a", "a"), world.encrypt("b", "b"));
-    assert_eq!(world.state(&bad).1, None);
-    let serial = world
-        .home()
-        .matched(&parts(&bad).0)
-        .unwrap()
-        .unwrap()
-        .serial;
-    // An authority that has gone bad says so itself: with its own keys, in its own log.
-    let report = {
-        let service = world.service(43);
-        let mut report = service.check(Extent::All).unwrap();
-        report.checked.failed = 1;
-        report.checked.named = vec![strongroom_protocol::statement::CheckedDeposit {
-            owner: world.home().membership().unwrap().unwrap().owner,
-            serial,
-        }];
-        report
-    };
-    // What it did not sign is not believed.
-    let device = world
-        .home()
-        .ensure_device_key(&mut TestRng::new(1))
-        .unwrap();
-    let forged = CheckReport {
-        statement: SignedStatement::sign(report.checked.clone(), &device),
-        ..report
-    };
-    assert!(matches!(
-        world.record(&forged),
-        Err(RecordCheckError::Exchange(_))
-    ));
-    assert_eq!(world.state(&bad).1, None);
-    // What it finds is kept, until a check of all finds it well again.
-    let mismatch = strongroom_protocol::receipt::DepositState::Mismatch;
-    assert_eq!(
-        world.home().record_states(&[(serial, mismatch)]).unwrap(),
-        1
-    );
-    assert_eq!(world.state(&bad).1, Some(Doubt::Mismatch));
+    world.seal();
+    let (good, bad) = (world.encrypt("a", "a"), world.encrypt_badly("b.age"));
+    for file in [&good, &bad] {
+        assert_eq!(world.state(file).1, Some(Doubt::NotVerified));
+    }
+    assert_eq!(world.check(Extent::All).checked.failed, 1);
     assert_eq!(world.state(&good).1, None);
-    let all = world.service(44).check(Extent::All).unwrap();
-    assert_eq!(world.record(&all).unwrap().verified, 1);
-    assert_eq!(world.state(&bad).1, None);
+    assert_eq!(world.state(&bad).1, Some(Doubt::Mismatch));
+    assert_eq!(world.verified(), 1);
+}
+
+#[test]
+fn what_a_check_found_is_kept_until_a_check_of_all_finds_it_well_again() {
+    let mut world = World::new();
+    let file = world.encrypt("a", "a");
+    let database = rusqlite::Connection::open(world.path("home/home.db")).unwrap();
+    database
+        .execute("UPDATE deposit SET state = 'mismatch'", ())
+        .unwrap();
+    drop(database);
+    assert_eq!(world.state(&file).1, Some(Doubt::Mismatch));
+    world.service(44).check(Extent::All).unwrap();
+    assert_eq!(world.state(&file), (Some(SpareState::Matched), None));
+}
+
+#[test]
+fn a_check_that_the_authority_did_not_sign_is_not_believed() {
+    let mut world = World::new();
+    let file = world.encrypt("a", "a");
+    let serial = {
+        let header = parts(&file).0;
+        world.home().matched(&header).unwrap().unwrap().serial
+    };
+    let owner = world.owner;
+    let checked = Checked {
+        named: vec![CheckedDeposit { owner, serial }],
+        failed: 1,
+        ..world.service(43).check(Extent::All).unwrap().checked
+    };
+    let device = world.home().device_key().unwrap();
+    let forged = SignedStatement::sign(checked, &device);
+    let liar = lying(&mut world, Trick::ListingWithStranger(Box::new(forged)));
+    let refused = world.with_authority(&liar, |_| ()).unwrap_err();
+    assert!(
+        matches!(refused, ConnectError::Exchange(ExchangeError::Wrong { .. })),
+        "{refused:?}"
+    );
+    let state = world.home().deposit(serial).unwrap().unwrap().state;
+    assert_eq!(state, DepositState::Verified);
 }
 
 #[test]

@@ -2,22 +2,24 @@
 
 use strongroom_authority::{Caller, Extent};
 use strongroom_capi::{Algorithm, KeySpec, Padding, PrivateKey, PublicKey};
-use strongroom_client::Client;
+use strongroom_client::connection::ExchangeError;
 use strongroom_client::home::Home;
 use strongroom_client::recover::Wanted;
 use strongroom_client::released::ReleasedKeys;
 use strongroom_client::simple_blob::{DepositBlobError, DepositedBlob, NewBlob, RsaKeyError};
 use strongroom_client::spare::DepositError;
+use strongroom_client::{Client, ConnectError};
 use strongroom_protocol::id::{Digest, Serial, Time};
 use strongroom_protocol::keys::SigningKey;
 use strongroom_protocol::receipt::DepositState;
 use strongroom_protocol::session_key::{self, SessionKey};
 use strongroom_protocol::statement::{BlobKey, BlobPadding, Particulars, RsaKey, SignedStatement};
-use strongroom_protocol::{Authority, Deposited};
+use strongroom_protocol::{About, Authority, Recorded, Select};
 use strongroom_testkit::{HostileAuthority, Program, TestRng, Trick};
 
-use crate::fixture::World;
+use crate::fixture::{HOME, World};
 use crate::hostile::lying;
+use crate::liar::Liar;
 
 /// An owner whose authority has an RSA key, and a program that exported a key for it.
 fn world() -> (World, Program) {
@@ -55,13 +57,9 @@ fn log_size(world: &World) -> u64 {
     world.service(21).verify_log().unwrap().size
 }
 
-fn listed(world: &World, serial: Serial) -> Deposited {
-    let service = world.service(22);
-    let session = service.session(Caller::Operator);
-    let owner = world.home().membership().unwrap().unwrap().owner;
-    let items = session.deposits(owner, None).unwrap().items;
-    let mut items = items.into_iter();
-    items.find(|item| item.label.serial == serial).unwrap()
+fn own_blobs(world: &World, serial: Serial) -> Vec<Digest> {
+    let session = world.service(22).session(Caller::Operator);
+    strongroom_testkit::own_blobs(&session, world.owner, serial)
 }
 
 #[test]
@@ -86,11 +84,9 @@ fn an_unproven_blob_is_deposited_and_no_check_makes_it_verified() {
     );
     let report = world.service(23).check(Extent::All).unwrap();
     assert!(report.checked.is_complete());
-    let here = world
-        .with_client(|client| client.record_check(&report.statement, &report.receipt))
-        .unwrap()
-        .unwrap();
-    assert_eq!((here.verified, here.mismatched), (0, 0));
+    world.with_client(|_| ()).unwrap();
+    let state = world.home().deposit(made.serial).unwrap().unwrap().state;
+    assert_eq!(state, DepositState::Deposited);
     // With the code alone it stays, and all that was asked is answered.
     let collected = world.recover(&Wanted::Everything).unwrap();
     assert_eq!(collected.keys, 0);
@@ -145,26 +141,41 @@ fn an_rsa_key_that_is_not_shown_to_be_the_authoritys_is_not_wrapped_to() {
     let thiefs = PrivateKey::generate(2048, KeySpec::Exchange, &mut TestRng::new(3)).unwrap();
     let log_key = HostileAuthority::steal_log_key(&world.path("authority"));
     let key = RsaKey {
-        authority: world
-            .home()
-            .membership()
-            .unwrap()
-            .unwrap()
-            .about
-            .authority(),
+        authority: world.authority,
         public_key: thiefs.public().to_blob(),
         time: Time::from_millis(1),
     };
     let stranger = SigningKey::from_seed(&[9; 32]);
     // By somebody else; and by the authority itself, which has not put it into its log.
     let forged = SignedStatement::sign(key.clone(), &stranger);
-    let liar = lying(&mut world, Trick::OtherRsaKey(Box::new(forged)));
-    let refused = world.with_authority(&liar, rsa_key);
-    assert!(matches!(refused.unwrap(), Err(RsaKeyError::Wrong)));
     let hidden = SignedStatement::sign(key, &log_key);
+    for (statement, is_theirs) in [(forged, false), (hidden.clone(), true)] {
+        let honest = world.session_of(HOME);
+        let founding = honest.entries(Select::Owner(world.owner), 0);
+        let receipt = founding.unwrap().items.remove(0).receipt;
+        let liar = Liar::before(honest).about(move |about| {
+            let (statement, receipt) = (statement.clone(), receipt.clone());
+            let rsa_key = Some(Recorded { statement, receipt });
+            About { rsa_key, ..about }
+        });
+        let refused = world.with_authority(&liar, rsa_key).unwrap();
+        match refused {
+            Err(RsaKeyError::Wrong) => assert!(!is_theirs),
+            Err(RsaKeyError::Exchange(ExchangeError::Receipt(_))) => assert!(is_theirs),
+            other => panic!("{other:?}"),
+        }
+    }
+    // Put into another log, it is found out when the true one is shown.
     let liar = lying(&mut world, Trick::OtherRsaKey(Box::new(hidden)));
-    let refused = world.with_authority(&liar, rsa_key);
-    assert!(matches!(refused.unwrap(), Err(RsaKeyError::Query(_))));
+    world.with_authority(&liar, rsa_key).unwrap().unwrap();
+    let found_out = world.with_client(|_| ()).unwrap_err();
+    assert!(
+        matches!(
+            found_out,
+            ConnectError::Exchange(ExchangeError::LogShrunk { .. })
+        ),
+        "{found_out:?}"
+    );
 }
 
 #[test]
@@ -174,10 +185,10 @@ fn the_authority_is_told_which_blob_a_file_has() {
     let mut blob = new(&program, program.known());
     blob.own_blob = Some(first);
     let made = deposit(&mut world, blob).unwrap();
-    assert_eq!(listed(&world, made.serial).own_blobs, [first]);
+    assert_eq!(own_blobs(&world, made.serial), [first]);
     let told = world.with_client(|client| client.state_own_blob(made.serial, second));
     told.unwrap().unwrap();
-    assert_eq!(listed(&world, made.serial).own_blobs, [second, first]);
+    assert_eq!(own_blobs(&world, made.serial), [second, first]);
     let none = Serial::from_bytes([9; 16]);
     let refused = world.with_client(|client| client.state_own_blob(none, second));
     assert!(refused.unwrap().is_err());

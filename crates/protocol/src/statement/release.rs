@@ -9,7 +9,7 @@ use super::sealed::{Batch, SealedKey, all_differ};
 
 /// Session keys released on a decision, signed by the authority's log key.
 ///
-/// A request's deposits are released in pages of up to 256, in the order of their serials.
+/// A request's deposits are released in pages of up to 256, one after another, in the log's order.
 #[derive(Clone, Debug)]
 pub struct Release {
     request: Digest,

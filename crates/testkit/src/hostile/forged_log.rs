@@ -3,8 +3,8 @@
 use strongroom_protocol::id::{AuthorityId, StatementId, Time};
 use strongroom_protocol::keys::SigningKey;
 use strongroom_protocol::log::{
-    Checkpoint, ConsistencyProof, Frontier, LeafSalt, Node, NodeHash, ReadHashes, SignedCheckpoint,
-    TreeError, prove_consistency, prove_inclusion,
+    Checkpoint, ConsistencyProof, Frontier, Leaf, LeafSalt, Node, NodeHash, ReadHashes,
+    SignedCheckpoint, TreeError, prove_consistency, prove_inclusion,
 };
 use strongroom_protocol::receipt::{Attestation, Outcome, Receipt, SignedAttestation};
 use strongroom_protocol::statement::SignedStatement;
@@ -15,22 +15,32 @@ use crate::listing::ListingError;
 pub(super) struct ForgedLog {
     authority: AuthorityId,
     leaves: Leaves,
+    /// When its last entry was recorded.
+    last: Time,
 }
 
 impl ForgedLog {
     /// Begins with all that the authority's log has now.
     pub(super) fn from(authority: &dyn Authority) -> Self {
-        let mut leaves = Vec::new();
+        let (mut leaves, mut last) = (Vec::new(), Time::from_millis(0));
         let size = authority.checkpoint().unwrap().checkpoint().size;
         let fetch = |from| Ok::<_, ListingError>(authority.leaves(from)?);
         for page in pages(0, size, fetch) {
             let page = page.unwrap();
             leaves.extend(page.items.iter().map(|leaf| NodeHash::of_leaf(leaf)));
+            let newest = page.items.last();
+            last = newest.map_or(last, |leaf| Leaf::from_bytes(leaf).unwrap().time());
         }
         Self {
             authority: authority.about().unwrap().authority(),
             leaves: Leaves(leaves),
+            last,
         }
+    }
+
+    /// Returns when the last entry was recorded: what is added then makes no time go back.
+    pub(super) fn last(&self) -> Time {
+        self.last
     }
 
     /// Adds what became of a statement, at a time.
@@ -47,6 +57,7 @@ impl ForgedLog {
             outcome,
             time,
         };
+        self.last = time;
         let attestation = SignedAttestation::sign(attestation, key);
         let salt = LeafSalt::from_bytes([7; 32]);
         let index = self.leaves.size();

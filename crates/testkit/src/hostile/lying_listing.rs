@@ -1,7 +1,7 @@
 //! Listings that lie: each receipt in them verifies, and what is false is which entries there are, in what order, on what
 //! pages, or by whom.
 
-use strongroom_protocol::id::{OwnerId, Time};
+use strongroom_protocol::id::{AuthorityId, Time};
 use strongroom_protocol::receipt::{DepositState, Outcome};
 use strongroom_protocol::statement::{Checked, SignedStatement, Statement};
 use strongroom_protocol::{Authority, Page, QueryError, Recorded, Select};
@@ -53,33 +53,41 @@ impl HostileAuthority {
             Trick::ListingTimesGoBack => match select {
                 Select::Owner(_) => {
                     let all = self.all(inner, select)?;
-                    let (size, time) = all.last().map_or((0, Time::from_millis(0)), |(_, last)| {
-                        let log_key = self.log_key.verifying_key();
-                        let receipt = last.receipt.verify(&last.statement, &log_key).unwrap();
-                        (receipt.index(), receipt.time())
+                    let size = inner.checkpoint()?.checkpoint().size;
+                    let checked = self.checked(inner.about()?.authority(), size);
+                    self.plant(&checked, Outcome::Recorded, |last| {
+                        Time::from_millis(last.as_millis().saturating_sub(60_000))
                     });
-                    let earlier = Time::from_millis(time.as_millis().saturating_sub(60_000));
-                    let authority = inner.about()?.authority();
-                    let checked = self.checked(authority, size, earlier);
-                    self.plant(&checked, Outcome::Recorded, earlier);
                     self.cut(&self.with_planted(all), inner, from)
                 }
                 Select::Open | Select::Subjects => honest(),
             },
-            Trick::ListingWithStranger(deposit) => match select {
-                Select::Owner(owner) if is_deposit_of(deposit, owner) => {
-                    let Statement::Deposit(made) = deposit.statement() else {
-                        panic!("a deposit is no {deposit:?}");
+            Trick::ListingWithStranger(stranger) => match (select, stranger.statement()) {
+                // In another owner's listing it would not be in their name.
+                (Select::Owner(owner), Statement::Deposit(made)) if made.owner() != owner => {
+                    honest()
+                }
+                (Select::Owner(_), said) => {
+                    let outcome = match said {
+                        Statement::Deposit(made) => {
+                            Outcome::Deposited(vec![DepositState::Verified; made.keys().len()])
+                        }
+                        _ => Outcome::Recorded,
                     };
-                    let states = vec![DepositState::Verified; made.keys().len()];
                     let all = self.all(inner, select)?;
-                    let time = Time::from_millis(1_767_225_600_000);
-                    self.plant(deposit, Outcome::Deposited(states), time);
+                    self.plant(stranger, outcome, |last| last);
+                    self.cut(&self.with_planted(all), inner, from)
+                }
+                (Select::Open | Select::Subjects, _) => honest(),
+            },
+            // What it forged elsewhere is in its log.
+            _ => match select {
+                Select::Owner(_) if !self.planted.lock().unwrap().is_empty() => {
+                    let all = self.all(inner, select)?;
                     self.cut(&self.with_planted(all), inner, from)
                 }
                 Select::Open | Select::Owner(_) | Select::Subjects => honest(),
             },
-            _ => honest(),
         }
     }
 
@@ -98,12 +106,7 @@ impl HostileAuthority {
     }
 
     /// A check of nothing, by the authority: it concerns everybody.
-    fn checked(
-        &self,
-        authority: strongroom_protocol::id::AuthorityId,
-        size: u64,
-        time: Time,
-    ) -> SignedStatement {
+    fn checked(&self, authority: AuthorityId, size: u64) -> SignedStatement {
         let checked = Checked {
             authority,
             size,
@@ -112,19 +115,30 @@ impl HostileAuthority {
             failed: 0,
             named: Vec::new(),
             unread: 0,
-            time,
+            time: Time::from_millis(0),
         };
         SignedStatement::sign(checked, &self.log_key)
     }
 
-    /// Adds a statement to the forged log, once.
-    fn plant(&self, statement: &SignedStatement, outcome: Outcome, time: Time) {
+    /// Adds a statement to the forged log, once, to be shown in listings.
+    pub(super) fn plant(
+        &self,
+        statement: &SignedStatement,
+        outcome: Outcome,
+        time: impl FnOnce(Time) -> Time,
+    ) -> Recorded {
         let mut planted = self.planted.lock().unwrap();
-        if planted.is_none() {
-            let receipt = self.forge_receipt_at(statement, outcome, time);
-            let statement = statement.clone();
-            *planted = Some(Recorded { statement, receipt });
+        let known = planted
+            .iter()
+            .find(|item| item.statement.id() == statement.id());
+        if let Some(known) = known {
+            return known.clone();
         }
+        let receipt = self.forge_receipt_at(statement, outcome, time);
+        let statement = statement.clone();
+        let recorded = Recorded { statement, receipt };
+        planted.push(recorded.clone());
+        recorded
     }
 
     /// Returns a listing with what was planted behind it, all proved in the forged log.
@@ -194,8 +208,4 @@ impl HostileAuthority {
         let receipt = item.receipt.verify(&item.statement, &log_key);
         receipt.unwrap().index()
     }
-}
-
-fn is_deposit_of(statement: &SignedStatement, whose: OwnerId) -> bool {
-    matches!(statement.statement(), Statement::Deposit(deposit) if deposit.owner() == whose)
 }

@@ -13,7 +13,7 @@ use strongroom_protocol::wrap::SecretKey;
 use strongroom_testkit::{Asked, Forged, Owner, TestRng, forge_deposit};
 
 use super::cast::{self, Clerk, DAY, Dice};
-use super::world::World;
+use super::world::{Place, World};
 
 /// A history that goes on.
 pub(super) struct Story {
@@ -35,7 +35,7 @@ struct Asking {
 }
 
 impl Story {
-    pub(super) fn begin(seed: u64) -> Self {
+    pub(super) fn begin(place: Place, seed: u64) -> Self {
         let mut dice = Dice(TestRng::new(seed << 8));
         let owner_seed = |number: u64| (seed << 8) + 1 + number;
         // An owner's id is the first that an owner's randomness gives.
@@ -44,7 +44,7 @@ impl Story {
             .collect();
         let clerks = Clerk::all(ids[0], &mut dice.0);
         let policy = cast::policy(&clerks[..4], &ids, &mut dice);
-        let world = World::found(policy, seed);
+        let world = World::found(place, policy, seed);
         let owners = (0..3).map(|number| Owner::new(&world.about, owner_seed(number)));
         let owners: Vec<Owner> = owners.collect();
         assert!(owners.iter().map(|owner| owner.id).eq(ids));

@@ -18,9 +18,18 @@ use strongroom_testkit::{Asked, PageRelease, TestClock, TestRng, change_of, list
 use tempfile::TempDir;
 
 use super::model::{Model, Ruling};
+use crate::map::{DUE, DUE_OF, LAPSE};
 
-/// An authority, open as two processes would have it.
+/// Where the authority is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Folder,
+    Memory,
+}
+
+/// An authority, open as two processes would have it; in memory, as two callers.
 pub(super) struct World {
+    place: Place,
     parent: TempDir,
     pub(super) about: Founding,
     pub(super) clock: Arc<TestClock>,
@@ -39,19 +48,26 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn found(policy: Policy, seed: u64) -> Self {
+    pub(super) fn found(place: Place, policy: Policy, seed: u64) -> Self {
         let parent = tempfile::tempdir().unwrap();
         let clock = TestClock::new();
         let folder = parent.path().join("authority");
         let rng = TestRng::new(seed);
-        let service = Service::found(&folder, policy, clock.clone(), rng).unwrap();
+        let service = match place {
+            Place::Folder => Service::found(&folder, policy, clock.clone(), rng).unwrap(),
+            Place::Memory => Service::found_in_memory(policy, clock.clone(), rng).unwrap(),
+        };
         let about = service.about().clone();
         let seen = service.verify_log().unwrap();
-        drop(service);
+        let services = match place {
+            Place::Folder => Vec::new(),
+            Place::Memory => vec![service.clone(), service],
+        };
         let mut world = Self {
+            place,
             parent,
             clock,
-            services: Vec::new(),
+            services,
             openings: seed << 16,
             log: None,
             model: Model::new(about.found().log_key),
@@ -62,7 +78,9 @@ impl World {
             backup: None,
             released: 0,
         };
-        world.open();
+        if place == Place::Folder {
+            world.open();
+        }
         world.catch_up();
         world
     }
@@ -236,6 +254,9 @@ impl World {
 
     /// The power goes: what is on the disk at this moment is all that there is when it comes back.
     pub(super) fn crash(&mut self) {
+        if self.place == Place::Memory {
+            return;
+        }
         let image = self.parent.path().join("image");
         copy(&self.folder(), &image);
         self.close();
@@ -245,6 +266,9 @@ impl World {
     }
 
     pub(super) fn back_up(&mut self) {
+        if self.place == Place::Memory {
+            return;
+        }
         self.close();
         copy(&self.folder(), &self.parent.path().join("backup"));
         self.backup = Some((self.model.size(), self.seen));
@@ -303,9 +327,9 @@ impl World {
             }
         }
         drop(session);
-        let before = self.indexes();
+        let before = self.map();
         self.services[0].rebuild().unwrap();
-        assert_eq!(self.indexes(), before, "the indexes are not the log's");
+        assert!(self.map() == before, "the map is not the log's");
         let session = self.services[0].session(Caller::Operator);
         let about = session.about().unwrap();
         let in_force = match &about.policy {
@@ -438,7 +462,9 @@ impl World {
     }
 
     fn entries(&self, from: u64) -> Vec<(Time, SignedStatement)> {
-        let log = self.log.as_ref().unwrap();
+        let Some(log) = &self.log else {
+            return self.services[0].statements(from, u64::MAX).unwrap();
+        };
         let query = "SELECT time, statement FROM entry WHERE idx >= ?1 ORDER BY idx";
         let mut query = log.prepare_cached(query).unwrap();
         let rows = query.query_map([i64::try_from(from).unwrap()], |row| {
@@ -451,26 +477,18 @@ impl World {
         rows.unwrap().map(|row| entry(row.unwrap())).collect()
     }
 
-    /// Every row of every table that follows from the entries, but for when changes are looked at next.
-    fn indexes(&self) -> Vec<String> {
-        let log = self.log.as_ref().unwrap();
-        let tables = "SELECT name FROM sqlite_master WHERE type = 'table' \
-            AND name NOT IN ('entry', 'head', 'tile', 'counter', 'due')";
-        let mut tables = log.prepare(tables).unwrap();
-        let names = tables.query_map([], |row| row.get::<_, String>(0)).unwrap();
-        let mut all = Vec::new();
-        for name in names.map(Result::unwrap) {
-            let mut rows = log.prepare(&format!("SELECT * FROM {name}")).unwrap();
-            let columns = rows.column_count();
-            let rows = rows.query_map([], |row| {
-                let values = (0..columns).map(|column| row.get(column));
-                let values: Vec<rusqlite::types::Value> = values.collect::<Result<_, _>>()?;
-                Ok(format!("{name} {values:?}"))
-            });
-            all.extend(rows.unwrap().map(Result::unwrap));
-        }
-        all.sort();
-        all
+    /// Every pair of the map, which follows from the entries, but for when changes are looked at next; in memory nobody can
+    /// see them.
+    fn map(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let Some(log) = &self.log else {
+            return Vec::new();
+        };
+        let mut pairs = log.prepare("SELECT key, value FROM map").unwrap();
+        let pairs = pairs.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+        let mut pairs: Vec<(Vec<u8>, Vec<u8>)> = pairs.unwrap().map(Result::unwrap).collect();
+        assert!(!pairs.is_empty());
+        pairs.retain(|(key, _)| !matches!(key[0], DUE | LAPSE | DUE_OF));
+        pairs
     }
 
     fn folder(&self) -> PathBuf {

@@ -1,3 +1,41 @@
+-- The store of a Strongroom authority, version 2.
+-- `entry` is the truth. What stands under "indexes" is made from it, and can be dropped and made again.
+
+CREATE TABLE entry (
+    idx         INTEGER PRIMARY KEY,    -- the place in the log, from 0, without gaps
+    kind        INTEGER NOT NULL,       -- the kind of statement, by its number on the wire
+    time        INTEGER NOT NULL,       -- when it was recorded, by the authority's clock: milliseconds since 1970
+    salt        BLOB    NOT NULL,       -- random, 32 bytes: hides the attestation in the leaf
+    statement   BLOB    NOT NULL,       -- the signed statement, as it came
+    attestation BLOB    NOT NULL,       -- what became of it, as the authority signed it
+    signature   BLOB    NOT NULL,       -- the log key's, over the attestation
+    id          BLOB    NOT NULL UNIQUE,-- the statement's id
+    leaf        BLOB    NOT NULL        -- the leaf's hash in the tree
+) STRICT;
+
+-- The tree and its head. They follow from `entry` too; `audit` compares them.
+
+CREATE TABLE head (
+    one         INTEGER PRIMARY KEY CHECK (one = 1),
+    size        INTEGER NOT NULL,       -- the number of entries
+    frontier    BLOB    NOT NULL,       -- the roots of the perfect subtrees, the largest first
+    checkpoint  TEXT    NOT NULL        -- the signed checkpoint of this size
+) STRICT;
+
+CREATE TABLE tile (
+    level       INTEGER NOT NULL,       -- counted in tiles, from the leaves
+    idx         INTEGER NOT NULL,       -- the number within the level, from 0
+    hashes      BLOB    NOT NULL,       -- 256 hashes: full tiles only
+    root        BLOB    NOT NULL,       -- the root above them
+    PRIMARY KEY (level, idx)
+) STRICT;
+
+-- What is counted and not logged.
+
+CREATE TABLE counter (
+    name        TEXT    PRIMARY KEY,    -- `refused` and why
+    count       INTEGER NOT NULL        -- how often
+) STRICT;
 -- Indexes: made from `entry` by replay, and by nothing else.
 
 CREATE TABLE IF NOT EXISTS owner (
@@ -25,20 +63,17 @@ CREATE TABLE IF NOT EXISTS deposit (
     PRIMARY KEY (owner, serial)         -- one deposit for each
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX IF NOT EXISTS deposit_entry ON deposit (owner, entry, place);
-
 CREATE TABLE IF NOT EXISTS request (
     entry       INTEGER PRIMARY KEY,    -- the request
     digest      BLOB    NOT NULL UNIQUE,-- H(Q), by which statements name it
     owner       BLOB    NOT NULL,       -- whose keys it asks for
     device      BLOB    NOT NULL,       -- the key that asks
     asker       BLOB,                   -- the other owner whose device that was when it asked, if it was one's
-    keys        INTEGER NOT NULL,       -- how many deposits it is for
     decision    INTEGER                 -- the decision, once there is one
 ) STRICT;
 
 CREATE INDEX IF NOT EXISTS request_owner ON request (owner, decision);
-CREATE INDEX IF NOT EXISTS request_decision ON request (decision);
+CREATE INDEX IF NOT EXISTS request_device ON request (device);
 
 CREATE TABLE IF NOT EXISTS change (
     entry       INTEGER PRIMARY KEY,    -- the change of the policy, as it was asked for
@@ -47,13 +82,7 @@ CREATE TABLE IF NOT EXISTS change (
     decision    INTEGER                 -- the decision, once there is one
 ) STRICT;
 
-CREATE TABLE IF NOT EXISTS due (
-    entry       INTEGER PRIMARY KEY,    -- a change of the policy that is not decided
-    reign       INTEGER NOT NULL,       -- the entry since which the policy is in force that it is to replace, or 0
-    time        INTEGER NOT NULL        -- when it is to be looked at: not too late; a replay has all looked at once
-) STRICT;
-
-CREATE INDEX IF NOT EXISTS due_time ON due (reign, time);
+CREATE INDEX IF NOT EXISTS change_decision ON change (decision);
 
 CREATE TABLE IF NOT EXISTS policy (
     entry       INTEGER PRIMARY KEY,    -- the decision behind which another policy is in force
@@ -86,10 +115,11 @@ CREATE TABLE IF NOT EXISTS blob_claim (
     place       INTEGER NOT NULL        -- its place in that statement, from 0
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE IF NOT EXISTS stream (
-    name        BLOB    NOT NULL,       -- which entries are listed together, and whose
-    entry       INTEGER NOT NULL,
-    PRIMARY KEY (name, entry)
+CREATE TABLE IF NOT EXISTS own_blob (
+    owner       BLOB    NOT NULL,       -- whose
+    serial      BLOB    NOT NULL,       -- the deposit
+    entry       INTEGER NOT NULL,       -- the statement of which blob its file has
+    PRIMARY KEY (owner, serial, entry)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS rsa_key (

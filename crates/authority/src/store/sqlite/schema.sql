@@ -1,19 +1,20 @@
--- The store of a Strongroom authority, version 2.
--- `entry` is the truth. What stands under "indexes" is made from it, and can be dropped and made again.
+-- The store of a Strongroom authority, version 3.
 
+-- The truth: all else is made from it, but for what is counted.
+-- What is long stands last, so that who wants the rest of a row need not read through it.
 CREATE TABLE entry (
     idx         INTEGER PRIMARY KEY,    -- the place in the log, from 0, without gaps
     kind        INTEGER NOT NULL,       -- the kind of statement, by its number on the wire
     time        INTEGER NOT NULL,       -- when it was recorded, by the authority's clock: milliseconds since 1970
     salt        BLOB    NOT NULL,       -- random, 32 bytes: hides the attestation in the leaf
-    statement   BLOB    NOT NULL,       -- the signed statement, as it came
-    attestation BLOB    NOT NULL,       -- what became of it, as the authority signed it
-    signature   BLOB    NOT NULL,       -- the log key's, over the attestation
     id          BLOB    NOT NULL UNIQUE,-- the statement's id
-    leaf        BLOB    NOT NULL        -- the leaf's hash in the tree
+    leaf        BLOB    NOT NULL,       -- the leaf's hash in the tree
+    signature   BLOB    NOT NULL,       -- the log key's, over the attestation
+    attestation BLOB    NOT NULL,       -- what became of it, as the authority signed it
+    statement   BLOB    NOT NULL        -- the signed statement, as it came
 ) STRICT;
 
--- The tree and its head. They follow from `entry` too; `audit` compares them.
+-- The tree and its head.
 
 CREATE TABLE head (
     one         INTEGER PRIMARY KEY CHECK (one = 1),
@@ -29,6 +30,13 @@ CREATE TABLE tile (
     root        BLOB    NOT NULL,       -- the root above them
     PRIMARY KEY (level, idx)
 ) STRICT;
+
+-- Every index, in one: what keys and values mean is said in spec/authority.md#map.
+
+CREATE TABLE map (
+    key         BLOB    PRIMARY KEY,    -- the index's number, and what is looked up
+    value       BLOB    NOT NULL        -- where in the log it is, mostly
+) STRICT, WITHOUT ROWID;
 
 -- What is counted and not logged.
 

@@ -1,0 +1,130 @@
+//! The indexes of owners, their recovery codes and their devices.
+
+use strongroom_protocol::id::OwnerId;
+use strongroom_protocol::keys::VerifyingKey;
+
+use super::table::{ENTRY, Fields, Index, KEY, OWNER, entry, last_entries, nothing, number};
+use super::{ALL, Order};
+use crate::store::{DeviceRow, Key, Snapshot, StoreError, Writing};
+
+impl Snapshot<'_> {
+    /// Returns the entry of an owner's enrolment.
+    pub(crate) fn owner(&self, owner: OwnerId) -> Result<Option<u64>, StoreError> {
+        let found = self.get(Index::Owner.key(&[owner.as_bytes()]))?;
+        found.as_ref().map(entry).transpose()
+    }
+
+    /// Returns the entries of the enrolments before one, in their order.
+    pub(crate) fn owners(&self, before: u64) -> Result<Vec<u64>, StoreError> {
+        let end = Index::Enrolment.key(&[&number(before)]);
+        let enrolments = Index::Enrolment.span(&[]).before(end);
+        last_entries(&self.range(&enrolments, Order::Forward, ALL)?, 0)
+    }
+
+    /// Returns the first enrolment before an entry that has this key as its recovery code's.
+    pub(crate) fn owner_of_code(
+        &self,
+        code: &VerifyingKey,
+        before: u64,
+    ) -> Result<Option<u64>, StoreError> {
+        let end = Index::Code.key(&[code.as_bytes(), &number(before)]);
+        let enrolments = Index::Code.span(&[code.as_bytes()]).before(end);
+        let first = self.range(&enrolments, Order::Forward, 1)?;
+        Ok(last_entries(&first, KEY)?.pop())
+    }
+
+    /// Returns an owner's devices, in the order they became the owner's.
+    pub(crate) fn devices(&self, owner: OwnerId) -> Result<Vec<DeviceRow>, StoreError> {
+        let devices = Index::Device.span(&[owner.as_bytes()]);
+        let mut rows = Vec::new();
+        for (key, value) in self.range(&devices, Order::Forward, ALL)? {
+            let mut fields = Fields::behind(&key, OWNER)?;
+            let (key, entry) = (fields.verifying_key()?, entry(&value)?);
+            fields.end()?;
+            rows.push(DeviceRow { key, entry });
+        }
+        rows.sort_by_key(|row| row.entry);
+        Ok(rows)
+    }
+
+    pub(crate) fn has_device(
+        &self,
+        owner: OwnerId,
+        key: &VerifyingKey,
+    ) -> Result<bool, StoreError> {
+        Ok(self.get(device(owner, key))?.is_some())
+    }
+
+    /// Returns whose device a key was before an entry: `first`'s if it was theirs, else the first owner's it became.
+    pub(crate) fn device_owner(
+        &self,
+        key: &VerifyingKey,
+        first: OwnerId,
+        before: u64,
+    ) -> Result<Option<OwnerId>, StoreError> {
+        let end = Index::DeviceOwner.key(&[key.as_bytes(), &number(before)]);
+        let owners = self.owners_in(key, Some(end))?;
+        let is_first = owners.contains(&first).then_some(first);
+        Ok(is_first.or_else(|| owners.first().copied()))
+    }
+
+    /// Returns the owners that a key speaks for, in the order it came to.
+    pub(crate) fn owners_of(&self, key: &VerifyingKey) -> Result<Vec<OwnerId>, StoreError> {
+        self.owners_in(key, None)
+    }
+
+    fn owners_in(&self, key: &VerifyingKey, end: Option<Key>) -> Result<Vec<OwnerId>, StoreError> {
+        let mut span = Index::DeviceOwner.span(&[key.as_bytes()]);
+        if let Some(end) = end {
+            span = span.before(end);
+        }
+        let pairs = self.range(&span, Order::Forward, ALL)?;
+        let owner = |(key, _): &(Key, _)| {
+            let mut fields = Fields::behind(key, KEY + ENTRY)?;
+            let owner = fields.owner()?;
+            fields.end()?;
+            Ok(owner)
+        };
+        pairs.iter().map(owner).collect()
+    }
+}
+
+impl Writing<'_> {
+    /// An id is an owner's for ever: the first enrolment under it says whose.
+    pub(super) fn put_owner(
+        &self,
+        owner: OwnerId,
+        code: &VerifyingKey,
+        entry: u64,
+    ) -> Result<(), StoreError> {
+        if self.owner(owner)?.is_some() {
+            return Ok(());
+        }
+        let (owner, entry) = (owner.as_bytes(), number(entry));
+        self.put(Index::Owner.key(&[owner]), entry.to_vec());
+        self.put(Index::Enrolment.key(&[&entry]), owner.to_vec());
+        self.put(Index::Code.key(&[code.as_bytes(), &entry]), nothing());
+        Ok(())
+    }
+
+    /// A device that is the owner's already stays so, by what first made it so.
+    pub(super) fn put_device(
+        &self,
+        owner: OwnerId,
+        key: &VerifyingKey,
+        entry: u64,
+    ) -> Result<(), StoreError> {
+        if self.has_device(owner, key)? {
+            return Ok(());
+        }
+        let entry = number(entry);
+        self.put(device(owner, key), entry.to_vec());
+        let by_key = Index::DeviceOwner.key(&[key.as_bytes(), &entry, owner.as_bytes()]);
+        self.put(by_key, nothing());
+        Ok(())
+    }
+}
+
+pub(super) fn device(owner: OwnerId, key: &VerifyingKey) -> Key {
+    Index::Device.key(&[owner.as_bytes(), key.as_bytes()])
+}

@@ -1,0 +1,194 @@
+//! The keys of the map and what it has under them, byte by byte. spec/authority.md#map is the table of all of them.
+//!
+//! A key is the number of its index and fields of fixed lengths, numbers with their highest byte first: so the order of
+//! keys is that of the fields, and where the last is an entry it is the log's.
+
+use strongroom_protocol::id::{OwnerId, Serial};
+use strongroom_protocol::keys::VerifyingKey;
+
+use crate::store::{Damage, Key, Span, StoreError, Value};
+
+/// The indexes, by the first byte of their keys. A number is never used for something else again.
+#[derive(Clone, Copy)]
+#[repr(u8)]
+pub(super) enum Index {
+    /// owner → enrolment.
+    Owner = 0x10,
+    /// enrolment → owner.
+    Enrolment = 0x11,
+    /// code's key, enrolment → nothing.
+    Code = 0x12,
+    /// owner, key → the entry that made it the owner's device.
+    Device = 0x18,
+    /// key, entry, owner → nothing.
+    DeviceOwner = 0x19,
+
+    /// owner, serial → entry, place.
+    Deposit = 0x20,
+    /// owner, entry, place → serial.
+    DepositInOrder = 0x21,
+    /// claim → entry, place.
+    BlobClaim = 0x28,
+    /// entry → nothing.
+    RsaKey = 0x2a,
+
+    /// digest of a request or a change → its entry.
+    Subject = 0x30,
+    /// entry → owner, device, keys, decision, asker.
+    Request = 0x31,
+    /// device, entry → nothing.
+    RequestBy = 0x32,
+    /// owner, entry → nothing; of the owner who asks for another's keys, too.
+    RequestOf = 0x33,
+    /// entry → nothing; this and the next two only while it is open.
+    OpenRequest = 0x38,
+    /// device, entry → nothing.
+    OpenRequestBy = 0x39,
+    /// owner, entry → nothing.
+    OpenRequestOf = 0x3a,
+    /// decision → the request or the change.
+    Decided = 0x35,
+    /// request or change, entry → nothing.
+    Word = 0x36,
+    /// request, page → release.
+    ReleasePage = 0x37,
+
+    /// entry → author, decision.
+    Change = 0x40,
+    /// the entry that put the policy in force which it is to replace, or 0; entry → nothing; only while it is not decided.
+    OpenChange = 0x42,
+    /// the same, time, entry → nothing: from when on it can be decided, as far as is known.
+    Due = 0x44,
+    /// the same, time, entry → nothing: when it lapses, if what it lacks does not come.
+    Lapse = 0x45,
+    /// entry → the key in one of these two.
+    DueOf = 0x46,
+    /// decision → the change.
+    Policy = 0x43,
+    /// owner, officer's key → entry.
+    Departed = 0x48,
+
+    /// entry → nothing: what concerns everybody.
+    Everybody = 0x50,
+    /// owner, entry → nothing: what concerns an owner.
+    Concern = 0x51,
+}
+
+impl Index {
+    /// Returns a key, or what many begin with.
+    pub(super) fn key(self, fields: &[&[u8]]) -> Key {
+        let mut key = vec![self as u8];
+        fields.iter().for_each(|field| key.extend_from_slice(field));
+        key
+    }
+
+    /// Returns the keys that begin with these fields.
+    pub(super) fn span(self, fields: &[&[u8]]) -> Span {
+        Span::of(self.key(fields))
+    }
+}
+
+/// Returns the bytes of an entry's place, as they stand in keys and values.
+pub(super) fn number(value: u64) -> [u8; 8] {
+    value.to_be_bytes()
+}
+
+/// Returns the bytes of a place in a statement.
+pub(super) fn place(value: u64) -> Result<[u8; 2], StoreError> {
+    let value = u16::try_from(value);
+    let value = value.map_err(|_| Damage::of("a statement has more keys than there can be"))?;
+    Ok(value.to_be_bytes())
+}
+
+/// Returns the value of an index that only says that something is there.
+pub(super) fn nothing() -> Value {
+    Value::new()
+}
+
+/// The fields of a key or a value, read one after another.
+pub(super) struct Fields<'b>(&'b [u8]);
+
+impl<'b> Fields<'b> {
+    pub(super) fn of(value: &'b Value) -> Self {
+        Self(value)
+    }
+
+    /// Begins behind the index's number and what the key was found by.
+    pub(super) fn behind(key: &'b Key, found_by: usize) -> Result<Self, StoreError> {
+        let fields = key.get(1 + found_by..).ok_or_else(wrong)?;
+        Ok(Self(fields))
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], StoreError> {
+        let (field, rest) = self.0.split_first_chunk().ok_or_else(wrong)?;
+        self.0 = rest;
+        Ok(*field)
+    }
+
+    pub(super) fn number(&mut self) -> Result<u64, StoreError> {
+        self.array().map(u64::from_be_bytes)
+    }
+
+    pub(super) fn place(&mut self) -> Result<u64, StoreError> {
+        self.array().map(u16::from_be_bytes).map(u64::from)
+    }
+
+    pub(super) fn owner(&mut self) -> Result<OwnerId, StoreError> {
+        self.array().map(OwnerId::from_bytes)
+    }
+
+    pub(super) fn serial(&mut self) -> Result<Serial, StoreError> {
+        self.array().map(Serial::from_bytes)
+    }
+
+    pub(super) fn verifying_key(&mut self) -> Result<VerifyingKey, StoreError> {
+        self.array().map(VerifyingKey::from_bytes)
+    }
+
+    /// Tells whether something is behind what was read.
+    pub(super) fn go_on(&self) -> bool {
+        !self.0.is_empty()
+    }
+
+    pub(super) fn end(self) -> Result<(), StoreError> {
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(wrong())
+        }
+    }
+}
+
+/// Reads a value that is the place of an entry and no more.
+pub(super) fn entry(value: &Value) -> Result<u64, StoreError> {
+    let mut fields = Fields::of(value);
+    let entry = fields.number()?;
+    fields.end()?;
+    Ok(entry)
+}
+
+/// Reads the entry that a key ends with, behind what it was found by.
+pub(super) fn last_entry(key: &Key, found_by: usize) -> Result<u64, StoreError> {
+    let mut fields = Fields::behind(key, found_by)?;
+    let entry = fields.number()?;
+    fields.end()?;
+    Ok(entry)
+}
+
+/// Reads the entry that each key of a stretch ends with.
+pub(super) fn last_entries(
+    pairs: &[(Key, Value)],
+    found_by: usize,
+) -> Result<Vec<u64>, StoreError> {
+    let keys = pairs.iter().map(|(key, _)| key);
+    keys.map(|key| last_entry(key, found_by)).collect()
+}
+
+fn wrong() -> StoreError {
+    Damage::of("a row of the map has bytes that were never written").into()
+}
+
+/// The lengths of what keys are found by.
+pub(super) const OWNER: usize = OwnerId::BYTES;
+pub(super) const KEY: usize = 32;
+pub(super) const ENTRY: usize = 8;

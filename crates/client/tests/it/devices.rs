@@ -1,0 +1,196 @@
+//! Devices by the log: whose deposits are the owner's follows from enrolments and decisions, and from nobody's word.
+
+use std::fs;
+
+use strongroom_client::ConnectError;
+use strongroom_client::connection::ExchangeError;
+use strongroom_client::recover::Wanted;
+
+use strongroom_protocol::id::Clock;
+use strongroom_protocol::keys::SigningKey;
+use strongroom_protocol::policy::{Group, Officer, Policy, Rule, SubjectState};
+use strongroom_protocol::receipt::DepositState;
+use strongroom_protocol::statement::{Scope, SignedStatement, Statement, Verdict, Word};
+use strongroom_protocol::{Authority, Select};
+use strongroom_testkit::{Asked, Owner, Trick, look, say, submit};
+
+use crate::fixture::{HOME, World};
+use crate::hostile::lying;
+
+/// The seed of an owner who may ask for others' keys.
+const COLLEAGUE: u64 = 3;
+
+/// A policy by which an officer's word is enough, for the colleague who asks for another's keys, too.
+fn policy(officer: &SigningKey) -> Policy {
+    let mut policy = crate::officer::policy(officer);
+    policy.officers.push(Officer {
+        name: "cid".to_owned(),
+        keys: vec![SigningKey::from_seed(&[8; 32]).verifying_key()],
+        owner: Some(Owner::id_of(COLLEAGUE)),
+    });
+    policy.groups.push(Group {
+        name: "askers".to_owned(),
+        need: 1,
+        of: vec!["cid".to_owned()],
+    });
+    policy.rules.push(Rule {
+        asker: Some("askers".to_owned()),
+        name: "leavers".to_owned(),
+        ..policy.rules[0].clone()
+    });
+    policy
+}
+
+fn officer() -> SigningKey {
+    SigningKey::from_seed(&[9; 32])
+}
+
+/// Connects, and returns what the home has of a deposit then.
+fn state(world: &mut World, deposit: &SignedStatement) -> Option<DepositState> {
+    let Statement::Deposit(made) = deposit.statement() else {
+        panic!("a deposit");
+    };
+    let serial = made.keys()[0].label.serial;
+    world
+        .with_client(|client| client.home().deposit(serial).unwrap())
+        .unwrap()
+        .map(|deposit| deposit.state)
+}
+
+/// Shows the home a deposit that no honest authority takes, and expects it to be refused.
+#[track_caller]
+fn is_refused(world: &mut World, deposit: SignedStatement) {
+    let before = world.contents(HOME).deposits.len();
+    let liar = lying(world, Trick::ListingWithStranger(Box::new(deposit)));
+    // It has it in its log, and shows that it has.
+    let _ = liar.entries(Select::Owner(world.owner), 0);
+    let refused = world.with_authority(&liar, |_| ()).unwrap_err();
+    let ConnectError::Exchange(ExchangeError::Wrong { what, .. }) = refused else {
+        panic!("{refused:?}");
+    };
+    assert!(what.contains("none of the owner's devices"), "{what}");
+    assert_eq!(world.contents(HOME).deposits.len(), before);
+}
+
+/// Lets a device of another owner's ask for this owner's keys.
+fn ask(world: &World, other: &mut Owner) -> Asked {
+    let operator = world.operator();
+    let held = operator.holdings(world.owner).unwrap();
+    let scope = Scope::Everything {
+        tree_size: held.tree_size,
+        count: held.count,
+        serials: held.serials,
+    };
+    let policy = world.home().membership().unwrap().unwrap();
+    let policy = policy.founding.found().policy.digest();
+    let device = SigningKey::from_seed(other.device.expose_seed());
+    let asked = other.ask_by(device, scope, world.clock.now(), |request| {
+        request.owner = world.owner;
+        request.policy = policy;
+    });
+    submit(&operator, &asked.statement);
+    asked
+}
+
+fn decided(world: &World, asked: &Asked) -> SubjectState {
+    let subject = look(&world.operator(), asked.statement.id()).unwrap();
+    subject.standing(world.clock.now()).0
+}
+
+#[test]
+fn the_device_of_the_enrolment_deposits_in_the_owners_name() {
+    let mut world = World::new();
+    let device = world.device_at(HOME);
+    let deposit = world.deposit_signed_by(&device, 1);
+    submit(&world.session_of(HOME), &deposit);
+    assert_eq!(state(&mut world, &deposit), Some(DepositState::Verified));
+    assert!(world.home().is_device(&device.verifying_key()).unwrap());
+}
+
+#[test]
+fn a_device_whose_request_was_approved_deposits_in_the_owners_name() {
+    let mut world = World::new();
+    world.encrypt("letter", "dear reader");
+    world.rejoin("second");
+    let second = world.device_at("second");
+    world.recover_at("second", &Wanted::Everything).unwrap();
+    let deposit = world.deposit_signed_by(&second, 1);
+    submit(&world.session_of("second"), &deposit);
+    assert_eq!(state(&mut world, &deposit), Some(DepositState::Verified));
+    assert!(world.home().is_device(&second.verifying_key()).unwrap());
+}
+
+#[test]
+fn a_device_whose_request_waits_or_was_denied_does_not() {
+    let officer = officer();
+    let mut world = World::under(policy(&officer));
+    world.encrypt("letter", "dear reader");
+    let mut other = Owner::new(&world.operator().about().unwrap().founding, 4);
+    let asked = ask(&world, &mut other);
+    let deposit = world.deposit_signed_by(&other.device, 1);
+    is_refused(&mut world, deposit);
+    submit(&world.operator(), &say(Word::Deny, &asked, &officer));
+    let denied = SubjectState::Decided(Verdict::Denied);
+    assert_eq!(decided(&world, &asked), denied);
+    let deposit = world.deposit_signed_by(&other.device, 1);
+    is_refused(&mut world, deposit);
+    world.with_client(|_| ()).unwrap();
+    let device = other.device.verifying_key();
+    assert!(!world.home().is_device(&device).unwrap());
+}
+
+#[test]
+fn a_device_that_officers_made_the_owners_is() {
+    let officer = officer();
+    let mut world = World::under(policy(&officer));
+    world.encrypt("letter", "dear reader");
+    // Nobody's device before: whoever lost machine and code.
+    let mut lost = Owner::new(&world.operator().about().unwrap().founding, 4);
+    let asked = ask(&world, &mut lost);
+    submit(&world.operator(), &say(Word::Approve, &asked, &officer));
+    let approved = SubjectState::Decided(Verdict::Approved);
+    assert_eq!(decided(&world, &asked), approved);
+    let deposit = world.deposit_signed_by(&lost.device, 1);
+    submit(&world.operator(), &deposit);
+    assert_eq!(state(&mut world, &deposit), Some(DepositState::Verified));
+}
+
+#[test]
+fn a_device_of_another_owner_to_whom_officers_gave_this_owners_keys_is_not_this_owners() {
+    let officer = officer();
+    let mut world = World::under(policy(&officer));
+    world.encrypt("letter", "dear reader");
+    let operator = world.operator();
+    let mut colleague = Owner::enrolled(&operator, COLLEAGUE);
+    let asked = ask(&world, &mut colleague);
+    submit(&operator, &say(Word::Approve, &asked, &officer));
+    let approved = SubjectState::Decided(Verdict::Approved);
+    assert_eq!(decided(&world, &asked), approved);
+    operator.release(asked.statement.id(), 0).unwrap();
+    assert_eq!(decided(&world, &asked), SubjectState::Released);
+    drop(operator);
+    // The keys left, as the owner's home reads; the authority takes no deposit of that device in this owner's name ..
+    world.with_client(|_| ()).unwrap();
+    let device = colleague.device.verifying_key();
+    assert!(!world.home().is_device(&device).unwrap());
+    let deposit = world.deposit_signed_by(&colleague.device, 1);
+    assert!(world.operator().submit(&deposit).is_err());
+    // .. and the home believes none.
+    is_refused(&mut world, deposit);
+}
+
+#[test]
+fn a_device_key_that_is_replaced_in_the_home_is_not_the_owners_before_a_recovery() {
+    let mut world = World::new();
+    world.encrypt("letter", "dear reader");
+    fs::remove_file(world.path("home/device.key")).unwrap();
+    let device = world.device_at(HOME);
+    // It is shown nothing, and that is no error.
+    world.with_client(|_| ()).unwrap();
+    assert!(!world.home().is_device(&device.verifying_key()).unwrap());
+    world.recover(&Wanted::Everything).unwrap();
+    assert!(world.home().is_device(&device.verifying_key()).unwrap());
+    let deposit = world.deposit_signed_by(&device, 1);
+    submit(&world.session_of(HOME), &deposit);
+    assert_eq!(state(&mut world, &deposit), Some(DepositState::Verified));
+}
