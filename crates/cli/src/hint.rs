@@ -63,9 +63,9 @@ pub(crate) fn of(error: &(dyn Error + 'static)) -> Option<String> {
 fn of_trouble(kind: UnavailableKind) -> Option<&'static str> {
     match kind {
         UnavailableKind::Busy => Some("try again when the other process is done"),
-        UnavailableKind::Clock => {
-            Some("set this machine's clock: it is behind what the authority's log has recorded")
-        }
+        UnavailableKind::Clock => Some(
+            "set this machine's clock; if it is right, another machine's was ahead: `strongroom log verify` names what it wrote",
+        ),
         UnavailableKind::Damaged => Some(
             "put the missing or damaged file back from a backup of the authority's folder: `keys.txt` never changes, an older \
              `store.db` lacks what came after it",

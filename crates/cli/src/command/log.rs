@@ -96,8 +96,12 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
             })?;
             if let Some(first) = ahead.first() {
                 tell(format_args!(
-                    "warning: {} of the log ahead of this machine's clock, from entry {} of {} on: a clock is wrong, or was",
-                    count(ahead.len() as u64, "entry is", "entries are"),
+                    "warning: {} ahead of this machine's clock, from entry {} of {} on: a clock is wrong, or was",
+                    count(
+                        ahead.len() as u64,
+                        "entry of the log is",
+                        "entries of the log are"
+                    ),
                     first.index,
                     first.time
                 ));
