@@ -182,17 +182,56 @@ fn a_lapse_is_told_once_and_then_it_is_asked_anew() {
 }
 
 #[test]
-fn entries_ahead_of_the_clock_are_named() {
+fn times_go_forward_and_what_is_ahead_of_the_clock_is_named() {
     if !can_fake() {
         return;
     }
     let machine = Machine::with_home();
-    machine.write("file", "x");
-    at(&machine, "+540", &["encrypt", "file"]).done();
+    let encrypt = |offset: &str, name: &str| {
+        machine.write(name, name);
+        at(&machine, offset, &["encrypt", name])
+    };
+    // So much clocks differ by: nothing is refused, and the log goes on from the later time.
+    encrypt("+540", "a").done();
+    encrypt("+0", "b").done();
+    let listed = machine.run(["list", "--json"]).done().json();
+    assert_eq!(listed[0]["time"], listed[1]["time"]);
     let ran = machine.run(["log", "verify"]).done();
-    for said in ["warning: 1 entry is", "ahead of this machine's clock"] {
-        assert!(ran.stderr.contains(said), "{}", ran.stderr);
-    }
+    let said = "warning: 2 entries of the log are ahead of this machine's clock, from entry 2";
+    assert!(ran.stderr.contains(said), "{}", ran.stderr);
     let ran = at(&machine, "+1h", &["log", "verify"]).done();
     assert!(!ran.stderr.contains("warning"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_clock_far_behind_the_log_writes_nothing_into_it() {
+    if !can_fake() {
+        return;
+    }
+    let machine = Machine::with_home();
+    machine.write("a", "a");
+    machine.run(["encrypt", "a"]).done();
+    let entries = machine.run(["log", "show"]).done().text().lines().count();
+    machine.write("b", "b");
+    machine.write("list", r#"{"name":"b","secret":"b"}"#);
+    for args in [&["encrypt", "b"][..], &["deposit", "--from", "list"]] {
+        at(&machine, "-1h", args).refused(
+            1,
+            &[
+                "this machine's clock says",
+                "59 minutes later",
+                "hint: set this machine's clock",
+            ],
+        );
+    }
+    assert!(!machine.exists("b.age"));
+    // What only reads goes on, and a file opens without any authority.
+    for args in [&["list"][..], &["sync"], &["log", "verify"]] {
+        at(&machine, "-1h", args).done();
+    }
+    let opened = at(&machine, "-1h", &["decrypt", "-o", "-", "a.age"]).done();
+    assert_eq!(opened.text(), "a");
+    let now = machine.run(["log", "show"]).done().text().lines().count();
+    assert_eq!(now, entries);
+    machine.run(["encrypt", "b"]).done();
 }
