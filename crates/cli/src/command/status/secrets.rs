@@ -231,7 +231,8 @@ fn print(
 /// Says what keeps a secret from being protected.
 fn reason_of(doubt: &Doubt) -> String {
     if *doubt == Doubt::NotMatched {
-        return "another machine deposited it, and this one was not released its key".to_owned();
+        return "this machine has no record of depositing it, and was not released its key"
+            .to_owned();
     }
     reason(doubt)
 }
