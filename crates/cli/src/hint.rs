@@ -154,6 +154,7 @@ fn of_home(cause: &(dyn Error + 'static)) -> Option<&'static str> {
                 Some("put the folder back from a backup")
             }
             HomeError::NewerVersion { .. } => Some("use the newer Strongroom"),
+            HomeError::OlderVersion { .. } => Some("rebuild it with `recover --sheet`"),
             _ => None,
         };
     }
@@ -193,7 +194,12 @@ fn of_authority(cause: &(dyn Error + 'static)) -> Option<&'static str> {
                  `strongroom sync` sends what is missing in it; otherwise do not trust it",
             ),
             ExchangeError::Checkpoint { .. }
+            | ExchangeError::Endless(_)
+            | ExchangeError::Hidden
             | ExchangeError::Order { .. }
+            | ExchangeError::Policy
+            | ExchangeError::Receipt(_)
+            | ExchangeError::Subject
             | ExchangeError::Time { .. }
             | ExchangeError::Wrong { .. } => {
                 Some("do not trust this authority: put its folder back from a backup")

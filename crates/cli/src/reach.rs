@@ -11,7 +11,7 @@ use strongroom_protocol::{Authority, Unavailable};
 
 use crate::command::officer::short;
 use crate::context::{Context, Randomness};
-use crate::terminal::{Progress, escape, tell};
+use crate::terminal::{Progress, count, escape, tell};
 
 /// An authority that was reached, as somebody.
 pub(crate) struct Reached {
@@ -84,8 +84,18 @@ pub(crate) fn connect<'c>(
 
 /// Says which open requests for the owner's keys this device did not make, and what the authority could not read.
 fn warn(client: &Client<'_>) {
-    // What the command itself asks for fails by itself; this is beside it.
-    for open in client.requests_by_others().unwrap_or_default() {
+    let open = match client.requests_by_others() {
+        Ok(open) => open,
+        // A warning that can't be made is a warning.
+        Err(error) => {
+            tell(format_args!(
+                "warning: whether somebody asked for your keys can't be told: {}",
+                escape(&error.to_string())
+            ));
+            Vec::new()
+        }
+    };
+    for open in open {
         let why = match open.request.grounds.as_str() {
             "" => "without a reason".to_owned(),
             why => format!("saying: {}", escape(why)),
@@ -105,8 +115,16 @@ fn warn(client: &Client<'_>) {
     match client.home().unread_count() {
         Ok(0) | Err(_) => {}
         Ok(unread) => tell(format_args!(
-            "warning: the authority could not read {unread} of your entries in its log: see `strongroom authority check --all`"
+            "warning: the authority could not read {} of yours in its log: `strongroom sync` sends what this home has of it",
+            count(unread, "entry", "entries")
         )),
+    }
+    // A home that was just made has nothing that could be out of date.
+    if !client.is_caught_up() && client.home().deposits_count().is_ok_and(|count| count > 0) {
+        tell(
+            "warning: the authority does not know this device: what follows is what this home knew before. \
+             `strongroom recover --all` makes the device yours",
+        );
     }
 }
 

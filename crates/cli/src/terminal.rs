@@ -88,22 +88,22 @@ impl Progress {
 
     /// Draws a bar for things that are counted; how many is said with the first.
     pub(crate) fn items(context: &Context) -> Self {
-        let bar = Self::bytes(context, 0);
-        if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len} ({eta})") {
-            bar.0.set_style(style);
-        }
-        bar
+        Self::counted(context, 0, "{wide_bar} {human_pos}/{human_len} ({eta})")
     }
 
     /// Draws a bar for so many files.
     pub(crate) fn files(context: &Context, total: u64) -> Self {
+        let template = "{wide_bar} {human_pos}/{human_len} files ({per_sec}, {eta})";
+        Self::counted(context, total, template)
+    }
+
+    fn counted(context: &Context, total: u64, template: &str) -> Self {
         let target = if context.quiet || !io::stderr().is_terminal() {
             ProgressDrawTarget::hidden()
         } else {
             ProgressDrawTarget::stderr()
         };
         let bar = ProgressBar::with_draw_target(Some(total), target);
-        let template = "{wide_bar} {human_pos}/{human_len} files ({per_sec}, {eta})";
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }

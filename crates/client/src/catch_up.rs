@@ -21,11 +21,16 @@ impl Client<'_> {
         let from = self.home.read_up_to()?;
         let size = self.connection.seen().checkpoint().size;
         let mut all = Taken::default();
+        self.is_shown = true;
         // The pages are asked for as they are taken up: the home is not borrowed between.
         let owner = Select::Owner(self.membership.owner);
         for page in self.connection.entries(owner, from) {
             let page = match page {
-                Err(ExchangeError::Query(QueryError::NotFound)) => return Ok(all),
+                Err(ExchangeError::Query(QueryError::NotFound)) => {
+                    self.may_be_unknown()?;
+                    self.is_shown = false;
+                    return Ok(all);
+                }
                 page => page?,
             };
             self.check_times(&page)?;
@@ -39,6 +44,27 @@ impl Client<'_> {
             watch(page.next.min(size), size);
         }
         Ok(all)
+    }
+
+    /// Reads all of the owner's entries again, as [`Self::catch_up`] does what is new: what the authority could read once, it
+    /// may have lost.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::catch_up`].
+    pub fn read_again(&mut self, watch: &mut dyn FnMut(u64, u64)) -> Result<Taken, ExchangeError> {
+        self.home.read_again()?;
+        self.catch_up(watch)
+    }
+
+    /// A device that the log made the owner's is not unknown: who says so hides what others do in the owner's name.
+    fn may_be_unknown(&self) -> Result<(), ExchangeError> {
+        let device = self.home.device_key().ok();
+        let is_known = device.map(|key| self.home.is_device(&key.verifying_key()));
+        if is_known.transpose()?.unwrap_or(false) {
+            return Err(ExchangeError::Hidden);
+        }
+        Ok(())
     }
 
     /// Time goes forward in the log.

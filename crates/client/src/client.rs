@@ -6,7 +6,7 @@ use strongroom_protocol::id::{Clock, Serial};
 use strongroom_protocol::statement::SignedStatement;
 
 use crate::connection::{Connection, ExchangeError};
-use crate::home::{Beside, Entry, Home, HomeError, Membership};
+use crate::home::{Entry, Home, HomeError, Membership, Observations};
 
 /// What an owner does that takes the authority.
 ///
@@ -16,6 +16,8 @@ pub struct Client<'a> {
     pub(crate) home: &'a mut Home,
     pub(crate) membership: Membership,
     pub(crate) connection: Connection<'a>,
+    /// Whether the authority shows this device the owner's entries.
+    pub(crate) is_shown: bool,
     pub(crate) clock: &'a dyn Clock,
     pub(crate) rng: &'a mut dyn CryptoRng,
 }
@@ -54,6 +56,7 @@ impl<'a> Client<'a> {
             home,
             membership,
             connection,
+            is_shown: true,
             clock,
             rng,
         };
@@ -72,6 +75,13 @@ impl<'a> Client<'a> {
     /// Returns the source of randomness.
     pub fn rng(&mut self) -> &mut impl CryptoRng {
         &mut self.rng
+    }
+
+    /// Tells whether the home has caught up with the log: the authority shows the owner's entries to the owner's devices, and
+    /// this one may not be one, or not yet.
+    #[must_use]
+    pub fn is_caught_up(&self) -> bool {
+        self.is_shown
     }
 
     /// Returns the authority, as verified.
@@ -94,7 +104,7 @@ impl<'a> Client<'a> {
     /// Submits a statement, and records it in the home once its receipt is verified.
     pub(crate) fn submit(&mut self, statement: SignedStatement) -> Result<Entry, ExchangeError> {
         let entry = self.connection.submit(statement)?;
-        self.record(&entry, Beside::default())?;
+        self.record(&entry, Observations::default())?;
         Ok(entry)
     }
 
@@ -102,7 +112,7 @@ impl<'a> Client<'a> {
     pub(crate) fn record(
         &mut self,
         entry: &Entry,
-        beside: Beside<'_>,
+        observed: Observations<'_>,
     ) -> Result<(), ExchangeError> {
         let said = &entry.acknowledgement;
         if said.time() < self.home.time_before(said.index())? {
@@ -110,7 +120,7 @@ impl<'a> Client<'a> {
                 entry: said.index(),
             });
         }
-        Ok(self.home.record_own(entry, beside)?)
+        Ok(self.home.record_own(entry, observed)?)
     }
 
     pub(crate) fn generate_serial(&mut self) -> Serial {

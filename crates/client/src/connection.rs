@@ -220,6 +220,8 @@ impl<'a> Connection<'a> {
             least = index + 1;
             entries.push(entry);
         }
+        // No further than a checkpoint that was verified: the receipts' own, if others added to the log meanwhile.
+        let next = next.min(self.seen.borrow().checkpoint().size);
         Ok(EntriesPage {
             from,
             next,
@@ -321,6 +323,9 @@ pub enum ExchangeError {
     /// A request or a change of the policy does not hold together.
     #[error("the authority shows a request or a change of the policy that does not hold together")]
     Subject,
+    /// The authority does not know a device that its own log made the owner's.
+    #[error("the authority hides this owner's entries from a device that its log made the owner's")]
+    Hidden,
     /// An entry is earlier than one before it.
     #[error(
         "entry {entry} of the authority's log is earlier than one before it: its clock was put back"

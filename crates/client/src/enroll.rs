@@ -13,7 +13,7 @@ use strongroom_protocol::{Authority, QueryError};
 
 use crate::address::Address;
 use crate::connection::{Connection, ExchangeError};
-use crate::home::{Beside, Home, HomeError, KeysError, Membership};
+use crate::home::{Home, HomeError, KeysError, Membership, Observations};
 
 /// A home whose owner is not enrolled yet.
 pub struct Enrolling {
@@ -35,7 +35,7 @@ impl Enrolling {
         mut rng: &mut dyn CryptoRng,
     ) -> Result<Self, EnrollError> {
         let founding = authority.about()?.founding;
-        home.join(address, &founding, OwnerId::generate(&mut rng))?;
+        home.join(address, &founding, OwnerId::generate(&mut rng), false)?;
         home.ensure_identity(key_type, clock.now(), &mut rng)?;
         Self::resume(home)?.ok_or(EnrollError::Enrolled)
     }
@@ -105,7 +105,7 @@ impl Enrolling {
         let seen = home.seen()?;
         let connection = Connection::open(authority, &self.membership.founding, seen.as_ref())?;
         let entry = connection.submit(enrolment)?;
-        home.record_own(&entry, Beside::default())?;
+        home.record_own(&entry, Observations::default())?;
         Ok(home.record_enrolled(None)?)
     }
 }
@@ -127,8 +127,8 @@ pub fn rejoin(
     if found != expected {
         return Err(ExchangeError::OtherAuthority { expected, found }.into());
     }
-    home.join(address, &founding, owner)?;
-    Ok(home.record_enrolled(None)?)
+    // In one step: a home in which the owner seems not to be enrolled would be given another code.
+    Ok(home.join(address, &founding, owner, true)?)
 }
 
 /// Why an owner is not enrolled.

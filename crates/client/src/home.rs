@@ -25,7 +25,7 @@ use strongroom_protocol::log::SignedCheckpoint;
 use strongroom_protocol::statement::SignedStatement;
 
 pub use accepted::Accepted;
-pub use deposits::{Beside, DepositRecord, KeptDeposit, Matched};
+pub use deposits::{DepositRecord, KeptDeposit, Matched, Observations};
 pub use exchange::{
     EnsuredExchangeKey, ExchangeKeyError, read_exchange_key, read_private_key, read_public_key,
 };
@@ -202,7 +202,8 @@ impl Home {
         }))
     }
 
-    /// Records with which authority this home is, and as whom: before anything is said to it.
+    /// Records with which authority this home is, as whom, and whether that owner is enrolled there already: before anything
+    /// is said to it.
     ///
     /// # Errors
     ///
@@ -212,12 +213,18 @@ impl Home {
         address: &Address,
         founding: &Founding,
         owner: OwnerId,
+        enrolled: bool,
     ) -> Result<(), HomeError> {
         let address = self.kept_address(address)?;
         self.database.execute(
             "INSERT INTO authority (one, address, founding, owner, enrolled, read)
-             VALUES (1, ?1, ?2, ?3, 0, 0)",
-            (address, founding.statement().as_bytes(), owner.as_bytes()),
+             VALUES (1, ?1, ?2, ?3, ?4, 0)",
+            (
+                address,
+                founding.statement().as_bytes(),
+                owner.as_bytes(),
+                enrolled,
+            ),
         )?;
         self.forget_membership();
         Ok(())

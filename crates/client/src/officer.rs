@@ -17,7 +17,7 @@ use strongroom_protocol::keys::SigningKey;
 use strongroom_protocol::log::SignedCheckpoint;
 use strongroom_protocol::policy::SubjectState;
 use strongroom_protocol::statement::SignedStatement;
-use strongroom_protocol::{Authority, Founding, Select};
+use strongroom_protocol::{Authority, Founding, QueryError, Select, UnavailableKind};
 
 use crate::connection::{Connection, ExchangeError};
 use crate::home::Entry;
@@ -97,23 +97,32 @@ impl<'a> Desk<'a> {
         self.connection.policy()
     }
 
-    /// Returns what was asked, requests and changes of the policy, in the log's order: all of it, or what is open.
+    /// Returns what was asked, requests and changes of the policy, in the log's order: all of it, or what is open. What the
+    /// authority can't read costs itself, and is counted.
     ///
     /// # Errors
     ///
     /// Anything of it does not hold, or the authority can't be reached.
-    pub fn subjects(&self, all: bool) -> Result<Vec<Subject>, ExchangeError> {
+    pub fn subjects(&self, all: bool) -> Result<Subjects, ExchangeError> {
         let select = if all { Select::Subjects } else { Select::Open };
-        let mut subjects = Vec::new();
-        self.each_asked(select, &mut |asked| {
-            let subject = self.look_at(&asked.statement)?;
-            // Of what is open as the log has it, some may have come to its end since.
-            if all || subject.state() == SubjectState::Requested {
-                subjects.push(subject);
+        let mut read = Vec::new();
+        let mut damaged = Vec::new();
+        let unread = self.each_asked(select, &mut |asked| {
+            match self.look_at(&asked.statement) {
+                // Of what is open as the log has it, some may have come to its end since.
+                Ok(subject) if all || subject.state() == SubjectState::Requested => {
+                    read.push(subject);
+                }
+                Ok(_) => {}
+                // Something that was said to it.
+                Err(error) if is_damage(&error) => damaged.push(asked.acknowledgement.index()),
+                Err(error) => return Err(error),
             }
             Ok(())
         })?;
-        Ok(subjects)
+        damaged.extend(unread);
+        damaged.sort_unstable();
+        Ok(Subjects { read, damaged })
     }
 
     /// Finds what was asked by the beginning of its id.
@@ -138,21 +147,25 @@ impl<'a> Desk<'a> {
         }
     }
 
-    /// Calls `each` with the requests and changes that `select` picks.
+    /// Calls `each` with the requests and changes that `select` picks, and returns where there are some that the authority
+    /// can't read.
     fn each_asked(
         &self,
         select: Select,
         each: &mut dyn FnMut(Entry) -> Result<(), ExchangeError>,
-    ) -> Result<(), ExchangeError> {
+    ) -> Result<Vec<u64>, ExchangeError> {
+        let mut unread = Vec::new();
         for page in self.connection.entries(select, 0) {
-            for entry in page?.entries {
+            let page = page?;
+            unread.extend(page.unread);
+            for entry in page.entries {
                 // What is neither is none of the things that an officer has a say in.
                 if entry.statement.statement().asks().is_some() {
                     each(entry)?;
                 }
             }
         }
-        Ok(())
+        Ok(unread)
     }
 
     /// Looks at a request or a change, with what was said to it.
@@ -166,6 +179,21 @@ impl<'a> Desk<'a> {
         self.connection.submit(statement)?;
         Ok(())
     }
+}
+
+/// What was asked of an authority.
+#[derive(Debug)]
+pub struct Subjects {
+    /// What could be read, in the log's order.
+    pub read: Vec<Subject>,
+    /// The indexes of requests and changes that can't be read, or of which something that was said to them can't be.
+    pub damaged: Vec<u64>,
+}
+
+/// Tells whether an authority can't read what was asked for.
+fn is_damage(error: &ExchangeError) -> bool {
+    matches!(error, ExchangeError::Query(QueryError::Unavailable(why))
+        if why.kind == UnavailableKind::Damaged)
 }
 
 /// Why nothing is found.

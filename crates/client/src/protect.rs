@@ -26,7 +26,7 @@ use crate::capi::decrypt::UnlockError;
 use crate::capi::is_capi_file;
 use crate::client::Client;
 use crate::file::output::{CreateError, Output, Overwrite};
-use crate::home::{AskPassphrase, Beside, Home, HomeError, Identities, Matched};
+use crate::home::{AskPassphrase, Home, HomeError, Identities, Matched, Observations};
 use crate::pointer::{Pointer, header_mark, is_pad, pad};
 use crate::replace::{Beginning, BeginningError, ReplaceError, Replacement};
 use crate::spare::DepositError;
@@ -190,7 +190,7 @@ impl Client<'_> {
 
     /// Deposits a group's keys, then lets its files say so.
     fn finish(&mut self, group: Group, watch: &mut dyn Watch) -> Result<(), DepositError> {
-        let kept = self.deposit_keys(&group.drafts, Beside::matched(&group.matched))?;
+        let kept = self.deposit_keys(&group.drafts, Observations::matched(&group.matched))?;
         let serials = group.drafts.iter().map(|draft| draft.serial);
         let states: BTreeMap<Serial, DepositState> = serials.zip(kept.states).collect();
         for file in group.files {

@@ -161,8 +161,22 @@ impl Client<'_> {
             Wanted::Serials(serials) => Scope::of(serials.iter().copied())?,
             Wanted::Everything => {
                 let holdings = self.connection.authority().holdings(owner)?;
+                let seen = self.connection.seen().checkpoint().size;
+                if holdings.tree_size < seen {
+                    let now = holdings.tree_size;
+                    return Err(ExchangeError::LogShrunk { seen, now }.into());
+                }
                 if holdings.count == 0 {
-                    return Err(RecoverError::Nothing);
+                    let is_own = owner == self.membership.owner;
+                    let known = if is_own {
+                        self.home.kept_before(seen)?.len() as u64
+                    } else {
+                        0
+                    };
+                    return Err(match known {
+                        0 => RecoverError::Nothing,
+                        known => RecoverError::LeftOut { known },
+                    });
                 }
                 Scope::Everything {
                     tree_size: holdings.tree_size,
@@ -424,6 +438,14 @@ pub enum RecoverError {
     /// A key of this home can't be read or made.
     #[error(transparent)]
     Keys(#[from] KeysError),
+    /// The authority says that it holds nothing, and the home has receipts.
+    #[error(
+        "the authority says that it keeps nothing for this owner, and its log has {known} deposits of theirs"
+    )]
+    LeftOut {
+        /// How many the home knows of.
+        known: u64,
+    },
     /// The owner has no deposits.
     #[error("the authority keeps nothing for this owner")]
     Nothing,

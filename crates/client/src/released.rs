@@ -3,7 +3,7 @@
 
 use strongroom_protocol::Founding;
 use strongroom_protocol::id::Serial;
-use strongroom_protocol::statement::{Release, SignedStatement, Statement};
+use strongroom_protocol::statement::{DepositLabel, Release, SignedStatement, Statement};
 use strongroom_protocol::wrap::{NotOpened, Opening, SecretKey};
 
 use crate::home::{Home, HomeError, ReleasedKey};
@@ -69,11 +69,27 @@ impl<'h> ReleasedKeys<'h> {
         let Some(sealed) = sealed else {
             return Ok(None);
         };
+        if !self.is_as_deposited(sealed.label)? {
+            return Ok(None);
+        }
         Ok(Some(ReleasedKey {
             label: sealed.label,
             particulars: sealed.particulars.clone(),
             key: sealed.open_released(opening)?.into_key(),
         }))
+    }
+}
+
+impl ReleasedKeys<'_> {
+    /// Tells whether a key of this home's owner is the one that the owner deposited. A page is kept before the deposits of
+    /// a lost home are read: what it says is believed only when they are.
+    fn is_as_deposited(&self, label: DepositLabel) -> Result<bool, HomeError> {
+        let owner = self.home.membership()?.map(|membership| membership.owner);
+        if owner != Some(label.owner) {
+            return Ok(true);
+        }
+        let deposit = self.home.deposit(label.serial)?;
+        Ok(deposit.is_some_and(|deposit| deposit.label == label.digest()))
     }
 }
 

@@ -16,7 +16,7 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::client::Client;
-use crate::home::{Beside, Check, Home, HomeError, Identities, Matched, ReleasedKey};
+use crate::home::{Check, Home, HomeError, Identities, Matched, Observations, ReleasedKey};
 use crate::released::{ReleasedError, ReleasedKeys};
 use crate::spare::{DepositError, NewKey};
 
@@ -123,11 +123,11 @@ impl Client<'_> {
             made.push(key);
         }
         let matched: Vec<_> = made.iter().map(NewKey::matched).collect();
-        let beside = Beside {
+        let observed = Observations {
             matched: &matched,
             checks: &checks,
         };
-        let kept = self.deposit_keys(&drafts, beside)?;
+        let kept = self.deposit_keys(&drafts, observed)?;
         let serials = made.iter().map(|key| key.serial).zip(kept.states);
         Ok(serials
             .map(|(serial, state)| DepositedSecret {

@@ -15,7 +15,7 @@ use strongroom_protocol::statement::{
 use crate::capi::{key, text};
 use crate::client::Client;
 use crate::connection::ExchangeError;
-use crate::home::{Beside, KeysError, Matched};
+use crate::home::{KeysError, Matched, Observations};
 use crate::spare::DepositError;
 
 /// A SIMPLEBLOB about to be deposited.
@@ -173,8 +173,8 @@ impl Client<'_> {
         .map_err(DepositError::from)?;
         let own = new.own_blob.filter(|_| new.matches && is_proven);
         let matched = own.map(|own| Matched::detached(own, serial));
-        let beside = Beside::matched(matched.as_slice());
-        let kept = self.submit_deposit(deposit, beside)?;
+        let observed = Observations::matched(matched.as_slice());
+        let kept = self.submit_deposit(deposit, observed)?;
         let state = kept.states.first().copied();
         Ok(DepositedBlob {
             authority: kept.authority,

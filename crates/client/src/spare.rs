@@ -11,7 +11,7 @@ use strongroom_protocol::statement::{Deposit, Draft, Particulars, SignedStatemen
 
 use crate::client::Client;
 use crate::connection::ExchangeError;
-use crate::home::{Beside, HomeError, KeysError, Matched};
+use crate::home::{HomeError, KeysError, Matched, Observations};
 use crate::pointer::Pointer;
 
 /// A session key of which the authority keeps a spare, as its verified receipt in the home shows: made by
@@ -79,7 +79,7 @@ impl Client<'_> {
             made.push(new);
         }
         let matched: Vec<Matched> = made.iter().map(NewKey::matched).collect();
-        let kept = self.deposit_keys(&drafts, Beside::matched(&matched))?;
+        let kept = self.deposit_keys(&drafts, Observations::matched(&matched))?;
         let spares = made.into_iter().zip(kept.states);
         Ok(spares
             .map(|(new, state)| Spare {
@@ -95,11 +95,11 @@ impl Client<'_> {
 
     /// Deposits 1 to [`Self::SPARES_MAX`] keys in one statement, whoever made them.
     ///
-    /// When this returns, the receipt is verified; it, the statement and what `beside` says are in the home.
+    /// When this returns, the receipt is verified; it, the statement and what was `observed` are in the home.
     pub(crate) fn deposit_keys(
         &mut self,
         drafts: &[Draft],
-        beside: Beside<'_>,
+        observed: Observations<'_>,
     ) -> Result<Kept, DepositError> {
         self.check_enrolled()?;
         let founding = self.connection.founding();
@@ -110,16 +110,16 @@ impl Client<'_> {
             drafts,
             &mut self.rng,
         )?;
-        self.submit_deposit(deposit, beside)
+        self.submit_deposit(deposit, observed)
     }
 
     /// Signs and submits a deposit of this owner's.
     ///
-    /// When this returns, the receipt is verified; it, the statement and what `beside` says are in the home.
+    /// When this returns, the receipt is verified; it, the statement and what was `observed` are in the home.
     pub(crate) fn submit_deposit(
         &mut self,
         deposit: Deposit,
-        beside: Beside<'_>,
+        observed: Observations<'_>,
     ) -> Result<Kept, DepositError> {
         let device = self.home.device_key()?;
         let authority = deposit.authority();
@@ -128,10 +128,10 @@ impl Client<'_> {
         let said = &entry.acknowledgement;
         if let Some(refused) = said.states().iter().find(|state| !state.is_kept()) {
             // That it was refused is in the log, and so in the home; what would match it is not.
-            self.record(&entry, Beside::default())?;
+            self.record(&entry, Observations::default())?;
             return Err(DepositError::NotKept { state: *refused });
         }
-        self.record(&entry, beside)?;
+        self.record(&entry, observed)?;
         Ok(Kept {
             authority,
             states: said.states().to_vec(),

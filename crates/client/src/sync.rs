@@ -17,7 +17,9 @@ pub struct Synced {
     pub enrolled: bool,
     /// How many deposit statements the log had.
     pub present: u64,
-    /// How many statements were sent.
+    /// How many of those it could not read, and can again.
+    pub mended: u64,
+    /// How many statements were sent that the log did not have.
     pub sent: u64,
     /// How many entries of the owner's the authority can't read.
     pub unread: u64,
@@ -45,24 +47,22 @@ pub enum Unsent {
 }
 
 impl Client<'_> {
-    /// Sends what the home has and the authority's log does not have any more: first the owner's enrolment, then the
-    /// owner's deposits and words in the order in which they were recorded, whichever of the owner's machines made them.
-    /// Each receipt is verified and kept before the next is sent; stopped anywhere, it goes on the next time. Sending again
-    /// changes nothing of what is newest under a name. `watch` is told how many are done, and of how many.
+    /// Reads all of the owner's entries again, and sends what the home has and the authority's log does not have any more, or
+    /// can't be read in it: first the owner's enrolment, then the owner's deposits and words in the order in which they were
+    /// recorded, whichever of the owner's machines made them. Each receipt is verified and kept before the next is sent;
+    /// stopped anywhere, it goes on the next time. Sending again changes nothing of what is newest under a name. `watch` is
+    /// told how far it has read, of the whole log, and then how many are there, of how many.
     ///
     /// # Errors
     ///
     /// What the authority says does not hold. What it refuses is in what is returned.
     pub fn sync(&mut self, watch: &mut dyn FnMut(u64, u64)) -> Result<Synced, SyncError> {
-        // What could not be read may have been mended since.
-        self.home.read_again()?;
-        self.catch_up(&mut |_, _| {})?;
+        self.read_again(watch)?;
         // A device that a log put back does not know is shown nothing, and learns only by sending what is there still.
         let size = self.connection.seen().checkpoint().size;
         let mut synced = Synced {
             enrolled: self.sync_enrolment(size)?,
             present: self.home.present_statements_count()?,
-            unread: self.home.unread_count()?,
             ..Synced::default()
         };
         let lost = self.home.lost_statements()?;
@@ -71,6 +71,7 @@ impl Client<'_> {
             self.send_again(id, size, &mut synced)?;
             watch(done, total);
         }
+        synced.unread = self.home.unread_count()?;
         Ok(synced)
     }
 
@@ -93,6 +94,7 @@ impl Client<'_> {
         synced: &mut Synced,
     ) -> Result<(), SyncError> {
         let (statement, _) = self.home.statement(id)?;
+        let is_mended = self.home.entry_of(id)?.is_some();
         let entry = match self.submit(statement) {
             Ok(entry) => entry,
             Err(ExchangeError::Submit(SubmitError::Refused(refusal))) => {
@@ -104,6 +106,7 @@ impl Client<'_> {
         };
         if entry.acknowledgement.index() < size {
             synced.present += 1;
+            synced.mended += u64::from(is_mended);
         } else {
             synced.sent += 1;
         }

@@ -54,9 +54,9 @@ pub enum Trick {
     ListingShrinks,
     /// Its listings of an owner end with an entry that is older than those before it.
     ListingTimesGoBack,
-    /// Its listings of an owner end with this statement, of which it made an entry: a deposit in the owner's name that a
+    /// Its listings of an owner end with these statements, of which it made entries: a deposit in the owner's name that a
     /// stranger signed, say.
-    ListingWithStranger(Box<SignedStatement>),
+    ListingWithStrangers(Vec<SignedStatement>),
     /// It releases for another request than the one asked about.
     ReleaseForOtherRequest,
     /// It releases to another key than the request's.

@@ -105,7 +105,7 @@ impl Writing<'_> {
     }
 
     /// Has a change not looked at again.
-    pub(super) fn take_due(&self, change: u64) -> Result<(), StoreError> {
+    pub(crate) fn take_due(&self, change: u64) -> Result<(), StoreError> {
         let due_of = Index::DueOf.key(&[&number(change)]);
         if let Some(due) = self.get(due_of.clone())? {
             self.remove(due);

@@ -53,15 +53,31 @@ impl Service {
         // by the way. One that has lapsed can't come into force, recorded or not.
         const LAPSES_MAX: usize = 16;
         while let Some(row) = in_this_reign(growth, |store, reign| store.due_change(reign, now))? {
-            // Decided, or due later: either way it is not found again.
-            self.decide_row(growth, &SubjectRow::Change(row), now)?;
+            self.settle_one(growth, row, now)?;
         }
         for _ in 0..LAPSES_MAX {
             let lapsed = in_this_reign(growth, |store, reign| store.lapsed_change(reign, now))?;
             let Some(row) = lapsed else { break };
-            self.decide_row(growth, &SubjectRow::Change(row), now)?;
+            self.settle_one(growth, row, now)?;
         }
         Ok(())
+    }
+
+    /// Decides a change that is due, or finds when it is due next: either way it is not found again.
+    ///
+    /// One that can't be read can't come into force, and must not keep everything else from being done; its author may send it
+    /// again.
+    fn settle_one(
+        &self,
+        growth: &mut Growth<'_>,
+        row: ChangeRow,
+        now: Time,
+    ) -> Result<(), StoreError> {
+        let entry = row.entry;
+        match self.decide_row(growth, &SubjectRow::Change(row), now) {
+            Err(StoreError::Damaged(_)) => growth.store().take_due(entry),
+            decided => decided,
+        }
     }
 
     /// Reads what the log says around a change.

@@ -84,6 +84,14 @@ impl Service {
 }
 
 impl Sight {
+    /// Tells whether what is known of the owner that a request is about is the caller's to see: officers', and the owner's.
+    pub(super) fn knows_owner_of(&self, subject: &SubjectRow) -> bool {
+        match (self, subject) {
+            (Self::All, _) | (_, SubjectRow::Change(_)) => true,
+            (Self::Of { owners, .. }, SubjectRow::Request(row)) => owners.contains(&row.owner),
+        }
+    }
+
     /// Tells whether a request or a change is among those that are shown.
     pub(super) fn shows(&self, subject: &SubjectRow) -> bool {
         match (self, subject) {

@@ -2,6 +2,7 @@
 //! the log's, each verified. What comes of them is the protocol's [`Subject`] to say, who is shown them that of `sight`.
 
 use strongroom_protocol::id::{Digest, OwnerId, StatementId, Time};
+use strongroom_protocol::keys::VerifyingKey;
 use strongroom_protocol::policy::{Approved, Around, Decided, Subject};
 use strongroom_protocol::statement::{SignedStatement, Statement, Verdict};
 use strongroom_protocol::{QueryError, SubjectView};
@@ -34,7 +35,11 @@ impl Service {
             let row = subject_row(store, asked)?.filter(|row| sight.shows(row));
             let row = row.ok_or(QueryError::NotFound)?;
             let logged = self.read_subject(store, &row, now)?;
-            Ok(self.view(store, logged)?)
+            let mut view = self.view(store, logged)?;
+            if !sight.knows_owner_of(&row) {
+                leave_out_owner(&mut view);
+            }
+            Ok(view)
         })
     }
 
@@ -206,6 +211,23 @@ impl LoggedSubject {
         ))?;
         Ok(Some(logged))
     }
+}
+
+/// Leaves out of a view what whoever asks for somebody's keys has no business with: all but what the policy asks for, and
+/// what was said to this request. It is decided on just as much.
+fn leave_out_owner(view: &mut SubjectView) {
+    let Around::Request { owner, scene, .. } = &mut view.around else {
+        return;
+    };
+    let spoke = |key: &VerifyingKey| view.words.iter().any(|word| word.author() == key);
+    owner.devices.retain(spoke);
+    if !spoke(&owner.code_key) {
+        owner.code_key = VerifyingKey::from_bytes([0; VerifyingKey::BYTES]);
+    }
+    let rules = &view.policy.rules;
+    scene
+        .labels
+        .retain(|name, _| rules.iter().any(|rule| rule.labels.contains_key(name)));
 }
 
 /// Finds a request or a change by its statement.

@@ -207,7 +207,7 @@ fn listings_lie_about_what_there_is_and_every_receipt_verifies() {
     let stranger = std::mem::replace(&mut scene.owner.device, SigningKey::from_seed(&[7; 32]));
     let strange = scene.owner.deposit(1);
     scene.owner.device = stranger;
-    let with_stranger = scene.hostile(Trick::ListingWithStranger(Box::new(strange)));
+    let with_stranger = scene.hostile(Trick::ListingWithStrangers(vec![strange]));
     let entries = list(&with_stranger, select).unwrap();
     let last = entries.last().unwrap();
     assert_eq!(last.receipt.states(), [DepositState::Verified]);

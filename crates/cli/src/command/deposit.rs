@@ -299,6 +299,11 @@ fn compare(
 ) -> anyhow::Result<Compared> {
     let mut compared = Compared::Other;
     for serial in newest {
+        // What the authority does not keep, or has lost, is not there to be the same.
+        let deposit = home.deposit(*serial)?;
+        if !deposit.is_some_and(|deposit| deposit.state.is_kept() && deposit.entry.is_some()) {
+            continue;
+        }
         let Some(particulars) = home.particulars(*serial)? else {
             continue;
         };

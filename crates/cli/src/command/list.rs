@@ -39,7 +39,7 @@ struct Line<'l> {
     #[serde(skip_serializing_if = "Option::is_none")]
     sent_again: Option<String>,
     state: &'static str,
-    /// Whether the authority's log has it, as far as that was read.
+    /// Whether the authority's log has lost it.
     lost: bool,
     secret: bool,
     name: Option<&'l str>,

@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::desk::DeskOptions;
 use crate::exit::{Exit, Usage};
 use crate::prompt;
-use crate::terminal::{self, escape};
+use crate::terminal::{self, escape, tell};
 
 /// Approve or deny what is asked of an authority, as one of its officers.
 ///
@@ -84,7 +84,16 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
         Command::List { all, json } => {
             let subjects = desk.at(context, |desk| Ok(desk.subjects(*all)?))?;
             listing::print(context, &subjects, *json)?;
-            Ok(Exit::Done)
+            for index in &subjects.damaged {
+                tell(format_args!(
+                    "error: what was asked in entry {index} of the log can't be read: the authority's store is damaged"
+                ));
+            }
+            Ok(if subjects.damaged.is_empty() {
+                Exit::Done
+            } else {
+                Exit::Failed
+            })
         }
         Command::Show { id, json } => {
             let subject = desk.at(context, |desk| {

@@ -141,7 +141,7 @@ fn with_authority<T>(
     let authority = reach::authority_of(context, home)?;
     let mut rng = context.rng();
     let client = reach::connect(context, home, &authority, &mut rng)?;
-    let inspector = Inspector::new(client.home(), true)?;
+    let inspector = Inspector::new(client.home(), client.is_caught_up())?;
     Ok(look(inspector, client.home()))
 }
 

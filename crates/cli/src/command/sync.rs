@@ -10,10 +10,10 @@ use crate::exit::Exit;
 use crate::reach;
 use crate::terminal::{self, Progress, count, tell};
 
-/// Send the authority the deposits that it lost, from the copies that this home keeps.
+/// Send the authority the deposits that it lost or can't read, from the copies that this home keeps.
 ///
 /// After the authority was restored from a backup, and `log accept-restored`. Run again, it has nothing to do. Exits with
-/// 1 if the authority would not take something back.
+/// 1 if the authority would not take something back, or can't read something of yours still.
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Print a line of JSON.
@@ -27,7 +27,9 @@ struct Line {
     enrolled: bool,
     /// How many deposit statements the authority had.
     present: u64,
-    /// How many statements were sent.
+    /// How many of those it could not read, and can again.
+    mended: u64,
+    /// How many statements were sent that it did not have.
     sent: u64,
     /// How many entries of the owner's the authority can't read.
     unread: u64,
@@ -65,6 +67,7 @@ fn line(synced: &Synced) -> Line {
     Line {
         enrolled: synced.enrolled,
         present: synced.present,
+        mended: synced.mended,
         sent: synced.sent,
         unread: synced.unread,
         unsent: synced.unsent.iter().map(unsent).collect(),
@@ -80,6 +83,12 @@ fn say(context: &Context, synced: &Synced) {
         count(synced.present, "deposit statement", "deposit statements"),
         synced.sent
     ));
+    if synced.mended > 0 {
+        context.say(format_args!(
+            "{} of those the authority could not read: it has them again",
+            synced.mended
+        ));
+    }
     if synced.unread > 0 {
         tell(format_args!(
             "error: the authority can't read {} of yours in its log",

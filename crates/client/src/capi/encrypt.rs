@@ -17,7 +17,7 @@ use super::{CipherName, key, mark, text};
 use crate::client::Client;
 use crate::encrypt::{EncryptError, Encrypted, Job, Source, Target, Watch, check, open};
 use crate::file::output::{Output, Overwrite};
-use crate::home::{Beside, Matched};
+use crate::home::{Matched, Observations};
 use crate::spare::DepositError;
 
 /// How files are encrypted.
@@ -114,7 +114,7 @@ impl Client<'_> {
             });
             matched.push(Matched::detached(file.mark, serial));
         }
-        let kept = self.deposit_keys(&drafts, Beside::matched(&matched))?;
+        let kept = self.deposit_keys(&drafts, Observations::matched(&matched))?;
         let deposits = drafts.iter().map(|draft| draft.serial).zip(kept.states);
         Ok(files
             .into_iter()

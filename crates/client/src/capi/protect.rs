@@ -18,7 +18,7 @@ use strongroom_protocol::statement::Draft;
 use super::decrypt::UnlockedCapiFile;
 use super::{key, mark, text};
 use crate::client::Client;
-use crate::home::{Beside, Home, HomeError, Matched};
+use crate::home::{Home, HomeError, Matched, Observations};
 use crate::protect::{Job, Look, ProtectError, Protected, Standing, Watch};
 use crate::spare::DepositError;
 
@@ -61,7 +61,7 @@ impl Client<'_> {
             if group.drafts.is_empty() {
                 return Ok(());
             }
-            let kept = self.deposit_keys(&group.drafts, Beside::matched(&group.matched))?;
+            let kept = self.deposit_keys(&group.drafts, Observations::matched(&group.matched))?;
             let serials = group.drafts.iter().map(|draft| draft.serial);
             let states: BTreeMap<Serial, DepositState> = serials.zip(kept.states).collect();
             for (number, serial) in group.files {

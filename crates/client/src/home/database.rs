@@ -89,8 +89,8 @@ CREATE TABLE own_blob (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// The replica of what concerns the owner in the authority's log (spec/home.md#replica), and what hangs on it. All but
-/// `authority`, `statement` and `secret_check` is filled from the statements by `replica`, in the log's order.
+/// The replica of what concerns the owner in the authority's log (spec/home.md#replica), and what hangs on it. `home::replica`
+/// fills all but `authority`, `statement`, `unread` and `secret_check` from the statements, in the log's order.
 const REPLICA: &str = "
 -- The authority this home is with; one row.
 CREATE TABLE authority (
@@ -267,7 +267,7 @@ fn migrate(path: &Path, database: &mut Database, version: i64) -> Result<(), Hom
         database.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     transaction.execute_batch(FROM_4)?;
     transaction.execute_batch(REPLICA)?;
-    replica::take_from_version_4(&transaction)?;
+    replica::take_over(&transaction)?;
     transaction.execute_batch(AFTER_4)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()?;

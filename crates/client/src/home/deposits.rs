@@ -79,14 +79,14 @@ impl Matched {
 
 /// What the home saw of deposits that it records.
 #[derive(Clone, Copy, Default)]
-pub struct Beside<'b> {
+pub struct Observations<'b> {
     /// The headers that match them.
     pub matched: &'b [Matched],
     /// The checks that secrets passed.
     pub checks: &'b [(Serial, Check)],
 }
 
-impl<'b> Beside<'b> {
+impl<'b> Observations<'b> {
     /// The headers that match, and nothing else.
     #[must_use]
     pub fn matched(matched: &'b [Matched]) -> Self {
@@ -364,15 +364,17 @@ impl Home {
         Ok((parse_statement(&bytes)?, receipt))
     }
 
-    /// Returns what the owner said that the log does not have any more, in the order in which it was recorded: deposits,
-    /// and words on the blobs of files.
+    /// Returns what the owner said that the log does not have any more, or the authority can't read there, in the order in
+    /// which it was recorded: deposits, and words on the blobs of files.
     ///
     /// # Errors
     ///
     /// The home can't be read.
     pub fn lost_statements(&self) -> Result<Vec<StatementId>, HomeError> {
         let mut rows = self.database.prepare(
-            "SELECT id FROM statement WHERE entry IS NULL AND kind IN (?1, ?2) ORDER BY number",
+            "SELECT id FROM statement
+             WHERE (entry IS NULL OR entry IN (SELECT entry FROM unread)) AND kind IN (?1, ?2)
+             ORDER BY number",
         )?;
         let kinds = (
             Kind::Deposit.code().cast_signed(),
@@ -389,7 +391,8 @@ impl Home {
     /// The home can't be read.
     pub fn present_statements_count(&self) -> Result<u64, HomeError> {
         let count: i64 = self.database.query_row(
-            "SELECT count(*) FROM statement WHERE entry IS NOT NULL AND kind = ?1",
+            "SELECT count(*) FROM statement
+             WHERE entry IS NOT NULL AND entry NOT IN (SELECT entry FROM unread) AND kind = ?1",
             (Kind::Deposit.code().cast_signed(),),
             |row| row.get(0),
         )?;

@@ -1,23 +1,26 @@
-//! The home as a replica of its owner's slice of the log (spec/home.md#replica): every statement that concerns the owner,
-//! and what follows from it, filled in the log's order. Not how entries are fetched and their receipts verified: that is
-//! `catch_up`, and what is put in here went through it.
+//! The home as a replica of its owner's slice of the log (spec/home.md#replica): which entries are taken into it. Not how
+//! they are fetched and their receipts verified, which is `catch_up`'s, nor what follows from one, which is in `follow`.
+
+mod follow;
+mod version_4;
 
 use std::collections::BTreeSet;
 
 use rusqlite::{OptionalExtension, Transaction};
-use strongroom_protocol::id::{Digest, OwnerId, Serial, StatementId, Time};
+use strongroom_protocol::Founding;
+use strongroom_protocol::id::{Digest, OwnerId, StatementId, Time};
 use strongroom_protocol::keys::VerifyingKey;
 use strongroom_protocol::log::SignedCheckpoint;
-use strongroom_protocol::receipt::{Acknowledgement, DepositState, Receipt};
-use strongroom_protocol::statement::{
-    Checked, Decision, Deposit, Enroll, Kind, Release, Request, SealedKey, SignedStatement,
-    Statement, Verdict,
-};
+use strongroom_protocol::policy::Policy;
+use strongroom_protocol::receipt::{Acknowledgement, Receipt};
+use strongroom_protocol::statement::{Decision, Enroll, Kind, SignedStatement, Statement, Verdict};
 
-use super::deposits::{Beside, insert_matched};
-use super::secrets::{insert_check, insert_secret};
+use self::follow::{follow, record};
+use super::deposits::{Observations, insert_matched};
+use super::secrets::insert_check;
 use super::{Home, HomeError, parse_statement};
 use crate::connection::EntriesPage;
+pub(super) use version_4::take_over;
 
 /// A statement of the log, with the receipt that was verified for it.
 #[derive(Clone, Debug)]
@@ -64,8 +67,7 @@ impl From<rusqlite::Error> for TakeError {
 /// Whose replica it is.
 struct Owner {
     id: OwnerId,
-    log_key: VerifyingKey,
-    founding: StatementId,
+    founding: Founding,
     /// The enrolment that this home made, if it made one.
     enrolment: Option<StatementId>,
 }
@@ -129,19 +131,27 @@ impl Home {
     pub(crate) fn record_own(
         &mut self,
         entry: &Entry,
-        beside: Beside<'_>,
+        observed: Observations<'_>,
     ) -> Result<(), HomeError> {
         let owner = self.replicated()?;
         let index = entry.acknowledgement.index();
         let seen = self.later_seen(entry.acknowledgement.checkpoint())?;
         let transaction = self.database.transaction()?;
-        if concerns(&transaction, &owner, &entry.statement)? {
+        // What was sent again may have been read since, with what came of it.
+        if known(&transaction, entry)?.is_none()
+            && concerns(&transaction, &owner, &entry.statement)?
+        {
             record(&transaction, &owner, entry, &mut Taken::default())?;
         }
-        for matched in beside.matched {
+        // Its receipt was given after reading.
+        transaction.execute(
+            "DELETE FROM unread WHERE entry = ?1",
+            (index.cast_signed(),),
+        )?;
+        for matched in observed.matched {
             insert_matched(&transaction, matched)?;
         }
-        for (serial, check) in beside.checks {
+        for (serial, check) in observed.checks {
             insert_check(&transaction, *serial, check)?;
         }
         transaction.execute(
@@ -162,13 +172,9 @@ impl Home {
         )
     }
 
-    /// Has the entries that the authority could not read asked for again.
+    /// Has all of the owner's entries asked for again: what the authority could read once, it may have lost.
     pub(crate) fn read_again(&mut self) -> Result<(), HomeError> {
-        self.database.execute(
-            "UPDATE authority SET read = min(read, (SELECT min(entry) FROM unread))
-             WHERE EXISTS (SELECT 1 FROM unread)",
-            (),
-        )?;
+        self.database.execute("UPDATE authority SET read = 0", ())?;
         Ok(())
     }
 
@@ -229,8 +235,7 @@ impl Home {
         let membership = membership.ok_or(HomeError::Damaged { what: "membership" })?;
         Ok(Owner {
             id: membership.owner,
-            log_key: membership.founding.found().log_key,
-            founding: membership.founding.statement().id(),
+            founding: membership.founding,
             enrolment: membership.enrolment.map(|enrolment| enrolment.id()),
         })
     }
@@ -277,15 +282,15 @@ enum Admission {
     Wrong(&'static str),
 }
 
-/// Tells whether the authority would show this owner what this home submitted: what a device that the log does not know yet
-/// says of somebody else's keys is nothing of this owner's.
+/// Tells whether the authority shows this owner what this home submitted, whatever else the log has.
 fn concerns(
     transaction: &Transaction<'_>,
     owner: &Owner,
     signed: &SignedStatement,
 ) -> rusqlite::Result<bool> {
+    // What is asked for somebody else's keys is read with the owner's entries, if the log has this device as the owner's.
     if let Statement::Request(request) = signed.statement() {
-        return Ok(request.owner == owner.id || is_device(transaction, &request.device_key)?);
+        return Ok(request.owner == owner.id);
     }
     if let Statement::Evidence(evidence) = signed.statement() {
         return is_subject(transaction, evidence.request);
@@ -337,29 +342,6 @@ fn known(transaction: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<Optio
         .optional()
 }
 
-/// Has an entry that is known follow those before it, of which some were read later than it was recorded: they may have
-/// been damaged, or made by others before what this home submitted itself.
-fn follow(
-    transaction: &Transaction<'_>,
-    owner: &Owner,
-    (number, entry): (i64, &Entry),
-    taken: &mut Taken,
-) -> rusqlite::Result<()> {
-    if let Statement::Checked(checked) = entry.statement.statement() {
-        return add_check(transaction, owner, checked, taken);
-    }
-    if let Statement::Deposit(deposit) = entry.statement.statement() {
-        let mut is_its = transaction
-            .prepare_cached("SELECT 1 FROM deposit WHERE serial = ?1 AND statement = ?2")?;
-        for key in deposit.keys() {
-            if is_its.exists((key.label.serial.as_bytes(), number))? {
-                add_particulars(transaction, key)?;
-            }
-        }
-    }
-    Ok(())
-}
-
 fn insert_unread(transaction: &Transaction<'_>, index: u64) -> rusqlite::Result<()> {
     transaction.execute(
         "INSERT OR IGNORE INTO unread (entry) VALUES (?1)",
@@ -374,27 +356,134 @@ fn is_unread_before(transaction: &Transaction<'_>, index: u64) -> rusqlite::Resu
         .exists((index.cast_signed(),))
 }
 
+/// Tells whether an approval rests on what was said: on evidence by the owner's recovery code, on words of officers of the
+/// policy that it names. Whoever has the log key alone can make neither.
+fn is_grounded(
+    transaction: &Transaction<'_>,
+    owner: &Owner,
+    decision: &Decision,
+) -> Result<bool, HomeError> {
+    if decision.verdict != Verdict::Approved {
+        return Ok(true);
+    }
+    if decision.evidence.is_empty() && decision.approvals.is_empty() {
+        return Ok(false);
+    }
+    let is_for_owners_keys = transaction
+        .prepare_cached("SELECT 1 FROM subject WHERE digest = ?1 AND owner = ?2")?
+        .exists((decision.request.as_bytes(), owner.id.as_bytes()))?;
+    for id in &decision.evidence {
+        let Some(signed) = statement(transaction, *id)? else {
+            return Ok(false);
+        };
+        let is_about = matches!(signed.statement(), Statement::Evidence(evidence)
+            if evidence.request == decision.request);
+        // The codes of others are theirs to know: what they say to a change of the policy is believed to be by theirs.
+        let is_by_code = !is_for_owners_keys
+            || enrolment(transaction)?
+                .is_some_and(|(_, enroll)| enroll.code_key == *signed.author());
+        if !is_about || !is_by_code {
+            return Ok(false);
+        }
+    }
+    if decision.approvals.is_empty() {
+        return Ok(true);
+    }
+    let Some(policy) = policy(transaction, owner, decision.policy)? else {
+        return Ok(false);
+    };
+    for id in &decision.approvals {
+        let Some(signed) = statement(transaction, *id)? else {
+            return Ok(false);
+        };
+        let is_about = matches!(signed.statement(), Statement::Approval(approval)
+            if approval.subject == decision.request && approval.policy == decision.policy);
+        if !is_about || policy.officer(signed.author()).is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Returns a statement that the home has read in the log.
+fn statement(
+    transaction: &Transaction<'_>,
+    id: StatementId,
+) -> Result<Option<SignedStatement>, HomeError> {
+    let bytes: Option<Vec<u8>> = transaction
+        .prepare_cached("SELECT bytes FROM statement WHERE id = ?1 AND entry IS NOT NULL")?
+        .query_row((id.as_bytes(),), |row| row.get(0))
+        .optional()?;
+    bytes.as_deref().map(parse_statement).transpose()
+}
+
+/// Returns the statements of a kind that the home has read in the log, in its order.
+fn statements_of(
+    transaction: &Transaction<'_>,
+    kind: Kind,
+) -> Result<Vec<SignedStatement>, HomeError> {
+    let mut rows = transaction.prepare_cached(
+        "SELECT bytes FROM statement WHERE kind = ?1 AND entry IS NOT NULL ORDER BY entry",
+    )?;
+    let rows = rows.query_map((kind.code().cast_signed(),), |row| row.get::<_, Vec<u8>>(0))?;
+    rows.map(|bytes| parse_statement(&bytes?)).collect()
+}
+
+/// Returns the owner's enrolment, by the log.
+fn enrolment(transaction: &Transaction<'_>) -> Result<Option<(StatementId, Enroll)>, HomeError> {
+    let enrolments = statements_of(transaction, Kind::Enroll)?;
+    let first = enrolments.first().and_then(|signed| {
+        let Statement::Enroll(enroll) = signed.statement() else {
+            return None;
+        };
+        Some((signed.id(), enroll.clone()))
+    });
+    Ok(first)
+}
+
+/// Finds the policy of a digest: the founding's, or one that somebody asked for. Whether it is in force is not asked.
+fn policy(
+    transaction: &Transaction<'_>,
+    owner: &Owner,
+    digest: Digest,
+) -> Result<Option<Policy>, HomeError> {
+    let founded = &owner.founding.found().policy;
+    if founded.digest() == digest {
+        return Ok(Some(founded.clone()));
+    }
+    for signed in statements_of(transaction, Kind::PolicyChange)? {
+        if let Statement::PolicyChange(change) = signed.statement()
+            && change.policy.digest() == digest
+        {
+            return Ok(Some(change.policy.clone()));
+        }
+    }
+    Ok(None)
+}
+
 /// Holds an entry against those before it. Its receipt and its author's signature are verified; here it is asked whether
 /// that author could make it, of what the log says and not of what the authority says beside it.
 fn admit(
     transaction: &Transaction<'_>,
     owner: &Owner,
     entry: &Entry,
-) -> rusqlite::Result<Admission> {
+) -> Result<Admission, HomeError> {
     let signed = &entry.statement;
-    let by_authority = *signed.author() == owner.log_key;
+    let by_authority = *signed.author() == owner.founding.found().log_key;
     let by_device = || is_device(transaction, signed.author());
     let about_known = |subject| is_subject(transaction, subject);
     // What it says itself, and then what must have been said before it.
     let (is_so, is_founded, what) = match signed.statement() {
         Statement::Found(_) => (
-            signed.id() == owner.founding,
+            signed.id() == owner.founding.statement().id(),
             true,
             "it shows another founding than the one that is pinned",
         ),
-        // An id is an owner's for ever, by the first enrolment; where this home made that, there is no other.
+        // An id is an owner's for ever, by the first enrolment: the one that this home made, or the one that was read.
         Statement::Enroll(enroll) => (
-            enroll.owner == owner.id && owner.enrolment.is_none_or(|ours| ours == signed.id()),
+            enroll.owner == owner.id
+                && owner.enrolment.is_none_or(|ours| ours == signed.id())
+                && enrolment(transaction)?.is_none_or(|(known, _)| known == signed.id()),
             true,
             "it shows another enrolment than this owner's",
         ),
@@ -427,8 +516,8 @@ fn admit(
         ),
         Statement::Decision(decision) => (
             by_authority,
-            about_known(decision.request)?,
-            "it shows a decision that is not its own, or on something that it did not show",
+            about_known(decision.request)? && is_grounded(transaction, owner, decision)?,
+            "it shows a decision that is not its own, or that rests on what it did not show",
         ),
         Statement::Release(release) => (
             by_authority,
@@ -447,320 +536,4 @@ fn admit(
         (true, false) => Admission::Unfounded(what),
         (false, _) => Admission::Wrong(what),
     })
-}
-
-/// Records an entry with all that follows from it.
-fn record(
-    transaction: &Transaction<'_>,
-    owner: &Owner,
-    entry: &Entry,
-    taken: &mut Taken,
-) -> Result<(), HomeError> {
-    let number = insert_statement(transaction, entry)?;
-    let index = entry.acknowledgement.index();
-    taken.entries += 1;
-    match entry.statement.statement() {
-        Statement::Enroll(enroll) => add_enrolment(transaction, enroll, index)?,
-        Statement::Deposit(deposit) => {
-            let states = entry.acknowledgement.states();
-            add_deposits(transaction, number, deposit, states)?;
-        }
-        Statement::OwnBlob(own) => {
-            // A claim, as a label is; it takes the place of none.
-            transaction.execute(
-                "INSERT OR IGNORE INTO detached (mark, serial) VALUES (?1, ?2)",
-                (own.digest.as_bytes(), own.serial.as_bytes()),
-            )?;
-        }
-        Statement::Request(request) => {
-            add_request(transaction, number, request)?;
-        }
-        Statement::PolicyChange(change) => {
-            transaction.execute(
-                "INSERT OR REPLACE INTO subject
-                     (digest, statement, owner, device, keys, answered, verdict, expires)
-                 VALUES (?1, ?2, NULL, ?3, 0, 0, NULL, ?4)",
-                (
-                    change.digest().as_bytes(),
-                    number,
-                    entry.statement.author().as_bytes(),
-                    change.expires.as_millis().cast_signed(),
-                ),
-            )?;
-        }
-        Statement::Decision(decision) => {
-            add_decision(transaction, owner, decision, index)?;
-        }
-        Statement::Release(release) => add_release(transaction, release)?,
-        Statement::Checked(checked) => add_check(transaction, owner, checked, taken)?,
-        Statement::Approval(_)
-        | Statement::Departed(_)
-        | Statement::Evidence(_)
-        | Statement::Found(_)
-        | Statement::Restored(_)
-        | Statement::RsaKey(_)
-        | Statement::Veto(_)
-        | _ => {}
-    }
-    Ok(())
-}
-
-/// Keeps a statement with its newest receipt and its place, and returns the number of its row.
-fn insert_statement(transaction: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<i64> {
-    let said = &entry.acknowledgement;
-    transaction
-        .prepare_cached(
-            "INSERT INTO statement (id, kind, entry, time, first, bytes, receipt)
-             VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6)
-             ON CONFLICT (id) DO UPDATE SET
-                 entry = excluded.entry, time = excluded.time, receipt = excluded.receipt
-             RETURNING number",
-        )?
-        .query_row(
-            (
-                entry.statement.id().as_bytes(),
-                entry.statement.kind().code().cast_signed(),
-                said.index().cast_signed(),
-                said.time().as_millis().cast_signed(),
-                entry.statement.as_bytes(),
-                entry.receipt.to_text(),
-            ),
-            |row| row.get(0),
-        )
-}
-
-fn add_enrolment(
-    transaction: &Transaction<'_>,
-    enroll: &Enroll,
-    index: u64,
-) -> rusqlite::Result<()> {
-    add_device(transaction, &enroll.device_key, index)?;
-    transaction.execute(
-        "UPDATE authority SET code_key = coalesce(code_key, ?1)",
-        (enroll.code_key.as_bytes(),),
-    )?;
-    Ok(())
-}
-
-/// A device that is the owner's already stays so, by what first made it so, in whichever order that was read.
-fn add_device(
-    transaction: &Transaction<'_>,
-    key: &VerifyingKey,
-    index: u64,
-) -> rusqlite::Result<()> {
-    transaction.execute(
-        "INSERT INTO device (key, entry) VALUES (?1, ?2)
-         ON CONFLICT (key) DO UPDATE SET entry = min(entry, excluded.entry)",
-        (key.as_bytes(), index.cast_signed()),
-    )?;
-    Ok(())
-}
-
-/// Adds the keys of a deposit. A serial that is known keeps the statement it came in, since another one for it is a lie or
-/// a conflict; of that statement the newest word counts, also where it says that a key is not kept any more.
-fn add_deposits(
-    transaction: &Transaction<'_>,
-    statement: i64,
-    deposit: &Deposit,
-    states: &[DepositState],
-) -> rusqlite::Result<()> {
-    for (place, (key, state)) in (0_i64..).zip(deposit.keys().iter().zip(states)) {
-        let serial = key.label.serial;
-        if !state.is_kept() {
-            transaction
-                .prepare_cached(
-                    "UPDATE deposit SET state = ?3 WHERE serial = ?1 AND statement = ?2",
-                )?
-                .execute((serial.as_bytes(), statement, state.as_str()))?;
-            continue;
-        }
-        let is_new = transaction
-            .prepare_cached(
-                "INSERT INTO deposit (serial, statement, place, state, label, unproven, particulars)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-                 ON CONFLICT (serial) DO UPDATE SET state = excluded.state
-                     WHERE statement = excluded.statement",
-            )?
-            .execute((
-                serial.as_bytes(),
-                statement,
-                place,
-                state.as_str(),
-                key.label.digest().as_bytes(),
-                key.label.content.is_unproven(),
-                key.particulars.to_bytes(),
-            ))?;
-        if is_new > 0 {
-            add_particulars(transaction, key)?;
-        }
-    }
-    Ok(())
-}
-
-/// Adds what can be found by what an owner said of a deposit: files without a pointer, and secrets.
-fn add_particulars(transaction: &Transaction<'_>, key: &SealedKey) -> rusqlite::Result<()> {
-    let (serial, particulars) = (key.label.serial, &key.particulars);
-    let mark = particulars.header().or_else(|| particulars.own_blob());
-    if let Some(mark) = mark {
-        // What is deposited later counts.
-        transaction
-            .prepare_cached("INSERT OR REPLACE INTO detached (mark, serial) VALUES (?1, ?2)")?
-            .execute((mark.as_bytes(), serial.as_bytes()))?;
-    }
-    if particulars.attachment().is_empty() {
-        return Ok(());
-    }
-    insert_secret(transaction, serial, particulars)
-}
-
-fn add_request(
-    transaction: &Transaction<'_>,
-    statement: i64,
-    request: &Request,
-) -> rusqlite::Result<()> {
-    transaction.execute(
-        "INSERT OR REPLACE INTO subject
-             (digest, statement, owner, device, keys, answered, verdict, expires)
-         VALUES (?1, ?2, ?3, ?4, ?5, 0, NULL, ?6)",
-        (
-            request.digest().as_bytes(),
-            statement,
-            request.owner.as_bytes(),
-            request.device_key.as_bytes(),
-            request.scope.count().cast_signed(),
-            request.expires.as_millis().cast_signed(),
-        ),
-    )?;
-    Ok(())
-}
-
-/// A request for this owner's keys that was approved makes the asking device the owner's, unless the decision names
-/// another owner who asked.
-fn add_decision(
-    transaction: &Transaction<'_>,
-    owner: &Owner,
-    decision: &Decision,
-    index: u64,
-) -> rusqlite::Result<()> {
-    transaction.execute(
-        "UPDATE subject SET verdict = ?2 WHERE digest = ?1",
-        (decision.request.as_bytes(), decision.verdict.as_str()),
-    )?;
-    if decision.verdict != Verdict::Approved || decision.asker.is_some() {
-        return Ok(());
-    }
-    let device: Option<[u8; 32]> = transaction
-        .query_row(
-            "SELECT device FROM subject WHERE digest = ?1 AND owner = ?2",
-            (decision.request.as_bytes(), owner.id.as_bytes()),
-            |row| row.get(0),
-        )
-        .optional()?;
-    match device {
-        Some(device) => add_device(transaction, &VerifyingKey::from_bytes(device), index),
-        None => Ok(()),
-    }
-}
-
-fn add_release(transaction: &Transaction<'_>, release: &Release) -> rusqlite::Result<()> {
-    let answered = release.keys().len() + release.withheld().len();
-    transaction.execute(
-        "UPDATE subject SET answered = answered + ?2 WHERE digest = ?1",
-        (
-            release.request().as_bytes(),
-            i64::try_from(answered).unwrap_or(i64::MAX),
-        ),
-    )?;
-    Ok(())
-}
-
-/// Takes the authority's word on what it checked (spec/authority.md#check).
-///
-/// What it names did not match. What it does not name is verified, if it says that everything was opened and the deposit
-/// was in the part of the log that it speaks of; a sample says nothing of any one deposit. An unproven blob that was
-/// opened as far as it goes is no more than deposited.
-fn add_check(
-    transaction: &Transaction<'_>,
-    owner: &Owner,
-    checked: &Checked,
-    taken: &mut Taken,
-) -> rusqlite::Result<()> {
-    let named = checked.named.iter().filter(|named| named.owner == owner.id);
-    let named: Vec<Serial> = named.map(|named| named.serial).collect();
-    for serial in &named {
-        taken.mismatched += transaction.execute(
-            "UPDATE deposit SET state = ?2 WHERE serial = ?1 AND state <> ?2",
-            (serial.as_bytes(), DepositState::Mismatch.as_str()),
-        )? as u64;
-    }
-    if !checked.is_complete() {
-        return Ok(());
-    }
-    let named: Vec<String> = named.iter().map(|serial| format!("\"{serial}\"")).collect();
-    taken.verified += transaction.execute(
-        "UPDATE deposit SET state = ?1
-         WHERE state IN (?2, ?3) AND unproven = 0
-             AND statement IN (SELECT number FROM statement WHERE entry < ?4)
-             AND lower(hex(serial)) NOT IN (SELECT value FROM json_each(?5))",
-        (
-            DepositState::Verified.as_str(),
-            DepositState::Deposited.as_str(),
-            DepositState::Mismatch.as_str(),
-            checked.size.cast_signed(),
-            format!("[{}]", named.join(",")),
-        ),
-    )? as u64;
-    Ok(())
-}
-
-/// Reads the statements of a database of version 4, which had those of deposits alone. Where they are in the log is read
-/// from the log, as after a restoring.
-pub(super) fn take_from_version_4(transaction: &Transaction<'_>) -> Result<(), HomeError> {
-    let mut rows = transaction.prepare(
-        "SELECT bytes, receipt, id,
-                (SELECT min(time) FROM deposit_4 WHERE deposit_4.statement = statement_4.id) AS made
-         FROM statement_4 ORDER BY made",
-    )?;
-    let mut rows = rows.query(())?;
-    while let Some(row) = rows.next()? {
-        let (bytes, receipt, id, time): (Vec<u8>, String, [u8; 32], Option<i64>) =
-            (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
-        let signed = parse_statement(&bytes)?;
-        let number: i64 = transaction.query_row(
-            "INSERT INTO statement (id, kind, entry, time, first, bytes, receipt)
-             VALUES (?1, ?2, NULL, ?3, ?3, ?4, ?5) RETURNING number",
-            (
-                id,
-                Kind::Deposit.code().cast_signed(),
-                time.unwrap_or(0),
-                bytes,
-                receipt,
-            ),
-            |row| row.get(0),
-        )?;
-        let Statement::Deposit(deposit) = signed.statement() else {
-            return Err(HomeError::Damaged { what: "deposit" });
-        };
-        let mut kept = transaction
-            .prepare_cached("SELECT 1 FROM deposit_4 WHERE serial = ?1 AND statement = ?2")?;
-        let states = deposit.keys().iter().map(|key| {
-            let is_kept = kept.exists((key.label.serial.as_bytes(), id))?;
-            // The authority's word on each comes with the log, too.
-            Ok(if is_kept {
-                DepositState::Deposited
-            } else {
-                DepositState::Conflict
-            })
-        });
-        let states = states.collect::<rusqlite::Result<Vec<_>>>()?;
-        add_deposits(transaction, number, deposit, &states)?;
-    }
-    // The check of the newest of a name is the name's.
-    transaction.execute_batch(
-        "INSERT OR REPLACE INTO secret_check (about, command, serial, time, opens)
-         SELECT coalesce('name:' || name, 'serial:' || lower(hex(secret_4.serial))), command,
-                secret_4.serial, time, opens
-         FROM secret_check_4 JOIN secret_4 ON secret_4.serial = secret_check_4.serial ORDER BY entry",
-    )?;
-    Ok(())
 }

@@ -104,15 +104,17 @@ fn a_deposit_that_the_authority_can_not_read_is_told_and_the_others_are_there() 
     let contents = world.contents(HOME);
     // Before, between, the damaged one with its receipt, behind.
     assert_eq!(contents.deposits.len(), 4);
+    // The home has what was damaged, and sends it: it stands where it stood.
     let synced = world.sync_at(HOME).unwrap();
-    assert_eq!((synced.unread, synced.sent), (1, 0));
-    assert_eq!(world.doubt_at(HOME, &file), Some(Doubt::Unreadable));
-    // Where it was put back it is read when the home is told to look again.
-    world.put(entry.cast_signed(), &statement);
-    let synced = world.sync_at(HOME).unwrap();
-    assert_eq!((synced.unread, synced.sent), (0, 0));
-    assert_eq!(world.unread(HOME), 0);
+    assert_eq!((synced.unread, synced.mended, synced.sent), (0, 1, 0));
+    assert_eq!(world.damage(entry), statement);
     assert_eq!(world.doubt_at(HOME, &file), None);
+    // What was read once is asked for again, and found damaged.
+    let synced = world.sync_at(HOME).unwrap();
+    assert_eq!((synced.unread, synced.mended, synced.sent), (0, 1, 0));
+    let synced = world.sync_at(HOME).unwrap();
+    assert_eq!((synced.unread, synced.mended, synced.sent), (0, 0, 0));
+    assert_eq!(world.unread(HOME), 0);
 }
 
 /// Everything that can stand in an owner's part of the log, and a home from the beginning that has read none of it.
@@ -196,7 +198,7 @@ fn what_is_false_is_refused_whatever_is_damaged_beside_it() {
     // In the authority's name, by somebody else: no entry that could not be read would make this true.
     let checked = world.service(32).check(Extent::All).unwrap().checked;
     let forged = SignedStatement::sign(checked, &stranger);
-    let trick = Trick::ListingWithStranger(Box::new(forged));
+    let trick = Trick::ListingWithStrangers(vec![forged]);
     let liar = lying(&mut world, trick);
     let refused = world.with_authority(&liar, |_| ()).unwrap_err();
     assert!(
@@ -213,7 +215,7 @@ fn what_a_stranger_signed_is_not_taken_because_something_could_not_be_read() {
     let entry = submit(&world.session_of(HOME), &deposit).index();
     let stranger = SigningKey::from_seed(&[9; 32]);
     let forged = world.deposit_signed_by(&stranger, 1);
-    let trick = Trick::ListingWithStranger(Box::new(forged));
+    let trick = Trick::ListingWithStrangers(vec![forged]);
     let before = world.contents(HOME);
     // The authority calls an entry damaged, so that it might have made the stranger a device.
     let liar = Liar::before(lying(&mut world, trick)).entries(move |lying, select, from| {

@@ -10,9 +10,9 @@ use strongroom_protocol::id::Clock;
 use strongroom_protocol::keys::SigningKey;
 use strongroom_protocol::policy::{Group, Officer, Policy, Rule, SubjectState};
 use strongroom_protocol::receipt::DepositState;
-use strongroom_protocol::statement::{Scope, SignedStatement, Statement, Verdict, Word};
+use strongroom_protocol::statement::{Decision, Scope, SignedStatement, Statement, Verdict, Word};
 use strongroom_protocol::{Authority, Select};
-use strongroom_testkit::{Asked, Owner, Trick, look, say, submit};
+use strongroom_testkit::{Asked, HostileAuthority, Owner, Trick, look, say, submit};
 
 use crate::fixture::{HOME, World};
 use crate::hostile::lying;
@@ -61,7 +61,7 @@ fn state(world: &mut World, deposit: &SignedStatement) -> Option<DepositState> {
 #[track_caller]
 fn is_refused(world: &mut World, deposit: SignedStatement) {
     let before = world.contents(HOME).deposits.len();
-    let liar = lying(world, Trick::ListingWithStranger(Box::new(deposit)));
+    let liar = lying(world, Trick::ListingWithStrangers(vec![deposit]));
     // It has it in its log, and shows that it has.
     let _ = liar.entries(Select::Owner(world.owner), 0);
     let refused = world.with_authority(&liar, |_| ()).unwrap_err();
@@ -137,6 +137,60 @@ fn a_device_whose_request_waits_or_was_denied_does_not() {
     world.with_client(|_| ()).unwrap();
     let device = other.device.verifying_key();
     assert!(!world.home().is_device(&device).unwrap());
+}
+
+#[test]
+fn whoever_has_the_log_key_alone_makes_no_device_the_owners() {
+    let officer = officer();
+    let mut world = World::under(policy(&officer));
+    world.encrypt("letter", "dear reader");
+    let operator = world.operator();
+    let mut thief = Owner::new(&operator.about().unwrap().founding, 4);
+    let asked = ask(&world, &mut thief);
+    let request = asked.request();
+    // What the thief says itself, whatever the authority makes of it.
+    let evidence = thief.evidence_by(&asked, &thief.code);
+    let approval = say(Word::Approve, &asked, &SigningKey::from_seed(&[7; 32]));
+    let log_key = HostileAuthority::steal_log_key(&world.path("authority"));
+    let decided_by = |evidence: &[&SignedStatement], approvals: &[&SignedStatement]| {
+        let ids = |said: &[&SignedStatement]| said.iter().map(|said| said.id()).collect();
+        let decision = Decision {
+            authority: world.authority,
+            request: request.digest(),
+            policy: request.policy,
+            evidence: ids(evidence),
+            approvals: ids(approvals),
+            asker: None,
+            verdict: Verdict::Approved,
+            not_after: request.expires,
+        };
+        SignedStatement::sign(decision, &log_key)
+    };
+    let forged = [
+        decided_by(&[], &[]),
+        decided_by(&[&evidence], &[]),
+        decided_by(&[], &[&approval]),
+    ];
+    drop(operator);
+    let [nothing, by_code, by_officer] = forged;
+    let device = thief.device.verifying_key();
+    world.copy_home(HOME, "before");
+    for strangers in [
+        vec![nothing],
+        vec![evidence, by_code],
+        vec![approval, by_officer],
+    ] {
+        let liar = lying(&mut world, Trick::ListingWithStrangers(strangers));
+        let _ = liar.entries(Select::Owner(world.owner), 0);
+        let shown = world.with_authority(&liar, |_| ()).unwrap_err();
+        let ConnectError::Exchange(ExchangeError::Wrong { what, .. }) = shown else {
+            panic!("{shown:?}");
+        };
+        assert!(what.contains("a decision"), "{what}");
+        assert!(!world.home().is_device(&device).unwrap());
+        fs::remove_dir_all(world.path(HOME)).unwrap();
+        world.copy_home("before", HOME);
+    }
 }
 
 #[test]

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use strongroom_authority::{Caller, Service};
-use strongroom_client::ConnectError;
 use strongroom_client::connection::ExchangeError;
 use strongroom_client::officer::Desk;
+use strongroom_client::{Client, ConnectError};
 use strongroom_protocol::id::{Clock, OwnerId};
 use strongroom_protocol::keys::SigningKey;
 use strongroom_protocol::log::{
@@ -14,7 +14,7 @@ use strongroom_protocol::log::{
 };
 use strongroom_protocol::policy::Policy;
 use strongroom_protocol::statement::{Enroll, Kind, SignedStatement};
-use strongroom_protocol::{Authority, Page, Recorded, Select};
+use strongroom_protocol::{Authority, Page, QueryError, Recorded, Select};
 use strongroom_testkit::{
     HostileAuthority, Owner, TestClock, TestRng, Trick, list, listed, submit,
 };
@@ -138,6 +138,44 @@ fn a_listing_without_end_is_left_at_its_first_page_that_leads_nowhere() {
 }
 
 #[test]
+fn a_page_that_leads_beyond_the_log_leads_to_its_end() {
+    let mut world = behind();
+    let honest = world.session_of(HOME);
+    let liar = Liar::before(honest).entries(|honest, select, from| {
+        let mut page = honest.entries(select, from)?;
+        if page.items.len() == 1 {
+            return Ok(page);
+        }
+        page.next = u64::MAX;
+        Ok(page)
+    });
+    world.with_authority(&liar, |_| ()).unwrap();
+    assert_is_whole(&world);
+    // It is not past what comes later.
+    let device = world.device_at(HOME);
+    let deposit = world.deposit_signed_by(&device, 1);
+    submit(&world.session_of(HOME), &deposit);
+    world.with_client(|_| ()).unwrap();
+    assert_is_whole(&world);
+}
+
+#[test]
+fn owners_entries_are_not_hidden_from_a_device_that_the_log_made_theirs() {
+    let mut world = behind();
+    let before = world.contents(HOME);
+    let honest = world.session_of(HOME);
+    let liar = Liar::before(honest).entries(|_, _, _| Err(QueryError::NotFound));
+    let error = connect_error(&mut world, &liar);
+    assert!(matches!(error, ExchangeError::Hidden), "{error:?}");
+    assert_eq!(world.contents(HOME), before);
+    // A device that is not the owner's yet is shown nothing, and knows.
+    world.rejoin("second");
+    let is_caught_up = |client: &mut Client<'_>| client.is_caught_up();
+    assert!(!world.with_client_at("second", is_caught_up).unwrap());
+    assert!(world.with_client(is_caught_up).unwrap());
+}
+
+#[test]
 fn a_listing_in_another_order_than_the_logs_is_refused() {
     let error = refused(&mut behind(), Trick::ListingReordered, 3);
     let ordered = matches!(
@@ -182,7 +220,7 @@ fn a_deposit_that_a_stranger_signed_in_the_owners_name_is_refused() {
     let mut world = behind();
     let stranger = SigningKey::from_seed(&[9; 32]);
     let deposit = world.deposit_signed_by(&stranger, 1);
-    let trick = Trick::ListingWithStranger(Box::new(deposit));
+    let trick = Trick::ListingWithStrangers(vec![deposit]);
     let error = refused(&mut world, trick, 4);
     assert!(matches!(error, ExchangeError::Wrong { .. }), "{error:?}");
     assert!(!world.home().is_device(&stranger.verifying_key()).unwrap());
@@ -202,7 +240,7 @@ fn another_enrolment_of_the_owner_is_refused() {
     let ours = SignedStatement::sign(enroll(world.owner), &stranger);
     let others = SignedStatement::sign(enroll(OwnerId::from_bytes([1; 32])), &stranger);
     for enrolment in [ours, others] {
-        let trick = Trick::ListingWithStranger(Box::new(enrolment));
+        let trick = Trick::ListingWithStrangers(vec![enrolment]);
         let error = refused(&mut world, trick, 4);
         assert!(matches!(error, ExchangeError::Wrong { .. }), "{error:?}");
         assert!(!world.home().is_device(&stranger.verifying_key()).unwrap());
@@ -396,8 +434,8 @@ fn a_desk_leaves_a_listing_that_does_not_end_or_is_out_of_order() {
         }
     }
     let honest = office.honest();
-    assert_eq!(office.desk(&honest).subjects(false).unwrap().len(), 3);
-    assert_eq!(office.desk(&honest).subjects(true).unwrap().len(), 3);
+    assert_eq!(office.desk(&honest).subjects(false).unwrap().read.len(), 3);
+    assert_eq!(office.desk(&honest).subjects(true).unwrap().read.len(), 3);
 }
 
 #[test]
@@ -414,5 +452,5 @@ fn a_desk_that_is_shown_what_is_not_asked_shows_the_rest() {
         page.items.insert(0, founding.clone());
         Ok(page)
     });
-    assert_eq!(office.desk(&liar).subjects(true).unwrap().len(), 3);
+    assert_eq!(office.desk(&liar).subjects(true).unwrap().read.len(), 3);
 }

@@ -189,7 +189,7 @@ fn a_home_of_version_4_that_was_never_enrolled_goes_on() {
     let mut home = Home::create(&world.path("begun")).unwrap();
     let founding = world.home().membership().unwrap().unwrap().founding;
     let place = strongroom_client::Address::Folder(world.path("authority"));
-    home.join(&place, &founding, world.owner).unwrap();
+    home.join(&place, &founding, world.owner, false).unwrap();
     drop(home);
     world.downgrade("begun");
     let membership = world.home_at("begun").membership().unwrap().unwrap();

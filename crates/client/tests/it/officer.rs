@@ -100,7 +100,7 @@ fn an_officer_approves_what_is_in_the_log_and_the_authority_decides() {
     let world = World::new();
     let authority = world.honest();
     let desk = world.desk(&authority);
-    let open = desk.subjects(false).unwrap();
+    let open = desk.subjects(false).unwrap().read;
     assert_eq!(open.len(), 1);
     assert_eq!(open[0].digest(), world.asked.request().digest());
     assert_eq!(open[0].keys(), 2);
@@ -113,11 +113,11 @@ fn an_officer_approves_what_is_in_the_log_and_the_authority_decides() {
         Err(SayError::Ended(_))
     ));
     // It is the officers' until its keys are out.
-    let [approved] = &desk.subjects(true).unwrap()[..] else {
+    let [approved] = &desk.subjects(true).unwrap().read[..] else {
         panic!("one was asked");
     };
     assert!(approved.is_approved());
-    assert!(desk.subjects(false).unwrap().is_empty());
+    assert!(desk.subjects(false).unwrap().read.is_empty());
     // What was seen last is held against it the next time.
     let pin = Pin::parse(&desk.pin().to_text()).unwrap();
     Desk::open(&authority, Some(&pin), &world.officer, world.clock.now()).unwrap();
@@ -242,7 +242,7 @@ fn a_request_that_does_not_hold_together_is_not_shown() {
     let world = World::new();
     let honest = world.honest();
     let desk = world.desk(&honest);
-    let subject = desk.subjects(false).unwrap().remove(0);
+    let subject = desk.subjects(false).unwrap().read.remove(0);
     desk.say(&subject, Word::Deny, why()).unwrap();
     let decided = honest.subject(world.asked.statement.id()).unwrap();
     let Statement::Decision(decision) = decided.decision.unwrap().statement.statement().clone()
@@ -292,7 +292,7 @@ fn another_authority_and_a_log_that_shrank_are_refused() {
     let liar = world.liar().checkpoint(honest.checkpoint().unwrap());
     let pin = {
         let desk = world.desk(&honest);
-        let subject = desk.subjects(false).unwrap().remove(0);
+        let subject = desk.subjects(false).unwrap().read.remove(0);
         desk.say(&subject, Word::Deny, why()).unwrap();
         desk.pin()
     };

@@ -216,7 +216,7 @@ fn a_check_that_the_authority_did_not_sign_is_not_believed() {
     };
     let device = world.home().device_key().unwrap();
     let forged = SignedStatement::sign(checked, &device);
-    let liar = lying(&mut world, Trick::ListingWithStranger(Box::new(forged)));
+    let liar = lying(&mut world, Trick::ListingWithStrangers(vec![forged]));
     let refused = world.with_authority(&liar, |_| ()).unwrap_err();
     assert!(
         matches!(refused, ConnectError::Exchange(ExchangeError::Wrong { .. })),

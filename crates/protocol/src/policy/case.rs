@@ -65,6 +65,8 @@ pub enum Ruling<A = Approved> {
 /// A pure function: the same case and time get the same ruling, whoever asks and in whatever order things were said.
 #[must_use]
 pub fn decide(case: &Case<'_>, now: Time) -> Ruling {
+    // Nothing is looked at before it was recorded, whatever the clock of whoever looks says.
+    let now = now.max(case.recorded);
     let deadline = deadline(case.policy, case.recorded, case.request.expires);
     if now >= deadline {
         return Ruling::Ended(Verdict::Lapsed, vec![Reason::Lapsed { at: deadline }]);
@@ -364,6 +366,7 @@ const CHANGE: &str = "change";
 #[must_use]
 pub fn decide_change(case: &ChangeCase<'_>, now: Time) -> Ruling<PolicyApproved> {
     let (policy, change) = (case.policy, case.change);
+    let now = now.max(case.recorded);
     let deadline = deadline(policy, case.recorded, change.expires);
     if now >= deadline || change.replaces != policy.digest() {
         let at = deadline.min(now);

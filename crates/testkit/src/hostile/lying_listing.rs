@@ -62,24 +62,24 @@ impl HostileAuthority {
                 }
                 Select::Open | Select::Subjects => honest(),
             },
-            Trick::ListingWithStranger(stranger) => match (select, stranger.statement()) {
-                // In another owner's listing it would not be in their name.
-                (Select::Owner(owner), Statement::Deposit(made)) if made.owner() != owner => {
-                    honest()
-                }
-                (Select::Owner(_), said) => {
-                    let outcome = match said {
+            Trick::ListingWithStrangers(strangers) => {
+                let Select::Owner(owner) = select else {
+                    return honest();
+                };
+                let all = self.all(inner, select)?;
+                for stranger in strangers {
+                    let outcome = match stranger.statement() {
+                        // In another owner's listing it would not be in their name.
+                        Statement::Deposit(made) if made.owner() != owner => return honest(),
                         Statement::Deposit(made) => {
                             Outcome::Deposited(vec![DepositState::Verified; made.keys().len()])
                         }
                         _ => Outcome::Recorded,
                     };
-                    let all = self.all(inner, select)?;
                     self.plant(stranger, outcome, |last| last);
-                    self.cut(&self.with_planted(all), inner, from)
                 }
-                (Select::Open | Select::Subjects, _) => honest(),
-            },
+                self.cut(&self.with_planted(all), inner, from)
+            }
             // What it forged elsewhere is in its log.
             _ => match select {
                 Select::Owner(_) if !self.planted.lock().unwrap().is_empty() => {

@@ -256,9 +256,14 @@ fn a_request_is_its_askers_and_its_owners_alone(setting: &Setting) {
     let (authority, owner, asked) = asked(setting, 1);
     let other = Owner::enrolled(&*authority, 2);
     let id = asked.statement.id();
-    for key in [&owner.device, &asked.device] {
+    // Whoever asks learns no more of the owner than that the owner is there.
+    for (key, devices) in [(&owner.device, 1), (&asked.device, 0)] {
         let session = setting.device(key.verifying_key());
-        assert!(session.subject(id).is_ok());
+        let Around::Request { owner: shown, .. } = session.subject(id).unwrap().around else {
+            panic!("a request is asked about");
+        };
+        assert_eq!(shown.devices.len(), devices);
+        assert_eq!(shown.code_key == owner.code.verifying_key(), devices == 1);
     }
     let stranger = setting.device(other.device.verifying_key());
     assert!(matches!(stranger.subject(id), Err(QueryError::NotFound)));

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 use strongroom_authority::{CheckReport, Extent};
 use strongroom_client::Address;
-use strongroom_client::home::{Home, Taken};
+use strongroom_client::home::Home;
 use strongroom_protocol::statement::Checked;
 
 use crate::context::Context;
@@ -59,28 +59,24 @@ pub(super) fn run(
     if service.is_sealed() {
         service.unlock(&prompt::recovery_code(code_file)?)?;
     }
-    // What is new in the log by now is not the check's doing.
-    let reached = match &mut home {
-        Some(home) => {
-            let reached = Reached::through(&service, reach::caller(home)?);
-            reach::connect(context, home, &reached, &mut context.rng())?;
-            Some(reached)
-        }
-        None => None,
-    };
     let report = service.check(extent)?;
-    let mut here = Taken::default();
-    if let (Some(home), Some(reached)) = (&mut home, &reached) {
+    let mut verified = 0;
+    if let Some(home) = &mut home {
+        let reached = Reached::through(&service, reach::caller(home)?);
+        let before = home.verified_count()?;
         let mut rng = context.rng();
-        let read_before = home.verified_count()?;
-        let client = reach::connect_silently(context, home, reached, &mut rng)?;
-        here.verified = client.home().verified_count()?.saturating_sub(read_before);
+        let mut client = reach::connect(context, home, &reached, &mut rng)?;
+        if report.checked.unread > 0 {
+            // What this home has read once, the authority may have lost.
+            client.read_again(&mut |_, _| {})?;
+        }
+        verified = client.home().verified_count()?.saturating_sub(before);
     }
     let checked = &report.checked;
     if json {
-        terminal::print_json(&line(&report, here))?;
+        terminal::print_json(&line(&report, verified))?;
     } else {
-        say(checked, here)?;
+        say(checked, verified)?;
     }
     Ok(if checked.failed == 0 && checked.unread == 0 {
         Exit::Done
@@ -89,7 +85,7 @@ pub(super) fn run(
     })
 }
 
-fn line(report: &CheckReport, here: Taken) -> Line {
+fn line(report: &CheckReport, verified: u64) -> Line {
     let checked = &report.checked;
     Line {
         entries: checked.size,
@@ -100,7 +96,7 @@ fn line(report: &CheckReport, here: Taken) -> Line {
         named: checked.named.iter().map(named).collect(),
         statement: report.statement.id().to_string(),
         time: checked.time.to_string(),
-        verified: here.verified,
+        verified,
     }
 }
 
@@ -111,7 +107,7 @@ fn named(deposit: &strongroom_protocol::statement::CheckedDeposit) -> Named {
     }
 }
 
-fn say(checked: &Checked, here: Taken) -> std::io::Result<()> {
+fn say(checked: &Checked, verified: u64) -> std::io::Result<()> {
     for deposit in checked.named.iter().map(named) {
         terminal::print(format_args!(
             "serial {}  of owner {}  does not match",
@@ -130,8 +126,8 @@ fn say(checked: &Checked, here: Taken) -> std::io::Result<()> {
             count(checked.unread, "entry", "entries")
         );
     }
-    if here.verified > 0 {
-        line += &format!("; {} of yours verified since now", here.verified);
+    if verified > 0 {
+        line += &format!("; {verified} of yours are verified now that were not");
     }
     terminal::print(line)
 }

@@ -4,7 +4,7 @@ use std::io;
 
 use serde::Serialize;
 use strongroom_client::fingerprint::Fingerprint;
-use strongroom_client::officer::{Said, Subject, Who};
+use strongroom_client::officer::{Said, Subject, Subjects, Who};
 use strongroom_protocol::statement::Word;
 
 use super::{kind, needs, short};
@@ -82,11 +82,11 @@ pub(super) fn print_json(subject: &Subject) -> io::Result<()> {
     terminal::print_json(&Line::from(subject))
 }
 
-pub(super) fn print(context: &Context, subjects: &[Subject], json: bool) -> io::Result<()> {
-    if subjects.is_empty() && !json {
+pub(super) fn print(context: &Context, subjects: &Subjects, json: bool) -> io::Result<()> {
+    if subjects.read.is_empty() && subjects.damaged.is_empty() && !json {
         context.say("nothing is open");
     }
-    for line in subjects.iter().map(Line::from) {
+    for line in subjects.read.iter().map(Line::from) {
         if json {
             terminal::print_json(&line)?;
             continue;
