@@ -25,7 +25,7 @@ use strongroom_protocol::log::SignedCheckpoint;
 use strongroom_protocol::statement::SignedStatement;
 
 pub use accepted::Accepted;
-pub use deposits::{DepositRecord, KeptDeposit, Matched, Observations};
+pub use deposits::{DepositRecord, KeptDeposit, ListedDeposit, Matched, Observations};
 pub use exchange::{
     EnsuredExchangeKey, ExchangeKeyError, read_exchange_key, read_private_key, read_public_key,
 };

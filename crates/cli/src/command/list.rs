@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 use serde::Serialize;
-use strongroom_client::home::{Home, KeptDeposit, SecretRecord};
-use strongroom_protocol::id::Serial;
+use strongroom_client::home::{Home, ListedDeposit};
 use strongroom_protocol::receipt::DepositState;
 
 use crate::context::Context;
@@ -56,58 +55,23 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     let mut rng = context.rng();
     let client = reach::connect(context, &mut home, &authority, &mut rng)?;
     let home = client.home();
-    let secrets = home.secrets()?;
-    let known: BTreeMap<Serial, (usize, &SecretRecord)> = secrets
-        .iter()
-        .enumerate()
-        .map(|(place, secret)| (secret.serial, (place, secret)))
-        .collect();
-    let mut named = Vec::new();
-    home.each_deposit::<anyhow::Error>(&mut |deposit| {
-        match known.get(&deposit.record.serial) {
-            Some((place, secret)) if secret.name.is_some() => {
-                named.push((*place, *secret, deposit));
-            }
-            Some(_) | None if fits(&deposit, None, arguments) => print(&deposit, None, arguments)?,
-            Some(_) | None => {}
+    home.each_listed::<anyhow::Error>(arguments.name.as_deref(), &mut |listed| {
+        if has_labels(&listed, arguments) {
+            print(&listed, arguments)?;
         }
         Ok(())
     })?;
-    // The newest under a name come last, and an older one that was sent again stays where it was.
-    named.sort_by_key(|(place, secret, deposit)| {
-        (
-            &secret.name,
-            !secret.superseded,
-            deposit.record.first,
-            *place,
-        )
-    });
-    for (_, secret, deposit) in &named {
-        if fits(deposit, Some(secret), arguments) {
-            print(deposit, Some(secret), arguments)?;
-        }
-    }
     Ok(Exit::Done)
 }
 
-fn fits(deposit: &KeptDeposit, secret: Option<&SecretRecord>, arguments: &Arguments) -> bool {
-    let labels = deposit.particulars.labels();
-    let name = secret.and_then(|secret| secret.name.as_deref());
-    let wanted = arguments.name.as_deref();
-    wanted.is_none_or(|wanted| name == Some(wanted))
-        && arguments
-            .labels
-            .iter()
-            .all(|(name, value)| labels.get(name) == Some(value))
+fn has_labels(listed: &ListedDeposit, arguments: &Arguments) -> bool {
+    let labels = listed.deposit.particulars.labels();
+    let mut wanted = arguments.labels.iter();
+    wanted.all(|(name, value)| labels.get(name) == Some(value))
 }
 
-fn print(
-    deposit: &KeptDeposit,
-    secret: Option<&SecretRecord>,
-    arguments: &Arguments,
-) -> std::io::Result<()> {
-    let superseded = secret.is_some_and(|secret| secret.superseded);
-    let (record, particulars) = (&deposit.record, &deposit.particulars);
+fn print(listed: &ListedDeposit, arguments: &Arguments) -> std::io::Result<()> {
+    let (record, particulars) = (&listed.deposit.record, &listed.deposit.particulars);
     let line = Line {
         serial: record.serial.to_string(),
         time: record.first.to_string(),
@@ -119,8 +83,8 @@ fn print(
         },
         lost: record.entry.is_none(),
         secret: !particulars.attachment().is_empty(),
-        name: secret.and_then(|secret| secret.name.as_deref()),
-        superseded,
+        name: listed.name.as_deref(),
+        superseded: listed.superseded,
         checked: particulars.checked().map(|time| time.to_string()),
         description: particulars.description(),
         labels: particulars.labels(),
@@ -132,7 +96,7 @@ fn print(
     if let Some(name) = line.name {
         text += &format!("  {}", escape(name));
     }
-    if superseded {
+    if line.superseded {
         text += "  superseded";
     }
     if let Some(time) = &line.sent_again {

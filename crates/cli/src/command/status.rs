@@ -26,7 +26,7 @@ use crate::{reach, stream};
 pub(crate) struct Arguments {
     #[command(flatten)]
     paths: Paths,
-    /// Tell of your secrets, and run the checks that they were deposited with again.
+    /// Tell of your secrets, and run the checks of their names again.
     #[arg(long)]
     check: bool,
     /// Tell of the secrets that go by the names in FILE, one a line, and which names have none; from a pipe if it is `-`.

@@ -183,7 +183,7 @@ fn an_authority_that_is_damaged_is_no_matter_of_trying_again() {
         1,
         &["1 key released", "could not open the deposit of serial"],
     );
-    let warning = "warning: the authority could not read 1 of your entries";
+    let warning = "warning: the authority could not read 1 entry of yours";
     let listed = second(&["list"]).done();
     assert_eq!(listed.text().lines().count(), 1);
     assert!(listed.stderr.contains(warning), "{}", listed.stderr);

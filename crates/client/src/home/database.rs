@@ -304,6 +304,8 @@ fn configure(database: &Database) -> rusqlite::Result<()> {
     // The home's lock lets one command in at a time, so that a rollback journal serves; it leaves one file.
     database.pragma_update(None, "journal_mode", "DELETE")?;
     database.pragma_update(None, "synchronous", "EXTRA")?;
+    // In KiB: so that what a page of the log changes fits, and is not written before its commit, a part at a time.
+    database.pragma_update(None, "cache_size", -16_384)?;
     database.pragma_update(None, "foreign_keys", true)?;
     database.pragma_update(None, "secure_delete", true)
 }

@@ -3,13 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::{OptionalExtension, Row, Transaction};
+use rusqlite::{OptionalExtension, Params, Row, Transaction};
 use strongroom_agefile::{Header, Stanza};
 use strongroom_protocol::id::{AuthorityId, Digest, Serial, StatementId, Time};
 use strongroom_protocol::receipt::{DepositState, Receipt};
 use strongroom_protocol::statement::{Kind, Particulars, SignedStatement};
 
-use super::secrets::Check;
+use super::secrets::{Check, IS_SUPERSEDED};
 use super::{Home, HomeError, parse_statement};
 use crate::pointer::{Pointer, header_mark};
 
@@ -41,6 +41,17 @@ pub struct KeptDeposit {
     pub record: DepositRecord,
     /// What was said of it, with the secret that rides along.
     pub particulars: Particulars,
+}
+
+/// A deposit as it is listed.
+#[derive(Clone, Debug)]
+pub struct ListedDeposit {
+    /// The deposit.
+    pub deposit: KeptDeposit,
+    /// What the secret goes by that rides along.
+    pub name: Option<String>,
+    /// Whether another secret under that name says that it supersedes this one.
+    pub superseded: bool,
 }
 
 /// What the home saw of a file when it held the session key: that file, deposit and commitment agree.
@@ -323,6 +334,56 @@ impl Home {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// Calls `each` with every deposit, or with the secrets of one name alone: first what goes by no name, in the log's order,
+    /// then name by name, the newest of a name behind those that it superseded.
+    ///
+    /// # Errors
+    ///
+    /// The home can't be read; and what `each` says is passed on.
+    pub fn each_listed<E: From<HomeError>>(
+        &self,
+        name: Option<&str>,
+        each: &mut dyn FnMut(ListedDeposit) -> Result<(), E>,
+    ) -> Result<(), E> {
+        const COLUMNS: &str =
+            "deposit.serial, id, entry, state, time, first, label, unproven, particulars";
+        if name.is_none() {
+            let unnamed = format!(
+                "SELECT {COLUMNS}, NULL, 0
+                 FROM statement JOIN deposit ON deposit.statement = statement.number
+                 WHERE NOT EXISTS (
+                     SELECT 1 FROM secret WHERE secret.serial = deposit.serial AND name IS NOT NULL)
+                 ORDER BY entry, number, place"
+            );
+            self.each_row(&unnamed, (), each)?;
+        }
+        // In the order of the index: never is more sorted than what goes by one name.
+        let is_wanted = if name.is_some() { "=" } else { ">=" };
+        let named = format!(
+            "SELECT {COLUMNS}, name, {IS_SUPERSEDED} AS superseded
+             FROM secret
+             CROSS JOIN deposit ON deposit.serial = secret.serial
+             CROSS JOIN statement ON statement.number = deposit.statement
+             WHERE name {is_wanted} ?1
+             ORDER BY name, superseded DESC, first, entry IS NULL, entry, number, place"
+        );
+        self.each_row(&named, (name.unwrap_or_default(),), each)
+    }
+
+    fn each_row<E: From<HomeError>>(
+        &self,
+        sql: &str,
+        wanted: impl Params,
+        each: &mut dyn FnMut(ListedDeposit) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut rows = self.database.prepare(sql).map_err(HomeError::from)?;
+        let mut rows = rows.query(wanted).map_err(HomeError::from)?;
+        while let Some(row) = rows.next().map_err(HomeError::from)? {
+            each(read_listed(row)?)?;
+        }
+        Ok(())
+    }
+
     /// Returns what was said of a deposit, with the secret that rides along.
     ///
     /// # Errors
@@ -427,6 +488,18 @@ impl Home {
 }
 
 /// The columns of a deposit and of its statement, in the order in which they are asked for.
+fn read_listed(row: &Row<'_>) -> Result<ListedDeposit, HomeError> {
+    let particulars: Vec<u8> = row.get(8)?;
+    Ok(ListedDeposit {
+        deposit: KeptDeposit {
+            record: DepositRow::read(row)?.into_record()?,
+            particulars: parse_particulars(&particulars)?,
+        },
+        name: row.get(9)?,
+        superseded: row.get(10)?,
+    })
+}
+
 struct DepositRow {
     serial: [u8; 16],
     statement: [u8; 32],

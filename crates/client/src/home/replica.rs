@@ -138,9 +138,9 @@ impl Home {
         let seen = self.later_seen(entry.acknowledgement.checkpoint())?;
         let transaction = self.database.transaction()?;
         // What was sent again may have been read since, with what came of it.
-        if known(&transaction, entry)?.is_none()
-            && concerns(&transaction, &owner, &entry.statement)?
-        {
+        let is_known = known(&transaction, entry)?.is_some();
+        let is_taken = is_known || concerns(&transaction, &owner, &entry.statement)?;
+        if is_taken && !is_known {
             record(&transaction, &owner, entry, &mut Taken::default())?;
         }
         // Its receipt was given after reading.
@@ -154,10 +154,12 @@ impl Home {
         for (serial, check) in observed.checks {
             insert_check(&transaction, *serial, check)?;
         }
-        transaction.execute(
-            "UPDATE authority SET read = ?1 + 1 WHERE read = ?1",
-            (index.cast_signed(),),
-        )?;
+        if is_taken {
+            transaction.execute(
+                "UPDATE authority SET read = ?1 + 1 WHERE read = ?1",
+                (index.cast_signed(),),
+            )?;
+        }
         update_seen(&transaction, seen.as_ref())?;
         transaction.commit()?;
         self.keep_seen(seen);

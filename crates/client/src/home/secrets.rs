@@ -43,7 +43,7 @@ pub struct CheckRun {
 }
 
 /// Whether a kept deposit of the same name says that it supersedes the row's secret.
-const IS_SUPERSEDED: &str = "EXISTS (
+pub(super) const IS_SUPERSEDED: &str = "EXISTS (
     SELECT 1 FROM supersedes
     JOIN secret AS newer ON newer.serial = supersedes.newer
     JOIN deposit AS kept ON kept.serial = newer.serial

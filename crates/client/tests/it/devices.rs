@@ -2,17 +2,20 @@
 
 use std::fs;
 
-use strongroom_client::ConnectError;
+use strongroom_agefile::KeyType;
 use strongroom_client::connection::ExchangeError;
 use strongroom_client::recover::Wanted;
+use strongroom_client::{Client, ConnectError};
 
 use strongroom_protocol::id::Clock;
 use strongroom_protocol::keys::SigningKey;
 use strongroom_protocol::policy::{Group, Officer, Policy, Rule, SubjectState};
 use strongroom_protocol::receipt::DepositState;
-use strongroom_protocol::statement::{Decision, Scope, SignedStatement, Statement, Verdict, Word};
+use strongroom_protocol::statement::{
+    Decision, Grounds, Scope, SignedStatement, Statement, Verdict, Word,
+};
 use strongroom_protocol::{Authority, Select};
-use strongroom_testkit::{Asked, HostileAuthority, Owner, Trick, look, say, submit};
+use strongroom_testkit::{Asked, HostileAuthority, Owner, Trick, listed, look, say, submit};
 
 use crate::fixture::{HOME, World};
 use crate::hostile::lying;
@@ -231,6 +234,31 @@ fn a_device_of_another_owner_to_whom_officers_gave_this_owners_keys_is_not_this_
     assert!(world.operator().submit(&deposit).is_err());
     // .. and the home believes none.
     is_refused(&mut world, deposit);
+}
+
+#[test]
+fn what_a_home_asks_of_anothers_keys_is_read_as_the_log_has_it() {
+    let mut world = World::new();
+    let other = {
+        let operator = world.operator();
+        let mut other = Owner::enrolled(&operator, 4);
+        submit(&operator, &other.deposit(1));
+        other
+    };
+    let ask = |client: &mut Client<'_>| {
+        let (wanted, why) = (Wanted::Everything, Grounds::default());
+        client
+            .request_recovery_for(other.id, &wanted, &why, KeyType::Hybrid)
+            .unwrap();
+    };
+    world.with_client(ask).unwrap();
+    // No rule is for it: that is decided at once, and the home reads both.
+    world.with_client(|_| ()).unwrap();
+    let contents = world.contents(HOME);
+    let truth = listed(&world.operator(), Select::Owner(world.owner));
+    let ids: Vec<_> = contents.entries.iter().map(|(_, id)| &id[..]).collect();
+    let truth: Vec<_> = truth.iter().map(|id| &id.as_bytes()[..]).collect();
+    assert_eq!(ids, truth);
 }
 
 #[test]
