@@ -11,7 +11,7 @@ use strongroom_protocol::{Authority, Unavailable};
 
 use crate::command::officer::short;
 use crate::context::{Context, Randomness};
-use crate::terminal::{Progress, count, escape, tell};
+use crate::terminal::{Progress, count, escape, tell, words};
 
 /// An authority that was reached, as somebody.
 pub(crate) struct Reached {
@@ -98,7 +98,7 @@ fn warn(client: &Client<'_>) {
     for open in open {
         let why = match open.request.grounds.as_str() {
             "" => "without a reason".to_owned(),
-            why => format!("saying: {}", escape(why)),
+            why => format!("saying: {}", words(why)),
         };
         let state = if open.approved {
             " That is approved already."

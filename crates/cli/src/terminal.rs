@@ -1,11 +1,14 @@
-//! What a person at a terminal sees: lines on standard error, and a bar while work goes on. What others wrote is
-//! shown with its control characters spelled out, so that it cannot pass for something else.
+//! What a person at a terminal sees: lines on standard error, and a bar while work goes on. What others wrote is shown so
+//! that it cannot pass for something else: names and paths by [`escape`], what people say in their own words by [`words`]
+//! and [`print_words`].
 
 use std::fmt::{Display, Write as _};
 use std::io::{self, IsTerminal, Write as _};
 use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use strongroom_protocol::text;
 
 use crate::context::Context;
 
@@ -23,7 +26,22 @@ pub(crate) fn print(text: impl Display) -> io::Result<()> {
 /// Prints a value as a line of JSON on standard output.
 pub(crate) fn print_json(value: &impl serde::Serialize) -> io::Result<()> {
     let line = serde_json::to_string(value).map_err(io::Error::from)?;
-    print(line)
+    print(plain_json(&line))
+}
+
+/// Escapes, in JSON, what a terminal would follow or nobody would see. All of it is in strings, as all else is ASCII.
+fn plain_json(json: &str) -> String {
+    let mut plain = String::with_capacity(json.len());
+    for character in json.chars() {
+        if text::is_plain(character) {
+            plain.push(character);
+            continue;
+        }
+        for unit in character.encode_utf16(&mut [0; 2]) {
+            let _ = write!(plain, "\\u{unit:04x}");
+        }
+    }
+    plain
 }
 
 /// Shows a path.
@@ -31,22 +49,62 @@ pub(crate) fn shown(path: &Path) -> String {
     escape(&path.to_string_lossy())
 }
 
-/// Spells out what a terminal would follow instead of show: control characters, and those that turn the direction.
+/// Spells out what a terminal would follow instead of show, and what nobody sees ([`text::is_plain`]).
 pub(crate) fn escape(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
-        if is_followed(character) {
-            let _ = write!(shown, "{}", character.escape_unicode());
-        } else {
+        if text::is_plain(character) {
             shown.push(character);
+        } else {
+            let _ = write!(shown, "{}", character.escape_unicode());
         }
     }
     shown
 }
 
-fn is_followed(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// Shows what somebody said in their own words, at the end of a line: in quotes, and without the white space by which it
+/// could stand as a line of its own.
+pub(crate) fn words(said: &str) -> String {
+    format!("\"{}\"", one_line(said).replace('"', "\\\""))
+}
+
+/// Prints what somebody said in their own words, wrapped, with a mark at the beginning of each line.
+pub(crate) fn print_words(said: &str) -> io::Result<()> {
+    wrapped(said)
+        .iter()
+        .try_for_each(|line| print(format_args!("    > {line}")))
+}
+
+/// Shows a sentence that somebody's words are in, on one line.
+pub(crate) fn one_line(sentence: &str) -> String {
+    let words: Vec<&str> = sentence.split_whitespace().collect();
+    escape(&words.join(" "))
+}
+
+/// Cuts a text into lines that fit beside a mark on a narrow terminal. All that is not ASCII counts as wide.
+fn wrapped(said: &str) -> Vec<String> {
+    const COLUMNS: usize = 72;
+    let mut lines = Vec::new();
+    let (mut line, mut columns) = (String::new(), 0);
+    for word in one_line(said).split_inclusive(' ') {
+        let width = |text: &str| text.chars().map(|c| 1 + usize::from(!c.is_ascii())).sum();
+        let length: usize = width(word);
+        if columns + length > COLUMNS && !line.is_empty() {
+            lines.push(std::mem::take(&mut line));
+            columns = 0;
+        }
+        // A word that is longer than a line is cut.
+        for character in word.chars() {
+            if columns >= COLUMNS {
+                lines.push(std::mem::take(&mut line));
+                columns = 0;
+            }
+            line.push(character);
+            columns += 1 + usize::from(!character.is_ascii());
+        }
+    }
+    lines.push(line);
+    lines
 }
 
 /// Says `one` or `many`, with the number.
@@ -142,5 +200,29 @@ mod tests {
         assert_eq!(escape("a\u{1b}[2Jb\n"), "a\\u{1b}[2Jb\\u{a}");
         assert_eq!(escape("\u{202e}txt.exe"), "\\u{202e}txt.exe");
         assert_eq!(escape("Übersicht – 1"), "Übersicht – 1");
+        assert_eq!(escape("a\u{200b}b\u{61c}"), "a\\u{200b}b\\u{61c}");
+        let json = serde_json::to_string("\u{9b}\u{202e}\u{e0061}é\n").unwrap();
+        let plain = plain_json(&json);
+        assert_eq!(plain, "\"\\u009b\\u202e\\udb40\\udc61é\\n\"");
+        let read: String = serde_json::from_str(&plain).unwrap();
+        assert_eq!(read, "\u{9b}\u{202e}\u{e0061}é\n");
+    }
+
+    #[test]
+    fn no_words_draw_a_line_of_their_own() {
+        let drawn = format!("new{:80}  asked by     bob\n  stands  \"approved\"", "");
+        assert_eq!(words(&drawn), r#""new asked by bob stands \"approved\"""#);
+        let long = format!(
+            "{} {} {}",
+            "a".repeat(100),
+            "é".repeat(50),
+            "b c".repeat(30)
+        );
+        for line in wrapped(&long) {
+            let columns: usize = line.chars().map(|c| 1 + usize::from(!c.is_ascii())).sum();
+            assert!(columns <= 73 && columns > 0, "{line}");
+        }
+        assert_eq!(wrapped(&long).concat(), long);
+        assert_eq!(wrapped(""), [""]);
     }
 }

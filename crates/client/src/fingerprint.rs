@@ -7,14 +7,16 @@ use strongroom_protocol::id::Digest;
 use strongroom_protocol::keys::VerifyingKey;
 use strongroom_protocol::wrap::PublicKey;
 
-/// The first 64 bits of SHA-256 of a public key, shown as four groups of four hexadecimal digits.
+/// The first 96 bits of SHA-256 of a public key, shown as six groups of four hexadecimal digits.
+///
+/// Who looks for another key with the same fingerprint can keep most of a try's work: 64 bits were within reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fingerprint([[u8; 2]; 4]);
+pub struct Fingerprint([[u8; 2]; 6]);
 
 impl Fingerprint {
     fn of(bytes: &[u8]) -> Self {
         let digest = Digest::of(&[bytes]);
-        let mut groups = [[0; 2]; 4];
+        let mut groups = [[0; 2]; 6];
         for (group, bytes) in groups.iter_mut().zip(digest.as_bytes().as_chunks().0) {
             *group = *bytes;
         }
@@ -53,7 +55,7 @@ mod tests {
         let key = VerifyingKey::from_bytes(*b"abcdbcdecdefdefgefghfghighijhijk");
         let digest = Digest::of(&[key.as_bytes()]).to_string();
         let shown = Fingerprint::from(&key).to_string();
-        assert_eq!(shown.len(), 19);
+        assert_eq!(shown.len(), 29);
         assert!(digest.starts_with(&shown.replace(' ', "")));
     }
 }

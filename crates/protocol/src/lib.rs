@@ -14,6 +14,7 @@ pub mod receipt;
 pub mod session_key;
 pub mod simple_blob;
 pub mod statement;
+pub mod text;
 pub mod wrap;
 
 pub use authority::*;

@@ -26,6 +26,7 @@ use crate::encoding::{self, Canonical, Malformed, Reader, Writer, canonical_stru
 use crate::id::{Digest, OwnerId};
 use crate::keys::VerifyingKey;
 use crate::label::Label;
+use crate::text;
 
 /// What it takes to get an owner's keys back, and to change that.
 ///
@@ -112,6 +113,7 @@ impl Policy {
     ///
     /// Says what does not make sense. Whether a policy that does is wise is another question: see [`file::check`].
     pub fn validate(&self) -> Result<(), PolicyError> {
+        self.check_names()?;
         let mut names = BTreeSet::new();
         let officers = self.officers.iter().map(|officer| &officer.name);
         for name in officers.chain(self.groups.iter().map(|group| &group.name)) {
@@ -130,6 +132,25 @@ impl Policy {
         }
         group::check(self)?;
         rule::check(self)
+    }
+
+    /// What officers read on a screen is what the policy says: none of its names draws more than itself, or is another
+    /// that looks the same. What a name refers to is checked with what has it.
+    fn check_names(&self) -> Result<(), PolicyError> {
+        let officers = self.officers.iter().map(|officer| &officer.name);
+        let groups = self.groups.iter().map(|group| &group.name);
+        let rules = self.rules.iter().map(|rule| &rule.name);
+        let labels = || self.rules.iter().flat_map(|rule| &rule.labels);
+        // A label may have no value; all else has a name.
+        let values = labels()
+            .map(|(_, value)| value)
+            .filter(|value| !value.is_empty());
+        let names = officers.chain(groups).chain(rules);
+        let mut names = names.chain(labels().map(|(name, _)| name)).chain(values);
+        match names.find(|name| !text::is_name(name)) {
+            Some(name) => Err(PolicyError::NotPlain(name.clone())),
+            None => Ok(()),
+        }
     }
 }
 
@@ -198,6 +219,12 @@ pub enum PolicyError {
     /// A person without a key.
     #[error("the officer `{0}` has no key")]
     NoKey(String),
+    /// A name of an officer, a group, a rule or a label, or a label's value, that is not seen as it is.
+    #[error(
+        "`{}` has characters that are not seen as themselves, or white space at an end or beside another",
+        .0.escape_debug()
+    )]
+    NotPlain(String),
     /// A name that nothing has.
     #[error("there is no `{name}`, which `{by}` speaks of")]
     NoSuchName {

@@ -10,7 +10,7 @@ use strongroom_protocol::receipt::DepositState;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::reach;
-use crate::terminal::{self, escape};
+use crate::terminal::{self, escape, words};
 
 /// List your deposits at the authority.
 ///
@@ -105,11 +105,11 @@ fn print(listed: &ListedDeposit, arguments: &Arguments) -> std::io::Result<()> {
     if line.lost {
         text += "  lost by the authority: `strongroom sync` sends it again";
     }
-    if !line.description.is_empty() {
-        text += &format!("  {}", escape(line.description));
-    }
     for (name, value) in particulars.own_labels() {
         text += &format!("  {}={}", escape(name), escape(value));
+    }
+    if !line.description.is_empty() {
+        text += &format!("  {}", words(line.description));
     }
     terminal::print(text)
 }

@@ -14,7 +14,7 @@ use strongroom_protocol::statement::{Grounds, Kind, Verdict};
 use crate::command::officer::short;
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::terminal::{self, count, escape, tell};
+use crate::terminal::{self, count, escape, tell, words};
 use crate::{prompt, reach};
 
 /// Read the authority's log, or accept that it was restored.
@@ -204,7 +204,7 @@ fn sentence(act: &Act, policy: &Policy) -> String {
             );
             let why = match grounds.as_str() {
                 "" => String::new(),
-                text => format!(": {}", escape(text)),
+                text => format!(": {}", words(text)),
             };
             format!("{who} said `{}`{why}", word.as_str())
         }
@@ -286,7 +286,7 @@ fn of_kind(kind: Kind) -> Option<String> {
 fn because(grounds: &Grounds) -> String {
     match grounds.as_str() {
         "" => String::new(),
-        text => format!(", saying: {}", escape(text)),
+        text => format!(", saying: {}", words(text)),
     }
 }
 

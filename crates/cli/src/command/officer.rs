@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::desk::DeskOptions;
 use crate::exit::{Exit, Usage};
 use crate::prompt;
-use crate::terminal::{self, escape, tell};
+use crate::terminal::{self, one_line, tell};
 
 /// Approve or deny what is asked of an authority, as one of its officers.
 ///
@@ -179,7 +179,7 @@ pub(crate) fn tell_standing(context: &Context, subject: &Subject) {
         SubjectState::Requested => {
             context.say(format_args!("the {what} waits:"));
             for reason in subject.reasons() {
-                context.say(format_args!("  {}", escape(&reason.to_string())));
+                context.say(format_args!("  {}", one_line(&reason.to_string())));
             }
         }
         state @ (SubjectState::Decided(_) | SubjectState::Released) => {

@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use clap::{Args, Subcommand};
 use strongroom_client::home::Home;
 use strongroom_protocol::policy::{Policy, file};
@@ -85,11 +85,17 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Policy> {
     } else {
         File::open(path)
     };
-    let mut text = String::new();
+    let mut text = Vec::new();
     input
         .with_context(failed)?
-        .take(BYTES_MAX)
-        .read_to_string(&mut text)
+        .take(BYTES_MAX + 1)
+        .read_to_end(&mut text)
+        .with_context(failed)?;
+    if text.len() as u64 > BYTES_MAX {
+        return Err(anyhow!("it is longer than {BYTES_MAX} bytes")).with_context(failed);
+    }
+    let text = String::from_utf8(text)
+        .context("it is not UTF-8")
         .with_context(failed)?;
     file::parse(&text).with_context(failed)
 }

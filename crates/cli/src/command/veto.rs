@@ -9,7 +9,7 @@ use strongroom_protocol::statement::Grounds;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::reach;
-use crate::terminal::escape;
+use crate::terminal::one_line;
 
 /// Stop a request for your keys that you did not make.
 ///
@@ -70,7 +70,7 @@ fn said(state: SubjectState, reasons: &[Reason]) -> String {
         }
     };
     for reason in reasons {
-        text += &format!("\n  {}", escape(&reason.to_string()));
+        text += &format!("\n  {}", one_line(&reason.to_string()));
     }
     text
 }

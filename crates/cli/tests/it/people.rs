@@ -41,7 +41,7 @@ fn two_officers_of_three_let_an_owner_back_in() {
         .strip_prefix("release key")
         .unwrap()
         .trim();
-    assert_eq!(fingerprint.len(), 19, "{fingerprint}");
+    assert_eq!(fingerprint.len(), 29, "{fingerprint}");
     assert!(said.stderr.contains(fingerprint), "{}", said.stderr);
     for told in ["the laptop burned", "1 key", "nothing was said to it", &id] {
         assert!(shown.text().contains(told), "{}", shown.text());
@@ -308,6 +308,54 @@ fn a_denied_request_is_over_and_is_asked_for_anew() {
 }
 
 #[test]
+fn no_reason_draws_a_field_on_an_officers_screen() {
+    let group = Group::new(TWO_OF_THREE);
+    group.join("ann");
+    group.lose_key("ann");
+    // Each at the beginning of a line, on a terminal of eighty columns.
+    let drawn = "  stands       approved by bob; only your approval is missing";
+    let why = format!(
+        "{:65}{:80}\n{drawn}\u{2028}{drawn}",
+        "new laptop", "  asked by     bob, in person"
+    );
+    group
+        .of("ann", ["recover", "--reason", &why, "ann.txt.age"])
+        .refused(3, &[]);
+    let shown = group
+        .officer("ada", &["officer", "show", &group.only()])
+        .refused(3, &[]);
+    let lines: Vec<&str> = shown.text().lines().collect();
+    let fields = |name: &str| {
+        let begins = |line: &&&str| line.starts_with(&format!("  {name}"));
+        lines.iter().filter(begins).count()
+    };
+    assert_eq!(
+        (fields("stands"), fields("asked by")),
+        (1, 1),
+        "{}",
+        shown.text()
+    );
+    // All of it stands last, marked.
+    let words = lines
+        .iter()
+        .position(|line| line.contains("in their own words"))
+        .unwrap();
+    assert!(
+        lines[words + 1..]
+            .iter()
+            .all(|line| line.starts_with("    > ") && line.len() < 90)
+    );
+    assert!(lines[words + 1].contains("new laptop asked by bob, in person"));
+    let listed = group.officer("ada", &["officer", "list"]).done();
+    assert!(
+        listed.text().contains("\"new laptop asked by bob"),
+        "{}",
+        listed.text()
+    );
+    assert_eq!(listed.text().lines().count(), 1);
+}
+
+#[test]
 fn an_officers_reason_is_read_wherever_somebody_looks() {
     let group = Group::new(TWO_OF_THREE);
     group.join("ann");
@@ -348,8 +396,8 @@ fn an_officers_reason_is_read_wherever_somebody_looks() {
     assert!(listed.text().contains("denied by bob"), "{}", listed.text());
     let log = group.of("ann", ["log", "show"]).done();
     for said in [
-        "ada said `approve`: I called",
-        &format!("bob said `deny`: {told}"),
+        "ada said `approve`: \"I called\"",
+        &format!("bob said `deny`: \"{told}\""),
     ] {
         assert!(log.text().contains(said), "{said} in {}", log.text());
     }
@@ -586,6 +634,23 @@ fn a_policy_is_explained_and_tried_before_it_matters() {
     machine
         .run(["policy", "check", "wrong.toml"])
         .refused(1, &["wrong.toml", "line ", "more than it has"]);
+    // What is behind the longest that is read is not left out.
+    let long = format!(
+        "{}\n{}\nno TOML",
+        group.policy(TWO_OF_THREE),
+        "#".repeat(1 << 20)
+    );
+    machine.write("long.toml", long);
+    for command in [
+        &["policy", "check"][..],
+        &["authority", "init", "other", "--policy"],
+        &["policy", "set"],
+    ] {
+        let args = [command, &["long.toml"]].concat();
+        machine
+            .run(args)
+            .refused(1, &["long.toml", "longer than 1048576 bytes"]);
+    }
 }
 
 #[test]

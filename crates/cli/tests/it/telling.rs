@@ -161,7 +161,7 @@ fn the_listing_shows_what_was_said_and_follows_no_control_character() {
     assert_eq!(ran.text().lines().count(), 2);
     assert!(
         ran.text()
-            .contains("wills\\u{1b}[2J and letters  case=7  kind=legal")
+            .contains("case=7  kind=legal  \"wills\\u{1b}[2J and letters\"")
     );
     assert!(!ran.text().contains('\u{1b}'));
     let lines = machine

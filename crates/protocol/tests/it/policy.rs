@@ -13,7 +13,9 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 use strongroom_protocol::id::{AuthorityId, Digest, Time};
 use strongroom_protocol::keys::{SigningKey, VerifyingKey};
-use strongroom_protocol::policy::{Case, OwnerKeys, Policy, Reason, Rule, Ruling, Scene, decide};
+use strongroom_protocol::policy::{
+    Case, OwnerKeys, Policy, PolicyError, Reason, Rule, Ruling, Scene, decide,
+};
 use strongroom_protocol::statement::{
     Decision, Evidence, EvidenceKind, Request, SignedStatement, Verdict, Veto,
 };
@@ -350,6 +352,41 @@ fn the_policy_of_an_embedded_authority_is_the_code_alone() {
     assert_eq!(policy.rules, [Rule::code_alone("recovery code")]);
     assert!(!policy.rules[0].veto && policy.rules[0].wait_millis == 0);
     assert!(policy.change.codes);
+}
+
+#[test]
+fn a_policy_with_a_name_that_is_not_seen_as_it_is_is_none() {
+    let named = |name: &str| {
+        let labelled = Rule {
+            labels: [(name.to_owned(), String::new())].into(),
+            ..Rule::code_alone("by label")
+        };
+        let valued = Rule {
+            labels: [("kind".to_owned(), name.to_owned())].into(),
+            ..Rule::code_alone("by value")
+        };
+        let policy = |rule: Rule| Policy {
+            rules: vec![rule],
+            ..Policy::code_alone()
+        };
+        [Rule::code_alone(name), labelled, valued].map(policy)
+    };
+    for name in [
+        "a\nb",
+        "\u{61c}ada",
+        "ada\u{ad}",
+        " ada",
+        "Jose\u{301}",
+        "\u{202e}ada",
+    ] {
+        for policy in named(name) {
+            let not_plain = PolicyError::NotPlain(name.to_owned());
+            assert_eq!(policy.validate(), Err(not_plain));
+        }
+    }
+    for policy in named("José, 2nd floor") {
+        assert_eq!(policy.validate(), Ok(()));
+    }
 }
 
 proptest! {

@@ -9,7 +9,7 @@ use strongroom_protocol::statement::Word;
 
 use super::{kind, needs, short};
 use crate::context::Context;
-use crate::terminal::{self, escape};
+use crate::terminal::{self, escape, words};
 
 #[derive(Serialize)]
 struct Line {
@@ -115,7 +115,7 @@ pub(super) fn print(context: &Context, subjects: &Subjects, json: bool) -> io::R
             line.recorded,
             line.kind,
             line.state,
-            escape(&line.reason)
+            words(&line.reason)
         ))?;
     }
     Ok(())

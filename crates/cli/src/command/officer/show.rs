@@ -6,11 +6,11 @@ use strongroom_client::fingerprint::Fingerprint;
 use strongroom_client::officer::{Said, Subject, Who};
 use strongroom_protocol::id::OwnerId;
 use strongroom_protocol::policy::{Policy, SubjectState};
-use strongroom_protocol::statement::{PolicyChange, Request, Scope, Word};
+use strongroom_protocol::statement::{Grounds, PolicyChange, Request, Scope, Word};
 
 use super::{kind, needs, short};
 use crate::command::policy::difference;
-use crate::terminal::{count, escape, print as line};
+use crate::terminal::{count, escape, one_line, print as line, print_words};
 
 /// The most serials that are printed one by one.
 const SERIALS_SHOWN: usize = 20;
@@ -27,8 +27,9 @@ pub(crate) fn print(subject: &Subject) -> io::Result<()> {
     }
     field("recorded", subject.recorded())?;
     field("lapses", subject.expires())?;
+    print_needs(subject)?;
     print_said(subject)?;
-    print_needs(subject)
+    print_reason(subject)
 }
 
 fn print_request(subject: &Subject, request: &Request) -> io::Result<()> {
@@ -47,7 +48,6 @@ fn print_request(subject: &Subject, request: &Request) -> io::Result<()> {
     if subject.has_rival() {
         line("               another request for this owner is open")?;
     }
-    field("reason", escape(request.grounds.as_str()))?;
     match &request.scope {
         Scope::Everything { count: keys, .. } => {
             field("scope", format_args!("everything: {}", keys_of(*keys)))?;
@@ -81,7 +81,6 @@ fn print_change(subject: &Subject, change: &PolicyChange) -> io::Result<()> {
             format_args!("device {}", Fingerprint::from(subject.author())),
         )?,
     }
-    field("reason", escape(change.grounds.as_str()))?;
     field("created", change.created)?;
     line("the policy would change so:")?;
     difference::print(policy, &change.policy)
@@ -93,8 +92,28 @@ fn print_said(subject: &Subject) -> io::Result<()> {
         return line("nothing was said to it so far");
     }
     line("said so far:")?;
-    said.iter()
-        .try_for_each(|said| line(format_args!("  {}", sentence(said))))
+    for said in said {
+        line(format_args!("  {}", sentence(&said)))?;
+        let words = said.grounds.as_ref().map_or("", Grounds::as_str);
+        if !words.is_empty() {
+            print_words(words)?;
+        }
+    }
+    Ok(())
+}
+
+/// Prints why it is asked for, last: by then all that is known of it has been said.
+fn print_reason(subject: &Subject) -> io::Result<()> {
+    let grounds = match (subject.request(), subject.change()) {
+        (Some(request), _) => request.grounds.as_str(),
+        (None, Some(change)) => change.grounds.as_str(),
+        (None, None) => "",
+    };
+    if grounds.is_empty() {
+        return line("whoever asks gives no reason");
+    }
+    line("whoever asks gives this reason, in their own words:")?;
+    print_words(grounds)
 }
 
 fn sentence(said: &Said) -> String {
@@ -114,13 +133,6 @@ fn sentence(said: &Said) -> String {
     if let Some(when) = said.when {
         text += &format!(", {when} by their clock");
     }
-    if let Some(grounds) = said
-        .grounds
-        .as_ref()
-        .filter(|grounds| !grounds.as_str().is_empty())
-    {
-        text += &format!(": {}", escape(grounds.as_str()));
-    }
     text
 }
 
@@ -136,7 +148,7 @@ fn print_needs(subject: &Subject) -> io::Result<()> {
     })?;
     needs
         .iter()
-        .try_for_each(|need| line(format_args!("  {}", escape(need))))
+        .try_for_each(|need| line(format_args!("  {}", one_line(need))))
 }
 
 /// Shows an owner, with the name that the policy has for them.

@@ -16,7 +16,7 @@ use crate::command::officer::short;
 use crate::context::Context;
 use crate::prompt;
 use crate::reach;
-use crate::terminal::{Progress, escape, tell};
+use crate::terminal::{Progress, one_line, tell};
 
 /// What came of asking.
 pub(super) enum Asked {
@@ -97,7 +97,7 @@ pub(super) fn ask(
         SubjectState::Requested => {
             tell("the request waits:");
             for reason in &standing.reasons {
-                tell(format_args!("  {}", escape(&reason.to_string())));
+                tell(format_args!("  {}", one_line(&reason.to_string())));
             }
             let id = short(request.statement().id());
             tell(format_args!(

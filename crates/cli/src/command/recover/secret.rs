@@ -10,12 +10,13 @@ use strongroom_client::file::output::{Output, Overwrite};
 use strongroom_client::home::{Home, KeysError};
 use strongroom_client::secret::{self, OpenSecretError, Secret};
 use strongroom_protocol::id::{OwnerId, Serial};
+use strongroom_protocol::statement::Particulars;
 
 use super::Arguments;
 use crate::context::Context;
 use crate::prompt;
 use crate::stream;
-use crate::terminal::escape;
+use crate::terminal::{escape, words};
 
 /// Which secret is wanted, and where.
 pub(super) struct WantedSecret<'a> {
@@ -121,14 +122,14 @@ impl WantedSecret<'_> {
             return Ok(());
         };
         let said = home.particulars(self.serial)?;
-        let mut line = known.name.clone().unwrap_or_default();
-        if let Some(said) = said.filter(|said| !said.description().is_empty()) {
-            line = format!("{line}  {}", said.description());
-        }
+        let name = escape(known.name.as_deref().unwrap_or("without a name"));
         let superseded = if known.superseded { "  superseded" } else { "" };
+        let described = match said.as_ref().map(Particulars::description) {
+            None | Some("") => String::new(),
+            Some(described) => format!("  {}", words(described)),
+        };
         context.say(format_args!(
-            "{}{superseded}  since {}",
-            escape(line.trim()),
+            "{name}{superseded}  since {}{described}",
             known.since
         ));
         Ok(())

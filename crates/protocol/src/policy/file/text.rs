@@ -13,6 +13,7 @@ use crate::id::{OwnerId, ParseIdError};
 use crate::keys::VerifyingKey;
 use crate::policy::{Change, Group, Officer, Owners, Policy, PolicyError, Rule};
 use crate::statement::EvidenceKind;
+use crate::text::is_name;
 
 /// Reads a policy.
 ///
@@ -93,6 +94,7 @@ fn at_fault(error: &PolicyError) -> &str {
         | PolicyError::NameTwice(name)
         | PolicyError::Need(name)
         | PolicyError::NoKey(name)
+        | PolicyError::NotPlain(name)
         | PolicyError::NothingAsked(name)
         | PolicyError::OthersUnapproved(name)
         | PolicyError::NoSuchName { by: name, .. } => name,
@@ -221,6 +223,9 @@ impl TryFrom<String> for Value {
         let most = Policy::NAME_BYTES_MAX;
         if text.len() > most {
             return Err(format!("longer than {most} bytes"));
+        }
+        if !text.is_empty() && !is_name(&text) {
+            return Err(PolicyError::NotPlain(text).to_string());
         }
         Ok(Self(text))
     }

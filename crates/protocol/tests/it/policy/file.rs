@@ -197,6 +197,17 @@ fn what_is_wrong_is_said_with_its_line_and_with_what_may_stand_there() {
             "name = \"\"",
             "line 19: a name has at least one character",
         ),
+        // A name that would draw lines of its own on an officer's screen, and one that looks like another.
+        (
+            "name = \"both\"",
+            "name = \"both\\nneed = 1\"",
+            "line 19: `both\\nneed = 1` has characters that are not seen as themselves",
+        ),
+        (
+            "name = \"both\"",
+            "name = \"bo\u{200b}th\"",
+            "line 19: `bo\\u{200b}th` has characters that are not seen as themselves",
+        ),
         (
             "veto = false",
             "veto = \"no\"",
@@ -317,12 +328,16 @@ proptest! {
 /// Policies that make sense, with odd names in them. Names begin with what they are of, so that none comes twice.
 pub(super) fn any_policy() -> impl Strategy<Value = Policy> {
     let officers = prop::collection::vec(
-        (".{0,8}", 1..3_usize, prop::option::of(any::<[u8; 32]>())),
+        (
+            "[!-~À-ÿ漢字🙂]{0,8}",
+            1..3_usize,
+            prop::option::of(any::<[u8; 32]>()),
+        ),
         1..5,
     );
     let groups = prop::collection::vec(
         (
-            ".{0,8}",
+            "[!-~À-ÿ漢字🙂]{0,8}",
             any::<u64>(),
             prop::collection::btree_set(0..9_usize, 1..4),
         ),
@@ -330,7 +345,7 @@ pub(super) fn any_policy() -> impl Strategy<Value = Policy> {
     );
     let rule = (
         any::<(u8, bool, bool, bool, bool)>(),
-        prop::collection::btree_map(".{1,8}", ".{0,8}", 0..3),
+        prop::collection::btree_map("[!-~À-ÿ漢字🙂]{1,8}", "[!-~À-ÿ漢字🙂]{0,8}", 0..3),
         prop::option::of(any::<u64>()),
         0..5_usize,
         prop_oneof![
@@ -378,7 +393,7 @@ pub(super) fn any_policy() -> impl Strategy<Value = Policy> {
                 |(place, ((owners, code, others, approvals, veto), labels, keys_max, at, wait))| {
                     let approvals = approvals || others || !code;
                     Rule {
-                        name: format!("r{place}\n\"'"),
+                        name: format!("r{place} \"'"),
                         owners: match owners % 3 {
                             0 => Owners::Any,
                             1 => Owners::Departed,
