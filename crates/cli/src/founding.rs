@@ -120,6 +120,7 @@ fn follow(
     if found != expected {
         return Err(ExchangeError::OtherAuthority { expected, found }.into());
     }
+    address.check_written()?;
     home.record_address(address)?;
     context.say(format_args!(
         "the authority is in {} now",
@@ -186,6 +187,8 @@ fn enroll(
         }
         None => named.unwrap_or_else(|| Address::Folder(context.home.join("authority"))),
     };
+    // Before there is a code that this would be the only way to.
+    address.check_written()?;
     let service = open_or_found(context, &address)?;
     let authority = service.session(Caller::Anybody);
     if plan.passphrase && !home.has_identity()? {
@@ -269,7 +272,7 @@ fn write_down(
                 owner: membership.owner,
                 code: RecoveryCode::generate(&mut rng),
             };
-            let text = sheet.to_text(context.clock.now());
+            let text = sheet.to_text(context.clock.now())?;
             write_new(&path, text.as_bytes(), 0o600, &mut rng)
                 .context("cannot write the recovery sheet")?;
             sheet.code

@@ -13,7 +13,6 @@ use strongroom_agefile::identity::ParseIdentityError;
 use strongroom_agefile::recipient::{MixedRecipients, ParseRecipientError};
 use strongroom_agefile::{UnwrapError, UnwrapStanzaError};
 use strongroom_authority::{PlaceError, RestoreError, WrongCode};
-use strongroom_client::ConnectError;
 use strongroom_client::capi::decrypt::{DecryptError as CapiDecryptError, UnlockError};
 use strongroom_client::connection::ExchangeError;
 use strongroom_client::encrypt::EncryptError;
@@ -27,6 +26,7 @@ use strongroom_client::rewrap::{ReplaceError, RewrapError};
 use strongroom_client::sheet::SheetError;
 use strongroom_client::simple_blob::{DepositBlobError, RsaKeyError};
 use strongroom_client::spare::DepositError;
+use strongroom_client::{AddressError, ConnectError};
 use strongroom_protocol::code::CodeError;
 use strongroom_protocol::receipt::DepositState;
 use strongroom_protocol::{Refusal, Unavailable, UnavailableKind};
@@ -102,6 +102,7 @@ fn of_command(cause: &(dyn Error + 'static)) -> Option<&'static str> {
         };
     }
     hints! {
+        AddressError => "name a folder by a path of plain characters, without spaces at an end",
         Ended => "run again, the same command asks anew",
         Finished => "it needs no `init`; for a second home set STRONGROOM_HOME or `--home` to another folder",
         Interrupted => "run `strongroom rewrap` on the file: it finishes what was interrupted",

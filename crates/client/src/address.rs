@@ -4,6 +4,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use strongroom_protocol::text::is_plain;
+
 use crate::file::same_disk;
 
 /// Where an authority is.
@@ -22,7 +24,7 @@ impl Address {
     pub fn parse(text: &str) -> Result<Self, AddressError> {
         // Taken for a folder's name, it would be looked for, and even made, in the folder one happens to be in.
         if text.contains("://") {
-            return Err(AddressError {
+            return Err(AddressError::Service {
                 text: text.to_owned(),
             });
         }
@@ -37,6 +39,23 @@ impl Address {
     pub fn absolute(&self) -> std::io::Result<Self> {
         let Self::Folder(folder) = self;
         std::path::absolute(folder).map(Self::Folder)
+    }
+
+    /// Checks that whoever reads this address on a recovery sheet, or types it from there, gets to the same place.
+    ///
+    /// # Errors
+    ///
+    /// The folder's path is not UTF-8, has characters that are not seen as themselves, line feeds among them, or white space
+    /// at an end.
+    pub fn check_written(&self) -> Result<(), AddressError> {
+        let Self::Folder(folder) = self;
+        let is_seen = |text: &str| text.chars().all(is_plain) && text.trim() == text;
+        match folder.to_str().is_some_and(is_seen) {
+            true => Ok(()),
+            false => Err(AddressError::NotPlain {
+                text: format!("{folder:?}"),
+            }),
+        }
     }
 
     /// Tells whether the authority lies on the disk that a path is on; yes, where that can't be told: the worse is said.
@@ -62,11 +81,24 @@ impl std::str::FromStr for Address {
     }
 }
 
-/// An address that this version can't go to.
+/// Why an address is none to use.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is the address of a service: this version reaches authorities in folders only")]
-pub struct AddressError {
-    text: String,
+#[non_exhaustive]
+pub enum AddressError {
+    /// Whoever reads it would go elsewhere.
+    #[error("the path {text} can't be written on a recovery sheet so that it is read as the same")]
+    NotPlain {
+        /// The path, with what is not seen spelled out.
+        text: String,
+    },
+    /// It is a service.
+    #[error(
+        "`{text}` is the address of a service: this version reaches authorities in folders only"
+    )]
+    Service {
+        /// The address.
+        text: String,
+    },
 }
 
 #[cfg(test)]
@@ -80,5 +112,32 @@ mod tests {
         }
         let folder = Address::parse("/mnt/other disk/authority").unwrap();
         assert_eq!(folder.to_string(), "/mnt/other disk/authority");
+        assert_eq!(folder.check_written(), Ok(()));
+    }
+
+    #[test]
+    fn what_would_be_read_as_another_folder_is_not_written() {
+        use std::os::unix::ffi::OsStrExt as _;
+
+        let odd = [
+            "/a\nOwner id: 1",
+            "/a\r",
+            "/a ",
+            " /a",
+            "/a\u{200b}",
+            "/a\u{202e}b",
+            "/a\u{2028}b",
+        ];
+        for path in odd {
+            let folder = Address::Folder(PathBuf::from(path));
+            let refused = folder.check_written().unwrap_err().to_string();
+            assert!(refused.chars().all(is_plain), "{refused}");
+        }
+        let bytes = std::ffi::OsStr::from_bytes(b"/a\xff");
+        assert!(
+            Address::Folder(PathBuf::from(bytes))
+                .check_written()
+                .is_err()
+        );
     }
 }

@@ -31,8 +31,12 @@ impl Sheet {
     pub const BYTES_MAX: u64 = 64 * 1024;
 
     /// Writes the sheet.
-    #[must_use]
-    pub fn to_text(&self, made: Time) -> Zeroizing<String> {
+    ///
+    /// # Errors
+    ///
+    /// It would be read as another: the address can't be written on it.
+    pub fn to_text(&self, made: Time) -> Result<Zeroizing<String>, SheetError> {
+        self.address.check_written()?;
         // Long enough from the start: a text that grows leaves its beginning behind in memory.
         let address = self.address.to_string();
         let mut text = Zeroizing::new(String::with_capacity(2048 + address.len()));
@@ -66,7 +70,13 @@ impl Sheet {
             self.owner,
         );
         debug_assert!(written.is_ok(), "a string takes all");
-        text
+        // It is the only copy of the code, and read once all else is lost.
+        let read = Self::parse(&text)?;
+        let ids = |sheet: &Self| (sheet.authority, sheet.owner);
+        if read.address != self.address || ids(&read) != ids(self) {
+            return Err(SheetError::ReadsOtherwise);
+        }
+        Ok(text)
     }
 
     /// Reads a sheet: its four lines, among whatever else.
@@ -121,6 +131,9 @@ pub enum SheetError {
         /// Which.
         name: &'static str,
     },
+    /// What was written would be read as something else.
+    #[error("the sheet would be read as another than it is")]
+    ReadsOtherwise,
 }
 
 #[cfg(test)]
@@ -136,7 +149,7 @@ mod tests {
             owner: OwnerId::from_bytes([2; 32]),
             code: RecoveryCode::parse(code).unwrap(),
         };
-        let text = sheet.to_text(Time::from_millis(0));
+        let text = sheet.to_text(Time::from_millis(0)).unwrap();
         let read = Sheet::parse(&text).unwrap();
         assert_eq!(*read.code.to_text(), code);
         assert_eq!(read.address, sheet.address);

@@ -83,7 +83,7 @@ fn without_code(context: &Context) -> anyhow::Result<String> {
         owner: membership.owner,
         code: RecoveryCode::generate(&mut context.rng()),
     };
-    let text = sheet.to_text(context.clock.now());
+    let text = sheet.to_text(context.clock.now())?;
     let blank = ["____"; 8].join(" ");
     Ok(text.replace(&**sheet.code.to_text(), &blank))
 }

@@ -232,6 +232,28 @@ fn a_sheet_is_tested_without_spending_anything() {
 }
 
 #[test]
+fn no_sheet_is_written_that_would_be_read_as_another() {
+    let machine = Machine::new();
+    let zeros = "0".repeat(64);
+    for odd in [
+        format!("x\nOwner id: {zeros}\ny"),
+        "x ".to_owned(),
+        "x\u{200b}".to_owned(),
+    ] {
+        machine
+            .run(["init", "--authority", &odd])
+            .refused(1, &["can't be written on a recovery sheet", "hint: "]);
+        assert!(!machine.path(&odd).exists());
+        assert!(!machine.path("home/recovery-sheet.txt").exists());
+    }
+    // Nothing was begun that another name would not do for.
+    machine.run(["init", "--authority", "plain folder"]).done();
+    machine
+        .run(["sheet", "test", "home/recovery-sheet.txt"])
+        .done();
+}
+
+#[test]
 fn a_sheet_is_printed_and_without_its_code_when_that_is_elsewhere() {
     let machine = Machine::with_home();
     let sheet = machine.read("home/recovery-sheet.txt");
