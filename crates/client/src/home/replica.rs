@@ -359,7 +359,7 @@ fn is_unread_before(transaction: &Transaction<'_>, index: u64) -> rusqlite::Resu
 }
 
 /// Tells whether an approval rests on what was said: on evidence by the owner's recovery code, on words of officers of the
-/// policy that it names. Whoever has the log key alone can make neither.
+/// policy that it names. Whether that policy is in force is not asked: spec/home.md#replica says what that leaves open.
 fn is_grounded(
     transaction: &Transaction<'_>,
     owner: &Owner,

@@ -143,7 +143,7 @@ fn a_device_whose_request_waits_or_was_denied_does_not() {
 }
 
 #[test]
-fn whoever_has_the_log_key_alone_makes_no_device_the_owners() {
+fn a_decision_that_rests_on_no_word_that_counts_makes_no_device_the_owners() {
     let officer = officer();
     let mut world = World::under(policy(&officer));
     world.encrypt("letter", "dear reader");
