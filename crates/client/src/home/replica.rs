@@ -359,7 +359,7 @@ fn is_unread_before(transaction: &Transaction<'_>, index: u64) -> rusqlite::Resu
 }
 
 /// Tells whether an approval rests on what was said: on evidence by the owner's recovery code, on words of officers of the
-/// policy that it names. Whether that policy is in force is not asked: spec/home.md#replica says what that leaves open.
+/// policy that it names. Whoever has the log key alone can make neither.
 fn is_grounded(
     transaction: &Transaction<'_>,
     owner: &Owner,
@@ -374,19 +374,27 @@ fn is_grounded(
     let is_for_owners_keys = transaction
         .prepare_cached("SELECT 1 FROM subject WHERE digest = ?1 AND owner = ?2")?
         .exists((decision.request.as_bytes(), owner.id.as_bytes()))?;
+    let enrolled = enrolment(transaction)?;
+    let by_owners_code = |signed: &SignedStatement| {
+        let enrolled = enrolled.as_ref();
+        enrolled.is_some_and(|(_, enroll)| enroll.code_key == *signed.author())
+    };
+    let mut is_by_owner = false;
     for id in &decision.evidence {
         let Some(signed) = statement(transaction, *id)? else {
             return Ok(false);
         };
         let is_about = matches!(signed.statement(), Statement::Evidence(evidence)
             if evidence.request == decision.request);
-        // The codes of others are theirs to know: what they say to a change of the policy is believed to be by theirs.
-        let is_by_code = !is_for_owners_keys
-            || enrolment(transaction)?
-                .is_some_and(|(_, enroll)| enroll.code_key == *signed.author());
-        if !is_about || !is_by_code {
+        let is_by_code = by_owners_code(&signed);
+        is_by_owner |= is_by_code;
+        // The codes of others are theirs to know: of what is said to a change of the policy, one is this owner's.
+        if !is_about || is_for_owners_keys && !is_by_code {
             return Ok(false);
         }
+    }
+    if !decision.evidence.is_empty() && !is_by_owner && is_asked_of_owner(transaction, decision)? {
+        return Ok(false);
     }
     if decision.approvals.is_empty() {
         return Ok(true);
@@ -405,6 +413,21 @@ fn is_grounded(
         }
     }
     Ok(true)
+}
+
+/// Tells whether a change of the policy was asked for when this owner was enrolled: then a change that needs codes needs
+/// this owner's too.
+fn is_asked_of_owner(transaction: &Transaction<'_>, decision: &Decision) -> rusqlite::Result<bool> {
+    transaction
+        .prepare_cached(
+            "SELECT 1 FROM subject JOIN statement ON statement.number = subject.statement
+             WHERE digest = ?1 AND owner IS NULL
+                 AND entry > (SELECT min(entry) FROM statement WHERE kind = ?2)",
+        )?
+        .exists((
+            decision.request.as_bytes(),
+            Kind::Enroll.code().cast_signed(),
+        ))
 }
 
 /// Returns a statement that the home has read in the log.
@@ -443,7 +466,8 @@ fn enrolment(transaction: &Transaction<'_>) -> Result<Option<(StatementId, Enrol
     Ok(first)
 }
 
-/// Finds the policy of a digest: the founding's, or one that somebody asked for. Whether it is in force is not asked.
+/// Finds the policy of a digest, if it is the founding's, or was put in force by a decision that was taken up. That it is in
+/// force still is not asked.
 fn policy(
     transaction: &Transaction<'_>,
     owner: &Owner,
@@ -456,11 +480,18 @@ fn policy(
     for signed in statements_of(transaction, Kind::PolicyChange)? {
         if let Statement::PolicyChange(change) = signed.statement()
             && change.policy.digest() == digest
+            && is_approved(transaction, change.digest())?
         {
             return Ok(Some(change.policy.clone()));
         }
     }
     Ok(None)
+}
+
+fn is_approved(transaction: &Transaction<'_>, subject: Digest) -> rusqlite::Result<bool> {
+    transaction
+        .prepare_cached("SELECT 1 FROM subject WHERE digest = ?1 AND verdict = ?2")?
+        .exists((subject.as_bytes(), Verdict::Approved.as_str()))
 }
 
 /// Holds an entry against those before it. Its receipt and its author's signature are verified; here it is asked whether

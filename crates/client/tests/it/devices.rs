@@ -15,7 +15,9 @@ use strongroom_protocol::statement::{
     Decision, Grounds, Scope, SignedStatement, Statement, Verdict, Word,
 };
 use strongroom_protocol::{Authority, Select};
-use strongroom_testkit::{Asked, HostileAuthority, Owner, Trick, listed, look, say, submit};
+use strongroom_testkit::{
+    Asked, HostileAuthority, Owner, Trick, ask_change, change_of, listed, look, say, speak, submit,
+};
 
 use crate::fixture::{HOME, World};
 use crate::hostile::lying;
@@ -143,7 +145,7 @@ fn a_device_whose_request_waits_or_was_denied_does_not() {
 }
 
 #[test]
-fn a_decision_that_rests_on_no_word_that_counts_makes_no_device_the_owners() {
+fn whoever_has_the_log_key_alone_makes_no_device_the_owners() {
     let officer = officer();
     let mut world = World::under(policy(&officer));
     world.encrypt("letter", "dear reader");
@@ -174,11 +176,47 @@ fn a_decision_that_rests_on_no_word_that_counts_makes_no_device_the_owners() {
         decided_by(&[&evidence], &[]),
         decided_by(&[], &[&approval]),
     ];
+    // A policy with an officer of the thief's, which was asked for and never approved by whoever must.
+    let (founded, own_officer) = (
+        operator.about().unwrap().founding,
+        SigningKey::from_seed(&[6; 32]),
+    );
+    let own = policy(&own_officer);
+    let (digest, now) = (own.digest(), world.clock.now());
+    let change = ask_change(&founded, &founded.found().policy, own, now, &thief.device);
+    let word = speak(
+        Word::Approve,
+        world.authority,
+        request.digest(),
+        digest,
+        &own_officer,
+    );
+    let by_own = Decision {
+        authority: world.authority,
+        request: request.digest(),
+        policy: digest,
+        evidence: Vec::new(),
+        approvals: vec![word.id()],
+        asker: None,
+        verdict: Verdict::Approved,
+        not_after: request.expires,
+    };
+    let code = thief.evidence_for(&change);
+    let of_change = Decision {
+        request: change_of(&change).digest(),
+        policy: founded.found().policy.digest(),
+        evidence: vec![code.id()],
+        approvals: Vec::new(),
+        ..by_own.clone()
+    };
+    let [by_own, of_change] = [by_own, of_change].map(|made| SignedStatement::sign(made, &log_key));
     drop(operator);
     let [nothing, by_code, by_officer] = forged;
     let device = thief.device.verifying_key();
     world.copy_home(HOME, "before");
     for strangers in [
+        vec![change.clone(), word, by_own],
+        vec![change, code, of_change],
         vec![nothing],
         vec![evidence, by_code],
         vec![approval, by_officer],
