@@ -7,13 +7,13 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
-use strongroom_protocol::id::{Digest, OwnerId, StatementId, Time};
+use strongroom_protocol::id::{Digest, OwnerId, Serial, StatementId, Time};
 use strongroom_protocol::keys::SigningKey;
 use strongroom_protocol::log::{ConsistencyProof, SignedCheckpoint};
 use strongroom_protocol::receipt::{DepositState, Outcome, Receipt};
 use strongroom_protocol::session_key::{BlindedKey, SessionKey};
 use strongroom_protocol::statement::{
-    Kind, Release, ReleaseOrigin, SealedKey, SignedStatement, Statement,
+    Kind, Release, ReleaseOrigin, Scope, SealedKey, SignedStatement, Statement,
 };
 use strongroom_protocol::wrap::{PublicKey, SecretKey};
 use strongroom_protocol::{
@@ -40,6 +40,8 @@ pub enum Trick {
     Forked(Arc<dyn Authority>),
     /// The inclusion proofs in its receipts are wrong in one bit.
     GarbledInclusion,
+    /// It says of an owner that it holds these deposits and no other.
+    HoldsOnly(Vec<Serial>),
     /// Pages of its listings have nothing in them, and each begins one entry behind the one before.
     ListingEmptyPages,
     /// The next page of its listings is always the same one again.
@@ -273,7 +275,15 @@ impl Authority for HostileAuthority {
     }
 
     fn holdings(&self, owner: OwnerId) -> Result<Holdings, QueryError> {
-        self.inner()?.holdings(owner)
+        let holdings = self.inner()?.holdings(owner)?;
+        Ok(match &self.trick {
+            Trick::HoldsOnly(serials) => Holdings {
+                count: serials.len() as u64,
+                serials: Scope::serials_digest(serials),
+                ..holdings
+            },
+            _ => holdings,
+        })
     }
 
     fn release(&self, request: StatementId, page: u64) -> Result<ReleasePage, ReleaseError> {

@@ -14,10 +14,10 @@ use strongroom_client::{Client, ConnectError};
 use strongroom_protocol::code::RecoveryCode;
 use strongroom_protocol::policy::Policy;
 use strongroom_protocol::statement::{Grounds, Particulars};
-use strongroom_protocol::{Authority, QueryError};
+use strongroom_protocol::{Authority, QueryError, Refusal, SubmitError};
 use strongroom_testkit::{HostileAuthority, TestRng, Trick};
 
-use crate::fixture::World;
+use crate::fixture::{World, parts};
 
 /// The world's authority, and in front of it one that lies.
 pub(crate) fn lying(world: &mut World, trick: Trick) -> HostileAuthority {
@@ -184,4 +184,50 @@ fn what_is_withheld_is_said() {
     let (_, _, collected) = recover_from(Trick::Withheld);
     let collected = collected.unwrap();
     assert_eq!((collected.keys, collected.withheld.len()), (0, 1));
+}
+
+/// Asks for everything of an authority that says it holds the deposits of these files alone.
+fn everything_of(hides: usize) -> (World, RecoverError) {
+    let mut world = World::new();
+    let mut files = vec![
+        world.encrypt("letter", "dear reader"),
+        world.encrypt("diary", "dear me"),
+    ];
+    files.truncate(files.len() - hides);
+    let home = world.home();
+    let serial = |file: &PathBuf| home.matched(&parts(file).0).unwrap().unwrap().serial;
+    let mut held: Vec<_> = files.iter().map(serial).collect();
+    held.sort_unstable();
+    drop(home);
+    let authority = lying(&mut world, Trick::HoldsOnly(held));
+    let error = world.with_authority(&authority, |client| {
+        let request =
+            client.request_recovery(&Wanted::Everything, &Grounds::default(), KeyType::Hybrid);
+        request.map(drop).unwrap_err()
+    });
+    (world, error.unwrap())
+}
+
+#[test]
+fn an_authority_that_says_it_holds_nothing_is_asked_for_nothing_and_its_log_held_against_it() {
+    let (world, error) = everything_of(2);
+    assert!(
+        matches!(error, RecoverError::LeftOut { known: 2 }),
+        "{error:?}"
+    );
+    assert!(world.home().requests().unwrap().is_empty());
+}
+
+#[test]
+fn what_is_said_to_be_held_and_is_less_is_no_request_for_everything() {
+    let (mut world, error) = everything_of(1);
+    let refused = matches!(
+        error,
+        RecoverError::Exchange(ExchangeError::Submit(SubmitError::Refused(
+            Refusal::Holdings
+        )))
+    );
+    assert!(refused, "{error:?}");
+    // The honest one is asked anew.
+    assert_eq!(world.recover(&Wanted::Everything).unwrap().keys, 2);
 }
