@@ -61,7 +61,7 @@ pub(crate) fn owner_keys(
         }
     }
     Ok(Some(OwnerKeys {
-        code_key: enroll.code_key,
+        code_key: Some(enroll.code_key),
         devices,
     }))
 }

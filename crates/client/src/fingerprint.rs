@@ -48,11 +48,13 @@ impl fmt::Display for Fingerprint {
 
 #[cfg(test)]
 mod tests {
+    use strongroom_protocol::keys::SigningKey;
+
     use super::*;
 
     #[test]
     fn a_fingerprint_is_the_beginning_of_the_keys_digest() {
-        let key = VerifyingKey::from_bytes(*b"abcdbcdecdefdefgefghfghighijhijk");
+        let key = SigningKey::from_seed(&[1; 32]).verifying_key();
         let digest = Digest::of(&[key.as_bytes()]).to_string();
         let shown = Fingerprint::from(&key).to_string();
         assert_eq!(shown.len(), 29);

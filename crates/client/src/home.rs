@@ -196,7 +196,10 @@ impl Home {
                 what: "founding statement",
             })?,
             owner: OwnerId::from_bytes(owner),
-            code_key: code_key.map(VerifyingKey::from_bytes),
+            code_key: code_key
+                .map(VerifyingKey::from_bytes)
+                .transpose()
+                .map_err(|_| HomeError::Damaged { what: "code key" })?,
             enrolment: enrolment.as_deref().map(parse_statement).transpose()?,
             enrolled,
         }))

@@ -184,8 +184,8 @@ impl Canonical for Policy {
 /// The public keys that can speak for an owner.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OwnerKeys {
-    /// The recovery code's.
-    pub code_key: VerifyingKey,
+    /// The recovery code's, unless whoever looks is not told it.
+    pub code_key: Option<VerifyingKey>,
     /// The devices', the first enrolled with the owner, the others by recovery.
     pub devices: Vec<VerifyingKey>,
 }

@@ -142,7 +142,7 @@ impl<'b> Fields<'b> {
     }
 
     pub(super) fn verifying_key(&mut self) -> Result<VerifyingKey, StoreError> {
-        self.array().map(VerifyingKey::from_bytes)
+        VerifyingKey::from_bytes(self.array()?).map_err(|_| wrong())
     }
 
     /// Tells whether something is behind what was read.

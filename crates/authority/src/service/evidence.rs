@@ -34,7 +34,7 @@ impl Service {
         let subject = self.read_subject(store, &row, now)?.subject;
         let may = match subject.around() {
             Around::Change { codes, .. } => codes.contains(by),
-            Around::Request { owner, .. } => owner.code_key == *by,
+            Around::Request { owner, .. } => owner.code_key == Some(*by),
         };
         let is_over = subject.decided().is_some() || subject.is_over(now);
         Ok(match (may, is_over) {

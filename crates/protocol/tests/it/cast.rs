@@ -74,7 +74,7 @@ impl Cast {
     /// The keys that speak for the owner: the code's, and the device's.
     pub(crate) fn owner_keys(&self) -> OwnerKeys {
         OwnerKeys {
-            code_key: self.code.verifying_key(),
+            code_key: Some(self.code.verifying_key()),
             devices: vec![self.device.verifying_key()],
         }
     }

@@ -88,7 +88,7 @@ fn add_enrolment(
     enroll: &Enroll,
     index: u64,
 ) -> rusqlite::Result<()> {
-    add_device(transaction, &enroll.device_key, index)?;
+    add_device(transaction, enroll.device_key.as_bytes(), index)?;
     transaction.execute(
         "UPDATE authority SET code_key = coalesce(code_key, ?1)",
         (enroll.code_key.as_bytes(),),
@@ -99,13 +99,13 @@ fn add_enrolment(
 /// A device that is the owner's already stays so, by what first made it so, in whichever order that was read.
 fn add_device(
     transaction: &Transaction<'_>,
-    key: &VerifyingKey,
+    key: &[u8; VerifyingKey::BYTES],
     index: u64,
 ) -> rusqlite::Result<()> {
     transaction.execute(
         "INSERT INTO device (key, entry) VALUES (?1, ?2)
          ON CONFLICT (key) DO UPDATE SET entry = min(entry, excluded.entry)",
-        (key.as_bytes(), index.cast_signed()),
+        (key, index.cast_signed()),
     )?;
     Ok(())
 }
@@ -236,7 +236,7 @@ fn add_decision(
         )
         .optional()?;
     match device {
-        Some(device) => add_device(transaction, &VerifyingKey::from_bytes(device), index),
+        Some(device) => add_device(transaction, &device, index),
         None => Ok(()),
     }
 }
