@@ -22,6 +22,8 @@ pub(super) enum Index {
     Device = 0x18,
     /// key, entry, owner → nothing.
     DeviceOwner = 0x19,
+    /// owner, key → the entry that revoked it.
+    Revoked = 0x1a,
 
     /// owner, serial → entry, place.
     Deposit = 0x20,

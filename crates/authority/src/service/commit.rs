@@ -212,6 +212,7 @@ impl Service {
             Statement::Deposit(deposit) => {
                 self.check_deposit(store, &statement, deposit, opened)?
             }
+            Statement::Device(device) => Self::check_device(store, &statement, device)?,
             Statement::Enroll(enroll) => Self::check_enroll(store, enroll)?,
             Statement::Approval(approval) => {
                 self.check_approval(store, &statement, approval, now)?
@@ -264,6 +265,7 @@ impl Act {
             | Statement::Decision(_)
             | Statement::Departed(_)
             | Statement::Deposit(_)
+            | Statement::Device(_)
             | Statement::Enroll(_)
             | Statement::Found(_)
             | Statement::OwnBlob(_)
@@ -284,7 +286,7 @@ impl Act {
             Self::Own(_) | Self::Release(_) => false,
             Self::Submit { statement, .. } => !matches!(
                 statement.kind(),
-                Kind::Deposit | Kind::Enroll | Kind::OwnBlob
+                Kind::Deposit | Kind::Device | Kind::Enroll | Kind::OwnBlob
             ),
         }
     }
@@ -298,6 +300,7 @@ fn counter(refusal: Refusal) -> &'static str {
         Refusal::Ended => "refused: ended",
         Refusal::Expiry => "refused: expiry",
         Refusal::Holdings => "refused: holdings",
+        Refusal::LastDevice => "refused: last device",
         Refusal::OtherAuthority => "refused: other authority",
         Refusal::OwnerExists => "refused: owner exists",
         Refusal::Policy => "refused: policy",

@@ -42,7 +42,7 @@ fn what_is_written_is_read_again() {
     assert_eq!(writes_itself!(holdings, Holdings), holdings);
 
     let page = writes_itself!(page(&cast), Page<Recorded>);
-    assert_eq!((page.items.len(), page.next), (15, 40));
+    assert_eq!((page.items.len(), page.next), (16, 40));
     for (read, made) in page.items.iter().zip(cast.every_kind()) {
         assert_eq!(read.statement.as_bytes(), made.as_bytes());
         assert_eq!(read.receipt, Making::of(&cast, &made).receipt());
@@ -318,9 +318,18 @@ fn around_anything() -> impl Strategy<Value = Around> {
             sponsors,
         },
     );
-    let of_request = (prop::option::of(key()), keys(), scene, any::<u64>());
+    let of_request = (
+        prop::option::of(key()),
+        (keys(), keys()),
+        scene,
+        any::<u64>(),
+    );
     let of_request = of_request.prop_map(|(code_key, devices, scene, released)| Around::Request {
-        owner: OwnerKeys { code_key, devices },
+        owner: OwnerKeys {
+            code_key,
+            devices: devices.0,
+            revoked: devices.1,
+        },
         scene,
         released,
     });

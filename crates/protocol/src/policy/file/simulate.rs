@@ -211,6 +211,7 @@ impl Stage {
         OwnerKeys {
             code_key: Some(self.code.verifying_key()),
             devices: vec![self.device.verifying_key()],
+            revoked: Vec::new(),
         }
     }
 
