@@ -34,6 +34,7 @@ use strongroom_protocol::{Refusal, Unavailable, UnavailableKind};
 use crate::causes::causes;
 use crate::command::decrypt::capi::ReadOnce;
 use crate::command::decrypt::{Interrupted, NoName, NotCapi, OntoItself, WrongPassphrase};
+use crate::command::device::WrongDevice;
 use crate::command::encrypt::capi::LegacyRefused;
 use crate::command::encrypt::{MixedOnFirstUse, OntoTerminal, OtherKeyType};
 use crate::command::log::NotAccepted;
@@ -128,6 +129,18 @@ fn of_command(cause: &(dyn Error + 'static)) -> Option<&'static str> {
     if let Some(Unsure::Nobody) = cause.downcast_ref() {
         return Some("look at it with `officer show`, and say so with `--yes`");
     }
+    if let Some(error) = cause.downcast_ref() {
+        return match error {
+            WrongDevice::Ambiguous { .. } => Some("give more of it"),
+            WrongDevice::Last => {
+                Some("recover on another machine first: then this one is not the only one")
+            }
+            WrongDevice::NoFingerprint { .. } | WrongDevice::NotFound { .. } => {
+                Some("`strongroom device list` prints the fingerprints")
+            }
+            WrongDevice::NotRevoked => Some("if it is, add `--yes`"),
+        };
+    }
     if let Some(NotVetoed::NotFound { .. }) = cause.downcast_ref() {
         return Some(
             "`strongroom list` reaches the authority, and so tells what others ask for in your name",
@@ -194,9 +207,12 @@ fn of_authority(cause: &(dyn Error + 'static)) -> Option<&'static str> {
                 "if you know that it was put back from a backup, `strongroom log accept-restored` goes on with it, and \
                  `strongroom sync` sends what is missing in it; otherwise do not trust it",
             ),
+            ExchangeError::Hidden => Some(
+                "`strongroom device list` on another machine of yours tells: if none of yours revoked it, somebody else has one. \
+                 `strongroom recover --all` makes another key for this machine, with which it can revoke theirs",
+            ),
             ExchangeError::Checkpoint { .. }
             | ExchangeError::Endless(_)
-            | ExchangeError::Hidden
             | ExchangeError::Order { .. }
             | ExchangeError::Policy
             | ExchangeError::Receipt(_)

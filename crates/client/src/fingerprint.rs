@@ -7,6 +7,8 @@ use strongroom_protocol::id::Digest;
 use strongroom_protocol::keys::VerifyingKey;
 use strongroom_protocol::wrap::PublicKey;
 
+use crate::home::DeviceId;
+
 /// The first 96 bits of SHA-256 of a public key, shown as six groups of four hexadecimal digits.
 ///
 /// Who looks for another key with the same fingerprint can keep most of a try's work: 64 bits were within reach.
@@ -27,6 +29,12 @@ impl Fingerprint {
 impl From<&PublicKey> for Fingerprint {
     fn from(key: &PublicKey) -> Self {
         Self::of(key.as_bytes())
+    }
+}
+
+impl From<DeviceId> for Fingerprint {
+    fn from(device: DeviceId) -> Self {
+        Self::of(device.as_bytes())
     }
 }
 

@@ -4,6 +4,7 @@
 mod accepted;
 mod database;
 mod deposits;
+mod devices;
 mod exchange;
 mod journal;
 mod keys;
@@ -26,6 +27,7 @@ use strongroom_protocol::statement::SignedStatement;
 
 pub use accepted::Accepted;
 pub use deposits::{DepositRecord, KeptDeposit, ListedDeposit, Matched, Observations};
+pub use devices::{ApprovedRequest, DeviceId, DeviceRecord, News, Revocation};
 pub use exchange::{
     EnsuredExchangeKey, ExchangeKeyError, read_exchange_key, read_private_key, read_public_key,
 };

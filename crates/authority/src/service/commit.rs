@@ -451,6 +451,37 @@ mod tests {
         ));
     }
 
+    /// What was read for the whole group before does not hide what an act of it changed.
+    #[test]
+    fn who_is_revoked_in_a_group_says_nothing_behind_that_in_it() {
+        let (_folder, trap, _, service) = found();
+        let session = service.session(Caller::Operator);
+        let mut owner = Owner::enrolled(&session, 1);
+        submit(&session, &owner.deposit(1));
+        let second = owner.recover_device(&session, trap.clock.now());
+        let act = |statement: SignedStatement| Act::Submit {
+            statement: Box::new(statement),
+            opened: None,
+        };
+        let answers = service.commit_group(vec![
+            act(owner.deposit_by(&second)),
+            act(owner.revocation(&second, &owner.device)),
+            act(owner.deposit_by(&second)),
+            act(owner.revocation(&owner.device, &second)),
+            act(owner.deposit(1)),
+        ]);
+        assert!(matches!(
+            answers[..],
+            [
+                Answer::Recorded(_),
+                Answer::Recorded(_),
+                Answer::Refused(Refusal::Author),
+                Answer::Refused(Refusal::Author),
+                Answer::Recorded(_)
+            ]
+        ));
+    }
+
     /// How many calls a group costs does not grow with what is in it.
     #[test]
     fn a_group_costs_the_store_a_few_calls_however_many_keys_it_has() {
