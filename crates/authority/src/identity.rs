@@ -3,7 +3,7 @@
 use strongroom_protocol::id::OwnerId;
 use strongroom_protocol::keys::VerifyingKey;
 use strongroom_protocol::policy::OwnerKeys;
-use strongroom_protocol::statement::{Statement, Verdict};
+use strongroom_protocol::statement::{DeviceWord, Statement, Verdict};
 
 use crate::log::Log;
 use crate::store::{Damage, DeviceRow, Snapshot, StoreError};
@@ -21,7 +21,7 @@ pub enum Caller {
 }
 
 impl Caller {
-    /// Tells whether the caller may see what is an owner's: the operator, and the owner's devices.
+    /// Tells whether the caller may see what is an owner's: the operator, and the owner's devices that were not revoked.
     pub(crate) fn speaks_for(
         self,
         store: &Snapshot<'_>,
@@ -55,14 +55,20 @@ pub(crate) fn owner_keys(
         return Err(wrong().into());
     }
     let mut devices = vec![enroll.device_key];
+    let mut revoked = Vec::new();
     for row in store.devices(owner)? {
         if row.entry != index {
             devices.push(recovered_device(log, store, owner, &row)?);
         }
+        if let Some(entry) = row.revoked {
+            check_revocation(log, store, owner, &row.key, entry)?;
+            revoked.push(row.key);
+        }
     }
     Ok(Some(OwnerKeys {
-        code_key: enroll.code_key,
+        code_key: Some(enroll.code_key),
         devices,
+        revoked,
     }))
 }
 
@@ -93,13 +99,31 @@ fn recovered_device(
     if so { Ok(row.key) } else { Err(wrong().into()) }
 }
 
+/// Reads the entry that is to have revoked a device.
+fn check_revocation(
+    log: &Log,
+    store: &Snapshot<'_>,
+    owner: OwnerId,
+    key: &VerifyingKey,
+    index: u64,
+) -> Result<(), StoreError> {
+    let entry = log.entry(store, index)?;
+    let so = matches!(entry.statement().statement(), Statement::Device(device)
+        if device.owner == owner && device.device_key == *key && device.word == DeviceWord::Revoke);
+    if so {
+        Ok(())
+    } else {
+        Err(Damage::of_entry(index, "it does not revoke the device that its index says").into())
+    }
+}
+
 /// Tells whether a key speaks for any owner.
 pub(crate) fn is_device(
     log: &Log,
     store: &Snapshot<'_>,
     key: &VerifyingKey,
 ) -> Result<bool, StoreError> {
-    for owner in store.owners_of(key)? {
+    for owner in store.owners_of(key, u64::MAX)? {
         let keys = owner_keys(log, store, owner)?;
         if keys.is_some_and(|keys| keys.devices.contains(key)) {
             return Ok(true);

@@ -15,8 +15,8 @@ use strongroom_protocol::id::{Digest, OwnerId};
 use strongroom_protocol::keys::VerifyingKey;
 use strongroom_protocol::receipt::DepositState;
 use strongroom_protocol::statement::{
-    Content, Decision, Deposit, PolicyChange, Release, Request, Scope, SealedKey, SignedStatement,
-    Statement, Verdict,
+    Content, Decision, Deposit, DeviceWord, PolicyChange, Release, Request, Scope, SealedKey,
+    SignedStatement, Statement, Verdict,
 };
 
 use crate::log::Entry;
@@ -46,6 +46,14 @@ pub(crate) fn add(store: &Writing<'_>, entry: &Entry) -> Result<(), StoreError> 
             store.put_in(&Stream::Owner(enroll.owner), index);
         }
         Statement::Deposit(deposit) => add_deposit(store, entry, deposit)?,
+        Statement::Device(device) => {
+            match device.word {
+                // What it is called is for its owner.
+                DeviceWord::Name(_) => {}
+                DeviceWord::Revoke => store.put_revoked(device.owner, &device.device_key, index)?,
+            }
+            store.put_in(&Stream::Owner(device.owner), index);
+        }
         Statement::Request(request) => add_request(store, request, index)?,
         Statement::PolicyChange(change) => add_change(store, entry, change)?,
         Statement::Evidence(evidence) => add_word(store, evidence.request, index)?,
@@ -70,7 +78,7 @@ pub(crate) fn asked_for(signed: &SignedStatement) -> Vec<Key> {
     let Statement::Deposit(deposit) = signed.statement() else {
         return Vec::new();
     };
-    let mut keys = vec![owners::device(deposit.owner(), signed.author())];
+    let mut keys = owners::rows_of_device(deposit.owner(), signed.author()).to_vec();
     for key in deposit.keys() {
         keys.push(deposits::deposit(deposit.owner(), key.label.serial));
         keys.extend(claimed(key).map(blobs::blob_claim));

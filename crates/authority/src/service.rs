@@ -8,6 +8,7 @@ mod commit;
 mod custody;
 mod decide;
 mod deposit;
+mod device;
 mod enrol;
 mod entries;
 mod evidence;

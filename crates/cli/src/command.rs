@@ -5,6 +5,7 @@ pub(crate) mod capi;
 pub(crate) mod decrypt;
 pub(crate) mod departed;
 pub(crate) mod deposit;
+pub(crate) mod device;
 pub(crate) mod encrypt;
 pub(crate) mod init;
 pub(crate) mod keygen;
@@ -40,6 +41,7 @@ pub(crate) fn run(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Log(arguments) => log::run(context, &arguments),
         Command::Sync(arguments) => sync::run(context, &arguments),
         Command::Keygen(arguments) => keygen::run(context, &arguments),
+        Command::Device(arguments) => device::run(context, &arguments),
         Command::Veto(arguments) => veto::run(context, &arguments),
         Command::Officer(arguments) => officer::run(context, &arguments),
         Command::Departed(arguments) => departed::run(context, &arguments),

@@ -194,9 +194,12 @@ fn of_authority(cause: &(dyn Error + 'static)) -> Option<&'static str> {
                 "if you know that it was put back from a backup, `strongroom log accept-restored` goes on with it, and \
                  `strongroom sync` sends what is missing in it; otherwise do not trust it",
             ),
+            ExchangeError::Hidden => Some(
+                "`strongroom device list` on another machine of yours tells: if none of yours revoked it, somebody else has one. \
+                 `strongroom recover --all` makes another key for this machine, with which it can revoke theirs",
+            ),
             ExchangeError::Checkpoint { .. }
             | ExchangeError::Endless(_)
-            | ExchangeError::Hidden
             | ExchangeError::Order { .. }
             | ExchangeError::Policy
             | ExchangeError::Receipt(_)

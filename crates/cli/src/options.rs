@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use strongroom_agefile::KeyType;
 
 use crate::command::{
-    authority, capi, decrypt, departed, deposit, encrypt, init, keygen, list, log, officer, policy,
-    protect, recover, rewrap, sheet, status, sync, veto,
+    authority, capi, decrypt, departed, deposit, device, encrypt, init, keygen, list, log, officer,
+    policy, protect, recover, rewrap, sheet, status, sync, veto,
 };
 
 /// Keeps a spare of every key you encrypt with.
@@ -54,6 +54,7 @@ pub(crate) enum Command {
     Log(log::Arguments),
     Sync(sync::Arguments),
     Keygen(keygen::Arguments),
+    Device(device::Arguments),
     Veto(veto::Arguments),
     Officer(officer::Arguments),
     Departed(departed::Arguments),

@@ -11,6 +11,7 @@ use strongroom_protocol::{Authority, Unavailable};
 
 use crate::command::officer::short;
 use crate::context::{Context, Randomness};
+use crate::news;
 use crate::terminal::{Progress, count, escape, tell, words};
 
 /// An authority that was reached, as somebody.
@@ -77,8 +78,11 @@ pub(crate) fn connect<'c>(
     authority: &'c Reached,
     rng: &'c mut Randomness,
 ) -> anyhow::Result<Client<'c>> {
-    let client = connect_silently(context, home, authority, rng)?;
-    context.warned.call_once(|| warn(&client));
+    let mut client = connect_silently(context, home, authority, rng)?;
+    context.warned.call_once(|| {
+        news::tell_news(&mut client);
+        warn(&client);
+    });
     Ok(client)
 }
 
@@ -118,6 +122,13 @@ fn warn(client: &Client<'_>) {
             "warning: the authority could not read {} of yours in its log: `strongroom sync` sends what this home has of it",
             count(unread, "entry", "entries")
         )),
+    }
+    if client.is_revoked().unwrap_or(false) {
+        tell(
+            "warning: this device was revoked: it is yours no more, and what follows is what this home knew before. \
+             `strongroom recover --all` makes another key for this machine, and that yours",
+        );
+        return;
     }
     // A home that was just made has nothing that could be out of date.
     if !client.is_caught_up() && client.home().deposits_count().is_ok_and(|count| count > 0) {

@@ -14,8 +14,13 @@ use crate::context::Context;
 
 /// Says a line on standard error, in one piece. That it can't be said fails nothing.
 pub(crate) fn tell(text: impl Display) {
+    let _ = try_tell(text);
+}
+
+/// Says a line on standard error, in one piece, where it matters that it was said.
+pub(crate) fn try_tell(text: impl Display) -> io::Result<()> {
     let line = format!("{text}\n");
-    let _ = io::stderr().lock().write_all(line.as_bytes());
+    io::stderr().lock().write_all(line.as_bytes())
 }
 
 /// Prints a line on standard output.

@@ -11,8 +11,8 @@ impl Client<'_> {
     /// Reads the owner's entries that this home has not read, up to the end of the log. `watch` is told up to which index, and
     /// of how many.
     ///
-    /// A device that the log does not know as the owner's, as before a recovery is approved, is shown nothing, and there is
-    /// nothing to catch up with.
+    /// A device that the log does not know as the owner's, as before a recovery is approved, or that was revoked, is shown
+    /// nothing, and there is nothing to catch up with.
     ///
     /// # Errors
     ///
@@ -21,7 +21,7 @@ impl Client<'_> {
         let from = self.home.read_up_to()?;
         let size = self.connection.seen().checkpoint().size;
         let mut all = Taken::default();
-        self.is_shown = true;
+        self.is_shown = !self.is_revoked()?;
         // The pages are asked for as they are taken up: the home is not borrowed between.
         let owner = Select::Owner(self.membership.owner);
         for page in self.connection.entries(owner, from) {
@@ -57,7 +57,8 @@ impl Client<'_> {
         self.catch_up(watch)
     }
 
-    /// A device that the log made the owner's is not unknown: who says so hides what others do in the owner's name.
+    /// A device that the log made the owner's is not unknown, unless it was revoked since: who says so hides what others do in
+    /// the owner's name, or hides that very word, which only the owner's other machines can tell.
     fn may_be_unknown(&self) -> Result<(), ExchangeError> {
         let device = self.home.device_key().ok();
         let is_known = device.map(|key| self.home.is_device(&key.verifying_key()));

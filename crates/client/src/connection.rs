@@ -323,8 +323,11 @@ pub enum ExchangeError {
     /// A request or a change of the policy does not hold together.
     #[error("the authority shows a request or a change of the policy that does not hold together")]
     Subject,
-    /// The authority does not know a device that its own log made the owner's.
-    #[error("the authority hides this owner's entries from a device that its log made the owner's")]
+    /// The authority does not know a device that its own log made the owner's: another one revoked it since, or that is a lie.
+    #[error(
+        "the authority's log made this device the owner's, and it shows it nothing more: another device of the owner's \
+         revoked it, or the authority hides what is done in the owner's name"
+    )]
     Hidden,
     /// An entry is earlier than one before it.
     #[error(

@@ -7,6 +7,8 @@ use strongroom_protocol::id::Digest;
 use strongroom_protocol::keys::VerifyingKey;
 use strongroom_protocol::wrap::PublicKey;
 
+use crate::home::DeviceId;
+
 /// The first 96 bits of SHA-256 of a public key, shown as six groups of four hexadecimal digits.
 ///
 /// Who looks for another key with the same fingerprint can keep most of a try's work: 64 bits were within reach.
@@ -30,6 +32,12 @@ impl From<&PublicKey> for Fingerprint {
     }
 }
 
+impl From<DeviceId> for Fingerprint {
+    fn from(device: DeviceId) -> Self {
+        Self::of(device.as_bytes())
+    }
+}
+
 impl From<&VerifyingKey> for Fingerprint {
     fn from(key: &VerifyingKey) -> Self {
         Self::of(key.as_bytes())
@@ -48,11 +56,13 @@ impl fmt::Display for Fingerprint {
 
 #[cfg(test)]
 mod tests {
+    use strongroom_protocol::keys::SigningKey;
+
     use super::*;
 
     #[test]
     fn a_fingerprint_is_the_beginning_of_the_keys_digest() {
-        let key = VerifyingKey::from_bytes(*b"abcdbcdecdefdefgefghfghighijhijk");
+        let key = SigningKey::from_seed(&[1; 32]).verifying_key();
         let digest = Digest::of(&[key.as_bytes()]).to_string();
         let shown = Fingerprint::from(&key).to_string();
         assert_eq!(shown.len(), 29);

@@ -6,11 +6,11 @@ use strongroom_protocol::id::{Digest, OwnerId};
 use strongroom_protocol::keys::VerifyingKey;
 use strongroom_protocol::policy::{Policy, SubjectState};
 use strongroom_protocol::statement::{
-    Approval, Grounds, Release, Request, Scope, Statement, Verdict, Word,
+    Approval, DeviceName, DeviceWord, Grounds, Release, Request, Scope, Statement, Verdict, Word,
 };
 
 use crate::client::Client;
-use crate::home::{EntryContent, Home, HomeError};
+use crate::home::{DeviceId, EntryContent, Home, HomeError};
 
 /// What an entry records.
 #[derive(Clone, Debug)]
@@ -34,9 +34,32 @@ pub enum Act {
         verdict: Verdict,
         /// What it decided on.
         on: DecidedOn,
+        /// The device that it made the owner's.
+        device: Option<DeviceId>,
     },
-    /// This owner deposited so many keys.
-    Deposit(u64),
+    /// A device of the owner's deposited.
+    Deposit {
+        /// How many keys that are kept.
+        keys: u64,
+        /// Which device.
+        by: DeviceId,
+    },
+    /// A device of the owner's named one.
+    DeviceNamed {
+        /// Which.
+        device: DeviceId,
+        /// What it is called from then on.
+        name: DeviceName,
+        /// Which said so.
+        by: DeviceId,
+    },
+    /// A device of the owner's revoked one.
+    DeviceRevoked {
+        /// Which.
+        device: DeviceId,
+        /// Which said so.
+        by: DeviceId,
+    },
     /// This owner was enrolled.
     Enroll,
     /// Somebody showed a recovery code for a request or a change.
@@ -44,7 +67,10 @@ pub enum Act {
     /// The authority was founded.
     Found,
     /// A device of the owner's said which SIMPLEBLOB a file has.
-    OwnBlob,
+    OwnBlob {
+        /// Which device.
+        by: DeviceId,
+    },
     /// Somebody asked that the policy be changed.
     PolicyChange {
         /// Why.
@@ -61,6 +87,8 @@ pub enum Act {
     },
     /// Somebody asked for keys.
     Request {
+        /// Which device.
+        by: DeviceId,
         /// Whether this home did.
         is_ours: bool,
         /// Whose keys.
@@ -77,7 +105,12 @@ pub enum Act {
     /// The authority made an RSA key.
     RsaKey,
     /// A device of the owner's vetoed a request.
-    Veto(Grounds),
+    Veto {
+        /// Which device.
+        by: DeviceId,
+        /// Why.
+        grounds: Grounds,
+    },
 }
 
 /// What a decision is on.
@@ -101,7 +134,8 @@ impl Client<'_> {
         let founding = self.connection.founding().found().policy.clone();
         let mut reading = Reading {
             home: self.home,
-            device: self.home.device_key().ok().map(|key| key.verifying_key()),
+            device: self.home.device_id(),
+            made: self.home.made_devices()?,
             policies: BTreeMap::from([(founding.digest(), founding)]),
             ours: BTreeMap::new(),
         };
@@ -109,9 +143,9 @@ impl Client<'_> {
         // In the log's order: what a statement speaks of comes before it.
         self.home.each_entry::<HomeError>(&mut |entry, content| {
             let act = match content {
-                EntryContent::Deposit(keys) => Some(Act::Deposit(keys)),
+                EntryContent::Deposit { keys, by } => Some(Act::Deposit { keys, by }),
                 EntryContent::Statement(signed) => {
-                    reading.act(signed.statement(), signed.author())?
+                    reading.act(entry, signed.statement(), signed.author())?
                 }
             };
             acts.extend(act.map(|act| (entry, act)));
@@ -124,7 +158,9 @@ impl Client<'_> {
 /// What was read so far.
 struct Reading<'h> {
     home: &'h Home,
-    device: Option<VerifyingKey>,
+    device: Option<DeviceId>,
+    /// The owner's devices, by the entries that made them so.
+    made: BTreeMap<u64, DeviceId>,
     policies: BTreeMap<Digest, Policy>,
     /// The requests, and whether this home made them.
     ours: BTreeMap<Digest, bool>,
@@ -133,9 +169,11 @@ struct Reading<'h> {
 impl Reading<'_> {
     fn act(
         &mut self,
+        entry: u64,
         statement: &Statement,
         author: &VerifyingKey,
     ) -> Result<Option<Act>, HomeError> {
+        let by = DeviceId::from(author);
         Ok(Some(match statement {
             Statement::Approval(approval) => self.approval(approval, author),
             Statement::Checked(_) => Act::Checked,
@@ -146,11 +184,19 @@ impl Reading<'_> {
                     Some(false) => DecidedOn::Request,
                     None => DecidedOn::Change,
                 },
+                device: self.made.get(&entry).copied(),
             },
+            Statement::Device(said) => {
+                let device = DeviceId::from(&said.device_key);
+                match said.word.clone() {
+                    DeviceWord::Name(name) => Act::DeviceNamed { device, name, by },
+                    DeviceWord::Revoke => Act::DeviceRevoked { device, by },
+                }
+            }
             Statement::Enroll(_) => Act::Enroll,
             Statement::Evidence(_) => Act::Evidence,
             Statement::Found(_) => Act::Found,
-            Statement::OwnBlob(_) => Act::OwnBlob,
+            Statement::OwnBlob(_) => Act::OwnBlob { by },
             Statement::PolicyChange(change) => {
                 self.policies
                     .insert(change.policy.digest(), change.policy.clone());
@@ -163,7 +209,10 @@ impl Reading<'_> {
             Statement::Request(request) => self.request(request)?,
             Statement::Restored(_) => Act::Restored,
             Statement::RsaKey(_) => Act::RsaKey,
-            Statement::Veto(veto) => Act::Veto(veto.grounds.clone()),
+            Statement::Veto(veto) => Act::Veto {
+                by,
+                grounds: veto.grounds.clone(),
+            },
             Statement::Departed(_) | Statement::Deposit(_) | _ => return Ok(None),
         }))
     }
@@ -181,9 +230,11 @@ impl Reading<'_> {
     }
 
     fn request(&mut self, request: &Request) -> Result<Act, HomeError> {
-        let is_ours = Some(request.device_key) == self.device;
+        let by = DeviceId::from(&request.device_key);
+        let is_ours = Some(by) == self.device;
         self.ours.insert(request.digest(), is_ours);
         Ok(Act::Request {
+            by,
             is_ours,
             owner: request.owner,
             keys: match &request.scope {

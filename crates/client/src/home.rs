@@ -4,6 +4,7 @@
 mod accepted;
 mod database;
 mod deposits;
+mod devices;
 mod exchange;
 mod journal;
 mod keys;
@@ -26,6 +27,7 @@ use strongroom_protocol::statement::SignedStatement;
 
 pub use accepted::Accepted;
 pub use deposits::{DepositRecord, KeptDeposit, ListedDeposit, Matched, Observations};
+pub use devices::{ApprovedRequest, DeviceId, DeviceOrigin, DeviceRecord, News, Revocation};
 pub use exchange::{
     EnsuredExchangeKey, ExchangeKeyError, read_exchange_key, read_private_key, read_public_key,
 };
@@ -196,7 +198,10 @@ impl Home {
                 what: "founding statement",
             })?,
             owner: OwnerId::from_bytes(owner),
-            code_key: code_key.map(VerifyingKey::from_bytes),
+            code_key: code_key
+                .map(VerifyingKey::from_bytes)
+                .transpose()
+                .map_err(|_| HomeError::Damaged { what: "code key" })?,
             enrolment: enrolment.as_deref().map(parse_statement).transpose()?,
             enrolled,
         }))

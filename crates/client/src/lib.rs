@@ -10,6 +10,7 @@ mod catch_up;
 mod client;
 pub mod connection;
 pub mod decrypt;
+pub mod devices;
 pub mod encrypt;
 pub mod enroll;
 pub mod file;

@@ -20,7 +20,7 @@ use strongroom_protocol::{QueryError, Refusal, ReleaseError, ReleasePage, Submit
 
 use crate::client::Client;
 use crate::connection::ExchangeError;
-use crate::home::{HomeError, KeysError, Matched, PendingRequest, VerifiedPage};
+use crate::home::{DeviceId, HomeError, KeysError, Matched, PendingRequest, VerifiedPage};
 use crate::released::{open_page, release_by};
 use crate::secret;
 
@@ -101,8 +101,11 @@ impl Client<'_> {
         wanted: &Wanted,
     ) -> Result<Option<PendingRequest>, RecoverError> {
         let now = self.clock.now();
+        let device = self.home.device_id();
         for request in self.home.requests()? {
-            if request.request().owner != owner {
+            // One that this machine made with a key which it has put aside is not shown to it any more.
+            let by = DeviceId::from(&request.request().device_key);
+            if request.request().owner != owner || device.is_some_and(|device| device != by) {
                 continue;
             }
             let fits = match (&request.request().scope, wanted) {

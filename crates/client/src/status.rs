@@ -13,7 +13,7 @@ use strongroom_protocol::receipt::DepositState;
 use strongroom_protocol::statement::Particulars;
 
 use crate::capi::is_capi_file;
-use crate::home::{DepositRecord, Home, HomeError, Membership};
+use crate::home::{DepositRecord, DeviceId, Home, HomeError, Membership};
 use crate::pointer::Pointer;
 
 /// How far a file's spare key is known to be good.
@@ -50,6 +50,8 @@ pub struct FileStatus {
     pub state: Option<SpareState>,
     /// Since when the authority has it, by its clock.
     pub since: Option<Time>,
+    /// Which of the owner's devices deposited it, where that is known here.
+    pub device: Option<DeviceId>,
     /// Whether the authority is on the file's own disk, as far as can be seen.
     pub same_disk: bool,
     /// What keeps the file from being protected, the spare's disk aside.
@@ -165,6 +167,7 @@ impl<'i> Inspector<'i> {
             detached: false,
             state: None,
             since: None,
+            device: None,
             same_disk: self.is_on_disk_of(&root),
             doubt: Some(Doubt::NoSecret),
         }))
@@ -190,6 +193,7 @@ impl<'i> Inspector<'i> {
             detached,
             state: None,
             since: None,
+            device: None,
             same_disk: self.is_on_disk_of(path),
             doubt: None,
         };
@@ -237,6 +241,7 @@ impl<'i> Inspector<'i> {
         };
         status.state = Some(SpareState::Deposited);
         status.since = Some(record.time);
+        status.device = Some(record.device);
         let unconfirmed = self.unconfirmed(&record)?;
         match record.state {
             DepositState::Verified => {}

@@ -17,10 +17,14 @@ pub struct Synced {
     pub enrolled: bool,
     /// How many deposit statements the log had.
     pub present: u64,
-    /// How many of those it could not read, and can again.
+    /// How many deposit statements the log has now that another device of the owner's made.
+    pub by_others: u64,
+    /// How many of those that it had it could not read, and can again.
     pub mended: u64,
     /// How many statements were sent that the log did not have.
     pub sent: u64,
+    /// How many words on devices were not sent: the log does not have those devices as the owner's any more, or has newer names.
+    pub moot: u64,
     /// How many entries of the owner's the authority can't read.
     pub unread: u64,
     /// What the authority would not have back.
@@ -72,6 +76,7 @@ impl Client<'_> {
             watch(done, total);
         }
         synced.unread = self.home.unread_count()?;
+        synced.by_others = self.home.deposits_by_others()?;
         Ok(synced)
     }
 
@@ -94,6 +99,12 @@ impl Client<'_> {
         synced: &mut Synced,
     ) -> Result<(), SyncError> {
         let (statement, _) = self.home.statement(id)?;
+        if let Statement::Device(said) = statement.statement()
+            && self.home.is_moot(id, said)?
+        {
+            synced.moot += 1;
+            return Ok(());
+        }
         let is_mended = self.home.entry_of(id)?.is_some();
         let entry = match self.submit(statement) {
             Ok(entry) => entry,

@@ -3,11 +3,12 @@
 use std::fmt;
 
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, ParsedPublicKey};
+use curve25519_dalek::edwards::CompressedEdwardsY;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use crate::encoding::{Canonical, Malformed, Reader, Writer};
-use crate::id::{Digest, ParseIdError};
+use crate::id::Digest;
 use crate::label::Label;
 
 /// A secret key that signs statements, receipts or checkpoints.
@@ -67,18 +68,31 @@ impl SigningKey {
     }
 }
 
-/// The public half of a [`SigningKey`].
+/// The public half of a [`SigningKey`]: a key that can be used, wherever it came from.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct VerifyingKey([u8; VerifyingKey::BYTES]);
+pub struct VerifyingKey(
+    // Invariant: the one encoding of a point that is not of small order.
+    [u8; VerifyingKey::BYTES],
+);
 
 impl VerifyingKey {
     /// The length in bytes.
     pub const BYTES: usize = 32;
 
-    /// Takes 32 bytes as they are; bytes that are no point of the curve verify nothing.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; Self::BYTES]) -> Self {
-        Self(bytes)
+    /// Takes the bytes of a key (spec/statement.md#keys).
+    ///
+    /// # Errors
+    ///
+    /// Refuses bytes that are no point of the curve or not its one encoding, and points of small order: under such a
+    /// key one signature is good for any text.
+    pub fn from_bytes(bytes: [u8; Self::BYTES]) -> Result<Self, InvalidVerifyingKey> {
+        let point = CompressedEdwardsY(bytes).decompress();
+        let point = point.filter(|point| !point.is_small_order());
+        // A y of the field's order or more, and the sign of x = 0, are other ways to write a point (RFC 8032 §5.1.3).
+        match point.is_some_and(|point| point.compress().0 == bytes) {
+            true => Ok(Self(bytes)),
+            false => Err(InvalidVerifyingKey),
+        }
     }
 
     /// Returns the bytes.
@@ -106,11 +120,11 @@ impl fmt::Display for VerifyingKey {
 }
 
 impl std::str::FromStr for VerifyingKey {
-    type Err = ParseIdError;
+    type Err = InvalidVerifyingKey;
 
-    fn from_str(text: &str) -> Result<Self, ParseIdError> {
-        let bytes: Digest = text.parse()?;
-        Ok(Self(*bytes.as_bytes()))
+    fn from_str(text: &str) -> Result<Self, InvalidVerifyingKey> {
+        let bytes: Digest = text.parse().map_err(|_| InvalidVerifyingKey)?;
+        Self::from_bytes(*bytes.as_bytes())
     }
 }
 
@@ -126,9 +140,15 @@ impl Canonical for VerifyingKey {
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
-        reader.byte_array("verifying key").map(Self)
+        let bytes = reader.byte_array("verifying key")?;
+        Self::from_bytes(bytes).map_err(|_| reader.malformed("verifying key"))
     }
 }
+
+/// Bytes that are no key which could tell whose a signature is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("these bytes are no Ed25519 public key that can be used")]
+pub struct InvalidVerifyingKey;
 
 /// An Ed25519 signature.
 #[derive(Clone, Copy, PartialEq, Eq)]

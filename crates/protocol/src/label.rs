@@ -34,6 +34,8 @@ impl Label {
     pub const CHECKED: Self = Self("strongroom/checked/v1");
     /// Signs which blob a file has for its owner.
     pub const OWN_BLOB: Self = Self("strongroom/own-blob/v1");
+    /// Signs an owner's word on a device: its name, or that it is revoked.
+    pub const DEVICE: Self = Self("strongroom/device/v1");
     /// Signs which RSA key SIMPLEBLOBs are wrapped to for the authority.
     pub const RSA_KEY: Self = Self("strongroom/rsa-key/v1");
     /// Signs what became of deposits: the receipt's attestation.
@@ -87,6 +89,7 @@ impl Label {
         Self::RESTORED,
         Self::CHECKED,
         Self::OWN_BLOB,
+        Self::DEVICE,
         Self::RSA_KEY,
         Self::DEPOSITED,
         Self::RECORDED,

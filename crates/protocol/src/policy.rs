@@ -184,10 +184,14 @@ impl Canonical for Policy {
 /// The public keys that can speak for an owner.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OwnerKeys {
-    /// The recovery code's.
-    pub code_key: VerifyingKey,
-    /// The devices', the first enrolled with the owner, the others by recovery.
+    /// The recovery code's, unless whoever looks is not told it.
+    pub code_key: Option<VerifyingKey>,
+    /// The devices', the first enrolled with the owner, the others by recovery. One that was revoked stays among them: what it
+    /// said before was the owner's word, and its holder is no stranger.
     pub devices: Vec<VerifyingKey>,
+    /// Those of them that were revoked.
+    #[serde(default)]
+    pub revoked: Vec<VerifyingKey>,
 }
 
 impl Canonical for Vec<VerifyingKey> {

@@ -5,6 +5,7 @@ mod blob;
 mod body;
 mod content;
 mod deposit;
+mod device;
 mod found;
 mod officer;
 mod operator;
@@ -18,6 +19,7 @@ use std::fmt;
 pub use blob::{OwnBlob, RsaKey};
 pub use content::{BlobPadding, Content};
 pub use deposit::{BlobDraft, BlobKey, Deposit, Draft, WrongCount};
+pub use device::{Device, DeviceName, DeviceWord, WrongDeviceName};
 pub use found::{Enroll, Found};
 pub use officer::{Approval, Departed, PolicyChange, Word};
 pub use operator::{Checked, CheckedDeposit, Restored};
@@ -271,6 +273,8 @@ statements! {
     PolicyChange(Box<PolicyChange>) = 11, "policy change", POLICY_CHANGE, plain;
     /// Which blob a file has for its owner.
     OwnBlob(OwnBlob) = 12, "own blob", OWN_BLOB, plain;
+    /// An owner's word on one of the owner's devices.
+    Device(Device) = 13, "device", DEVICE, plain;
     /// An authority's restoring from a backup.
     Restored(Restored) = 20, "restored", RESTORED, plain;
     /// An authority's check of deposits.

@@ -7,6 +7,7 @@ mod sealed;
 use std::fmt;
 
 use aws_lc_rs::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use curve25519_dalek::montgomery::MontgomeryPoint;
 use hpke::aead::{AeadCtxR, AeadCtxS, ChaCha20Poly1305};
 use hpke::kdf::HkdfSha256;
 use hpke::kem::XWing;
@@ -24,7 +25,10 @@ pub use sealed::SealedSecretKey;
 ///
 /// 1,216 bytes: the ML-KEM-768 encapsulation key (1,184) and the X25519 public key (32).
 #[derive(Clone, PartialEq, Eq)]
-pub struct PublicKey(Box<[u8; PublicKey::BYTES]>);
+pub struct PublicKey(
+    // Invariant: a valid key, whose X25519 part is not of small order.
+    Box<[u8; PublicKey::BYTES]>,
+);
 
 impl PublicKey {
     /// The length in bytes.
@@ -34,9 +38,13 @@ impl PublicKey {
     ///
     /// # Errors
     ///
-    /// Says so when the bytes are not the one encoding of a key.
+    /// Says so when the bytes are not the one encoding of a key, or when its X25519 part is of small order: the secret
+    /// would then rest on the other part alone.
     pub fn from_bytes(bytes: &[u8; Self::BYTES]) -> Result<Self, InvalidPublicKey> {
         <XWing as Kem>::PublicKey::from_bytes(bytes).map_err(|_| InvalidPublicKey)?;
+        if is_small_order(bytes.last_chunk().expect("the key is longer than a point")) {
+            return Err(InvalidPublicKey);
+        }
         Ok(Self(Box::new(*bytes)))
     }
 
@@ -185,6 +193,11 @@ impl SecretKey {
         info: &[u8],
         key_label: Label,
     ) -> Result<Opening, NotOpened> {
+        // The KEM does not look: ML-KEM alone would keep the secret, and both are to.
+        let point = encapsulation.0.last_chunk();
+        if is_small_order(point.expect("the encapsulation is longer than a point")) {
+            return Err(NotOpened);
+        }
         let encapsulated =
             <XWing as Kem>::EncappedKey::from_bytes(&*encapsulation.0).map_err(|_| NotOpened)?;
         let context = hpke::setup_receiver::<ChaCha20Poly1305, HkdfSha256, XWing>(
@@ -200,6 +213,13 @@ impl SecretKey {
     fn kem_key(&self) -> <XWing as Kem>::PrivateKey {
         <XWing as Kem>::PrivateKey::from_bytes(&*self.0).expect("any 32 bytes are a seed")
     }
+}
+
+/// Tells whether every secret key makes the same shared secret with this point of X25519, zero.
+fn is_small_order(point: &[u8; 32]) -> bool {
+    // Secret keys are multiples of eight, which is the order of the largest such group.
+    let eight = [true, false, false, false];
+    MontgomeryPoint(*point).mul_bits_be(eight.into_iter()).0 == [0; 32]
 }
 
 /// What an HPKE context was set up with, as sent: 1,120 bytes.

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use strongroom_protocol::id::{Digest, OwnerId, RequestId, Serial, Time};
-use strongroom_protocol::keys::SigningKey;
+use strongroom_protocol::keys::{SigningKey, VerifyingKey};
 use strongroom_protocol::receipt::Acknowledgement;
 use strongroom_protocol::session_key::{BlindedKey, SessionKey};
 use strongroom_protocol::statement::{
-    BlobDraft, Deposit, Draft, Enroll, Evidence, EvidenceKind, Grounds, OpenedKey, Particulars,
-    Release, Request, Scope, SignedStatement, Statement, Veto,
+    BlobDraft, Deposit, Device, DeviceWord, Draft, Enroll, Evidence, EvidenceKind, Grounds,
+    OpenedKey, Particulars, Release, Request, Scope, SignedStatement, Statement, Veto,
 };
 use strongroom_protocol::wrap::SecretKey;
 use strongroom_protocol::{Authority, Founding, ReleasePage};
@@ -236,6 +236,51 @@ impl Owner {
             created: Time::from_millis(1),
         };
         SignedStatement::sign(veto, key)
+    }
+
+    /// Makes a word on a device in the owner's name, signed by any key.
+    #[must_use]
+    pub fn word_on(
+        &self,
+        device: VerifyingKey,
+        word: DeviceWord,
+        by: &SigningKey,
+        created: Time,
+    ) -> SignedStatement {
+        let said = Device {
+            authority: self.about.authority(),
+            owner: self.id,
+            device_key: device,
+            word,
+            created,
+        };
+        SignedStatement::sign(said, by)
+    }
+
+    /// Makes a revocation of a device in the owner's name, signed by any key.
+    #[must_use]
+    pub fn revocation(&self, device: &SigningKey, by: &SigningKey) -> SignedStatement {
+        let created = Time::from_millis(1);
+        self.word_on(device.verifying_key(), DeviceWord::Revoke, by, created)
+    }
+
+    /// Gives the owner another device, by a recovery with the code. Returns its key.
+    pub fn recover_device(&mut self, authority: &dyn Authority, now: Time) -> SigningKey {
+        let asked = self.ask(self.everything(authority), now);
+        submit(authority, &asked.statement);
+        submit(authority, &self.evidence(&asked));
+        asked.device
+    }
+
+    /// Makes a statement that deposits a new session key, by any device.
+    pub fn deposit_by(&mut self, device: &SigningKey) -> SignedStatement {
+        let own = std::mem::replace(
+            &mut self.device,
+            SigningKey::from_seed(device.expose_seed()),
+        );
+        let deposit = self.deposit(1);
+        self.device = own;
+        deposit
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod blobs;
 mod changes;
+mod devices;
 mod listings;
 mod log;
 mod looking;
@@ -114,6 +115,7 @@ pub fn authority(found: &mut dyn FnMut(Policy) -> Setting) {
     recovery(found);
     people(found);
     changes(found);
+    devices(found);
     blobs(found);
     listings(found);
     log(found);
@@ -143,6 +145,11 @@ pub fn people(found: &mut dyn FnMut(Policy) -> Setting) {
 /// Runs the cases of changes of the policy.
 pub fn changes(found: &mut dyn FnMut(Policy) -> Setting) {
     changes::all(found);
+}
+
+/// Runs the cases of what owners say of their devices.
+pub fn devices(found: &mut dyn FnMut(Policy) -> Setting) {
+    devices::all(found);
 }
 
 /// Runs the cases of SIMPLEBLOBs.

@@ -1,5 +1,7 @@
 //! The indexes of owners, their recovery codes and their devices.
 
+use std::collections::BTreeMap;
+
 use strongroom_protocol::id::OwnerId;
 use strongroom_protocol::keys::VerifyingKey;
 
@@ -33,26 +35,35 @@ impl Snapshot<'_> {
         Ok(last_entries(&first, KEY)?.pop())
     }
 
-    /// Returns an owner's devices, in the order they became the owner's.
+    /// Returns an owner's devices, in the order they became the owner's, those that were revoked too.
     pub(crate) fn devices(&self, owner: OwnerId) -> Result<Vec<DeviceRow>, StoreError> {
+        let mut revoked = BTreeMap::new();
+        let revocations = Index::Revoked.span(&[owner.as_bytes()]);
+        for (key, value) in self.range(&revocations, Order::Forward, ALL)? {
+            revoked.insert(*device_in(&key)?.as_bytes(), entry(&value)?);
+        }
         let devices = Index::Device.span(&[owner.as_bytes()]);
         let mut rows = Vec::new();
         for (key, value) in self.range(&devices, Order::Forward, ALL)? {
-            let mut fields = Fields::behind(&key, OWNER)?;
-            let (key, entry) = (fields.verifying_key()?, entry(&value)?);
-            fields.end()?;
-            rows.push(DeviceRow { key, entry });
+            let (key, entry) = (device_in(&key)?, entry(&value)?);
+            let revoked = revoked.get(key.as_bytes()).copied();
+            rows.push(DeviceRow {
+                key,
+                entry,
+                revoked,
+            });
         }
         rows.sort_by_key(|row| row.entry);
         Ok(rows)
     }
 
+    /// Tells whether a key is a device of the owner's, and was not revoked.
     pub(crate) fn has_device(
         &self,
         owner: OwnerId,
         key: &VerifyingKey,
     ) -> Result<bool, StoreError> {
-        Ok(self.get(device(owner, key))?.is_some())
+        Ok(self.get(device(owner, key))?.is_some() && self.get(revoked(owner, key))?.is_none())
     }
 
     /// Returns whose device a key was before an entry: `first`'s if it was theirs, else the first owner's it became.
@@ -62,30 +73,30 @@ impl Snapshot<'_> {
         first: OwnerId,
         before: u64,
     ) -> Result<Option<OwnerId>, StoreError> {
-        let end = Index::DeviceOwner.key(&[key.as_bytes(), &number(before)]);
-        let owners = self.owners_in(key, Some(end))?;
+        let owners = self.owners_of(key, before)?;
         let is_first = owners.contains(&first).then_some(first);
         Ok(is_first.or_else(|| owners.first().copied()))
     }
 
-    /// Returns the owners that a key speaks for, in the order it came to.
-    pub(crate) fn owners_of(&self, key: &VerifyingKey) -> Result<Vec<OwnerId>, StoreError> {
-        self.owners_in(key, None)
-    }
-
-    fn owners_in(&self, key: &VerifyingKey, end: Option<Key>) -> Result<Vec<OwnerId>, StoreError> {
-        let mut span = Index::DeviceOwner.span(&[key.as_bytes()]);
-        if let Some(end) = end {
-            span = span.before(end);
-        }
-        let pairs = self.range(&span, Order::Forward, ALL)?;
-        let owner = |(key, _): &(Key, _)| {
-            let mut fields = Fields::behind(key, KEY + ENTRY)?;
+    /// Returns the owners that a key spoke for before an entry, in the order it came to; not those who revoked it before.
+    pub(crate) fn owners_of(
+        &self,
+        key: &VerifyingKey,
+        before: u64,
+    ) -> Result<Vec<OwnerId>, StoreError> {
+        let end = Index::DeviceOwner.key(&[key.as_bytes(), &number(before)]);
+        let span = Index::DeviceOwner.span(&[key.as_bytes()]).before(end);
+        let mut owners = Vec::new();
+        for (row, _) in self.range(&span, Order::Forward, ALL)? {
+            let mut fields = Fields::behind(&row, KEY + ENTRY)?;
             let owner = fields.owner()?;
             fields.end()?;
-            Ok(owner)
-        };
-        pairs.iter().map(owner).collect()
+            let since = self.get(revoked(owner, key))?.as_ref().map(entry);
+            if since.transpose()?.is_none_or(|since| since >= before) {
+                owners.push(owner);
+            }
+        }
+        Ok(owners)
     }
 }
 
@@ -107,14 +118,14 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// A device that is the owner's already stays so, by what first made it so.
+    /// A device that is the owner's already stays so, by what first made it so; one that was revoked stays revoked.
     pub(super) fn put_device(
         &self,
         owner: OwnerId,
         key: &VerifyingKey,
         entry: u64,
     ) -> Result<(), StoreError> {
-        if self.has_device(owner, key)? {
+        if self.get(device(owner, key))?.is_some() {
             return Ok(());
         }
         let entry = number(entry);
@@ -123,8 +134,34 @@ impl Writing<'_> {
         self.put(by_key, nothing());
         Ok(())
     }
+
+    pub(super) fn put_revoked(
+        &self,
+        owner: OwnerId,
+        key: &VerifyingKey,
+        entry: u64,
+    ) -> Result<(), StoreError> {
+        self.put_first(revoked(owner, key), number(entry).to_vec())
+    }
 }
 
-pub(super) fn device(owner: OwnerId, key: &VerifyingKey) -> Key {
+/// Returns the rows that say whether a key is a device of the owner's.
+pub(super) fn rows_of_device(owner: OwnerId, key: &VerifyingKey) -> [Key; 2] {
+    [device(owner, key), revoked(owner, key)]
+}
+
+fn device(owner: OwnerId, key: &VerifyingKey) -> Key {
     Index::Device.key(&[owner.as_bytes(), key.as_bytes()])
+}
+
+fn revoked(owner: OwnerId, key: &VerifyingKey) -> Key {
+    Index::Revoked.key(&[owner.as_bytes(), key.as_bytes()])
+}
+
+/// Reads the device that a key of one of these two indexes ends with.
+fn device_in(key: &Key) -> Result<VerifyingKey, StoreError> {
+    let mut fields = Fields::behind(key, OWNER)?;
+    let device = fields.verifying_key()?;
+    fields.end()?;
+    Ok(device)
 }

@@ -22,6 +22,8 @@ pub(super) enum Index {
     Device = 0x18,
     /// key, entry, owner → nothing.
     DeviceOwner = 0x19,
+    /// owner, key → the entry that revoked it.
+    Revoked = 0x1a,
 
     /// owner, serial → entry, place.
     Deposit = 0x20,
@@ -142,7 +144,7 @@ impl<'b> Fields<'b> {
     }
 
     pub(super) fn verifying_key(&mut self) -> Result<VerifyingKey, StoreError> {
-        self.array().map(VerifyingKey::from_bytes)
+        VerifyingKey::from_bytes(self.array()?).map_err(|_| wrong())
     }
 
     /// Tells whether something is behind what was read.

@@ -99,7 +99,7 @@ impl Service {
             Some(_) | None => None,
         };
         Ok(Around::Change {
-            author: asking_officer(store, policy, author)?,
+            author: asking_officer(store, policy, author, row.entry)?,
             codes,
             superseded,
         })
@@ -127,13 +127,15 @@ fn in_this_reign(
     ask(store, store.reign(u64::MAX)?)
 }
 
-/// Returns an officer's key for a device of the officer's own: nobody approves what they asked for by another key.
+/// Returns an officer's key for a device that was the officer's own before an entry: nobody approves what they asked for by
+/// another key, nor by having revoked that since.
 fn asking_officer(
     store: &Snapshot<'_>,
     policy: &Policy,
     author: &VerifyingKey,
+    before: u64,
 ) -> Result<VerifyingKey, StoreError> {
-    let owners = store.owners_of(author)?;
+    let owners = store.owners_of(author, before)?;
     let is_theirs = |owner: &OwnerId| owners.contains(owner);
     let mut officers = policy.officers.iter();
     let officer = officers.find(|officer| officer.owner.as_ref().is_some_and(is_theirs));

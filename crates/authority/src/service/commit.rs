@@ -212,6 +212,7 @@ impl Service {
             Statement::Deposit(deposit) => {
                 self.check_deposit(store, &statement, deposit, opened)?
             }
+            Statement::Device(device) => Self::check_device(store, &statement, device)?,
             Statement::Enroll(enroll) => Self::check_enroll(store, enroll)?,
             Statement::Approval(approval) => {
                 self.check_approval(store, &statement, approval, now)?
@@ -264,6 +265,7 @@ impl Act {
             | Statement::Decision(_)
             | Statement::Departed(_)
             | Statement::Deposit(_)
+            | Statement::Device(_)
             | Statement::Enroll(_)
             | Statement::Found(_)
             | Statement::OwnBlob(_)
@@ -284,7 +286,7 @@ impl Act {
             Self::Own(_) | Self::Release(_) => false,
             Self::Submit { statement, .. } => !matches!(
                 statement.kind(),
-                Kind::Deposit | Kind::Enroll | Kind::OwnBlob
+                Kind::Deposit | Kind::Device | Kind::Enroll | Kind::OwnBlob
             ),
         }
     }
@@ -298,6 +300,7 @@ fn counter(refusal: Refusal) -> &'static str {
         Refusal::Ended => "refused: ended",
         Refusal::Expiry => "refused: expiry",
         Refusal::Holdings => "refused: holdings",
+        Refusal::LastDevice => "refused: last device",
         Refusal::OtherAuthority => "refused: other authority",
         Refusal::OwnerExists => "refused: owner exists",
         Refusal::Policy => "refused: policy",
@@ -444,6 +447,37 @@ mod tests {
                 Answer::Failed(_),
                 Answer::Recorded(1),
                 Answer::Refused(Refusal::Author)
+            ]
+        ));
+    }
+
+    /// What was read for the whole group before does not hide what an act of it changed.
+    #[test]
+    fn who_is_revoked_in_a_group_says_nothing_behind_that_in_it() {
+        let (_folder, trap, _, service) = found();
+        let session = service.session(Caller::Operator);
+        let mut owner = Owner::enrolled(&session, 1);
+        submit(&session, &owner.deposit(1));
+        let second = owner.recover_device(&session, trap.clock.now());
+        let act = |statement: SignedStatement| Act::Submit {
+            statement: Box::new(statement),
+            opened: None,
+        };
+        let answers = service.commit_group(vec![
+            act(owner.deposit_by(&second)),
+            act(owner.revocation(&second, &owner.device)),
+            act(owner.deposit_by(&second)),
+            act(owner.revocation(&owner.device, &second)),
+            act(owner.deposit(1)),
+        ]);
+        assert!(matches!(
+            answers[..],
+            [
+                Answer::Recorded(_),
+                Answer::Recorded(_),
+                Answer::Refused(Refusal::Author),
+                Answer::Refused(Refusal::Author),
+                Answer::Recorded(_)
             ]
         ));
     }

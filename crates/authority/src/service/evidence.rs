@@ -34,7 +34,7 @@ impl Service {
         let subject = self.read_subject(store, &row, now)?.subject;
         let may = match subject.around() {
             Around::Change { codes, .. } => codes.contains(by),
-            Around::Request { owner, .. } => owner.code_key == *by,
+            Around::Request { owner, .. } => owner.code_key == Some(*by),
         };
         let is_over = subject.decided().is_some() || subject.is_over(now);
         Ok(match (may, is_over) {
@@ -44,7 +44,7 @@ impl Service {
         })
     }
 
-    /// A veto is by one of the owner's devices. It may come after an approval: what was not released yet then stays.
+    /// A veto is by one of the owner's devices, as long as it is one; what it said then stays said when it is revoked. It may come after an approval: what was not released yet then stays.
     pub(super) fn check_veto(
         &self,
         store: &Writing<'_>,
@@ -58,7 +58,10 @@ impl Service {
         let subject = self.read_subject(store, &row, now)?.subject;
         let may = match subject.around() {
             Around::Change { .. } => false,
-            Around::Request { owner, .. } => owner.devices.contains(statement.author()),
+            Around::Request { owner, .. } => {
+                let by = statement.author();
+                owner.devices.contains(by) && !owner.revoked.contains(by)
+            }
         };
         Ok(match (may, subject.is_over(now)) {
             (false, _) => Err(Refusal::Author),

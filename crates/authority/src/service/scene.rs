@@ -89,7 +89,7 @@ impl Service {
             return Err(wrong().into());
         }
         let mut all = keys.devices;
-        all.push(keys.code_key);
+        all.extend(keys.code_key);
         Ok(all)
     }
 

@@ -34,7 +34,7 @@ impl Service {
                 Some(Sight::All)
             }
             Caller::Device(key) => Some(Sight::Of {
-                owners: store.owners_of(&key)?,
+                owners: store.owners_of(&key, u64::MAX)?,
                 key,
             }),
         })

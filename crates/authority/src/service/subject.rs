@@ -221,9 +221,8 @@ fn leave_out_owner(view: &mut SubjectView) {
     };
     let spoke = |key: &VerifyingKey| view.words.iter().any(|word| word.author() == key);
     owner.devices.retain(spoke);
-    if !spoke(&owner.code_key) {
-        owner.code_key = VerifyingKey::from_bytes([0; VerifyingKey::BYTES]);
-    }
+    owner.revoked.retain(spoke);
+    owner.code_key = owner.code_key.filter(spoke);
     let rules = &view.policy.rules;
     scene
         .labels

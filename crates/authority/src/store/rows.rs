@@ -61,10 +61,11 @@ pub(crate) struct BlobClaimRow {
     pub(crate) place: u64,
 }
 
-/// A public key that speaks for an owner, and the entry that made it so.
+/// A public key that speaks for an owner, or did: the entry that made it so, and the one that revoked it.
 pub(crate) struct DeviceRow {
     pub(crate) key: VerifyingKey,
     pub(crate) entry: u64,
+    pub(crate) revoked: Option<u64>,
 }
 
 /// A recovery request, by the entry it came in.

@@ -34,6 +34,11 @@ fn it_changes_its_policy_as_it_says() {
 }
 
 #[test]
+fn it_knows_an_owners_devices() {
+    run(suite::devices);
+}
+
+#[test]
 fn it_keeps_simple_blobs() {
     run(suite::blobs);
 }

@@ -8,6 +8,7 @@ use strongroom_client::home::{Home, ListedDeposit};
 use strongroom_protocol::receipt::DepositState;
 
 use crate::context::Context;
+use crate::devices::{DeviceLine, Devices};
 use crate::exit::Exit;
 use crate::reach;
 use crate::terminal::{self, escape, words};
@@ -45,6 +46,8 @@ struct Line<'l> {
     superseded: bool,
     /// When its check passed before it was deposited, as its owner said.
     checked: Option<String>,
+    /// The device of the owner's that deposited it.
+    device: DeviceLine,
     description: &'l str,
     labels: &'l BTreeMap<String, String>,
 }
@@ -55,9 +58,10 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     let mut rng = context.rng();
     let client = reach::connect(context, &mut home, &authority, &mut rng)?;
     let home = client.home();
+    let devices = Devices::of(home)?;
     home.each_listed::<anyhow::Error>(arguments.name.as_deref(), &mut |listed| {
         if has_labels(&listed, arguments) {
-            print(&listed, arguments)?;
+            print(&listed, &devices, arguments)?;
         }
         Ok(())
     })?;
@@ -70,7 +74,7 @@ fn has_labels(listed: &ListedDeposit, arguments: &Arguments) -> bool {
     wanted.all(|(name, value)| labels.get(name) == Some(value))
 }
 
-fn print(listed: &ListedDeposit, arguments: &Arguments) -> std::io::Result<()> {
+fn print(listed: &ListedDeposit, devices: &Devices, arguments: &Arguments) -> std::io::Result<()> {
     let (record, particulars) = (&listed.deposit.record, &listed.deposit.particulars);
     let line = Line {
         serial: record.serial.to_string(),
@@ -86,6 +90,7 @@ fn print(listed: &ListedDeposit, arguments: &Arguments) -> std::io::Result<()> {
         name: listed.name.as_deref(),
         superseded: listed.superseded,
         checked: particulars.checked().map(|time| time.to_string()),
+        device: devices.line(record.device),
         description: particulars.description(),
         labels: particulars.labels(),
     };
@@ -104,6 +109,9 @@ fn print(listed: &ListedDeposit, arguments: &Arguments) -> std::io::Result<()> {
     }
     if line.lost {
         text += "  lost by the authority: `strongroom sync` sends it again";
+    }
+    if let Some(other) = devices.by_other(record.device) {
+        text += &format!("  {other}");
     }
     for (name, value) in particulars.own_labels() {
         text += &format!("  {}={}", escape(name), escape(value));

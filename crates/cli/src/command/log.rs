@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use strongroom_client::Address;
 use strongroom_client::history::{Act, DecidedOn};
-use strongroom_client::home::Home;
+use strongroom_client::home::{DeviceId, Home};
 use strongroom_client::log::LogEntry;
 use strongroom_client::restored::RestoredLog;
 use strongroom_protocol::policy::Policy;
@@ -13,6 +13,7 @@ use strongroom_protocol::statement::{Grounds, Kind, Verdict};
 
 use crate::command::officer::short;
 use crate::context::Context;
+use crate::devices::{DeviceLine, Devices, digits};
 use crate::exit::Exit;
 use crate::terminal::{self, count, escape, tell, words};
 use crate::{prompt, reach};
@@ -59,6 +60,9 @@ struct Line {
     kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     what: Option<String>,
+    /// The device of the owner's that said it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<DeviceLine>,
 }
 
 pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
@@ -77,13 +81,16 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
             let mut entries = Vec::new();
             client.read_log(&mut |entry| entries.push(entry))?;
             let history = client.history()?;
+            let devices = Devices::of(client.home())?;
             let policy = client.connection().policy()?;
             for entry in &entries {
-                let what = match history.get(&entry.index) {
-                    Some(act) => Some(sentence(act, policy.policy())),
+                let act = history.get(&entry.index);
+                let what = match act {
+                    Some(act) => Some(sentence(act, policy.policy(), &devices)),
                     None => entry.kind.and_then(of_kind),
                 };
-                print(entry, what, json)?;
+                let by = act.and_then(author).map(|device| devices.line(device));
+                print(entry, what, by, json)?;
             }
         }
         Command::Verify => {
@@ -167,12 +174,18 @@ fn is_accepted() -> std::io::Result<bool> {
     Ok(answer.eq_ignore_ascii_case("yes"))
 }
 
-fn print(entry: &LogEntry, what: Option<String>, json: bool) -> std::io::Result<()> {
+fn print(
+    entry: &LogEntry,
+    what: Option<String>,
+    device: Option<DeviceLine>,
+    json: bool,
+) -> std::io::Result<()> {
     let line = Line {
         index: entry.index,
         time: entry.time.to_string(),
         kind: entry.kind.map_or("unknown", |kind| kind.as_str()),
         what,
+        device,
     };
     if json {
         return terminal::print_json(&line);
@@ -187,8 +200,19 @@ fn print(entry: &LogEntry, what: Option<String>, json: bool) -> std::io::Result<
     ))
 }
 
+/// Returns which device of the owner's did it, of what only those can do.
+fn author(act: &Act) -> Option<DeviceId> {
+    match act {
+        Act::Deposit { by, .. }
+        | Act::DeviceNamed { by, .. }
+        | Act::DeviceRevoked { by, .. }
+        | Act::OwnBlob { by } => Some(*by),
+        _ => None,
+    }
+}
+
 /// Says what happened.
-fn sentence(act: &Act, policy: &Policy) -> String {
+fn sentence(act: &Act, policy: &Policy, devices: &Devices) -> String {
     match act {
         Act::Approval {
             word,
@@ -209,8 +233,41 @@ fn sentence(act: &Act, policy: &Policy) -> String {
             format!("{who} said `{}`{why}", word.as_str())
         }
         Act::Checked => "the authority opened deposits, to see whether they match".to_owned(),
-        Act::Decision { verdict, on } => decision(*verdict, *on),
-        Act::Deposit(keys) => format!("you deposited {}", count(*keys, "key", "keys")),
+        Act::Decision {
+            verdict,
+            on,
+            device,
+        } => {
+            let decided = decision(*verdict, *on);
+            match device {
+                Some(device) if devices.is_ours(*device) => {
+                    format!("{decided}: this machine is yours since")
+                }
+                Some(device) => format!(
+                    "{decided}: its device, {}, is yours since",
+                    devices.which(*device)
+                ),
+                None => decided,
+            }
+        }
+        Act::Deposit { keys, by } => format!(
+            "{} deposited {}",
+            devices.who(*by),
+            count(*keys, "key", "keys")
+        ),
+        Act::DeviceNamed { device, name, by } => format!(
+            "{} said that {} is called {}",
+            devices.who(*by),
+            // By no name: that is what is said here.
+            short(digits(*device)),
+            words(name.as_str())
+        ),
+        Act::DeviceRevoked { device, by } if device == by => {
+            format!("{} revoked itself", devices.who(*by))
+        }
+        Act::DeviceRevoked { device, by } => {
+            format!("{} revoked {}", devices.who(*by), devices.which(*device))
+        }
         Act::Enroll => "you were enrolled".to_owned(),
         Act::Evidence => "somebody showed a recovery code".to_owned(),
         Act::Found => "the authority was founded".to_owned(),
@@ -221,7 +278,9 @@ fn sentence(act: &Act, policy: &Policy) -> String {
                 because(grounds)
             )
         }
-        Act::OwnBlob => "you said which SIMPLEBLOB a file has now".to_owned(),
+        Act::OwnBlob { by } => {
+            format!("{} said which SIMPLEBLOB a file has now", devices.who(*by))
+        }
         Act::Release {
             keys,
             is_ours: true,
@@ -233,13 +292,19 @@ fn sentence(act: &Act, policy: &Policy) -> String {
             format!("{} left to another device", keys_of(*keys))
         }
         Act::Request {
+            by,
             is_ours,
             owner,
             keys,
             grounds,
             state,
         } => {
-            let who = if *is_ours { "you" } else { "somebody" };
+            // Whose device it is by now says nothing of who asked: the decision says that it was made yours.
+            let who = if *is_ours {
+                "you".to_owned()
+            } else {
+                format!("somebody, with device {},", devices.which(*by))
+            };
             let keys = keys.map_or_else(|| "all keys".to_owned(), keys_of);
             let (owner, state) = (short(owner), state.as_str());
             format!(
@@ -249,7 +314,14 @@ fn sentence(act: &Act, policy: &Policy) -> String {
         }
         Act::Restored => "the authority was put back from a backup".to_owned(),
         Act::RsaKey => "the authority made its RSA key".to_owned(),
-        Act::Veto(grounds) => format!("a device of the owner's vetoed{}", because(grounds)),
+        Act::Veto { by, grounds } => {
+            // Of a request for somebody else's keys it is theirs.
+            let who = match devices.get(*by) {
+                Some(_) => devices.who(*by),
+                None => "a device of the owner's".to_owned(),
+            };
+            format!("{who} vetoed{}", because(grounds))
+        }
     }
 }
 

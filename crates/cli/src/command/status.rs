@@ -12,6 +12,7 @@ use strongroom_client::home::Home;
 use strongroom_client::status::{Doubt, FileStatus, Inspector, SpareState, StatusError};
 
 use crate::context::Context;
+use crate::devices::{DeviceLine, Devices};
 use crate::exit::{self, Exit, Usage, chain};
 use crate::input::{Input, Paths};
 use crate::terminal::{self, count, shown};
@@ -50,6 +51,8 @@ struct Line<'l> {
     same_disk: bool,
     detached: bool,
     since: Option<String>,
+    /// The device of the owner's that deposited it.
+    device: Option<DeviceLine>,
     reason: Option<String>,
 }
 
@@ -90,7 +93,8 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     let mut home = Home::open(&context.home)?;
     let look = |inspector: Inspector<'_>, home: &Home| {
         let mut totals = Totals::default();
-        inspect_all(&inspector, &files, arguments, &mut totals)?;
+        let devices = Devices::of(home)?;
+        inspect_all(&inspector, &files, &devices, arguments, &mut totals)?;
         let seen = if of_secrets {
             secrets::inspect(&inspector, home, names.as_deref())?
         } else {
@@ -148,6 +152,7 @@ fn with_authority<T>(
 fn inspect_all(
     inspector: &Inspector<'_>,
     files: &[Input],
+    devices: &Devices,
     arguments: &Arguments,
     totals: &mut Totals,
 ) -> anyhow::Result<()> {
@@ -157,7 +162,7 @@ fn inspect_all(
                 let protected = status.is_protected(arguments.same_disk_ok);
                 totals.count(protected, status.is_protected(true));
                 totals.see(&status);
-                print(&file.path, &status, protected, arguments)?;
+                print(&file.path, &status, protected, devices, arguments)?;
             }
             Err(StatusError::Header(ReadHeaderError::NotAge)) if !file.named => {
                 totals.foreign += 1;
@@ -239,6 +244,7 @@ fn print(
     path: &Path,
     status: &FileStatus,
     protected: bool,
+    devices: &Devices,
     arguments: &Arguments,
 ) -> std::io::Result<()> {
     let state = status.state.map(SpareState::as_str);
@@ -256,6 +262,7 @@ fn print(
             same_disk: status.same_disk,
             detached: status.detached,
             since: status.since.map(|since| since.to_string()),
+            device: status.device.map(|device| devices.line(device)),
             reason,
         });
     }
@@ -285,6 +292,9 @@ fn print(
     if let Some(since) = status.since {
         line += &format!("  since {since}");
     }
+    if let Some(other) = status.device.and_then(|device| devices.by_other(device)) {
+        line += &format!("  deposited {other}");
+    }
     if let Some(pointer) = status.pointer {
         line += &format!("  serial {}  at {}", pointer.serial, pointer.authority);
     }
@@ -307,6 +317,7 @@ fn print_unread(path: &Path, error: StatusError, arguments: &Arguments) -> std::
             same_disk: false,
             detached: false,
             since: None,
+            device: None,
             reason: Some(reason),
         });
     }

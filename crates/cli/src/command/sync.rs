@@ -27,10 +27,14 @@ struct Line {
     enrolled: bool,
     /// How many deposit statements the authority had.
     present: u64,
+    /// How many deposit statements there are now by other machines of the owner's.
+    by_others: u64,
     /// How many of those it could not read, and can again.
     mended: u64,
     /// How many statements were sent that it did not have.
     sent: u64,
+    /// How many words on devices were not sent, as the log has newer names, or does not have those devices any more.
+    moot: u64,
     /// How many entries of the owner's the authority can't read.
     unread: u64,
     unsent: Vec<UnsentLine>,
@@ -67,8 +71,10 @@ fn line(synced: &Synced) -> Line {
     Line {
         enrolled: synced.enrolled,
         present: synced.present,
+        by_others: synced.by_others,
         mended: synced.mended,
         sent: synced.sent,
+        moot: synced.moot,
         unread: synced.unread,
         unsent: synced.unsent.iter().map(unsent).collect(),
     }
@@ -83,6 +89,18 @@ fn say(context: &Context, synced: &Synced) {
         count(synced.present, "deposit statement", "deposit statements"),
         synced.sent
     ));
+    if synced.by_others > 0 {
+        context.say(format_args!(
+            "{} of them deposited by other machines of yours",
+            synced.by_others
+        ));
+    }
+    if synced.moot > 0 {
+        context.say(format_args!(
+            "{} not sent: the authority's log has newer names, or has lost what made those devices yours",
+            count(synced.moot, "word on a device", "words on devices")
+        ));
+    }
     if synced.mended > 0 {
         context.say(format_args!(
             "{} of those the authority could not read: it has them again",

@@ -8,8 +8,8 @@ use strongroom_protocol::statement::Grounds;
 
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::reach;
 use crate::terminal::one_line;
+use crate::{news, reach};
 
 /// Stop a request for your keys that you did not make.
 ///
@@ -38,7 +38,9 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     let mut home = Home::open(&context.home)?;
     let authority = reach::authority_of(context, &home)?;
     let mut rng = context.rng();
+    // Of what is open it is told with what it does.
     let mut client = reach::connect_silently(context, &mut home, &authority, &mut rng)?;
+    news::tell_news(&mut client);
     let id = &arguments.id;
     let mut open = client.requests_by_others()?;
     open.retain(|open| open.id.to_string().starts_with(id));

@@ -7,6 +7,7 @@ mod capi_files;
 mod citations;
 mod clocks;
 mod crash;
+mod devices;
 mod group;
 mod homes;
 mod independent;

@@ -53,29 +53,33 @@ impl Reader {
             // There is no second disk to stand for the one of the page.
             command += " --same-disk-ok";
         }
-        let program = Path::new(env!("CARGO_BIN_EXE_strongroom"));
-        let path = std::env::join_paths(
-            std::iter::once(program.parent().unwrap().to_owned())
-                .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
-        );
         let sheet = ".local/share/strongroom/recovery-sheet.txt";
         let sheet = fs::read_to_string(self.home.path().join(sheet)).unwrap_or_default();
         let mut lines = sheet.lines();
         if let Some(code) = lines.find_map(|line| line.strip_prefix("Recovery code: ")) {
             self.code = code.to_owned();
         }
-        let ran = Command::new("sh")
-            .args(["-c", &command])
+        let ran = self.shell(&command).output().unwrap();
+        let said = String::from_utf8_lossy(&ran.stderr);
+        assert!(ran.status.success(), "`{command}` failed:\n{said}");
+        ran
+    }
+
+    fn shell(&self, command: &str) -> Command {
+        let program = Path::new(env!("CARGO_BIN_EXE_strongroom"));
+        let path = std::env::join_paths(
+            std::iter::once(program.parent().unwrap().to_owned())
+                .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
+        );
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", command])
             .current_dir(&self.home)
             .env_clear()
             .env("PATH", path.unwrap())
             .env("HOME", self.home.path())
-            .env("STRONGROOM_RECOVERY_CODE", &self.code)
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&ran.stderr);
-        assert!(ran.status.success(), "`{command}` failed:\n{said}");
-        ran
+            .env("STRONGROOM_RECOVERY_CODE", &self.code);
+        shell
     }
 }
 
@@ -135,4 +139,29 @@ fn the_first_hour_goes_as_it_is_printed() {
             assert!(sheet.contains("Recovery code: ____"), "{sheet}");
         }
     }
+}
+
+#[test]
+fn the_page_on_a_stolen_machine_goes_as_it_is_printed() {
+    let mut reader = Reader::new();
+    reader.types(
+        "strongroom --home laptop init --authority /media/usb/strongroom-spare --sheet sheet.txt",
+    );
+    reader.types("printf right | strongroom --home laptop deposit --name wifi");
+    let session = commands("docs/stolen.md");
+    assert_eq!(session.len(), 5, "{session:?}");
+    let typed: Vec<_> = session
+        .iter()
+        .map(|command| reader.types(command))
+        .collect();
+    let lines = String::from_utf8(typed[4].stdout.clone()).unwrap();
+    let lines: Vec<_> = lines.lines().collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines[0].contains("revoked on"), "{lines:?}");
+    assert!(
+        lines[1].contains("\"the new laptop\"  this machine"),
+        "{lines:?}"
+    );
+    let mut thief = reader.shell("printf wrong | strongroom --home laptop deposit --name wifi");
+    assert!(!thief.output().unwrap().status.success());
 }

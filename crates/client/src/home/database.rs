@@ -10,7 +10,7 @@ use super::{HomeError, replica};
 /// `stro`: tells our databases from others'.
 const APPLICATION_ID: i64 = 0x7374_726f;
 /// The newest version that is known here.
-const VERSION: i64 = 5;
+const VERSION: i64 = 6;
 /// The oldest that can be brought up to date.
 const VERSION_MIN: i64 = 4;
 
@@ -89,7 +89,42 @@ CREATE TABLE own_blob (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// The replica of what concerns the owner in the authority's log (spec/home.md#replica), and what hangs on it. `home::replica`
+/// What of others' this home has told its owner of, so that it is told once.
+const TOLD: &str = "
+CREATE TABLE told (
+    about BLOB PRIMARY KEY       -- the key of a device, or the digest of a request
+) STRICT, WITHOUT ROWID;
+";
+
+/// The statements of the replica.
+const STATEMENT: &str = "
+-- What concerns us in the log. Deposits that the log has lost stay, so that the authority can be made whole.
+CREATE TABLE statement (
+    number  INTEGER PRIMARY KEY,
+    id      BLOB NOT NULL UNIQUE,
+    kind    INTEGER NOT NULL,    -- by its number on the wire
+    entry   INTEGER UNIQUE,      -- its place in the log; nothing if the log does not have it any more
+    time    INTEGER NOT NULL,    -- when it was recorded, by the authority's clock, in milliseconds
+    first   INTEGER NOT NULL,    -- the same, before the log lost it and it was sent again
+    author  BLOB NOT NULL,       -- the key that signed it
+    bytes   BLOB NOT NULL,       -- as it was signed
+    receipt TEXT NOT NULL        -- verified before it was put here
+) STRICT;
+";
+
+/// The devices of the replica.
+const DEVICE: &str = "
+-- The owner's devices, by the log.
+CREATE TABLE device (
+    key     BLOB PRIMARY KEY,
+    entry   INTEGER NOT NULL,    -- the enrolment, or the decision that made it the owner's
+    revoked INTEGER,             -- the entry that revoked it
+    name    TEXT,                -- what it is called
+    named   INTEGER              -- the entry that says so
+) STRICT, WITHOUT ROWID;
+";
+
+/// The rest of the replica of what concerns the owner in the authority's log (spec/home.md#replica), and what hangs on it. `home::replica`
 /// fills all but `authority`, `statement`, `unread` and `secret_check` from the statements, in the log's order.
 const REPLICA: &str = "
 -- The authority this home is with; one row.
@@ -105,28 +140,10 @@ CREATE TABLE authority (
     read      INTEGER NOT NULL   -- what concerns us in the log was read up to this index
 ) STRICT;
 
--- What concerns us in the log. Deposits that the log has lost stay, so that the authority can be made whole.
-CREATE TABLE statement (
-    number  INTEGER PRIMARY KEY,
-    id      BLOB NOT NULL UNIQUE,
-    kind    INTEGER NOT NULL,    -- by its number on the wire
-    entry   INTEGER UNIQUE,      -- its place in the log; nothing if the log does not have it any more
-    time    INTEGER NOT NULL,    -- when it was recorded, by the authority's clock, in milliseconds
-    first   INTEGER NOT NULL,    -- the same, before the log lost it and it was sent again
-    bytes   BLOB NOT NULL,       -- as it was signed
-    receipt TEXT NOT NULL        -- verified before it was put here
-) STRICT;
-
 -- Entries that the authority could not read when it was asked.
 CREATE TABLE unread (
     entry INTEGER PRIMARY KEY
 ) STRICT;
-
--- The owner's devices, by the log.
-CREATE TABLE device (
-    key   BLOB PRIMARY KEY,
-    entry INTEGER NOT NULL       -- the enrolment, or the decision that made it the owner's
-) STRICT, WITHOUT ROWID;
 
 -- What is deposited, one row a session key.
 CREATE TABLE deposit (
@@ -181,7 +198,7 @@ CREATE TABLE subject (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// What takes version 4 to version 5, before the statements are read again in the order of their recording: what the
+/// What takes version 4 to this one, before the statements are read again in the order of their recording: what the
 /// authority's log has of them, and where, is read from it the next time it is reached.
 const FROM_4: &str = "
 ALTER TABLE authority RENAME TO authority_4;
@@ -201,14 +218,29 @@ DROP TABLE statement_4;
 DROP TABLE authority_4;
 ";
 
+/// What takes version 5 to version 6, around the making of the new tables. Who signed a statement stands behind its head and its
+/// kind, which take two bytes, and two that say that it is 32 bytes.
+const FROM_5: &str = "
+ALTER TABLE statement RENAME TO statement_5;
+ALTER TABLE device RENAME TO device_5;
+";
+const AFTER_5: &str = "
+INSERT INTO statement (number, id, kind, entry, time, first, author, bytes, receipt)
+    SELECT number, id, kind, entry, time, first, substr(bytes, 5, 32), bytes, receipt FROM statement_5;
+INSERT INTO device (key, entry) SELECT key, entry FROM device_5;
+DROP TABLE statement_5;
+DROP TABLE device_5;
+";
+
 pub(super) fn create(path: &Path) -> Result<Database, HomeError> {
     let mut database = Database::open(path)?;
     restrict(path)?;
     configure(&database)?;
     let transaction =
         database.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    transaction.execute_batch(KEPT)?;
-    transaction.execute_batch(REPLICA)?;
+    for tables in [KEPT, STATEMENT, DEVICE, REPLICA, TOLD] {
+        transaction.execute_batch(tables)?;
+    }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()?;
@@ -265,10 +297,19 @@ fn migrate(path: &Path, database: &mut Database, version: i64) -> Result<(), Hom
     database.pragma_update(None, "legacy_alter_table", true)?;
     let transaction =
         database.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    transaction.execute_batch(FROM_4)?;
-    transaction.execute_batch(REPLICA)?;
-    replica::take_over(&transaction)?;
-    transaction.execute_batch(AFTER_4)?;
+    if version == VERSION_MIN {
+        transaction.execute_batch(FROM_4)?;
+        for tables in [STATEMENT, DEVICE, REPLICA] {
+            transaction.execute_batch(tables)?;
+        }
+        replica::take_over(&transaction)?;
+        transaction.execute_batch(AFTER_4)?;
+    } else {
+        for step in [FROM_5, STATEMENT, DEVICE, AFTER_5] {
+            transaction.execute_batch(step)?;
+        }
+    }
+    transaction.execute_batch(TOLD)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()?;
     database.pragma_update(None, "legacy_alter_table", false)?;

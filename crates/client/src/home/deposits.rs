@@ -9,6 +9,7 @@ use strongroom_protocol::id::{AuthorityId, Digest, Serial, StatementId, Time};
 use strongroom_protocol::receipt::{DepositState, Receipt};
 use strongroom_protocol::statement::{Kind, Particulars, SignedStatement};
 
+use super::devices::DeviceId;
 use super::secrets::{Check, IS_SUPERSEDED};
 use super::{Home, HomeError, parse_statement};
 use crate::pointer::{Pointer, header_mark};
@@ -28,6 +29,8 @@ pub struct DepositRecord {
     pub time: Time,
     /// When it was recorded first: before a log that was put back lost it, and it was sent again.
     pub first: Time,
+    /// Which of the owner's devices deposited it.
+    pub device: DeviceId,
     /// H(L), what its owner signed.
     pub label: Digest,
     /// Whether it is of a SIMPLEBLOB whose session key nobody showed to know.
@@ -285,7 +288,7 @@ impl Home {
     /// The home can't be read.
     pub fn deposit(&self, serial: Serial) -> Result<Option<DepositRecord>, HomeError> {
         let mut row = self.database.prepare_cached(
-            "SELECT serial, id, entry, state, time, first, label, unproven
+            "SELECT serial, id, entry, state, time, first, author, label, unproven
              FROM deposit JOIN statement ON statement.number = deposit.statement WHERE serial = ?1",
         )?;
         let row = row.query_row((serial.as_bytes(),), DepositRow::read);
@@ -304,7 +307,7 @@ impl Home {
         let mut rows = self
             .database
             .prepare(
-                "SELECT serial, id, entry, state, time, first, label, unproven, particulars
+                "SELECT serial, id, entry, state, time, first, author, label, unproven, particulars
                  FROM statement JOIN deposit ON deposit.statement = statement.number
                  ORDER BY entry, number, place",
             )
@@ -312,7 +315,7 @@ impl Home {
         let mut rows = rows.query(()).map_err(HomeError::from)?;
         while let Some(row) = rows.next().map_err(HomeError::from)? {
             let record = DepositRow::read(row).map_err(HomeError::from)?;
-            let particulars: Vec<u8> = row.get(8).map_err(HomeError::from)?;
+            let particulars: Vec<u8> = row.get(9).map_err(HomeError::from)?;
             each(KeptDeposit {
                 record: record.into_record()?,
                 particulars: parse_particulars(&particulars)?,
@@ -346,7 +349,7 @@ impl Home {
         each: &mut dyn FnMut(ListedDeposit) -> Result<(), E>,
     ) -> Result<(), E> {
         const COLUMNS: &str =
-            "deposit.serial, id, entry, state, time, first, label, unproven, particulars";
+            "deposit.serial, id, entry, state, time, first, author, label, unproven, particulars";
         if name.is_none() {
             let unnamed = format!(
                 "SELECT {COLUMNS}, NULL, 0
@@ -426,7 +429,7 @@ impl Home {
     }
 
     /// Returns what the owner said that the log does not have any more, or the authority can't read there, in the order in
-    /// which it was recorded: deposits, and words on the blobs of files.
+    /// which it was recorded: deposits, and words on the blobs of files and on devices.
     ///
     /// # Errors
     ///
@@ -434,12 +437,13 @@ impl Home {
     pub fn lost_statements(&self) -> Result<Vec<StatementId>, HomeError> {
         let mut rows = self.database.prepare(
             "SELECT id FROM statement
-             WHERE (entry IS NULL OR entry IN (SELECT entry FROM unread)) AND kind IN (?1, ?2)
+             WHERE (entry IS NULL OR entry IN (SELECT entry FROM unread)) AND kind IN (?1, ?2, ?3)
              ORDER BY number",
         )?;
         let kinds = (
             Kind::Deposit.code().cast_signed(),
             Kind::OwnBlob.code().cast_signed(),
+            Kind::Device.code().cast_signed(),
         );
         let rows = rows.query_map(kinds, |row| row.get(0).map(StatementId::from_bytes))?;
         Ok(rows.collect::<Result<_, _>>()?)
@@ -489,14 +493,14 @@ impl Home {
 
 /// The columns of a deposit and of its statement, in the order in which they are asked for.
 fn read_listed(row: &Row<'_>) -> Result<ListedDeposit, HomeError> {
-    let particulars: Vec<u8> = row.get(8)?;
+    let particulars: Vec<u8> = row.get(9)?;
     Ok(ListedDeposit {
         deposit: KeptDeposit {
             record: DepositRow::read(row)?.into_record()?,
             particulars: parse_particulars(&particulars)?,
         },
-        name: row.get(9)?,
-        superseded: row.get(10)?,
+        name: row.get(10)?,
+        superseded: row.get(11)?,
     })
 }
 
@@ -507,6 +511,7 @@ struct DepositRow {
     state: String,
     time: i64,
     first: i64,
+    author: [u8; 32],
     label: [u8; 32],
     unproven: bool,
 }
@@ -520,8 +525,9 @@ impl DepositRow {
             state: row.get(3)?,
             time: row.get(4)?,
             first: row.get(5)?,
-            label: row.get(6)?,
-            unproven: row.get(7)?,
+            author: row.get(6)?,
+            label: row.get(7)?,
+            unproven: row.get(8)?,
         })
     }
 
@@ -545,6 +551,7 @@ impl DepositRow {
             })?,
             time: Time::from_millis(self.time.cast_unsigned()),
             first: Time::from_millis(self.first.cast_unsigned()),
+            device: DeviceId::from_bytes(self.author),
             label: Digest::from_bytes(self.label),
             unproven: self.unproven,
         })

@@ -16,7 +16,7 @@ use strongroom_protocol::id::{Digest, Time};
 use strongroom_protocol::keys::SigningKey;
 use zeroize::Zeroizing;
 
-use super::{DEVICE_KEY, Home, HomeError};
+use super::{DEVICE_KEY, DeviceId, Home, HomeError};
 use crate::file::{self, WriteError};
 use crate::signing_key_text;
 
@@ -231,6 +231,39 @@ impl Home {
         let key = SigningKey::generate(rng);
         file::write_new(&path, device_key_text(&key).as_bytes(), 0o600, rng)?;
         Ok(key)
+    }
+
+    /// Puts `device.key` aside, as that of a device which was revoked, and makes a new one. Returns where the old one is.
+    ///
+    /// A crash between the two leaves none, and the next command that needs one makes it.
+    ///
+    /// # Errors
+    ///
+    /// Says why it can't be put aside or made.
+    pub fn renew_device_key(&mut self, rng: &mut impl CryptoRng) -> Result<PathBuf, KeysError> {
+        let path = self.root().join(DEVICE_KEY);
+        let mut aside = self.root().join(format!("{DEVICE_KEY}.revoked"));
+        let mut number = 1_u64;
+        while aside.exists() {
+            number += 1;
+            aside = self.root().join(format!("{DEVICE_KEY}.revoked-{number}"));
+        }
+        // Its owner needs not be told of what was this machine's own.
+        let old = DeviceId::from(&self.device_key()?.verifying_key());
+        self.record_told_of_device(old)?;
+        std::fs::rename(&path, &aside).map_err(|source| KeysError::Read {
+            path: path.clone(),
+            source,
+        })?;
+        self.ensure_device_key(rng)?;
+        Ok(aside)
+    }
+
+    /// Returns which device this home is; none where it has no key yet, or one that can't be read.
+    #[must_use]
+    pub fn device_id(&self) -> Option<DeviceId> {
+        let key = self.device_key().ok()?;
+        Some(DeviceId::from(&key.verifying_key()))
     }
 
     /// Reads `device.key`.

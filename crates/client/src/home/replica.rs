@@ -1,6 +1,7 @@
 //! The home as a replica of its owner's slice of the log (spec/home.md#replica): which entries are taken into it. Not how
 //! they are fetched and their receipts verified, which is `catch_up`'s, nor what follows from one, which is in `follow`.
 
+mod devices;
 mod follow;
 mod version_4;
 
@@ -15,6 +16,9 @@ use strongroom_protocol::policy::Policy;
 use strongroom_protocol::receipt::{Acknowledgement, Receipt};
 use strongroom_protocol::statement::{Decision, Enroll, Kind, SignedStatement, Statement, Verdict};
 
+use self::devices::{
+    is_contradicted, is_device, is_for_owners_keys, is_in_owners_name, was_device, was_revoked,
+};
 use self::follow::{follow, record};
 use super::deposits::{Observations, insert_matched};
 use super::secrets::insert_check;
@@ -223,13 +227,20 @@ impl Home {
         Ok(entry.flatten().map(i64::cast_unsigned))
     }
 
-    /// Tells whether a key is a device of the owner's, by the log.
+    /// Tells whether a key is a device of the owner's, by all that was read of the log.
     ///
     /// # Errors
     ///
     /// The home can't be read.
     pub fn is_device(&self, key: &VerifyingKey) -> Result<bool, HomeError> {
-        Ok(is_device(&self.database.unchecked_transaction()?, key)?)
+        let transaction = self.database.unchecked_transaction()?;
+        Ok(is_device(&transaction, key, i64::MAX.cast_unsigned())?)
+    }
+
+    /// Finds the policy of a digest, if it is or was in force by the entries that were read.
+    pub(super) fn policy_of(&self, digest: Digest) -> Result<Option<Policy>, HomeError> {
+        let owner = self.replicated()?;
+        policy(&self.database.unchecked_transaction()?, &owner, digest)
     }
 
     fn replicated(&self) -> Result<Owner, HomeError> {
@@ -318,12 +329,6 @@ fn known_between(
     Ok(known.into_iter().map(i64::cast_unsigned))
 }
 
-fn is_device(transaction: &Transaction<'_>, key: &VerifyingKey) -> rusqlite::Result<bool> {
-    transaction
-        .prepare_cached("SELECT 1 FROM device WHERE key = ?1")?
-        .exists((key.as_bytes(),))
-}
-
 fn is_subject(transaction: &Transaction<'_>, digest: Digest) -> rusqlite::Result<bool> {
     transaction
         .prepare_cached("SELECT 1 FROM subject WHERE digest = ?1")?
@@ -371,9 +376,7 @@ fn is_grounded(
     if decision.evidence.is_empty() && decision.approvals.is_empty() {
         return Ok(false);
     }
-    let is_for_owners_keys = transaction
-        .prepare_cached("SELECT 1 FROM subject WHERE digest = ?1 AND owner = ?2")?
-        .exists((decision.request.as_bytes(), owner.id.as_bytes()))?;
+    let is_for_owners_keys = is_for_owners_keys(transaction, owner, decision.request)?;
     let enrolled = enrolment(transaction)?;
     let by_owners_code = |signed: &SignedStatement| {
         let enrolled = enrolled.as_ref();
@@ -501,10 +504,18 @@ fn admit(
     owner: &Owner,
     entry: &Entry,
 ) -> Result<Admission, HomeError> {
-    let signed = &entry.statement;
+    let (signed, index) = (&entry.statement, entry.acknowledgement.index());
     let by_authority = *signed.author() == owner.founding.found().log_key;
-    let by_device = || is_device(transaction, signed.author());
+    let by_device = || is_device(transaction, signed.author(), index);
     let about_known = |subject| is_subject(transaction, subject);
+    // Revoked is for good: nothing that is read later makes it true.
+    if is_in_owners_name(transaction, owner, signed)?
+        && was_revoked(transaction, signed.author(), index)?
+    {
+        return Ok(Admission::Wrong(
+            "it shows what a device of this owner's said after it was revoked",
+        ));
+    }
     // What it says itself, and then what must have been said before it.
     let (is_so, is_founded, what) = match signed.statement() {
         Statement::Found(_) => (
@@ -525,6 +536,11 @@ fn admit(
             by_device()?,
             "it shows a deposit in this owner's name that none of the owner's devices made",
         ),
+        Statement::Device(device) => (
+            device.owner == owner.id && !is_contradicted(transaction, device, index)?,
+            by_device()? && was_device(transaction, &device.device_key, index)?,
+            "it shows a word on a device in this owner's name that can't be true by what it showed before",
+        ),
         Statement::OwnBlob(own) => (
             own.owner == owner.id,
             by_device()?,
@@ -539,8 +555,9 @@ fn admit(
         ),
         Statement::Veto(veto) => (
             true,
-            about_known(veto.request)?,
-            "it shows a veto of something that it did not show",
+            about_known(veto.request)?
+                && (by_device()? || !is_for_owners_keys(transaction, owner, veto.request)?),
+            "it shows a veto that is none of this owner's devices', or of something that it did not show",
         ),
         Statement::Approval(approval) => (
             true,

@@ -7,6 +7,7 @@ use rusqlite::{OptionalExtension, Transaction};
 use strongroom_protocol::id::{Serial, Time};
 use strongroom_protocol::statement::Particulars;
 
+use super::devices::DeviceId;
 use super::{Home, HomeError};
 
 /// A secret as the home knows it.
@@ -18,6 +19,8 @@ pub struct SecretRecord {
     pub name: Option<String>,
     /// Since when the authority has it, by its clock.
     pub since: Time,
+    /// Which of the owner's devices deposited it.
+    pub device: DeviceId,
     /// Whether another one under its name says that it supersedes this one.
     pub superseded: bool,
     /// What shows whether it opens what it is for.
@@ -62,7 +65,7 @@ impl Home {
     pub fn secrets(&self) -> Result<Vec<SecretRecord>, HomeError> {
         let checks = self.checks()?;
         let mut rows = self.database.prepare(&format!(
-            "SELECT secret.serial, secret.name, statement.time, {IS_SUPERSEDED}
+            "SELECT secret.serial, secret.name, statement.time, author, {IS_SUPERSEDED}
              FROM secret
              JOIN deposit ON deposit.serial = secret.serial
              JOIN statement ON statement.number = deposit.statement
@@ -75,7 +78,8 @@ impl Home {
             Ok(SecretRecord {
                 serial,
                 since: time(row.get(2)?),
-                superseded: row.get(3)?,
+                device: DeviceId::from_bytes(row.get(3)?),
+                superseded: row.get(4)?,
                 check: check.map(|(command, of, run)| Check {
                     command: command.clone(),
                     run: Some(*run).filter(|_| *of == serial),

@@ -6,6 +6,7 @@ use strongroom_protocol::keys::VerifyingKey;
 use strongroom_protocol::policy::SubjectState;
 use strongroom_protocol::statement::{Request, SignedStatement, Statement, Verdict};
 
+use super::devices::DeviceId;
 use super::{Home, HomeError, Membership, parse_statement};
 
 /// A request for the owner's keys that can be stopped still.
@@ -100,7 +101,7 @@ impl Home {
     }
 
     /// Calls `each` with the statements that the log has of the owner's, and their places in it, in the log's order; of a
-    /// deposit only with the number of its keys that are kept.
+    /// deposit only with its author and the number of its keys that are kept.
     pub(crate) fn each_entry<E: From<HomeError>>(
         &self,
         each: &mut dyn FnMut(u64, EntryContent) -> Result<(), E>,
@@ -109,7 +110,7 @@ impl Home {
         let mut rows = self
             .database
             .prepare(
-                "SELECT entry, CASE kind WHEN ?1 THEN NULL ELSE bytes END,
+                "SELECT entry, CASE kind WHEN ?1 THEN NULL ELSE bytes END, author,
                         (SELECT count(*) FROM deposit WHERE statement = statement.number)
                  FROM statement WHERE entry IS NOT NULL ORDER BY entry",
             )
@@ -121,10 +122,14 @@ impl Home {
         while let Some(row) = rows.next().map_err(HomeError::from)? {
             let entry: i64 = row.get(0).map_err(HomeError::from)?;
             let bytes: Option<Vec<u8>> = row.get(1).map_err(HomeError::from)?;
-            let keys: i64 = row.get(2).map_err(HomeError::from)?;
+            let author: [u8; 32] = row.get(2).map_err(HomeError::from)?;
+            let keys: i64 = row.get(3).map_err(HomeError::from)?;
             let content = match bytes {
                 Some(bytes) => EntryContent::Statement(Box::new(parse_statement(&bytes)?)),
-                None => EntryContent::Deposit(keys.cast_unsigned()),
+                None => EntryContent::Deposit {
+                    keys: keys.cast_unsigned(),
+                    by: DeviceId::from_bytes(author),
+                },
             };
             each(entry.cast_unsigned(), content)?;
         }
@@ -134,8 +139,13 @@ impl Home {
 
 /// What an entry of the owner's is.
 pub(crate) enum EntryContent {
-    /// A deposit of so many keys that are kept.
-    Deposit(u64),
+    /// A deposit.
+    Deposit {
+        /// Of how many keys that are kept.
+        keys: u64,
+        /// By which device.
+        by: DeviceId,
+    },
     /// Any other statement.
     Statement(Box<SignedStatement>),
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use strongroom_protocol::id::{Digest, OwnerId, StatementId, Time};
 use strongroom_protocol::keys::VerifyingKey;
-use strongroom_protocol::policy::{self, Policy, Reason, SubjectState};
+use strongroom_protocol::policy::{self, Around, Policy, Reason, SubjectState};
 use strongroom_protocol::statement::{
     Grounds, PolicyChange, Request, SignedStatement, Statement, Verdict, Word,
 };
@@ -146,6 +146,15 @@ impl Subject {
     #[must_use]
     pub fn asker(&self) -> Option<OwnerId> {
         self.subject.scene().and_then(|scene| scene.asker)
+    }
+
+    /// Tells whether a device asks that the owner had and revoked, as the authority says.
+    #[must_use]
+    pub fn is_by_revoked(&self) -> bool {
+        match self.subject.around() {
+            Around::Request { owner, .. } => owner.revoked.contains(self.author()),
+            Around::Change { .. } => false,
+        }
     }
 
     /// Returns how many keys are asked for, as the authority says.

@@ -24,7 +24,7 @@ impl World {
     }
 
     /// Damages an entry; returns what stood there.
-    fn damage(&self, entry: u64) -> Vec<u8> {
+    pub(crate) fn damage(&self, entry: u64) -> Vec<u8> {
         let store = self.store();
         let entry = entry.cast_signed();
         let sql = "SELECT statement FROM entry WHERE idx = ?1";
@@ -33,7 +33,7 @@ impl World {
         statement
     }
 
-    fn put(&self, entry: i64, statement: &[u8]) {
+    pub(crate) fn put(&self, entry: i64, statement: &[u8]) {
         let sql = "UPDATE entry SET statement = ?2 WHERE idx = ?1";
         let changed = self.store().execute(sql, (entry, statement)).unwrap();
         assert_eq!(changed, 1);

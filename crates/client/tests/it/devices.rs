@@ -23,10 +23,10 @@ use crate::fixture::{HOME, World};
 use crate::hostile::lying;
 
 /// The seed of an owner who may ask for others' keys.
-const COLLEAGUE: u64 = 3;
+pub(crate) const COLLEAGUE: u64 = 3;
 
 /// A policy by which an officer's word is enough, for the colleague who asks for another's keys, too.
-fn policy(officer: &SigningKey) -> Policy {
+pub(crate) fn policy(officer: &SigningKey) -> Policy {
     let mut policy = crate::officer::policy(officer);
     policy.officers.push(Officer {
         name: "cid".to_owned(),
@@ -78,7 +78,7 @@ fn is_refused(world: &mut World, deposit: SignedStatement) {
 }
 
 /// Lets a device of another owner's ask for this owner's keys.
-fn ask(world: &World, other: &mut Owner) -> Asked {
+pub(crate) fn ask(world: &World, other: &mut Owner) -> Asked {
     let operator = world.operator();
     let held = operator.holdings(world.owner).unwrap();
     let scope = Scope::Everything {

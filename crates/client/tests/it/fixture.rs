@@ -268,7 +268,10 @@ impl World {
                 .query_row("SELECT read FROM authority", (), |row| row.get(0))
                 .unwrap(),
             entries: rows("SELECT entry, id FROM statement WHERE entry IS NOT NULL ORDER BY entry"),
-            devices: rows("SELECT entry, key FROM device ORDER BY entry, key"),
+            devices: rows(
+                "SELECT entry, CAST(hex(key) || coalesce(revoked, '') || coalesce(name, '') AS BLOB)
+                 FROM device ORDER BY entry, key",
+            ),
             subjects: rows(
                 "SELECT entry, CAST(hex(digest) || answered || coalesce(verdict, '') AS BLOB) FROM subject
                  JOIN statement ON statement.number = subject.statement ORDER BY entry",

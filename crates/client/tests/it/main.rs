@@ -20,6 +20,7 @@ mod protect;
 mod recover;
 mod repair;
 mod restored;
+mod revoked;
 mod rewrap;
 mod sealed;
 mod secret;

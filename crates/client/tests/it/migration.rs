@@ -60,6 +60,46 @@ impl World {
         fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
     }
 
+    /// Makes a home's database what version 5 would have.
+    fn downgrade_to_5(&self, home: &str) {
+        let database = self.database(home);
+        database.pragma_update(None, "foreign_keys", false).unwrap();
+        database
+            .pragma_update(None, "legacy_alter_table", true)
+            .unwrap();
+        database
+            .execute_batch(
+                "ALTER TABLE statement RENAME TO now;
+                 CREATE TABLE statement (
+                     number INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, kind INTEGER NOT NULL,
+                     entry INTEGER UNIQUE, time INTEGER NOT NULL, first INTEGER NOT NULL,
+                     bytes BLOB NOT NULL, receipt TEXT NOT NULL) STRICT;
+                 INSERT INTO statement SELECT number, id, kind, entry, time, first, bytes, receipt FROM now;
+                 DROP TABLE now;
+                 ALTER TABLE device RENAME TO now;
+                 CREATE TABLE device (key BLOB PRIMARY KEY, entry INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+                 INSERT INTO device SELECT key, entry FROM now;
+                 DROP TABLE now;
+                 DROP TABLE told;
+                 PRAGMA user_version = 5;",
+            )
+            .unwrap();
+    }
+
+    fn schema(&self, home: &str) -> Vec<(String, String, Option<String>)> {
+        let database = self.database(home);
+        let mut rows = database
+            .prepare("SELECT type, name, sql FROM sqlite_schema ORDER BY type, name")
+            .unwrap();
+        let rows = rows.query_map((), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+        rows.unwrap().map(Result::unwrap).collect()
+    }
+
+    fn schema_of_a_new_home(&self) -> Vec<(String, String, Option<String>)> {
+        drop(Home::create(&self.path("new")).unwrap());
+        self.schema("new")
+    }
+
     fn serials(&self, home: &str) -> Vec<strongroom_protocol::id::Serial> {
         let deposits = self.contents(home).deposits.into_iter();
         let mut serials: Vec<_> = deposits.map(|deposit| deposit.0).collect();
@@ -139,7 +179,7 @@ fn a_home_of_version_4_keeps_what_it_had_and_is_whole_after_one_connection() {
     assert_eq!(fs::read(&backup).unwrap(), before);
     let mode = fs::metadata(&backup).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    assert_eq!(version(&world.database(HOME)), 5);
+    assert_eq!(version(&world.database(HOME)), 6);
     assert_eq!(world.contents(HOME).read, 0);
 
     world.with_client(|_| ()).unwrap();
@@ -153,17 +193,7 @@ fn a_home_of_version_4_keeps_what_it_had_and_is_whole_after_one_connection() {
     drop(home);
     // Once: the copy stays that of version 4, and the tables are those of a new home.
     assert_eq!(fs::read(&backup).unwrap(), before);
-    Home::create(&world.path("new")).unwrap();
-    let tables = |home: &str| {
-        let database = world.database(home);
-        let mut rows = database
-            .prepare("SELECT type, name, sql FROM sqlite_schema ORDER BY type, name")
-            .unwrap();
-        let rows = rows.query_map((), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
-        let rows = rows.unwrap().map(Result::unwrap);
-        rows.collect::<Vec<(String, String, Option<String>)>>()
-    };
-    assert_eq!(tables(HOME), tables("new"));
+    assert_eq!(world.schema(HOME), world.schema_of_a_new_home());
 }
 
 #[test]
@@ -202,11 +232,40 @@ fn a_home_of_version_4_that_was_never_enrolled_goes_on() {
 }
 
 #[test]
+fn a_home_of_version_5_has_all_that_it_had_and_knows_who_deposited_what() {
+    let (mut world, ..) = lived_in();
+    let whole = world.contents(HOME);
+    let by = |world: &World| {
+        let mut by = Vec::new();
+        world
+            .home()
+            .each_deposit::<HomeError>(&mut |deposit| {
+                by.push(deposit.record.device);
+                Ok(())
+            })
+            .unwrap();
+        by
+    };
+    let devices = by(&world);
+    assert_ne!(devices.first(), devices.last());
+    world.downgrade_to_5(HOME);
+    assert_eq!(by(&world), devices);
+    assert_eq!(world.contents(HOME), whole);
+    assert_eq!(version(&world.database(HOME)), 6);
+    let backup = Connection::open(world.path("home/home.db.backup-v5")).unwrap();
+    assert_eq!(version(&backup), 5);
+    assert_eq!(world.schema(HOME), world.schema_of_a_new_home());
+    // What became the owner's before is told of, once.
+    let news = world.with_client(|client| client.news().unwrap()).unwrap();
+    assert_eq!(news.devices.len(), 1);
+}
+
+#[test]
 fn a_home_that_is_too_old_or_too_new_is_refused_by_name_and_left_alone() {
     let world = World::new();
     world.downgrade(HOME);
     let path = world.path("home/home.db");
-    for found in [1, 2, 3, 6, 7, 0, -1] {
+    for found in [1, 2, 3, 7, 8, 0, -1] {
         let database = world.database(HOME);
         database.pragma_update(None, "user_version", found).unwrap();
         drop(database);
@@ -217,9 +276,9 @@ fn a_home_that_is_too_old_or_too_new_is_refused_by_name_and_left_alone() {
                 refused,
                 HomeError::OlderVersion { found: told, known: 4 } if told == found
             ),
-            6.. => matches!(
+            7.. => matches!(
                 refused,
-                HomeError::NewerVersion { found: told, known: 5 } if told == found
+                HomeError::NewerVersion { found: told, known: 6 } if told == found
             ),
             _ => matches!(refused, HomeError::Damaged { what: "version" }),
         };

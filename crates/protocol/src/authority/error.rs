@@ -32,6 +32,9 @@ pub enum Refusal {
     /// What the request is for is not what the log holds: a serial that is not there, or another number of them.
     #[error("it asks for what is not there")]
     Holdings,
+    /// It revokes the only device that its owner has.
+    #[error("it is the only device that its owner has")]
+    LastDevice,
     /// For another authority.
     #[error("it is for another authority")]
     OtherAuthority,

@@ -250,9 +250,9 @@ impl Case<'_> {
     /// always the same, whatever their order.
     fn evidence(&self, kind: EvidenceKind) -> Option<StatementId> {
         let by = match kind {
-            EvidenceKind::RecoveryCode => &self.owner.code_key,
+            EvidenceKind::RecoveryCode => self.owner.code_key?,
         };
-        self.said().evidence(by, kind)
+        self.said().evidence(&by, kind)
     }
 
     /// Finds the device that vetoed, if that counts: any of the owner's but the one that asks.
@@ -336,7 +336,7 @@ impl Case<'_> {
 
     fn is_principals_key(&self, key: &VerifyingKey) -> bool {
         *key == self.request.device_key
-            || *key == self.owner.code_key
+            || self.owner.code_key == Some(*key)
             || self.owner.devices.contains(key)
             || self.scene.asker_keys.contains(key)
     }

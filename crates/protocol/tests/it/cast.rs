@@ -10,9 +10,9 @@ use strongroom_protocol::session_key::{Algorithm, BlindedKey, SessionKey};
 use strongroom_protocol::simple_blob::BlindedBlob;
 use strongroom_protocol::statement::{
     Approval, BlobDraft, BlobKey, BlobPadding, Checked, CheckedDeposit, Decision, Departed,
-    Deposit, Draft, Enroll, Evidence, EvidenceKind, Found, Grounds, Kind, OwnBlob, Particulars,
-    PolicyChange, Release, ReleaseOrigin, Request, Restored, RsaKey, Scope, SealedKey,
-    SignedStatement, Statement, Verdict, Veto, Word,
+    Deposit, Device, DeviceName, DeviceWord, Draft, Enroll, Evidence, EvidenceKind, Found, Grounds,
+    Kind, OwnBlob, Particulars, PolicyChange, Release, ReleaseOrigin, Request, Restored, RsaKey,
+    Scope, SealedKey, SignedStatement, Statement, Verdict, Veto, Word,
 };
 use strongroom_protocol::wrap::SecretKey;
 
@@ -74,8 +74,9 @@ impl Cast {
     /// The keys that speak for the owner: the code's, and the device's.
     pub(crate) fn owner_keys(&self) -> OwnerKeys {
         OwnerKeys {
-            code_key: self.code.verifying_key(),
+            code_key: Some(self.code.verifying_key()),
             devices: vec![self.device.verifying_key()],
+            revoked: Vec::new(),
         }
     }
 
@@ -250,6 +251,17 @@ impl Cast {
         }
     }
 
+    pub(crate) fn device_word(&self) -> Device {
+        let name = DeviceName::new("the laptop".to_owned());
+        Device {
+            authority: self.authority,
+            owner: self.owner,
+            device_key: self.asking.verifying_key(),
+            word: DeviceWord::Name(name.unwrap()),
+            created: NOW,
+        }
+    }
+
     /// What stands in the place of a PUBLICKEYBLOB is as long as one of 2,048 bits.
     pub(crate) fn rsa_key(&self) -> RsaKey {
         RsaKey {
@@ -290,8 +302,9 @@ impl Cast {
             Kind::Restored => SignedStatement::sign(self.restored(), by),
             Kind::Checked => SignedStatement::sign(self.checked(), by),
             Kind::OwnBlob => SignedStatement::sign(self.own_blob(), by),
+            Kind::Device => SignedStatement::sign(self.device_word(), by),
             Kind::RsaKey => SignedStatement::sign(self.rsa_key(), by),
-            _ => unreachable!("there are fifteen kinds"),
+            _ => unreachable!("there are sixteen kinds"),
         }
     }
 }

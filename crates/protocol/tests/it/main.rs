@@ -4,6 +4,7 @@
 mod cast;
 mod code;
 mod deposit;
+mod keys;
 mod label;
 mod log;
 mod pages;

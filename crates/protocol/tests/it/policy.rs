@@ -10,9 +10,13 @@ mod subject;
 
 use std::sync::LazyLock;
 
+use aws_lc_rs::digest::{SHA512, digest};
+use curve25519_dalek::constants::ED25519_BASEPOINT_COMPRESSED;
+use curve25519_dalek::{EdwardsPoint, Scalar};
 use proptest::prelude::*;
 use strongroom_protocol::id::{AuthorityId, Digest, Time};
 use strongroom_protocol::keys::{SigningKey, VerifyingKey};
+use strongroom_protocol::label::Label;
 use strongroom_protocol::policy::{
     Case, OwnerKeys, Policy, PolicyError, Reason, Rule, Ruling, Scene, decide,
 };
@@ -290,14 +294,15 @@ fn any_of_two_rules_is_enough_and_the_first_is_taken() {
 #[test]
 fn a_decision_is_the_same_whatever_the_order_of_statements() {
     let mut stage = Stage::new(vec![rule("code", 0, true)]);
-    let (neutral, signatures) = a_key_with_two_signatures();
-    stage.owner.code_key = VerifyingKey::from_bytes(neutral);
-    let [one, other] = signatures.map(|signature| {
-        let code = Parts::of(&stage.code());
+    // The base point, whose secret is 1.
+    let key = ED25519_BASEPOINT_COMPRESSED.to_bytes();
+    stage.owner.code_key = Some(VerifyingKey::from_bytes(key).unwrap());
+    let code = Parts::of(&stage.code());
+    let [one, other] = two_signatures(Label::EVIDENCE, &code.body).map(|signature| {
         let parts = Parts {
-            author: neutral.to_vec(),
+            author: key.to_vec(),
             signature: signature.to_vec(),
-            ..code
+            ..code.clone()
         };
         SignedStatement::parse(&parts.to_bytes()).unwrap()
     });
@@ -425,20 +430,21 @@ proptest! {
     }
 }
 
-/// A key under which anything has more than one signature: the curve's neutral point, for which [S]B with S signs
-/// whatever S is. (Whoever signs can do the same with a good key, by another nonce than RFC 8032 derives.)
-fn a_key_with_two_signatures() -> ([u8; 32], [[u8; 64]; 2]) {
-    let mut neutral = [0; 32];
-    neutral[0] = 1;
-    let mut base_point = [0x66; 32];
-    base_point[0] = 0x58;
-    let signature = |r: [u8; 32], s: u8| {
+/// Two signatures of one text by the key whose secret is 1, with nonces of 2 and 3: whoever signs need not derive the nonce
+/// as RFC 8032 does.
+fn two_signatures(label: Label, body: &[u8]) -> [[u8; 64]; 2] {
+    [2u8, 3].map(|nonce| {
+        let nonce = Scalar::from(nonce);
+        let point = EdwardsPoint::mul_base(&nonce).compress().to_bytes();
+        let key = ED25519_BASEPOINT_COMPRESSED.to_bytes();
+        let text = [&point, &key, &label.prefix(body)[..]].concat();
+        let digest = digest(&SHA512, &text);
+        let challenge = Scalar::from_bytes_mod_order_wide(digest.as_ref().try_into().unwrap());
         let mut signature = [0; 64];
-        signature[..32].copy_from_slice(&r);
-        signature[32] = s;
+        signature[..32].copy_from_slice(&point);
+        signature[32..].copy_from_slice((nonce + challenge).as_bytes());
         signature
-    };
-    (neutral, [signature(neutral, 0), signature(base_point, 1)])
+    })
 }
 
 /// Where the vetoes begin in [`Stage::pool`]; the code's evidence stands first.

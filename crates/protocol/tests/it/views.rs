@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use proptest::prelude::*;
 use strongroom_protocol::id::{AuthorityId, Digest, OwnerId, Time};
-use strongroom_protocol::keys::VerifyingKey;
+use strongroom_protocol::keys::SigningKey;
 use strongroom_protocol::policy::{Around, OwnerKeys, Policy, Scene, SubjectState};
 use strongroom_protocol::receipt::Acknowledgement;
 use strongroom_protocol::statement::{Decision, Kind, SignedStatement, Verdict, Word};
@@ -42,7 +42,7 @@ fn what_is_written_is_read_again() {
     assert_eq!(writes_itself!(holdings, Holdings), holdings);
 
     let page = writes_itself!(page(&cast), Page<Recorded>);
-    assert_eq!((page.items.len(), page.next), (15, 40));
+    assert_eq!((page.items.len(), page.next), (16, 40));
     for (read, made) in page.items.iter().zip(cast.every_kind()) {
         assert_eq!(read.statement.as_bytes(), made.as_bytes());
         assert_eq!(read.receipt, Making::of(&cast, &made).receipt());
@@ -297,7 +297,7 @@ proptest! {
 }
 
 fn around_anything() -> impl Strategy<Value = Around> {
-    let key = || any::<[u8; 32]>().prop_map(VerifyingKey::from_bytes);
+    let key = || any::<[u8; 32]>().prop_map(|seed| SigningKey::from_seed(&seed).verifying_key());
     let keys = move || prop::collection::vec(key(), 0..4);
     let scene = (
         prop::option::of(any::<[u8; 32]>().prop_map(OwnerId::from_bytes)),
@@ -318,9 +318,18 @@ fn around_anything() -> impl Strategy<Value = Around> {
             sponsors,
         },
     );
-    let of_request = (key(), keys(), scene, any::<u64>());
+    let of_request = (
+        prop::option::of(key()),
+        (keys(), keys()),
+        scene,
+        any::<u64>(),
+    );
     let of_request = of_request.prop_map(|(code_key, devices, scene, released)| Around::Request {
-        owner: OwnerKeys { code_key, devices },
+        owner: OwnerKeys {
+            code_key,
+            devices: devices.0,
+            revoked: devices.1,
+        },
         scene,
         released,
     });

@@ -65,6 +65,7 @@ pub(crate) fn label_of(kind: Kind) -> Label {
         Kind::Restored => Label::RESTORED,
         Kind::Checked => Label::CHECKED,
         Kind::OwnBlob => Label::OWN_BLOB,
+        Kind::Device => Label::DEVICE,
         Kind::RsaKey => Label::RSA_KEY,
         _ => unreachable!("every kind has a label"),
     }

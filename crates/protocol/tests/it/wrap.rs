@@ -1,6 +1,7 @@
 //! Wraps: HPKE as RFC 9180 has it, and every context for one use (spec/deposit.md#seal, spec/recovery.md#release).
 
 use aws_lc_rs::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
+use curve25519_dalek::constants::EIGHT_TORSION;
 use hpke::aead::ChaCha20Poly1305;
 use hpke::kdf::HkdfSha256;
 use hpke::kem::XWing;
@@ -215,15 +216,15 @@ fn sealing_to_a_hostile_key_does_not_panic() {
         PublicKey::from_bytes(&bytes)
     };
     let lattice = &good.as_bytes()[..1184];
-    let mut points = vec![[0; 32], [0xff; 32], [1; 32]];
-    points[2][1..].fill(0);
-    for point in points {
-        // Points of small order: whatever this comes to, it is the asker's own loss.
-        if let Ok(key) = of_lattice_and_curve(lattice, &point) {
-            let sealing = key.seal_deposits(authority, &mut rng);
-            drop(sealing.seal(serial(1), LABEL, b"secret"));
-        }
+    for point in points_of_small_order() {
+        assert!(
+            of_lattice_and_curve(lattice, &point).is_err(),
+            "{point:02x?}"
+        );
     }
+    let key = of_lattice_and_curve(lattice, &[0xff; 32]).unwrap();
+    let sealing = key.seal_deposits(authority, &mut rng);
+    drop(sealing.seal(serial(1), LABEL, b"secret"));
     if let Ok(key) = of_lattice_and_curve(&[0; 1184], &[9; 32]) {
         key.seal_deposits(authority, &mut rng);
     }
@@ -240,6 +241,44 @@ fn sealing_to_a_hostile_key_does_not_panic() {
             .open_deposits(cast.authority, deposit.encapsulation());
         assert!(opening.is_err() || deposit.keys()[0].open(&opening.unwrap()).is_err());
     }
+}
+
+/// With a point of small order the secret would rest on the lattice alone, as whoever made the encapsulation chose.
+#[test]
+fn an_encapsulation_of_small_order_opens_nothing() {
+    let cast = Cast::new();
+    for point in points_of_small_order() {
+        let mut batch = Batch::of(&SignedStatement::sign(cast.deposit(1), &cast.device));
+        let place = batch.enc.len() - point.len();
+        batch.enc[place..].copy_from_slice(&point);
+        let forged = batch.sign(strongroom_protocol::statement::Kind::Deposit, &cast.device);
+        let forged = SignedStatement::parse(&forged.to_bytes()).unwrap();
+        let opened = cast
+            .wrap_key
+            .open_deposits(cast.authority, deposit_in(&forged).encapsulation());
+        assert!(opened.is_err(), "{point:02x?}");
+    }
+}
+
+/// Every way to write every u of small order, on the curve and on its twist: 0, 1, -1 and the two of order eight.
+fn points_of_small_order() -> Vec<[u8; 32]> {
+    let mut points: Vec<[u8; 32]> = EIGHT_TORSION
+        .iter()
+        .map(|point| point.to_montgomery().to_bytes())
+        .collect();
+    let mut p_minus_one = [0xff; 32];
+    (p_minus_one[0], p_minus_one[31]) = (0xec, 0x7f);
+    points.push(p_minus_one);
+    for offset in [0, 1] {
+        let mut not_reduced = p_minus_one;
+        not_reduced[0] += 1 + offset;
+        points.push(not_reduced);
+    }
+    for mut point in points.clone() {
+        point[31] |= 0x80;
+        points.push(point);
+    }
+    points
 }
 
 fn opens(sealing: &Sealing, opening: &Opening) -> bool {

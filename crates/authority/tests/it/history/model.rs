@@ -10,8 +10,8 @@ use strongroom_protocol::keys::VerifyingKey;
 use strongroom_protocol::policy::{Officer, Policy, SubjectState};
 use strongroom_protocol::receipt::DepositState;
 use strongroom_protocol::statement::{
-    Approval, Decision, Deposit, Evidence, Particulars, PolicyChange, Release, Request, Scope,
-    SignedStatement, Statement, Verdict, Veto,
+    Approval, Decision, Deposit, Device, DeviceWord, Evidence, Particulars, PolicyChange, Release,
+    Request, Scope, SignedStatement, Statement, Verdict, Veto,
 };
 
 pub(super) use ruling::Ruling;
@@ -50,6 +50,8 @@ struct Person {
     code: VerifyingKey,
     /// Since which entry each is theirs.
     devices: Vec<(u64, VerifyingKey)>,
+    /// Since which entry some are theirs no more.
+    revoked: BTreeMap<VerifyingKey, u64>,
     kept: BTreeMap<Serial, Kept>,
 }
 
@@ -131,6 +133,14 @@ impl Model {
         approved.filter(|asked| self.asker(asked).is_some()).count()
     }
 
+    /// How many devices were revoked.
+    pub(super) fn revoked(&self) -> usize {
+        self.owners
+            .values()
+            .map(|person| person.revoked.len())
+            .sum()
+    }
+
     /// What is kept of an owner's among the first `size` entries, sorted.
     pub(super) fn serials(&self, owner: OwnerId, size: u64) -> Vec<Serial> {
         let kept = self.owners.get(&owner).into_iter();
@@ -177,6 +187,9 @@ impl Model {
                     && self.is_enrolled(departed.owner)
             }
             Statement::Deposit(deposit) => self.is_device(by, deposit.owner()),
+            Statement::Device(device) => {
+                self.is_device(by, device.owner) && self.may_be_said_of(device)
+            }
             Statement::Enroll(enroll) => !self.is_enrolled(enroll.owner),
             Statement::Evidence(evidence) => self.may_prove(now, by, evidence)?,
             Statement::Found(_) => self.log.is_empty(),
@@ -230,11 +243,18 @@ impl Model {
                     }
                 }
             }
+            Statement::Device(device) => {
+                let person = self.owners.get_mut(&device.owner).unwrap();
+                if device.word == DeviceWord::Revoke {
+                    person.revoked.entry(device.device_key).or_insert(index);
+                }
+            }
             Statement::Enroll(enroll) => {
                 let person = Person {
                     enrolled: index,
                     code: enroll.code_key,
                     devices: vec![(index, enroll.device_key)],
+                    revoked: BTreeMap::new(),
                     kept: BTreeMap::new(),
                 };
                 self.owners.insert(enroll.owner, person);
@@ -368,6 +388,7 @@ impl Model {
             Statement::Approval(word) => theirs(word.subject),
             Statement::Decision(decision) => theirs(decision.request),
             Statement::Deposit(deposit) => deposit.owner() == owner,
+            Statement::Device(device) => device.owner == owner,
             Statement::Enroll(enroll) => enroll.owner == owner,
             Statement::Evidence(evidence) => theirs(evidence.request),
             Statement::Found(_) | Statement::PolicyChange(_) => true,
@@ -532,8 +553,32 @@ impl Model {
     }
 
     fn is_device(&self, key: &VerifyingKey, owner: OwnerId) -> bool {
+        self.is_device_before(key, owner, self.size())
+    }
+
+    fn is_device_before(&self, key: &VerifyingKey, owner: OwnerId, index: u64) -> bool {
+        self.owners.get(&owner).is_some_and(|person| {
+            let mut devices = person.devices.iter();
+            devices.any(|(since, device)| *since < index && device == key)
+                && person.revoked.get(key).is_none_or(|gone| *gone >= index)
+        })
+    }
+
+    /// Whether a key is an owner's device, or was once.
+    fn was_device(&self, key: &VerifyingKey, owner: OwnerId) -> bool {
         let person = self.owners.get(&owner);
         person.is_some_and(|person| person.devices.iter().any(|(_, device)| device == key))
+    }
+
+    /// Whether a device is one that its owner can speak of, and another is left if it is revoked.
+    fn may_be_said_of(&self, said: &Device) -> bool {
+        let person = &self.owners[&said.owner];
+        let mut left = person.devices.iter().map(|(_, device)| device);
+        let is_left = |device: &VerifyingKey| {
+            *device != said.device_key && !person.revoked.contains_key(device)
+        };
+        self.was_device(&said.device_key, said.owner)
+            && (said.word != DeviceWord::Revoke || left.any(is_left))
     }
 
     fn is_over(&self, asked: &Subject<Request>, now: Time) -> bool {
@@ -566,7 +611,12 @@ impl Model {
     /// The other owner whose device asks.
     fn asker(&self, asked: &Subject<Request>) -> Option<OwnerId> {
         let is_theirs = |owner: OwnerId| {
-            let devices = self.owners[&owner].devices.iter();
+            let person = &self.owners[&owner];
+            let gone = person.revoked.get(&asked.what.device_key);
+            if gone.is_some_and(|gone| *gone < asked.index) {
+                return None;
+            }
+            let devices = person.devices.iter();
             let mut since = devices
                 .filter(|(since, device)| *since < asked.index && *device == asked.what.device_key);
             since.next().map(|(since, _)| *since)

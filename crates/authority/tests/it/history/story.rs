@@ -6,8 +6,8 @@ use strongroom_authority::Caller;
 use strongroom_protocol::id::{Digest, OwnerId, RequestId, Serial, Time};
 use strongroom_protocol::keys::SigningKey;
 use strongroom_protocol::statement::{
-    Approval, Departed, Draft, Evidence, EvidenceKind, Grounds, Particulars, PolicyChange, Request,
-    Scope, SignedStatement, Statement, Verdict, Veto, Word,
+    Approval, Departed, DeviceName, DeviceWord, Draft, Evidence, EvidenceKind, Grounds,
+    Particulars, PolicyChange, Request, Scope, SignedStatement, Statement, Verdict, Veto, Word,
 };
 use strongroom_protocol::wrap::SecretKey;
 use strongroom_testkit::{Asked, Forged, Owner, TestRng, forge_deposit};
@@ -78,13 +78,14 @@ impl Story {
             39..43 => self.say_twice(),
             43..51 => self.push(),
             51..53 => self.bring_in(),
-            53..58 => self.veto(),
+            53..57 => self.veto(),
+            57 | 74 | 87 => self.speak_of_a_device(),
             58..63 => self.depart(),
             63..70 => self.ask_for_a_change(),
-            70..75 => self.wait(),
+            70..74 => self.wait(),
             75..79 => self.look(),
-            79..88 => self.release(),
-            88..90 => self.say_again(),
+            79..87 | 88 => self.release(),
+            89 => self.say_again(),
             90..94 => self.at_once(),
             94..96 => {
                 self.tell("the power goes");
@@ -534,6 +535,41 @@ impl Story {
         self.submit(&format!("{who} vetoes request {place}"), &veto);
     }
 
+    /// Somebody names or revokes a device: mostly one of the owner's, by another; now and then the owner's first.
+    fn speak_of_a_device(&mut self) {
+        let owner = self.dice.below(3);
+        let other = (owner + 1) % 3;
+        let asked: Vec<SigningKey> = self
+            .asked
+            .iter()
+            .filter(|asking| asking.owner == owner)
+            .map(|asking| copy(&asking.asked.device))
+            .collect();
+        let mut some_device = |first: usize| match self.dice.below(20) {
+            0 => copy(&self.owners[other].device),
+            1 => copy(&self.owners[owner].code),
+            dice if asked.is_empty() || dice < first => copy(&self.owners[owner].device),
+            _ => copy(self.dice.pick(&asked)),
+        };
+        let (of, by) = (some_device(4), some_device(12));
+        let revokes = self.dice.percent(60);
+        let word = if revokes {
+            DeviceWord::Revoke
+        } else {
+            DeviceWord::Name(DeviceName::new("the laptop".to_owned()).unwrap())
+        };
+        let now = self.world.now();
+        let said = self.owners[owner].word_on(of.verifying_key(), word, &by, now);
+        let recorded = self.submit(&format!("a device of owner {owner} is spoken of"), &said);
+        // What it says then is for nothing, and what it said is not.
+        if recorded && revokes && self.dice.percent(60) {
+            let made = self.owners[owner].deposit_by(&of);
+            self.submit("and deposits", &made);
+            self.ask_for(owner);
+            self.veto();
+        }
+    }
+
     /// One or all say that somebody has departed, or has not, or take it back; and a colleague asks for their keys.
     fn depart(&mut self) {
         let rules = &self.world.model.policy().rules;
@@ -824,12 +860,13 @@ pub(super) struct Tally {
     lapsed: usize,
     for_others: usize,
     changed: usize,
+    revoked: usize,
 }
 
 impl Tally {
     pub(super) fn is_of_everything(&self) -> bool {
         let verdicts = [self.approved, self.denied, self.vetoed, self.lapsed];
-        let others = [self.for_others, self.changed];
+        let others = [self.for_others, self.changed, self.revoked];
         self.released > 0 && verdicts.into_iter().chain(others).all(|count| count > 0)
     }
 
@@ -856,6 +893,7 @@ impl Tally {
         self.changed += made
             .filter(|made| made.verdict == Verdict::Approved)
             .count();
+        self.revoked += model.revoked();
         self.for_others += model.approved_for_others();
     }
 }

@@ -514,7 +514,7 @@ impl World {
 }
 
 fn rests_on_policy(said: &SignedStatement) -> bool {
-    !matches!(said.kind(), Kind::Deposit | Kind::Enroll)
+    !matches!(said.kind(), Kind::Deposit | Kind::Device | Kind::Enroll)
 }
 
 /// Tells whether only the authority itself may say so.

@@ -40,6 +40,10 @@ fn print_request(subject: &Subject, request: &Request) -> io::Result<()> {
     field("keys of", named(policy, request.owner))?;
     match subject.asker() {
         Some(asker) => field("asked by", named(policy, asker))?,
+        None if subject.is_by_revoked() => field(
+            "asked by",
+            "a device that its owner REVOKED: it may be in somebody else's hands",
+        )?,
         None => field("asked by", "a device that says it is the owner's")?,
     }
     if subject.is_departed() {

@@ -1,11 +1,11 @@
 //! Asking the authority, with the recovery code where it wants it.
 
 use anyhow::bail;
-use strongroom_client::Client;
 use strongroom_client::connection::ExchangeError;
 use strongroom_client::fingerprint::Fingerprint;
 use strongroom_client::home::{Home, PendingRequest};
 use strongroom_client::recover::{Collected, RecoverError, RequestStanding, Wanted};
+use strongroom_client::{Client, ConnectError};
 use strongroom_protocol::code::RecoveryCode;
 use strongroom_protocol::policy::{Reason, SubjectState};
 use strongroom_protocol::statement::{EvidenceKind, Grounds, Verdict};
@@ -13,10 +13,10 @@ use strongroom_protocol::{Refusal, SubmitError};
 
 use super::Arguments;
 use crate::command::officer::short;
-use crate::context::Context;
+use crate::context::{Context, Randomness};
 use crate::prompt;
 use crate::reach;
-use crate::terminal::{Progress, one_line, tell};
+use crate::terminal::{Progress, one_line, shown, tell};
 
 /// What came of asking.
 pub(super) enum Asked {
@@ -55,6 +55,13 @@ pub(super) fn ask(
     let mut rng = context.rng();
     // The authority shows a request to the device that made it.
     home.ensure_device_key(&mut rng)?;
+    if is_revoked(context, home, &mut rng)? {
+        let aside = home.renew_device_key(&mut rng)?;
+        tell(format_args!(
+            "this machine's device is yours no more by the authority: it was revoked. It asks with a new key; the old one is {}",
+            shown(&aside)
+        ));
+    }
     let authority = reach::authority_of(context, home)?;
     let mut client = reach::connect(context, home, &authority, &mut rng)?;
     let request = request(context, arguments, &mut client, wanted, grounds)?;
@@ -107,6 +114,19 @@ pub(super) fn ask(
             ));
             Ok(Asked::Waits)
         }
+    }
+}
+
+/// Tells whether the device that this machine was is the owner's no more: as the home knows, or as the authority has it, which
+/// shows it nothing.
+fn is_revoked(context: &Context, home: &mut Home, rng: &mut Randomness) -> anyhow::Result<bool> {
+    let authority = reach::authority_of(context, home)?;
+    match reach::connect_silently(context, home, &authority, rng) {
+        Ok(client) => Ok(client.is_revoked()?),
+        Err(error) => match error.downcast_ref() {
+            Some(ConnectError::Exchange(ExchangeError::Hidden)) => Ok(true),
+            _ => Err(error),
+        },
     }
 }
 

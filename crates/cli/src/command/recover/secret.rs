@@ -14,6 +14,7 @@ use strongroom_protocol::statement::Particulars;
 
 use super::Arguments;
 use crate::context::Context;
+use crate::devices::Devices;
 use crate::prompt;
 use crate::stream;
 use crate::terminal::{escape, words};
@@ -123,14 +124,19 @@ impl WantedSecret<'_> {
         };
         let said = home.particulars(self.serial)?;
         let name = escape(known.name.as_deref().unwrap_or("without a name"));
+        let devices = Devices::of(home)?;
+        let other = devices
+            .by_other(known.device)
+            .map(|other| format!("  deposited {other}"));
         let superseded = if known.superseded { "  superseded" } else { "" };
         let described = match said.as_ref().map(Particulars::description) {
             None | Some("") => String::new(),
             Some(described) => format!("  {}", words(described)),
         };
         context.say(format_args!(
-            "{name}{superseded}  since {}{described}",
-            known.since
+            "{name}{superseded}  since {}{}{described}",
+            known.since,
+            other.unwrap_or_default()
         ));
         Ok(())
     }

@@ -13,6 +13,7 @@ use strongroom_client::status::{Doubt, FileStatus, Inspector, SpareState};
 use super::{Arguments, Totals, reason};
 use crate::check::{self, Outcome};
 use crate::context::Context;
+use crate::devices::{DeviceLine, Devices};
 use crate::exit::chain;
 use crate::keys::SecretKeys;
 use crate::stream;
@@ -34,6 +35,8 @@ struct Line<'l> {
     protected: bool,
     same_disk: bool,
     since: Option<String>,
+    /// The device of the owner's that deposited it.
+    device: Option<DeviceLine>,
     reason: Option<String>,
     /// Whether it opens what it is for, where that was ever checked.
     opens: Option<bool>,
@@ -126,6 +129,7 @@ pub(super) fn report(
             (seen, secret)
         })
         .collect();
+    let devices = Devices::of(&home)?;
     drop(home);
     let mut ran = Vec::new();
     for (seen, secret) in opened {
@@ -169,7 +173,8 @@ pub(super) fn report(
         totals.secrets += 1;
         totals.unprotected_secrets += u64::from(!protected);
         totals.see(&status);
-        print(name, &record, &status, protected, said, arguments)?;
+        let spare = (&record, &status, protected);
+        print(name, spare, said, &devices, arguments)?;
     }
     if !ran.is_empty() {
         let mut home = Home::open(&context.home)?;
@@ -182,10 +187,9 @@ pub(super) fn report(
 
 fn print(
     name: Option<&str>,
-    record: &SecretRecord,
-    status: &FileStatus,
-    protected: bool,
+    (record, status, protected): (&SecretRecord, &FileStatus, bool),
     said: Option<String>,
+    devices: &Devices,
     arguments: &Arguments,
 ) -> std::io::Result<()> {
     let reason =
@@ -202,6 +206,7 @@ fn print(
             protected,
             same_disk: status.same_disk,
             since: Some(record.since.to_string()),
+            device: Some(devices.line(record.device)),
             reason: reason.or_else(|| said.filter(|said| said != "opens")),
             opens: run.map(|run| run.opens),
             checked: run.map(|run| run.time.to_string()),
@@ -225,6 +230,9 @@ fn print(
         (None, None, None) => "  has no check".to_owned(),
     };
     line += &format!("  since {}  serial {}", record.since, record.serial);
+    if let Some(other) = devices.by_other(record.device) {
+        line += &format!("  deposited {other}");
+    }
     terminal::print(escape(&line))
 }
 
@@ -248,6 +256,7 @@ fn print_missing(name: Option<&str>, arguments: &Arguments) -> std::io::Result<(
             protected: false,
             same_disk: false,
             since: None,
+            device: None,
             reason: Some(reason.to_owned()),
             opens: None,
             checked: None,

@@ -5,8 +5,8 @@ use strongroom_protocol::id::Serial;
 use strongroom_protocol::keys::VerifyingKey;
 use strongroom_protocol::receipt::DepositState;
 use strongroom_protocol::statement::{
-    Checked, Decision, Deposit, Enroll, PolicyChange, Release, Request, SealedKey, Statement,
-    Verdict,
+    Checked, Decision, Deposit, Device, DeviceWord, Enroll, PolicyChange, Release, Request,
+    SealedKey, Statement, Verdict,
 };
 
 use super::{Entry, Owner, Taken};
@@ -29,6 +29,7 @@ pub(super) fn record(
             let states = entry.acknowledgement.states();
             add_deposits(transaction, number, deposit, states)?;
         }
+        Statement::Device(device) => add_device_word(transaction, device, index)?,
         Statement::OwnBlob(own) => {
             // A claim, as a label is; it takes the place of none.
             transaction.execute(
@@ -64,8 +65,8 @@ fn insert_statement(transaction: &Transaction<'_>, entry: &Entry) -> rusqlite::R
     let said = &entry.acknowledgement;
     transaction
         .prepare_cached(
-            "INSERT INTO statement (id, kind, entry, time, first, bytes, receipt)
-             VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6)
+            "INSERT INTO statement (id, kind, entry, time, first, author, bytes, receipt)
+             VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7)
              ON CONFLICT (id) DO UPDATE SET
                  entry = excluded.entry, time = excluded.time, receipt = excluded.receipt
              RETURNING number",
@@ -76,6 +77,7 @@ fn insert_statement(transaction: &Transaction<'_>, entry: &Entry) -> rusqlite::R
                 entry.statement.kind().code().cast_signed(),
                 said.index().cast_signed(),
                 said.time().as_millis().cast_signed(),
+                entry.statement.author().as_bytes(),
                 entry.statement.as_bytes(),
                 entry.receipt.to_text(),
             ),
@@ -88,7 +90,7 @@ fn add_enrolment(
     enroll: &Enroll,
     index: u64,
 ) -> rusqlite::Result<()> {
-    add_device(transaction, &enroll.device_key, index)?;
+    add_device(transaction, enroll.device_key.as_bytes(), index)?;
     transaction.execute(
         "UPDATE authority SET code_key = coalesce(code_key, ?1)",
         (enroll.code_key.as_bytes(),),
@@ -99,14 +101,34 @@ fn add_enrolment(
 /// A device that is the owner's already stays so, by what first made it so, in whichever order that was read.
 fn add_device(
     transaction: &Transaction<'_>,
-    key: &VerifyingKey,
+    key: &[u8; VerifyingKey::BYTES],
     index: u64,
 ) -> rusqlite::Result<()> {
     transaction.execute(
         "INSERT INTO device (key, entry) VALUES (?1, ?2)
          ON CONFLICT (key) DO UPDATE SET entry = min(entry, excluded.entry)",
-        (key.as_bytes(), index.cast_signed()),
+        (key, index.cast_signed()),
     )?;
+    Ok(())
+}
+
+/// Of names the latest counts, of revocations the first, in whichever order they were read.
+fn add_device_word(
+    transaction: &Transaction<'_>,
+    device: &Device,
+    index: u64,
+) -> rusqlite::Result<()> {
+    let (key, index) = (device.device_key.as_bytes(), index.cast_signed());
+    match &device.word {
+        DeviceWord::Name(name) => transaction.execute(
+            "UPDATE device SET name = ?2, named = ?3 WHERE key = ?1 AND coalesce(named < ?3, 1)",
+            (key, name.as_str(), index),
+        )?,
+        DeviceWord::Revoke => transaction.execute(
+            "UPDATE device SET revoked = ?2 WHERE key = ?1 AND coalesce(revoked > ?2, 1)",
+            (key, index),
+        )?,
+    };
     Ok(())
 }
 
@@ -236,7 +258,7 @@ fn add_decision(
         )
         .optional()?;
     match device {
-        Some(device) => add_device(transaction, &VerifyingKey::from_bytes(device), index),
+        Some(device) => add_device(transaction, &device, index),
         None => Ok(()),
     }
 }

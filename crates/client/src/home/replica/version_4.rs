@@ -21,12 +21,13 @@ pub(in crate::home) fn take_over(transaction: &Transaction<'_>) -> Result<(), Ho
             (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
         let signed = parse_statement(&bytes)?;
         let number: i64 = transaction.query_row(
-            "INSERT INTO statement (id, kind, entry, time, first, bytes, receipt)
-             VALUES (?1, ?2, NULL, ?3, ?3, ?4, ?5) RETURNING number",
+            "INSERT INTO statement (id, kind, entry, time, first, author, bytes, receipt)
+             VALUES (?1, ?2, NULL, ?3, ?3, ?4, ?5, ?6) RETURNING number",
             (
                 id,
                 Kind::Deposit.code().cast_signed(),
                 time.unwrap_or(0),
+                signed.author().as_bytes(),
                 bytes,
                 receipt,
             ),

@@ -3,7 +3,7 @@
 use bech32::primitives::decode::CheckedHrpstring;
 use bech32::{Bech32, Hrp};
 
-use crate::keys::VerifyingKey;
+use crate::keys::{InvalidVerifyingKey, VerifyingKey};
 
 const PREFIX: Hrp = Hrp::parse_unchecked("officer");
 
@@ -21,20 +21,27 @@ pub fn officer_key_text(key: &VerifyingKey) -> String {
 ///
 /// # Errors
 ///
-/// Says so of every text but the one of a key.
+/// Says so of every text but the one of a key that can be used.
 pub fn parse_officer_key(text: &str) -> Result<VerifyingKey, OfficerKeyError> {
-    let checked = CheckedHrpstring::new::<Bech32>(text).map_err(|_| OfficerKeyError)?;
+    let checked = CheckedHrpstring::new::<Bech32>(text).map_err(|_| OfficerKeyError::Text)?;
     let bytes: Vec<u8> = checked.byte_iter().collect();
-    let key = VerifyingKey::from_bytes(bytes.try_into().map_err(|_| OfficerKeyError)?);
+    let bytes = bytes.try_into().map_err(|_| OfficerKeyError::Text)?;
+    let key = VerifyingKey::from_bytes(bytes)?;
     // Another prefix, capitals, bits that no byte needs: all have another text.
     if officer_key_text(&key) == text {
         Ok(key)
     } else {
-        Err(OfficerKeyError)
+        Err(OfficerKeyError::Text)
     }
 }
 
-/// A text that is no officer's public key.
+/// Why a text is no officer's public key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not an officer's public key, which begins with `officer1`")]
-pub struct OfficerKeyError;
+pub enum OfficerKeyError {
+    /// It is not the text of a key.
+    #[error("not an officer's public key, which begins with `officer1`")]
+    Text,
+    /// It is the text of bytes that no officer's program made.
+    #[error("not an officer's public key: anybody could sign in its name, or nobody")]
+    Unusable(#[from] InvalidVerifyingKey),
+}

@@ -209,8 +209,9 @@ impl Stage {
 
     fn owner_keys(&self) -> OwnerKeys {
         OwnerKeys {
-            code_key: self.code.verifying_key(),
+            code_key: Some(self.code.verifying_key()),
             devices: vec![self.device.verifying_key()],
+            revoked: Vec::new(),
         }
     }
 

@@ -296,7 +296,7 @@ fn authority_of(vector: &Vector) -> AuthorityId {
 }
 
 fn key_of(vector: &Vector) -> VerifyingKey {
-    VerifyingKey::from_bytes(vector.array("key"))
+    VerifyingKey::from_bytes(vector.array("key")).unwrap()
 }
 
 fn leaf_of(vector: &Vector) -> NodeHash {

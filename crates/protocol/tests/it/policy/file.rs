@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use strongroom_protocol::id::OwnerId;
-use strongroom_protocol::keys::{SigningKey, VerifyingKey};
+use strongroom_protocol::keys::SigningKey;
 use strongroom_protocol::policy::file::{
     explain, officer_key_text, parse, parse_officer_key, to_text,
 };
@@ -365,7 +365,7 @@ pub(super) fn any_policy() -> impl Strategy<Value = Policy> {
                     keys: (0..keys)
                         .map(|_| {
                             number += 1;
-                            VerifyingKey::from_bytes([number; 32])
+                            SigningKey::from_seed(&[number; 32]).verifying_key()
                         })
                         .collect(),
                     owner: owner.map(OwnerId::from_bytes),

@@ -125,7 +125,7 @@ fn nobody_approves_their_own_request_by_whatever_they_are_known() {
     // The same key: the asking device's, the owner's device's, the code's.
     assert!(!approves(&|stage| stage.request.device_key = ada()));
     assert!(!approves(&|stage| stage.owner.devices.push(ada())));
-    assert!(!approves(&|stage| stage.owner.code_key = ada()));
+    assert!(!approves(&|stage| stage.owner.code_key = Some(ada())));
     // Whoever brought the officer in: the owner's device, the asking one, or an officer who is the owner.
     let sponsor = |stage: &mut Stage, key| stage.scene.sponsors = vec![("ada".to_owned(), key)];
     assert!(!approves(&|stage| sponsor(

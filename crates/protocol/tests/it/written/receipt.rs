@@ -182,7 +182,7 @@ fn verdict(text: &str, statement: &SignedStatement, key: &VerifyingKey) -> &'sta
 fn vectors_of_receipts_verify() {
     for vector in vectors::read("receipt/accept.txt") {
         let statement = SignedStatement::parse(&vector.bytes("statement")).unwrap();
-        let key = VerifyingKey::from_bytes(vector.array("key"));
+        let key = VerifyingKey::from_bytes(vector.array("key")).unwrap();
         let receipt = Receipt::parse(&vector.text()).unwrap();
         let told = receipt
             .verify(&statement, &key)
@@ -199,7 +199,7 @@ fn vectors_of_receipts_verify() {
 fn vectors_of_receipts_to_refuse_are_refused_as_they_say() {
     for vector in vectors::read("receipt/reject.txt") {
         let statement = SignedStatement::parse(&vector.bytes("statement")).unwrap();
-        let key = VerifyingKey::from_bytes(vector.array("key"));
+        let key = VerifyingKey::from_bytes(vector.array("key")).unwrap();
         assert_ne!(key, SigningKey::from_seed(&[0; 32]).verifying_key());
         let error = verdict(&vector.text(), &statement, &key);
         assert_ne!(error, "taken", "{vector}");

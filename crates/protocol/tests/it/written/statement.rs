@@ -4,7 +4,7 @@ use strongroom_protocol::statement::{Kind, SignedStatement};
 use super::{Page, word_of};
 use crate::cast::{Cast, author};
 use crate::vectors;
-use crate::wire::Parts;
+use crate::wire::{Item, Parts, e, raw_items};
 
 pub(super) fn pages() -> Vec<(&'static str, Page)> {
     vec![
@@ -46,6 +46,13 @@ fn reject() -> Page {
         let parts = Parts::of(&cast.statement(kind));
         Parts::sign(kind, &cast.stranger, parts.body, parts.carried).to_bytes()
     };
+    let on_device = |word: &[u8]| {
+        let parts = Parts::of(&cast.statement(Kind::Device));
+        let mut items = raw_items(&parts.body);
+        items[3] = word.to_vec();
+        let items = items.iter().map(|item| Item::Raw(item)).collect();
+        Parts::sign(Kind::Device, &cast.device, e(items), Vec::new()).to_bytes()
+    };
     let mut signature = veto.signature.clone();
     signature[63] ^= 1;
     let cases = [
@@ -75,9 +82,9 @@ fn reject() -> Page {
             .to_bytes(),
         ),
         (
-            "kind 13",
+            "kind 14",
             Parts {
-                kind: 13,
+                kind: 14,
                 ..veto.clone()
             }
             .to_bytes(),
@@ -131,6 +138,21 @@ fn reject() -> Page {
             by_stranger(Kind::Found),
         ),
         ("an enrolment by another key", by_stranger(Kind::Enroll)),
+        ("a word that adds a device", on_device(&[0x81, 0x01])),
+        ("a word on a device that is none", on_device(&[0x81, 0x04])),
+        (
+            "a revocation with a name",
+            on_device(&[0x82, 0x03, 0x61, 0x61]),
+        ),
+        ("a device without a name", on_device(&[0x82, 0x02, 0x60])),
+        (
+            "a device's name with a line feed",
+            on_device(&[0x82, 0x02, 0x62, 0x61, 0x0a]),
+        ),
+        (
+            "a device's name of 65 bytes",
+            on_device(&[&[0x82, 0x02, 0x78, 65], &[0x61; 65][..]].concat()),
+        ),
         ("a request by another key", by_stranger(Kind::Request)),
     ];
     for (name, bytes) in cases {

@@ -99,7 +99,7 @@ impl Model {
         let vetoed = asked.words.iter().any(|word| {
             matches!(word.statement(), Statement::Veto(_))
                 && *word.author() != request.device_key
-                && self.is_device(word.author(), request.owner)
+                && self.was_device(word.author(), request.owner)
         });
         let counts = rule.veto && vetoed && !self.has_departed(request.owner, policy);
         match &rule.overrule {
@@ -145,7 +145,9 @@ impl Model {
                 let mut officer = officers.filter(|officer| officer.name == *name);
                 officer.any(|officer| {
                     officer.keys.contains(author)
-                        || officer.owner.is_some_and(|own| self.is_device(author, own))
+                        || officer
+                            .owner
+                            .is_some_and(|own| self.is_device_before(author, own, asked.index))
                 })
             };
             let approvals = said(policy, asked, Word::Approve).into_iter();
