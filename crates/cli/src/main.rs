@@ -12,6 +12,7 @@ mod hint;
 mod input;
 mod keys;
 mod options;
+mod place;
 mod prompt;
 mod reach;
 mod rsa;

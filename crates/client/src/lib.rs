@@ -17,6 +17,7 @@ pub mod fingerprint;
 pub mod history;
 pub mod home;
 pub mod log;
+pub mod mark;
 pub mod officer;
 mod pointer;
 pub mod policy;
@@ -34,6 +35,7 @@ pub mod spare;
 pub mod status;
 pub mod sync;
 pub mod veto;
+pub mod whole;
 
 pub use address::{Address, AddressError};
 pub use client::{Client, ConnectError};

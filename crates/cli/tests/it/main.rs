@@ -11,6 +11,7 @@ mod group;
 mod homes;
 mod independent;
 mod machine;
+mod marks;
 mod moving;
 mod people;
 mod protecting;

@@ -10,7 +10,7 @@ use super::{HomeError, replica};
 /// `stro`: tells our databases from others'.
 const APPLICATION_ID: i64 = 0x7374_726f;
 /// The newest version that is known here.
-const VERSION: i64 = 5;
+const VERSION: i64 = 6;
 /// The oldest that can be brought up to date.
 const VERSION_MIN: i64 = 4;
 
@@ -181,6 +181,32 @@ CREATE TABLE subject (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// What version 6 has beside: what the home saw of files' payloads (spec/deposit.md#mark).
+const MARKS: &str = "
+-- Files that were written here, or seen at both ends with their keys: what tells them from others with their headers.
+CREATE TABLE file_mark (
+    header BLOB PRIMARY KEY,     -- as in matched
+    first  BLOB NOT NULL,        -- the payload's nonce; of a file of CryptoAPI's, the first 16 bytes of its ciphertext
+    length INTEGER NOT NULL,     -- in bytes, header and all; of an armored file, that of what the armor holds
+    last   BLOB NOT NULL         -- the tag of the last chunk; the last 16 bytes of the ciphertext
+) STRICT, WITHOUT ROWID;
+CREATE INDEX file_mark_by_first ON file_mark (first);
+
+-- Files that were read to their ends, and what came of it the last time.
+CREATE TABLE reading (
+    path  BLOB PRIMARY KEY,      -- absolute
+    mark  BLOB NOT NULL,         -- SHA-256 of the mark that the file had
+    time  INTEGER NOT NULL,      -- when, by our clock, in milliseconds
+    whole INTEGER NOT NULL       -- 1 if all of it was as it was written
+) STRICT, WITHOUT ROWID;
+
+-- Commands that read many files to their ends, and were not done when this was written last.
+CREATE TABLE reading_begun (
+    files BLOB PRIMARY KEY,      -- SHA-256 of their paths
+    begun INTEGER NOT NULL       -- by our clock, in milliseconds
+) STRICT, WITHOUT ROWID;
+";
+
 /// What takes version 4 to version 5, before the statements are read again in the order of their recording: what the
 /// authority's log has of them, and where, is read from it the next time it is reached.
 const FROM_4: &str = "
@@ -209,6 +235,7 @@ pub(super) fn create(path: &Path) -> Result<Database, HomeError> {
         database.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     transaction.execute_batch(KEPT)?;
     transaction.execute_batch(REPLICA)?;
+    transaction.execute_batch(MARKS)?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()?;
@@ -265,10 +292,13 @@ fn migrate(path: &Path, database: &mut Database, version: i64) -> Result<(), Hom
     database.pragma_update(None, "legacy_alter_table", true)?;
     let transaction =
         database.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    transaction.execute_batch(FROM_4)?;
-    transaction.execute_batch(REPLICA)?;
-    replica::take_over(&transaction)?;
-    transaction.execute_batch(AFTER_4)?;
+    if version < 5 {
+        transaction.execute_batch(FROM_4)?;
+        transaction.execute_batch(REPLICA)?;
+        replica::take_over(&transaction)?;
+        transaction.execute_batch(AFTER_4)?;
+    }
+    transaction.execute_batch(MARKS)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()?;
     database.pragma_update(None, "legacy_alter_table", false)?;

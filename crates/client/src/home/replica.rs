@@ -17,6 +17,7 @@ use strongroom_protocol::statement::{Decision, Enroll, Kind, SignedStatement, St
 
 use self::follow::{follow, record};
 use super::deposits::{Observations, insert_matched};
+use super::marks::insert_mark;
 use super::secrets::insert_check;
 use super::{Home, HomeError, parse_statement};
 use crate::connection::EntriesPage;
@@ -150,6 +151,9 @@ impl Home {
         )?;
         for matched in observed.matched {
             insert_matched(&transaction, matched)?;
+        }
+        for mark in observed.marks {
+            insert_mark(&transaction, mark)?;
         }
         for (serial, check) in observed.checks {
             insert_check(&transaction, *serial, check)?;

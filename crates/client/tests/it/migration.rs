@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use rusqlite::Connection;
 use strongroom_client::home::{Check, CheckRun, Home, HomeError};
 use strongroom_client::recover::Wanted;
-use strongroom_client::status::Inspector;
+use strongroom_client::status::{Doubt, Inspector};
 use strongroom_protocol::id::Clock;
 use strongroom_protocol::statement::Kind;
 
@@ -139,7 +139,7 @@ fn a_home_of_version_4_keeps_what_it_had_and_is_whole_after_one_connection() {
     assert_eq!(fs::read(&backup).unwrap(), before);
     let mode = fs::metadata(&backup).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    assert_eq!(version(&world.database(HOME)), 5);
+    assert_eq!(version(&world.database(HOME)), 6);
     assert_eq!(world.contents(HOME).read, 0);
 
     world.with_client(|_| ()).unwrap();
@@ -202,11 +202,39 @@ fn a_home_of_version_4_that_was_never_enrolled_goes_on() {
 }
 
 #[test]
+fn a_home_of_version_5_sees_its_files_anew() {
+    let (mut world, file, _) = lived_in();
+    world
+        .database(HOME)
+        .execute_batch(
+            "DROP TABLE file_mark; DROP TABLE reading; DROP TABLE reading_begun;
+             PRAGMA user_version = 5",
+        )
+        .unwrap();
+    let inspect = |world: &mut World, with_key: bool| {
+        let identities = world.identities(&world.home());
+        let inspect = |client: &mut strongroom_client::Client<'_>| {
+            let inspector = Inspector::new(client.home(), true).unwrap();
+            let inspector = inspector.with_identities(with_key.then_some(&identities));
+            let doubt = inspector.inspect(&file).unwrap().doubt;
+            (doubt, inspector.learned())
+        };
+        world.with_client(inspect).unwrap()
+    };
+    assert_eq!(inspect(&mut world, false), (Some(Doubt::NotSeen), vec![]));
+    assert!(world.path("home/home.db.backup-v5").exists());
+    let (doubt, learned) = inspect(&mut world, true);
+    assert_eq!((doubt, learned.len()), (None, 1));
+    world.home().record_marks(&learned).unwrap();
+    assert_eq!(inspect(&mut world, false), (None, vec![]));
+}
+
+#[test]
 fn a_home_that_is_too_old_or_too_new_is_refused_by_name_and_left_alone() {
     let world = World::new();
     world.downgrade(HOME);
     let path = world.path("home/home.db");
-    for found in [1, 2, 3, 6, 7, 0, -1] {
+    for found in [1, 2, 3, 7, 8, 0, -1] {
         let database = world.database(HOME);
         database.pragma_update(None, "user_version", found).unwrap();
         drop(database);
@@ -217,9 +245,9 @@ fn a_home_that_is_too_old_or_too_new_is_refused_by_name_and_left_alone() {
                 refused,
                 HomeError::OlderVersion { found: told, known: 4 } if told == found
             ),
-            6.. => matches!(
+            7.. => matches!(
                 refused,
-                HomeError::NewerVersion { found: told, known: 5 } if told == found
+                HomeError::NewerVersion { found: told, known: 6 } if told == found
             ),
             _ => matches!(refused, HomeError::Damaged { what: "version" }),
         };

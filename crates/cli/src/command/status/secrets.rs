@@ -7,6 +7,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use serde::Serialize;
+use strongroom_client::file::Distance;
 use strongroom_client::home::{Check, CheckRun, Home, SecretRecord};
 use strongroom_client::status::{Doubt, FileStatus, Inspector, SpareState};
 
@@ -15,6 +16,7 @@ use crate::check::{self, Outcome};
 use crate::context::Context;
 use crate::exit::chain;
 use crate::keys::SecretKeys;
+use crate::place;
 use crate::stream;
 use crate::terminal::{self, escape};
 
@@ -32,7 +34,8 @@ struct Line<'l> {
     authority: Option<String>,
     state: Option<&'static str>,
     protected: bool,
-    same_disk: bool,
+    same_disk: Option<bool>,
+    spare_on: Option<&'static str>,
     since: Option<String>,
     reason: Option<String>,
     /// Whether it opens what it is for, where that was ever checked.
@@ -188,10 +191,10 @@ fn print(
     said: Option<String>,
     arguments: &Arguments,
 ) -> std::io::Result<()> {
-    let reason =
-        status.doubt.as_ref().map(reason_of).or_else(|| {
-            (!protected && status.same_disk).then(|| "spare on the same disk".to_owned())
-        });
+    let reason = status.doubt.as_ref().map(reason_of).or_else(|| {
+        let doubt = place::doubt(status.distance).filter(|_| !protected);
+        doubt.map(str::to_owned)
+    });
     let run = record.check.as_ref().and_then(|check| check.run);
     if arguments.json {
         return terminal::print_json(&Line {
@@ -200,7 +203,8 @@ fn print(
             authority: status.pointer.map(|pointer| pointer.authority.to_string()),
             state: status.state.map(SpareState::as_str),
             protected,
-            same_disk: status.same_disk,
+            same_disk: place::is_same_disk(status.distance),
+            spare_on: Some(status.distance.as_str()),
             since: Some(record.since.to_string()),
             reason: reason.or_else(|| said.filter(|said| said != "opens")),
             opens: run.map(|run| run.opens),
@@ -209,8 +213,8 @@ fn print(
     }
     let mut line = format!("{}  ", shown(name));
     line += &match reason {
-        _ if protected && status.same_disk => {
-            "protected, with the spare on the same disk".to_owned()
+        _ if protected && status.distance != Distance::AnotherDisk => {
+            format!("protected, with {}", place::with(status.distance))
         }
         _ if protected => "protected".to_owned(),
         // It would be, elsewhere; the two words are never said of it.
@@ -246,7 +250,8 @@ fn print_missing(name: Option<&str>, arguments: &Arguments) -> std::io::Result<(
             authority: None,
             state: None,
             protected: false,
-            same_disk: false,
+            same_disk: None,
+            spare_on: None,
             since: None,
             reason: Some(reason.to_owned()),
             opens: None,
