@@ -288,7 +288,13 @@ fn a_home_that_did_not_see_the_payload_says_so_until_it_did() {
             &["decrypt", "--force", "a.age"],
             &["rewrap", "a.age"],
         ] {
-            for cut in [1, 1016, 0] {
+            // A passphrase takes its time.
+            let cuts = if is_sealed(&machine) {
+                &[1, 0][..]
+            } else {
+                &[1, 1016, 0]
+            };
+            for &cut in cuts {
                 forget_marks(&machine);
                 machine.write("a.age", &whole[..whole.len() - cut]);
                 let ran = machine.run_with("STRONGROOM_PASSPHRASE", "open", command);
