@@ -152,7 +152,7 @@ fn passphrase(text: &str) -> Passphrase {
 }
 
 fn sealed(key: &FileKey, text: &str) -> Vec<u8> {
-    let digest = strongroom_protocol::id::Digest::of(&[text.as_bytes()]);
+    let digest = Digest::of(&[text.as_bytes()]);
     let nonce = *digest.as_bytes().first_chunk().unwrap();
     let mut bytes = Vec::new();
     let one = std::num::NonZeroUsize::MIN;
