@@ -173,6 +173,29 @@ impl Header {
         }
         Err(UnwrapError::NoMatch)
     }
+
+    /// Unwraps, one after another, every stanza that is for one of the identities. Neither is the MAC looked at, nor does a
+    /// malformed stanza keep the others from being opened.
+    ///
+    /// For finding the key of a payload whose header somebody altered: whoever knows a recipient can put in a stanza for it,
+    /// before the one that was there.
+    pub fn openings<'h>(
+        &'h self,
+        identities: &'h [&'h dyn Unwrap],
+    ) -> impl Iterator<Item = Opened> + 'h {
+        let pairs = identities.iter().enumerate().flat_map(|identity| {
+            let stanzas = self.stanzas.iter().enumerate();
+            stanzas.map(move |stanza| (identity, stanza))
+        });
+        pairs.filter_map(|((identity, unwrap), (stanza, wrapped))| {
+            let file_key = unwrap.unwrap(wrapped).ok().flatten()?;
+            Some(Opened {
+                file_key,
+                stanza,
+                identity,
+            })
+        })
+    }
 }
 
 /// Stanzas that make no header.

@@ -8,6 +8,8 @@ mod relay;
 use std::io::{self, Read, Write};
 use std::num::NonZeroUsize;
 
+use zeroize::Zeroizing;
+
 use self::batch::{OpenBatch, SealBatch};
 pub use self::chunk::PayloadKey;
 use self::relay::{Stop, relay};
@@ -121,9 +123,56 @@ pub fn open_first_chunk(file_key: &FileKey, payload: &[u8]) -> bool {
     };
     let key = PayloadKey::derive(file_key, nonce);
     let sealed = chunks.get(..SEALED_CHUNK_BYTES).unwrap_or(chunks);
-    let mut plaintext = vec![0; sealed.len().saturating_sub(TAG_BYTES)];
+    let mut plaintext = Zeroizing::new(vec![0; sealed.len().saturating_sub(TAG_BYTES)]);
     key.open_chunk(0, true, sealed, &mut plaintext)
         || sealed.len() == SEALED_CHUNK_BYTES && key.open_chunk(0, false, sealed, &mut plaintext)
+}
+
+/// Where the last chunk of a payload lies. A chunk opens in its own place only, and as the last only if it is: one that opens
+/// shows that the payload is as long as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastChunk {
+    index: u64,
+    sealed_bytes: usize,
+}
+
+impl LastChunk {
+    /// Finds the last chunk of a payload of so many bytes, its nonce among them; none where no payload is so long.
+    #[must_use]
+    pub fn of(payload_bytes: u64) -> Option<Self> {
+        let chunks_bytes = payload_bytes.checked_sub(NONCE_BYTES as u64)?;
+        let index = chunks_bytes.checked_sub(1)? / SEALED_CHUNK_BYTES as u64;
+        let sealed_bytes = chunks_bytes - index * SEALED_CHUNK_BYTES as u64;
+        let sealed_bytes = usize::try_from(sealed_bytes).ok()?;
+        // An empty one stands alone.
+        let plaintext_min = usize::from(index > 0);
+        (sealed_bytes >= TAG_BYTES + plaintext_min).then_some(Self {
+            index,
+            sealed_bytes,
+        })
+    }
+
+    /// Returns how many bytes of the payload come before it.
+    #[must_use]
+    pub fn offset(self) -> u64 {
+        NONCE_BYTES as u64 + self.index * SEALED_CHUNK_BYTES as u64
+    }
+
+    /// Returns its length in bytes, with its tag.
+    #[must_use]
+    pub fn sealed_bytes(self) -> usize {
+        self.sealed_bytes
+    }
+
+    /// Tells whether these bytes are the last chunk of the payload that begins with `nonce`, in this place.
+    #[must_use]
+    pub fn opens(self, file_key: &FileKey, nonce: &[u8; NONCE_BYTES], sealed: &[u8]) -> bool {
+        if sealed.len() != self.sealed_bytes {
+            return false;
+        }
+        let mut plaintext = Zeroizing::new(vec![0; sealed.len() - TAG_BYTES]);
+        PayloadKey::derive(file_key, nonce).open_chunk(self.index, true, sealed, &mut plaintext)
+    }
 }
 
 /// Why a payload was not sealed.

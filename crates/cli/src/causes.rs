@@ -28,6 +28,7 @@ use strongroom_client::spare::DepositError;
 use strongroom_client::status::StatusError;
 use strongroom_client::sync::SyncError;
 use strongroom_client::veto::VetoError;
+use strongroom_client::whole::WholeError;
 use strongroom_protocol::{QueryError, ReleaseError, SubmitError, Unavailable};
 
 type Cause<'e> = &'e (dyn Error + 'static);
@@ -121,6 +122,7 @@ fn passed_on(error: Cause<'_>) -> Option<Cause<'_>> {
         SyncError: Exchange Home;
         UnlockError: NotOpened;
         VetoError: Exchange Keys;
+        WholeError: Capi Header Home Payload Unwrap;
         WriteError: Commit Create Write;
     }
     None

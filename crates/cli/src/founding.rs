@@ -10,7 +10,7 @@ use strongroom_authority::{Caller, FoundError, OpenError, PlaceError, Service};
 use strongroom_client::Address;
 use strongroom_client::connection::ExchangeError;
 use strongroom_client::enroll::Enrolling;
-use strongroom_client::file::write_new;
+use strongroom_client::file::{Disks, Distance, write_new};
 use strongroom_client::home::{Home, HomeError, KeysError, Membership};
 use strongroom_client::sheet::Sheet;
 use strongroom_protocol::code::RecoveryCode;
@@ -310,7 +310,7 @@ fn say_where(
     address: &Address,
     plan: &Plan,
 ) -> anyhow::Result<()> {
-    let near = address.is_on_disk_of(&context.home);
+    let distance = address.distance(&Disks::look(), &context.home);
     context.say(format_args!("home:      {}", shown(&context.home)));
     context.say(format_args!("owner:     {owner}"));
     context.say(format_args!("authority: {}", escape(&address.to_string())));
@@ -337,11 +337,20 @@ fn say_where(
             "Whoever can read these folders can open every file, whatever the policy."
         }
     });
-    if near {
-        context.say(
-            "The spare is on the same disk as your key: not protected against losing the disk. `strongroom init\n\
-             --authority DIR` puts it on another one, in a new home.",
-        );
+    if let Some(where_to) = match distance {
+        Distance::AnotherDisk => None,
+        Distance::CannotTell => Some(
+            "Nothing shows whether the spare is on another disk than your key: not shown to be protected against losing the\n\
+             disk.",
+        ),
+        Distance::InMemory => Some("The spare is in memory: it is gone at the next start."),
+        Distance::SameDisk => Some(
+            "The spare is on the same disk as your key: not protected against losing the disk.",
+        ),
+    } {
+        context.say(format_args!(
+            "{where_to} `strongroom init\n--authority DIR` puts it on another one, in a new home."
+        ));
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use std::io;
 
 use strongroom_agefile::header::ReadHeaderError;
 use strongroom_agefile::identity::ParseIdentityError;
+use strongroom_agefile::payload::OpenError;
 use strongroom_agefile::recipient::{MixedRecipients, ParseRecipientError};
 use strongroom_agefile::{UnwrapError, UnwrapStanzaError};
 use strongroom_authority::{PlaceError, RestoreError, WrongCode};
@@ -19,6 +20,7 @@ use strongroom_client::encrypt::EncryptError;
 use strongroom_client::file::output::{CommitError, CreateError};
 use strongroom_client::file::rewrite::PlanError;
 use strongroom_client::home::{ExchangeKeyError, HomeError, KeysError};
+use strongroom_client::mark::Changed;
 use strongroom_client::officer::{FindError, OfficerKeyError, SayError};
 use strongroom_client::protect::ProtectError;
 use strongroom_client::recover::RecoverError;
@@ -39,7 +41,8 @@ use crate::command::encrypt::{MixedOnFirstUse, OntoTerminal, OtherKeyType};
 use crate::command::log::NotAccepted;
 use crate::command::officer::Unsure;
 use crate::command::policy::set::NotChanged;
-use crate::command::recover::Ended;
+use crate::command::recover::{Ended, NotHeld, NotNamed};
+use crate::command::rewrap::NotWhole;
 use crate::command::sheet::{OtherCode, OtherSheet};
 use crate::command::veto::NotVetoed;
 use crate::desk::OtherPin;
@@ -115,6 +118,9 @@ fn of_command(cause: &(dyn Error + 'static)) -> Option<&'static str> {
         NoName => "name it with `-o OUT`, or `-o -` for a pipe",
         OntoItself => "name another file with `-o OUT`",
         OntoTerminal => "name a file with `-o OUT`, or make it text with `-a`",
+        NotHeld => "the file was altered, or is not yours; `recover --all` asks for all your keys and tries each, `recover --serial N FILE` for the one you name",
+        NotNamed => "`recover --all` asks for all your keys and tries each, `recover --serial N FILE` for the one you name",
+        NotWhole => "its key is not lost: get the file back from a copy, and run the same command on that",
         NotChanged => "`--again` asks for the same change anew",
         OtherPin => "see that the authority's folder is the right one; for another authority use another key",
         OtherAddress => "finish `init` without `--authority`, or begin another home with `--home`",
@@ -247,7 +253,7 @@ fn of_authority(cause: &(dyn Error + 'static)) -> Option<&'static str> {
         };
     }
     match cause.downcast_ref()? {
-        Refusal::Holdings => Some(
+        Refusal::Holdings { .. } => Some(
             "the authority has no such deposit of yours: `strongroom recover --all` asks for all it has",
         ),
         Refusal::Author => {
@@ -285,6 +291,13 @@ fn of_officer(cause: &(dyn Error + 'static)) -> Option<&'static str> {
 }
 
 fn of_key(cause: &(dyn Error + 'static)) -> Option<&'static str> {
+    if let Some(OpenError::Damaged { whole: 0 } | OpenError::DamagedOrTruncated { whole: 0 }) =
+        cause.downcast_ref()
+    {
+        return Some(
+            "if its header is another file's, `strongroom recover -o NEW FILE` brings it back; `strongroom status` may tell",
+        );
+    }
     if let Some(error) = cause.downcast_ref() {
         return match error {
             UnwrapError::NoMatch => Some(
@@ -301,6 +314,9 @@ fn of_key(cause: &(dyn Error + 'static)) -> Option<&'static str> {
             RewrapError::Altered => {
                 Some("`-o OUT` writes a new file with a sound header, and leaves this one as it is")
             }
+            RewrapError::OtherPayload { .. } => Some(
+                "`recover -o NEW --all FILE` tries all your keys on it, `recover -o NEW --serial N FILE` the one you name",
+            ),
             RewrapError::NoKey { .. } => Some(
                 "name an older key with `rewrap -i`, or get all of yours back with `strongroom recover --all`",
             ),
@@ -398,6 +414,10 @@ fn of_protect(cause: &(dyn Error + 'static)) -> Option<&'static str> {
             Some("see that the file is whole: a key that opens half a file is not deposited for it")
         }
         ProtectError::CapiUnlock(_) => Some("see that key and padding are the file's"),
+        ProtectError::Changed(Changed::OtherPayload) => {
+            Some("`strongroom recover -o NEW FILE` brings it back if its own key has a spare")
+        }
+        ProtectError::Changed(_) => Some("get it back from a copy, and protect that"),
         ProtectError::Create(CreateError::NotWritable { .. }) => {
             Some("`--detached` gives it a spare and changes no byte of it")
         }

@@ -14,6 +14,7 @@ mod input;
 mod keys;
 mod news;
 mod options;
+mod place;
 mod prompt;
 mod reach;
 mod rsa;

@@ -63,7 +63,8 @@ pub fn whole_loop(
         let source = Source::File(letter.clone());
         let target = Target::File(encrypted.clone(), Overwrite::Refuse);
         let options = EncryptOptions::new(&owner);
-        spare.encrypt(source, target, &options, &mut |_| {}, client.rng())?;
+        let encrypted = spare.encrypt(source, target, &options, &mut |_| {}, client.rng())?;
+        client.record_written(&encrypted)?;
     }
 
     // The key is lost. The code brings the session key back, wrapped to a new one.

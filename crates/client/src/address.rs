@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use strongroom_protocol::text::is_plain;
 
-use crate::file::same_disk;
+use crate::file::{Disks, Distance};
 
 /// Where an authority is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,11 +58,11 @@ impl Address {
         }
     }
 
-    /// Tells whether the authority lies on the disk that a path is on; yes, where that can't be told: the worse is said.
+    /// Tells where the authority lies, seen from a path.
     #[must_use]
-    pub fn is_on_disk_of(&self, path: &Path) -> bool {
+    pub fn distance(&self, disks: &Disks, path: &Path) -> Distance {
         let Self::Folder(folder) = self;
-        same_disk(path, folder).unwrap_or(true)
+        disks.distance(folder, path).unwrap_or(Distance::CannotTell)
     }
 }
 

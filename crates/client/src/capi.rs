@@ -22,6 +22,7 @@ use strongroom_protocol::statement::Particulars;
 
 pub use self::text::{CipherName, LegacyCipher, NoCipher};
 use crate::home::{Home, HomeError};
+use crate::mark::FileMark;
 
 /// How many bytes at a file's beginning tell whether it has this layout.
 pub const PREFIX_BYTES: u64 = 16;
@@ -46,6 +47,12 @@ pub fn is_capi_file(path: &Path) -> bool {
 /// Returns the digest by which a file's deposit is found: of its SIMPLEBLOB.
 pub(crate) fn mark(header: &FileHeader) -> Digest {
     Digest::of(&[header.blob()])
+}
+
+/// Takes the mark of a file with this header.
+pub(crate) fn file_mark(header: &FileHeader, file: &File) -> io::Result<FileMark> {
+    let bytes = file.metadata()?.len().saturating_sub(header.bytes());
+    FileMark::read(file, mark(header), header.bytes(), bytes)
 }
 
 /// What a home knows of a file by its header alone: what its owner signed when the key was deposited.

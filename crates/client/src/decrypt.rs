@@ -7,6 +7,9 @@ use strongroom_agefile::armor::Dearmored;
 use strongroom_agefile::header::ReadHeaderError;
 use strongroom_agefile::payload::{self, OpenError};
 use strongroom_agefile::{FileKey, Header, Unwrap, UnwrapError};
+use strongroom_protocol::id::Digest;
+
+use crate::mark::{FileMark, Marking, header_digest};
 
 /// An encrypted file of which the header is read.
 pub struct SealedFile<R> {
@@ -47,6 +50,8 @@ impl<R: BufRead + Send> SealedFile<R> {
         let file_key = self.header.unwrap(identities)?;
         Ok(UnlockedFile {
             file_key,
+            header: header_digest(&self.header),
+            header_bytes: self.header.as_bytes().len() as u64,
             payload: self.payload,
         })
     }
@@ -55,7 +60,18 @@ impl<R: BufRead + Send> SealedFile<R> {
 /// An encrypted file of which the session key is known and the header authentic.
 pub struct UnlockedFile<R> {
     file_key: FileKey,
+    header: Digest,
+    header_bytes: u64,
     payload: Dearmored<R>,
+}
+
+/// A file that was decrypted to its end: all of it is as it was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decrypted {
+    /// The length of the plaintext in bytes.
+    pub bytes: u64,
+    /// The file's mark.
+    pub mark: FileMark,
 }
 
 impl<R: BufRead + Send> UnlockedFile<R> {
@@ -69,7 +85,10 @@ impl<R: BufRead + Send> UnlockedFile<R> {
         sink: impl Write + Send,
         threads: NonZeroUsize,
         progress: &mut (dyn FnMut(u64) + Send),
-    ) -> Result<u64, OpenError> {
-        payload::open(&self.file_key, self.payload, sink, threads, progress)
+    ) -> Result<Decrypted, OpenError> {
+        let mut payload = Marking::new(self.payload);
+        let bytes = payload::open(&self.file_key, &mut payload, sink, threads, progress)?;
+        let mark = payload.mark(self.header, self.header_bytes);
+        Ok(Decrypted { bytes, mark })
     }
 }

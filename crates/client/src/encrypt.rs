@@ -21,6 +21,8 @@ use strongroom_protocol::statement::{Particulars, ParticularsError};
 use crate::client::Client;
 use crate::file::output::{CommitError, CreateError, Output, Overwrite};
 use crate::file::same_file;
+use crate::home::HomeError;
+use crate::mark::{FileMark, Marking, header_digest};
 use crate::spare::{DepositError, Spare};
 
 /// One thing to encrypt.
@@ -87,6 +89,8 @@ pub struct Encrypted {
     pub state: DepositState,
     /// The length in bytes of what was encrypted.
     pub bytes: u64,
+    /// The mark of the encrypted file.
+    pub mark: FileMark,
 }
 
 /// What is told of the work while it goes on.
@@ -98,6 +102,16 @@ pub trait Watch: Send {
 }
 
 impl Client<'_> {
+    /// Remembers a file that was encrypted with a [`Spare`] of its own, so that it is known again
+    /// ([`Inspector`](crate::status::Inspector)). [`Self::encrypt`] does so itself.
+    ///
+    /// # Errors
+    ///
+    /// The home can't be written.
+    pub fn record_written(&mut self, encrypted: &Encrypted) -> Result<(), HomeError> {
+        self.home.record_marks(&[encrypted.mark])
+    }
+
     /// Encrypts each job, in groups whose spare keys are deposited together.
     ///
     /// A job that fails does not stop the others; `watch` is told of each.
@@ -129,6 +143,8 @@ impl Client<'_> {
             }
             let particulars = group.iter().map(|(_, job)| job.particulars.clone());
             let spares = self.deposit(options.owner, options.others, particulars.collect())?;
+            let mut written = Vec::new();
+            let mut bytes = 0;
             for ((number, job), spare) in group.into_iter().zip(spares) {
                 let mut progress = |bytes| watch.progress(number, bytes);
                 let result = spare.encrypt(
@@ -138,12 +154,25 @@ impl Client<'_> {
                     &mut progress,
                     &mut self.rng,
                 );
+                if let Ok(encrypted) = &result {
+                    written.push(encrypted.mark);
+                    bytes += encrypted.bytes;
+                }
                 watch.done(number, result);
+                // A crash before leaves files that are looked at once more before they are called protected.
+                if bytes >= UNRECORDED_BYTES_MAX {
+                    self.home.record_marks(&std::mem::take(&mut written))?;
+                    bytes = 0;
+                }
             }
+            self.home.record_marks(&written)?;
         }
         Ok(())
     }
 }
+
+/// How much is encrypted before the marks of the files are recorded, though more of their group come.
+const UNRECORDED_BYTES_MAX: u64 = 64 << 20;
 
 /// Refuses what can be seen to fail now.
 pub(crate) fn check(job: &Job) -> Result<(), EncryptError> {
@@ -198,29 +227,32 @@ impl Spare {
         };
         // Nobody reads the encrypted file, nor what it is decrypted to, who could not read this one.
         let mode = mode & 0o666 | 0o600;
-        let mut encrypted = Encrypted {
-            path: None,
-            authority: self.authority(),
-            serial: self.serial(),
-            state: self.state(),
-            bytes: 0,
-        };
-        match target {
+        let (authority, serial, state) = (self.authority(), self.serial(), self.state());
+        let (path, (bytes, mark)) = match target {
             Target::File(path, overwrite) => {
                 let mut output = Output::create(&path, overwrite, mode, rng)?;
-                encrypted.bytes = self.write(source, output.file_mut(), options, progress, rng)?;
+                let written = self.write(source, output.file_mut(), options, progress, rng)?;
                 output.commit()?;
-                encrypted.path = Some(path);
+                (Some(path), written)
             }
+            // Where a pipe ends nobody knows here; what came out of it has the mark, if all of it is kept.
             Target::Stream(mut stream) => {
-                encrypted.bytes = self.write(source, &mut stream, options, progress, rng)?;
+                let written = self.write(source, &mut stream, options, progress, rng)?;
                 stream.flush().map_err(SealError::Write)?;
+                (None, written)
             }
-        }
-        Ok(encrypted)
+        };
+        Ok(Encrypted {
+            path,
+            authority,
+            serial,
+            state,
+            bytes,
+            mark,
+        })
     }
 
-    /// Writes the header, then the payload.
+    /// Writes the header, then the payload. Returns the plaintext's length, and the mark of what was written.
     fn write(
         self,
         source: impl Read + Send,
@@ -228,20 +260,26 @@ impl Spare {
         options: &EncryptOptions<'_>,
         progress: &mut (dyn FnMut(u64) + Send),
         rng: &mut impl CryptoRng,
-    ) -> Result<u64, SealError> {
+    ) -> Result<(u64, FileMark), SealError> {
         let mut nonce = [0; payload::NONCE_BYTES];
         rng.fill_bytes(&mut nonce);
         let header = self.header.as_bytes();
-        let key = &self.file_key;
+        let seal = |sink: &mut (dyn Write + Send), progress| {
+            let mut sink = Marking::new(sink);
+            let (key, threads) = (&self.file_key, options.threads);
+            let bytes = payload::seal(key, nonce, source, &mut sink, threads, progress)?;
+            let mark = sink.mark(header_digest(&self.header), header.len() as u64);
+            Ok((bytes, mark))
+        };
         if options.armor {
             let mut armored = ArmoredWriter::new(sink);
             armored.write_all(header).map_err(SealError::Write)?;
-            let bytes = payload::seal(key, nonce, source, &mut armored, options.threads, progress)?;
+            let written = seal(&mut armored, progress)?;
             armored.finish().map_err(SealError::Write)?;
-            Ok(bytes)
+            Ok(written)
         } else {
             sink.write_all(header).map_err(SealError::Write)?;
-            payload::seal(key, nonce, source, sink, options.threads, progress)
+            seal(&mut sink, progress)
         }
     }
 }

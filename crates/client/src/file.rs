@@ -1,5 +1,5 @@
 //! Files on the owner's disk: how one appears whole ([`output`]), how a header is replaced where it lies
-//! ([`rewrite`]) or by a copy ([`copy`]), where a file lies ([`same_disk`]), and one command at a time
+//! ([`rewrite`]) or by a copy ([`copy`]), whether two lie on one disk ([`Disks`]), and one command at a time
 //! ([`lock`]). What is in a file is not known here: a header is bytes.
 
 pub mod copy;
@@ -13,7 +13,7 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-pub use disk::same_disk;
+pub use disk::{Disks, Distance};
 pub use small::{WriteError, replace, write_new};
 
 /// What tells a file from every other one on this machine while it is running.

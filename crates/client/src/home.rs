@@ -8,6 +8,7 @@ mod devices;
 mod exchange;
 mod journal;
 mod keys;
+mod marks;
 mod replica;
 mod requests;
 mod secrets;
@@ -34,6 +35,7 @@ pub use exchange::{
 pub(crate) use journal::Record;
 pub(crate) use keys::read_secret;
 pub use keys::{AskPassphrase, Identities, KeysError};
+pub use marks::Reading;
 pub use replica::{Entry, TakeError, Taken};
 pub(crate) use requests::VerifiedPage;
 pub use requests::{PendingRequest, ReleasedKey};

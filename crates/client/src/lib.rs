@@ -18,6 +18,7 @@ pub mod fingerprint;
 pub mod history;
 pub mod home;
 pub mod log;
+pub mod mark;
 pub mod officer;
 mod pointer;
 pub mod policy;
@@ -35,6 +36,7 @@ pub mod spare;
 pub mod status;
 pub mod sync;
 pub mod veto;
+pub mod whole;
 
 pub use address::{Address, AddressError};
 pub use client::{Client, ConnectError};

@@ -27,6 +27,7 @@ use crate::capi::is_capi_file;
 use crate::client::Client;
 use crate::file::output::{CreateError, Output, Overwrite};
 use crate::home::{AskPassphrase, Home, HomeError, Identities, Matched, Observations};
+use crate::mark::{Changed, EndedFile, FileMark, header_digest};
 use crate::pointer::{Pointer, header_mark, is_pad, pad};
 use crate::replace::{Beginning, BeginningError, ReplaceError, Replacement};
 use crate::spare::DepositError;
@@ -119,28 +120,23 @@ impl Client<'_> {
     ) -> Result<Option<Protected>, ProtectError> {
         let authority = self.connection.founding().authority();
         ensure_not_capi(&job.path)?;
-        let old = Beginning::read(&job.path)?;
-        let before = standing(self.home, authority, &old.header)?;
-        if let Standing::Spared {
-            serial,
-            state,
-            detached,
-        } = before
-        {
-            return Ok(Some(Protected {
-                authority,
-                serial,
-                state,
-                detached,
-                before,
-            }));
+        let file = EndedFile::open(&job.path)?;
+        let before = standing(self.home, authority, &file.beginning.header)?;
+        let is_known = is_known(self.home, &job.path, &file)?;
+        if let Some(protected) = before.protected(authority).filter(|_| is_known) {
+            return Ok(Some(protected));
         }
-        let detached = options.detached || old.header.is_for_passphrase();
-        if !detached {
+        let detached = options.detached || file.beginning.header.is_for_passphrase();
+        if !detached && before.protected(authority).is_none() {
             Output::check(&job.path, Overwrite::Force)?;
         }
-        let opened = open(&job.path, &old.header, options, ask)?;
-        let key = Digest::of(&[old.header.as_bytes()]);
+        let opened = open(&job.path, &file.beginning.header, options, ask)?;
+        let (old, mark) = ensure_whole(&job.path, file, &opened)?;
+        if let Some(protected) = before.protected(authority) {
+            self.home.record_marks(&[mark])?;
+            return Ok(Some(protected));
+        }
+        let key = header_digest(&old.header);
         // A copy of a file in the same group shares its deposit.
         let serial = match group.serials.get(&key) {
             Some(serial) => *serial,
@@ -167,6 +163,7 @@ impl Client<'_> {
         group
             .matched
             .push(Matched::new(header, serial, Some(opened.stanza)));
+        group.marks.push(mark.under(&old.header, header));
         group.files.push(Ready {
             number,
             path: job.path,
@@ -190,7 +187,11 @@ impl Client<'_> {
 
     /// Deposits a group's keys, then lets its files say so.
     fn finish(&mut self, group: Group, watch: &mut dyn Watch) -> Result<(), DepositError> {
-        let kept = self.deposit_keys(&group.drafts, Observations::matched(&group.matched))?;
+        let observed = Observations {
+            marks: &group.marks,
+            ..Observations::matched(&group.matched)
+        };
+        let kept = self.deposit_keys(&group.drafts, observed)?;
         let serials = group.drafts.iter().map(|draft| draft.serial);
         let states: BTreeMap<Serial, DepositState> = serials.zip(kept.states).collect();
         for file in group.files {
@@ -222,6 +223,7 @@ struct Group {
     drafts: Vec<Draft>,
     /// What holds of the files once they are done.
     matched: Vec<Matched>,
+    marks: Vec<FileMark>,
     /// The serials by the digest of the header.
     serials: HashMap<Digest, Serial>,
 }
@@ -253,6 +255,8 @@ impl Ready {
             old: &self.old,
             new,
             matched: Some(Matched::new(new, self.serial, Some(self.opened.stanza))),
+            // It is in the home since the deposit.
+            mark: None,
             in_place: self.opened.by_home,
             output: None,
         };
@@ -296,24 +300,59 @@ pub fn look(
     options: &ProtectOptions<'_>,
 ) -> Result<Look, ProtectError> {
     ensure_not_capi(path)?;
-    let old = Beginning::read(path)?;
-    let before = standing(home, authority, &old.header)?;
-    let passphrase = old.header.is_for_passphrase();
+    let file = EndedFile::open(path)?;
+    let before = standing(home, authority, &file.beginning.header)?;
+    let passphrase = file.beginning.header.is_for_passphrase();
+    let is_known = is_known(home, path, &file)?;
     let look = Look {
         before,
         detached: options.detached || passphrase,
     };
-    if matches!(before, Standing::Spared { .. }) {
+    let is_spared = matches!(before, Standing::Spared { .. });
+    if is_spared && is_known {
         return Ok(look);
     }
-    if !look.detached {
+    if !look.detached && !is_spared {
         Output::check(path, Overwrite::Force)?;
     }
     if !passphrase {
         let nobody = &mut |_: &Path| Err(std::io::ErrorKind::Unsupported.into());
-        open(path, &old.header, options, nobody)?;
+        let opened = open(path, &file.beginning.header, options, nobody)?;
+        ensure_whole(path, file, &opened)?;
     }
     Ok(look)
+}
+
+/// Tells whether the home knows the mark of a file, which has to be what it was.
+fn is_known(home: &Home, path: &Path, file: &EndedFile) -> Result<bool, ProtectError> {
+    let Some(known) = home.mark(header_digest(&file.beginning.header))? else {
+        return Ok(false);
+    };
+    let now = file.mark().map_err(|source| ProtectError::Read {
+        path: path.to_path_buf(),
+        source,
+    })?;
+    match known.compare(&now) {
+        Some(changed) => Err(ProtectError::Changed(changed)),
+        None => Ok(true),
+    }
+}
+
+/// Sees, with the key, that both ends of the payload are the header's, and returns the file's mark.
+fn ensure_whole(
+    path: &Path,
+    file: EndedFile,
+    opened: &Opened,
+) -> Result<(Beginning, FileMark), ProtectError> {
+    let (beginning, ends) = file.into_ends().map_err(|source| ProtectError::Read {
+        path: path.to_path_buf(),
+        source,
+    })?;
+    if let Some(changed) = ends.changed(&opened.file_key) {
+        return Err(ProtectError::Changed(changed));
+    }
+    let mark = ends.mark(&beginning.header);
+    Ok((beginning, mark))
 }
 
 fn ensure_not_capi(path: &Path) -> Result<(), ProtectError> {
@@ -351,6 +390,9 @@ pub enum ProtectError {
     /// The RSA key does not open the header.
     #[error(transparent)]
     CapiUnlock(#[from] UnlockError),
+    /// It is not whole, or its header is another file's.
+    #[error("this is not what was encrypted: {0}")]
+    Changed(Changed),
     /// The file can't be replaced by one with a pointer.
     #[error(transparent)]
     Create(#[from] CreateError),

@@ -90,8 +90,17 @@ impl Client<'_> {
         }
         let request = self.make_request(owner, wanted, grounds)?;
         self.home.record_request(&request)?;
-        self.send(&request)?;
-        Ok(request)
+        match self.send(&request) {
+            Ok(()) => Ok(request),
+            // It is in no log, and never will be.
+            Err(
+                refused @ RecoverError::Exchange(ExchangeError::Submit(SubmitError::Refused(_))),
+            ) => {
+                self.home.forget_request(&request)?;
+                Err(refused)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Finds the request for this that is under way, and sends it again: it may not have arrived.

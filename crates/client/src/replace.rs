@@ -2,7 +2,7 @@
 //! says, and that its MAC is right, is the caller's to see to.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
 
 use rand_core::CryptoRng;
@@ -14,6 +14,7 @@ use crate::file::copy::{CopyError, Stamp, with_header};
 use crate::file::output::{CommitError, CreateError, Output, Overwrite};
 use crate::file::rewrite::{ApplyError, PlanError, Rewrite};
 use crate::home::{Home, HomeError, Matched};
+use crate::mark::FileMark;
 
 /// A file's header, and whether the file is text.
 pub(crate) struct Beginning {
@@ -24,11 +25,6 @@ pub(crate) struct Beginning {
 impl Beginning {
     /// Reads a file's header.
     pub(crate) fn read(path: &Path) -> Result<Self, BeginningError> {
-        Ok(Self::read_with(path, 0)?.0)
-    }
-
-    /// Reads a file's header, and up to `bytes` of what follows it.
-    pub(crate) fn read_with(path: &Path, bytes: usize) -> Result<(Self, Vec<u8>), BeginningError> {
         let failed = |source| BeginningError::Read {
             path: path.to_path_buf(),
             source,
@@ -38,16 +34,10 @@ impl Beginning {
             return Err(failed(io::Error::from(io::ErrorKind::InvalidInput)));
         }
         let mut reader = Dearmored::new(BufReader::new(file)).map_err(failed)?;
-        let beginning = Self {
+        Ok(Self {
             header: Header::read(&mut reader)?,
             armored: reader.is_armored(),
-        };
-        let mut following = Vec::new();
-        reader
-            .take(bytes as u64)
-            .read_to_end(&mut following)
-            .map_err(failed)?;
-        Ok((beginning, following))
+        })
     }
 }
 
@@ -58,6 +48,8 @@ pub(crate) struct Replacement<'r> {
     pub(crate) new: &'r Header,
     /// What is known of the file once it begins with the new header.
     pub(crate) matched: Option<Matched>,
+    /// The file's mark then.
+    pub(crate) mark: Option<FileMark>,
     /// Whether it may be done where the header lies. What interrupts that is repaired with the home's identities alone.
     pub(crate) in_place: bool,
     /// Where the file with the new header goes; in place of the file if this says nothing.
@@ -85,7 +77,8 @@ impl Replacement<'_> {
         if self.in_place && self.output.is_none() && fits {
             match Rewrite::plan(self.path, old.to_vec(), new.to_vec()) {
                 Ok(rewrite) => {
-                    home.begin_rewrite(&rewrite, self.matched.map(|matched| matched.serial))?;
+                    let serial = self.matched.map(|matched| matched.serial);
+                    home.begin_rewrite(&rewrite, serial, self.mark.as_ref())?;
                     rewrite.apply()?;
                     home.end_rewrite(&rewrite, self.matched.as_ref())?;
                     return Ok(Replaced::InPlace);

@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 
 use rand_core::CryptoRng;
 use strongroom_agefile::header::{InvalidHeader, ReadHeaderError};
-use strongroom_agefile::payload::{NONCE_BYTES, SEALED_CHUNK_BYTES};
 use strongroom_agefile::{Header, Recipient};
 use strongroom_capi::file::HeaderError;
 use strongroom_capi::public_key::WrapError;
@@ -21,6 +20,7 @@ use self::reseal::Resealed;
 use crate::file::output::Overwrite;
 use crate::file::same_file;
 use crate::home::{Home, HomeError, Identities, KeysError, Matched};
+use crate::mark::{Changed, EndedFile, Ends};
 use crate::pointer::Pointer;
 use crate::released::ReleasedError;
 pub use crate::replace::ReplaceError;
@@ -50,7 +50,16 @@ impl<'o> RewrapOptions<'o> {
 
 /// What became of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Rewrapped {
+pub struct Rewrapped {
+    /// What was done.
+    pub how: How,
+    /// What had happened to its payload before, as far as its two ends tell.
+    pub changed: Option<Changed>,
+}
+
+/// What was done about a file's header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum How {
     /// It opened with the key in use; nothing was to be done.
     Current,
     /// Its header was replaced where it lies.
@@ -82,17 +91,28 @@ pub fn rewrap(
             path: target.clone(),
         });
     }
-    let first_chunk_bytes = NONCE_BYTES + SEALED_CHUNK_BYTES;
-    let (beginning, first_chunk) = Beginning::read_with(path, first_chunk_bytes)?;
+    let (beginning, ends) = read(path)?;
     let header = &beginning.header;
     let finder = Finder::new(home, options)?;
-    let found = finder.find(header, &first_chunk)?;
-    if matches!(found.evidence, Evidence::FirstChunk) && options.output.is_none() {
+    let found = finder.find(header, &ends)?;
+    let is_altered = matches!(found.evidence, Evidence::OthersHeader | Evidence::Payload);
+    if is_altered && options.output.is_none() {
         return Err(RewrapError::Altered);
     }
+    // Whatever is left of a payload is worth its key; that it is not whole is told, and never forgotten.
+    let changed = ends.changed(&found.file_key);
+    let mark = (found.matches && changed.is_none()).then(|| ends.mark(header));
     let owner = options.identities.recipient()?;
     if found.is_current && matches!(found.evidence, Evidence::Mac) && options.output.is_none() {
-        return Ok(Rewrapped::Current);
+        if let Some(mark) = mark
+            && home.mark(mark.header)? != Some(mark)
+        {
+            home.record_marks(&[mark])?;
+        }
+        return Ok(Rewrapped {
+            how: How::Current,
+            changed,
+        });
     }
     let pointer = finder.pointer_of(&found);
     let resealed = reseal(home, header, &found, pointer, &owner, rng)?;
@@ -105,21 +125,42 @@ pub fn rewrap(
         old: &beginning,
         new: &resealed.header,
         matched,
+        mark: mark.map(|mark| mark.under(header, &resealed.header)),
         in_place: true,
         output: options
             .output
             .as_ref()
             .map(|(path, overwrite)| (path.as_path(), *overwrite)),
     };
-    if replacement.put(home, rng, progress)? == Replaced::InPlace {
-        return Ok(Rewrapped::InPlace);
-    }
-    if let Some(matched) = &matched {
-        home.record_matched(matched)?;
-    }
-    Ok(match &options.output {
-        Some((target, _)) => Rewrapped::Written(target.clone()),
-        None => Rewrapped::Copied,
+    let how = match (replacement.put(home, rng, progress)?, &options.output) {
+        (Replaced::InPlace, _) => How::InPlace,
+        (Replaced::Copied, output) => {
+            home.record_all_matched(matched.as_slice(), replacement.mark.as_slice())?;
+            match output {
+                Some((target, _)) => How::Written(target.clone()),
+                None => How::Copied,
+            }
+        }
+    };
+    Ok(Rewrapped { how, changed })
+}
+
+/// Tells whether a key for a file is at hand, and leaves the file as it is.
+///
+/// # Errors
+///
+/// None is, with the deposit to ask for, where that is known.
+pub fn look(home: &Home, path: &Path, options: &RewrapOptions<'_>) -> Result<(), RewrapError> {
+    let (beginning, ends) = read(path)?;
+    Finder::new(home, options)?.find(&beginning.header, &ends)?;
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<(Beginning, Ends), RewrapError> {
+    let ends = EndedFile::open(path)?.into_ends();
+    ends.map_err(|source| RewrapError::Read {
+        path: path.to_path_buf(),
+        source,
     })
 }
 
@@ -131,9 +172,10 @@ fn reseal(
     owner: &Recipient,
     rng: &mut impl CryptoRng,
 ) -> Result<Resealed, RewrapError> {
-    let own = match found.own {
-        Some(own) => Some(own),
-        None => {
+    let own = match (found.own, &found.evidence) {
+        (_, Evidence::OthersHeader) => None,
+        (Some(own), _) => Some(own),
+        (None, _) => {
             let known = home.own_stanza(header)?;
             // The only recipient of somebody else's file is that somebody, who keeps their access.
             let only = || reseal::only_recipient(header).filter(|_| !found.is_anothers);
@@ -147,8 +189,8 @@ fn reseal(
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RewrapError {
-    /// The header's MAC is wrong, and the payload opens.
-    #[error("the file's header was altered; its payload opens")]
+    /// The header is not the one that the payload was encrypted under, and the payload opens.
+    #[error("the file's header was altered, or is another file's; its payload opens")]
     Altered,
     /// The header of a file of CryptoAPI's can't be read.
     #[error(transparent)]
@@ -186,6 +228,14 @@ pub enum RewrapError {
     /// A passphrase opens it, and rewrapping is for keys.
     #[error("this file is encrypted with a passphrase")]
     Passphrase,
+    /// The header opens, and the payload is another file's.
+    #[error(
+        "the file's header is another file's, or nothing of its payload is as it was: their keys differ"
+    )]
+    OtherPayload {
+        /// The deposit of the payload's key, where this home knows it.
+        serial: Option<Serial>,
+    },
     /// The file can't be read.
     #[error("cannot read `{path}`")]
     Read {

@@ -124,6 +124,7 @@ impl Client<'_> {
         }
         let matched: Vec<_> = made.iter().map(NewKey::matched).collect();
         let observed = Observations {
+            marks: &[],
             matched: &matched,
             checks: &checks,
         };

@@ -1,5 +1,8 @@
 //! What can be said of a file's protection, and on what grounds (spec/deposit.md#states). Never more than was seen.
 
+mod payload;
+
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
@@ -13,8 +16,11 @@ use strongroom_protocol::receipt::DepositState;
 use strongroom_protocol::statement::Particulars;
 
 use crate::capi::is_capi_file;
-use crate::home::{DepositRecord, DeviceId, Home, HomeError, Membership};
+use crate::file::{Disks, Distance};
+use crate::home::{DepositRecord, DeviceId, Home, HomeError, Identities, Membership};
+use crate::mark::{Changed, EndedFile, FileMark};
 use crate::pointer::Pointer;
+use crate::replace::BeginningError;
 
 /// How far a file's spare key is known to be good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,8 +58,10 @@ pub struct FileStatus {
     pub since: Option<Time>,
     /// Which of the owner's devices deposited it, where that is known here.
     pub device: Option<DeviceId>,
-    /// Whether the authority is on the file's own disk, as far as can be seen.
-    pub same_disk: bool,
+    /// Where the authority lies, seen from the file.
+    pub distance: Distance,
+    /// When the file was read to its end the last time and was whole, if this home saw that.
+    pub read_whole: Option<Time>,
     /// What keeps the file from being protected, the spare's disk aside.
     pub doubt: Option<Doubt>,
 }
@@ -61,22 +69,29 @@ pub struct FileStatus {
 impl FileStatus {
     /// Tells whether the file's session key comes back whatever happens to its disk and to its owner's key.
     ///
-    /// It speaks of the key and the header. That the payload is whole shows when the file is decrypted.
+    /// It speaks of the key, the header, and the payload's two ends. That the payload is whole in between shows when all of it
+    /// is read. `same_disk_ok` answers every doubt about where the spare lies.
     #[must_use]
     pub fn is_protected(&self, same_disk_ok: bool) -> bool {
-        self.doubt.is_none() && (same_disk_ok || !self.same_disk)
+        self.doubt.is_none() && (same_disk_ok || self.distance == Distance::AnotherDisk)
     }
 }
 
 /// What keeps a file from being protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Doubt {
+    /// The file is not what it was when this home saw it with its key.
+    Changed(Changed),
+    /// The file was found damaged when it was read to its end.
+    Damaged,
     /// The authority's log does not have the deposit, of which this home has a receipt.
     Lost,
     /// The authority opened the deposit in a check, and it is not what was deposited.
     Mismatch,
     /// The header is not the one this home wrote: a pointer can be copied.
     NotMatched,
+    /// This home knows the header, and did not see the payload with its key.
+    NotSeen,
     /// The header names no deposit, and this home knows none for it.
     NoPointer,
     /// What rides along with the deposit is not a secret of its own.
@@ -99,6 +114,11 @@ pub struct Inspector<'i> {
     membership: Option<Membership>,
     /// Whether the authority was reached just now: what it has lost since the home read it last would not show.
     is_connected: bool,
+    /// What opens the files, if it is at hand.
+    identities: Option<&'i Identities>,
+    disks: Disks,
+    /// The marks of files that were seen with their keys now, and not before.
+    learned: RefCell<Vec<FileMark>>,
 }
 
 impl<'i> Inspector<'i> {
@@ -113,7 +133,23 @@ impl<'i> Inspector<'i> {
             membership: home.membership()?,
             home,
             is_connected,
+            identities: None,
+            disks: Disks::look(),
+            learned: RefCell::default(),
         })
+    }
+
+    /// Lets it open, with these identities, the first chunk of every file, and the last of those that this home did not see
+    /// with their keys before.
+    #[must_use]
+    pub fn with_identities(self, identities: Option<&'i Identities>) -> Self {
+        Self { identities, ..self }
+    }
+
+    /// Returns the marks of files that were seen with their keys, and that the home does not know yet.
+    #[must_use]
+    pub fn learned(self) -> Vec<FileMark> {
+        self.learned.into_inner()
     }
 
     /// Looks at a file.
@@ -123,13 +159,17 @@ impl<'i> Inspector<'i> {
     /// Says so when it can't be read or is no age file.
     pub fn inspect(&self, path: &Path) -> Result<FileStatus, StatusError> {
         if is_capi_file(path) {
-            return self.inspect_capi(&read_capi_header(path)?, path);
+            return self.inspect_capi(path);
         }
-        self.inspect_header(&read_header(path)?, path)
+        let file = EndedFile::open(path)?;
+        let status = self.inspect_header(&file.beginning.header, path)?;
+        self.inspect_payload(file, path, status)
     }
 
     /// Looks at a file of CryptoAPI's example programs, whose header can't say where the spare is.
-    fn inspect_capi(&self, header: &FileHeader, path: &Path) -> Result<FileStatus, StatusError> {
+    fn inspect_capi(&self, path: &Path) -> Result<FileStatus, StatusError> {
+        let mut file = open(path)?;
+        let header = &FileHeader::read(&mut file)?;
         let known = self.home.known_capi_file(header)?;
         let authority = self
             .membership
@@ -142,7 +182,8 @@ impl<'i> Inspector<'i> {
         let matched = known
             .filter(|known| known.matches)
             .map(|known| known.serial);
-        self.judge(path, pointer, pointer.is_some(), matched)
+        let status = self.judge(path, pointer, pointer.is_some(), matched)?;
+        self.inspect_capi_payload(&file, header, path, status)
     }
 
     /// Looks at a secret, which lies in the home with its deposit (spec/secret.md#states).
@@ -168,7 +209,8 @@ impl<'i> Inspector<'i> {
             state: None,
             since: None,
             device: None,
-            same_disk: self.is_on_disk_of(&root),
+            distance: self.distance(&root),
+            read_whole: None,
             doubt: Some(Doubt::NoSecret),
         }))
     }
@@ -194,7 +236,8 @@ impl<'i> Inspector<'i> {
             state: None,
             since: None,
             device: None,
-            same_disk: self.is_on_disk_of(path),
+            distance: self.distance(path),
+            read_whole: None,
             doubt: None,
         };
         status.doubt = self.doubt(matched, &mut status)?;
@@ -273,11 +316,11 @@ impl<'i> Inspector<'i> {
         })
     }
 
-    fn is_on_disk_of(&self, path: &Path) -> bool {
-        // Where it can't be told, the worse is said.
-        self.membership
-            .as_ref()
-            .is_none_or(|known| known.address.is_on_disk_of(path))
+    fn distance(&self, path: &Path) -> Distance {
+        let known = self.membership.as_ref();
+        known.map_or(Distance::CannotTell, |known| {
+            known.address.distance(&self.disks, path)
+        })
     }
 }
 
@@ -337,4 +380,13 @@ pub enum StatusError {
         /// What the system answered.
         source: io::Error,
     },
+}
+
+impl From<BeginningError> for StatusError {
+    fn from(error: BeginningError) -> Self {
+        match error {
+            BeginningError::Header(error) => Self::Header(error),
+            BeginningError::Read { path, source } => Self::Read { path, source },
+        }
+    }
 }

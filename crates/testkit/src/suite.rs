@@ -177,16 +177,10 @@ macro_rules! assert_refused {
     ($result:expr, $refusal:ident) => {
         match $result {
             Err(strongroom_protocol::SubmitError::Refused(
-                strongroom_protocol::Refusal::$refusal,
+                strongroom_protocol::Refusal::$refusal { .. },
             )) => {}
-            Err(other) => panic!(
-                "expected {:?}, got {other:?}",
-                strongroom_protocol::Refusal::$refusal
-            ),
-            Ok(_) => panic!(
-                "expected {:?}, and it was recorded",
-                strongroom_protocol::Refusal::$refusal
-            ),
+            Err(other) => panic!("expected {}, got {other:?}", stringify!($refusal)),
+            Ok(_) => panic!("expected {}, and it was recorded", stringify!($refusal)),
         }
     };
 }

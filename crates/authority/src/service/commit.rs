@@ -299,7 +299,7 @@ fn counter(refusal: Refusal) -> &'static str {
         Refusal::Author => "refused: author",
         Refusal::Ended => "refused: ended",
         Refusal::Expiry => "refused: expiry",
-        Refusal::Holdings => "refused: holdings",
+        Refusal::Holdings { .. } => "refused: holdings",
         Refusal::LastDevice => "refused: last device",
         Refusal::OtherAuthority => "refused: other authority",
         Refusal::OwnerExists => "refused: owner exists",

@@ -22,7 +22,7 @@ impl Service {
         }
         let devices = store.devices(device.owner)?;
         if !devices.iter().any(|row| row.key == device.device_key) {
-            return Ok(Err(Refusal::Holdings));
+            return Ok(Err(Refusal::Holdings { missing: None }));
         }
         let is_another_left = || {
             let mut left = devices.iter().filter(|row| row.revoked.is_none());

@@ -32,8 +32,8 @@ impl Service {
         if !is_timely(policy, request.expires, now) {
             return Ok(Err(Refusal::Expiry));
         }
-        if !scope_exists(growth, request)? {
-            return Ok(Err(Refusal::Holdings));
+        if let Err(refused) = check_scope(growth, request)? {
+            return Ok(Err(refused));
         }
         // The same words under another signature of the same key: evidence could not tell the two apart.
         if growth.store().subject(request.digest())?.is_some() {
@@ -51,8 +51,9 @@ pub(super) fn is_timely(policy: &Policy, expires: Time, now: Time) -> bool {
     expires > now && expires <= latest
 }
 
-/// Tells whether the log holds just what is asked for, and anything at all.
-fn scope_exists(growth: &Growth<'_>, request: &Request) -> Result<bool, StoreError> {
+/// Checks that the log holds just what is asked for, and anything at all.
+fn check_scope(growth: &Growth<'_>, request: &Request) -> Result<Result<(), Refusal>, StoreError> {
+    let refused = |missing| Ok(Err(Refusal::Holdings { missing }));
     let store = growth.store();
     match &request.scope {
         Scope::Everything {
@@ -61,16 +62,24 @@ fn scope_exists(growth: &Growth<'_>, request: &Request) -> Result<bool, StoreErr
             serials,
         } => {
             if *tree_size > growth.size() {
-                return Ok(false);
+                return refused(None);
             }
             let held = store.serials(request.owner, *tree_size)?;
-            Ok(!held.is_empty()
+            let is_held = !held.is_empty()
                 && held.len() as u64 == *count
-                && Scope::serials_digest(&held) == *serials)
+                && Scope::serials_digest(&held) == *serials;
+            if !is_held {
+                return refused(None);
+            }
         }
         Scope::Serials(serials) => {
+            // Named, so that the asker can go on without it. Whoever asks for one alone learns no less.
             let rows = store.deposits_of(request.owner, serials)?;
-            Ok(rows.iter().all(Option::is_some))
+            let missing = serials.iter().zip(&rows).find(|(_, row)| row.is_none());
+            if let Some((serial, _)) = missing {
+                return refused(Some(*serial));
+            }
         }
     }
+    Ok(Ok(()))
 }

@@ -80,7 +80,9 @@ impl Service {
         }
         Ok(match store.deposit(own.owner, own.serial)? {
             Some(_) => Ok(Outcome::Recorded),
-            None => Err(Refusal::Holdings),
+            None => Err(Refusal::Holdings {
+                missing: Some(own.serial),
+            }),
         })
     }
 }

@@ -19,6 +19,8 @@ use strongroom_client::decrypt::{SealedFile, UnlockedFile};
 use strongroom_client::file::output::{CreateError, Output, Overwrite};
 use strongroom_client::file::same_file;
 use strongroom_client::home::{Home, HomeError, Identities};
+use strongroom_client::mark::FileMark;
+use strongroom_client::whole;
 
 use self::capi::{RsaKeys, Source};
 use crate::context::Context;
@@ -95,22 +97,36 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     let mut keys = Keys::new(context, arguments);
     let mut rsa_keys = RsaKeys::new(context, arguments);
     let mut exit = Exit::Done;
+    let mut whole = Vec::new();
     for path in &files {
         let decrypted = decrypt(context, arguments, &mut keys, &mut rsa_keys, path)
             .map_err(|error| explain(context, path, error));
-        if let Err(error) = decrypted {
-            if causes::is_closed_pipe(error.as_ref()) {
-                return Err(error);
+        match decrypted {
+            Ok(mark) if !stream::is_pipe(path) => {
+                whole.extend(std::path::absolute(path).ok().zip(mark));
             }
+            Ok(_) => {}
+            Err(error) if causes::is_closed_pipe(error.as_ref()) => return Err(error),
             // With a key of their own, programs are at work rather than people.
-            exit = exit.and(if arguments.key.is_some() {
-                exit::fail_in_a_line(&shown(path), &error)
-            } else {
-                exit::fail(&shown(path), &error)
-            });
+            Err(error) if arguments.key.is_some() => {
+                exit = exit.and(exit::fail_in_a_line(&shown(path), &error));
+            }
+            Err(error) => exit = exit.and(exit::fail(&shown(path), &error)),
         }
     }
+    remember(context, &whole);
     Ok(exit)
+}
+
+/// Lets the home remember what was read to its end, unless a command is at work in it or it can't be written: the files are
+/// decrypted all the same, and looked at again when `status` is asked.
+fn remember(context: &Context, whole: &[(PathBuf, FileMark)]) {
+    if whole.is_empty() {
+        return;
+    }
+    if let Ok(Some(mut home)) = Home::try_open(&context.home) {
+        let _ = whole::remember(&mut home, whole, context.clock.now());
+    }
 }
 
 fn decrypt(
@@ -119,7 +135,7 @@ fn decrypt(
     keys: &mut Keys<'_>,
     rsa_keys: &mut RsaKeys<'_>,
     path: &Path,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Option<FileMark>> {
     let target = target(path, arguments)?;
     let overwrite = if arguments.force {
         Overwrite::Force
@@ -154,7 +170,8 @@ fn decrypt(
             mode,
         };
         let target = target.map(|target| (target, overwrite));
-        return capi::decrypt(context, arguments, rsa_keys, source, target);
+        capi::decrypt(context, arguments, rsa_keys, source, target)?;
+        return Ok(None);
     }
     ensure!(arguments.key.is_none(), NotCapi);
     let file = Cursor::new(prefix).chain(BufReader::with_capacity(1 << 16, file));
@@ -163,19 +180,21 @@ fn decrypt(
     let shown = target.is_none() && stream::output_is_shown();
     let bar = Progress::bytes(context, if shown { 0 } else { length });
     let mut progress = |bytes| bar.set(bytes);
-    match target {
+    let decrypted = match target {
         Some(target) => {
             let mut output = Output::create(&target, overwrite, mode, &mut context.rng())?;
-            file.decrypt(&mut output, context.threads, &mut progress)?;
+            let decrypted = file.decrypt(&mut output, context.threads, &mut progress)?;
             output.commit()?;
+            decrypted
         }
         None => {
             let mut output = stream::output()?;
-            file.decrypt(&mut output, context.threads, &mut progress)?;
+            let decrypted = file.decrypt(&mut output, context.threads, &mut progress)?;
             output.flush()?;
+            decrypted
         }
-    }
-    Ok(())
+    };
+    Ok(Some(decrypted.mark))
 }
 
 /// What is in the way of a file's plaintext looks as if the example program had decrypted it.

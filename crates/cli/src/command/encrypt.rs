@@ -193,7 +193,18 @@ fn encrypt(
     drop(home);
     let spare = spares.into_iter().next().context("the spare is missing")?;
     let mut progress = |bytes| report.progress(0, bytes);
+    let is_file = matches!(job.target, Target::File(..));
     let encrypted = spare.encrypt(job.source, job.target, options, &mut progress, &mut rng);
+    if let Ok(encrypted) = &encrypted {
+        // Whoever reads this pipe may be at work in the home, and waits for the pipe's end: never for them.
+        let home = match is_file {
+            true => Some(Home::open(&context.home)?),
+            false => Home::try_open(&context.home)?,
+        };
+        if let Some(mut home) = home {
+            home.record_marks(&[encrypted.mark])?;
+        }
+    }
     report.done(0, encrypted);
     Ok(())
 }

@@ -24,6 +24,7 @@ use self::ask::Asked;
 pub(crate) use self::ask::{Ended, ended};
 use self::blob::WantedBlob;
 use self::files::Files;
+pub(crate) use self::files::{NotHeld, NotNamed};
 use self::secret::WantedSecret;
 use crate::context::Context;
 use crate::exit::{Exit, Usage};
@@ -49,6 +50,7 @@ Examples:
   strongroom recover archive/                   every encrypted file in a folder
   strongroom recover --all                      all keys; `rewrap` applies them to files later
   strongroom recover --serial N -o -            a secret that was deposited, to a pipe
+  strongroom recover --serial N -o NEW FILE     a file with another file's header, by the key of its own
   strongroom recover --sheet sheet.txt archive/ when the Strongroom folder is lost, too
   strongroom recover --to new.pub data.bin.capi for a program's new RSA key
   strongroom recover --for OWNER --reason 'left us in May' archive/
@@ -59,7 +61,7 @@ pub(crate) struct Arguments {
     /// Ask for all that you have deposited.
     #[arg(long, conflicts_with = "serials")]
     all: bool,
-    /// Ask for the deposit of this serial number.
+    /// Ask for the deposit of this serial number; with files, try its key on them, whatever they name themselves.
     #[arg(long = "serial", value_name = "N")]
     serials: Vec<Serial>,
     /// Wait until the request is decided.
@@ -216,21 +218,27 @@ fn attempt(
     {
         return Ok(Exit::Done);
     }
-    let Some(wanted) = wanted(arguments, files) else {
-        return Ok(files.end());
-    };
     let grounds = Grounds::new(arguments.reason.clone())?;
-    match ask::ask(context, arguments, home, wanted, &grounds, code)? {
-        Asked::Waits => return Ok(Exit::Waiting),
-        Asked::Released(collected) => {
-            let keys = count(collected.keys, "key", "keys");
-            context.say(format_args!("{keys} released"));
-            files.not_released(home, &collected)?;
+    let mut asked = false;
+    // More than once where what came back tells which deposits the other files have.
+    while let Some(wanted) = wanted(arguments, home, files, asked)? {
+        asked = true;
+        match ask::ask(context, arguments, home, wanted, &grounds, code, files)? {
+            Asked::Nothing => continue,
+            Asked::Waits => return Ok(Exit::Waiting),
+            Asked::Released(collected) => {
+                let keys = count(collected.keys, "key", "keys");
+                context.say(format_args!("{keys} released"));
+                files.not_released(home, &collected)?;
+            }
         }
+        // A header that was torn when its key was lost, too.
+        files::repair(context, home)?;
+        files.rewrap(home)?;
     }
-    // A header that was torn when its key was lost, too.
-    files::repair(context, home)?;
-    files.rewrap(home)?;
+    if !asked {
+        return Ok(files.end());
+    }
     match (secret, blob) {
         (Some(secret), _) => secret.write(context, home)?,
         (None, Some(blob)) => blob.write(context, home)?,
@@ -239,18 +247,37 @@ fn attempt(
     Ok(files.end())
 }
 
-/// Returns what is to be asked for, if anything.
-fn wanted(arguments: &Arguments, files: &Files<'_>) -> Option<Wanted> {
+/// Returns what is to be asked for, if anything: what the owner said, or what the files name. `asked` tells whether there was
+/// an answer to the first.
+///
+/// A file that names nothing that is there may be anybody's: whoever can put one into a folder is not to have everything of
+/// its owner's asked for. That is for the owner to say, by `--all`, or by naming a file when a lost home knows no deposits.
+fn wanted(
+    arguments: &Arguments,
+    home: &Home,
+    files: &Files<'_>,
+    asked: bool,
+) -> anyhow::Result<Option<Wanted>> {
+    if asked && (arguments.all || !arguments.serials.is_empty()) {
+        return Ok(None);
+    }
     if arguments.all {
-        return Some(Wanted::Everything);
+        return Ok(Some(Wanted::Everything));
     }
-    let mut serials = arguments.serials.clone();
-    match files.missing() {
-        Some(missing) => serials.extend(missing),
-        // A file does not say under which serial its spare is.
-        None => return Some(Wanted::Everything),
+    if !arguments.serials.is_empty() {
+        return Ok(files
+            .are_wanting()
+            .then(|| Wanted::Serials(arguments.serials.clone())));
     }
-    (!serials.is_empty()).then_some(Wanted::Serials(serials))
+    let serials = files.missing();
+    if !serials.is_empty() {
+        return Ok(Some(Wanted::Serials(serials)));
+    }
+    let knows_nothing = home.deposits_count()? == 0;
+    Ok(
+        (!files.have_asked_for_everything() && knows_nothing && files.have_nameless())
+            .then_some(Wanted::Everything),
+    )
 }
 
 /// Makes the home that was lost anew, for the owner and the authority that the sheet names.

@@ -10,7 +10,8 @@ use strongroom_agefile::header::ReadHeaderError;
 use strongroom_client::capi::is_capi_file;
 use strongroom_client::file::output::Overwrite;
 use strongroom_client::home::Home;
-use strongroom_client::rewrap::{Repair, RewrapError, RewrapOptions, Rewrapped, rewrap};
+use strongroom_client::mark::Changed;
+use strongroom_client::rewrap::{How, Repair, RewrapError, RewrapOptions, Rewrapped, rewrap};
 use strongroom_client::status::read_header;
 
 use self::capi::For;
@@ -73,7 +74,10 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
             rewrap_one(context, &mut home, file, &options).map_err(Into::into)
         };
         match done {
-            Ok(rewrapped) => rewritten |= rewrapped.say(context, &file.path),
+            Ok(rewrapped) => {
+                rewritten |= rewrapped.say(context, &file.path);
+                exit = exit.and(rewrapped.exit(&file.path));
+            }
             Err(error) => match error.downcast_ref() {
                 Some(rewrap) if is_passed_over(file, rewrap) => {
                     left += u64::from(matches!(rewrap, RewrapError::Passphrase));
@@ -167,31 +171,44 @@ pub(crate) fn is_passed_over(file: &Input, error: &RewrapError) -> bool {
     foreign && !file.named
 }
 
+/// A file opens with the right key, and not all of it is there.
+#[derive(Debug, thiserror::Error)]
+#[error("this is not what was encrypted: {0}")]
+pub(crate) struct NotWhole(Changed);
+
 impl Done {
+    /// Says what had happened to the payload, if anything, and returns how the command ends.
+    pub(crate) fn exit(&self, path: &Path) -> Exit {
+        match self.rewrapped.changed {
+            Some(changed) => exit::fail(&shown(path), &NotWhole(changed).into()),
+            None => Exit::Done,
+        }
+    }
+
     /// Says what became of a file, and tells whether a header was written.
     pub(crate) fn say(&self, context: &Context, path: &Path) -> bool {
         let path = shown(path);
         let whose = &self.whose;
-        match &self.rewrapped {
-            Rewrapped::Current => {
+        match &self.rewrapped.how {
+            How::Current => {
                 context.say(format_args!("{path}  opens with {whose} already"));
                 return false;
             }
-            Rewrapped::InPlace => context.say(format_args!(
+            How::InPlace => context.say(format_args!(
                 "{path}  opens with {whose}: its header was replaced in place"
             )),
-            Rewrapped::Copied => context.say(format_args!(
+            How::Copied => context.say(format_args!(
                 "{path}  opens with {whose}: it was replaced by a copy with a new header"
             )),
-            Rewrapped::Written(output) => context.say(format_args!(
+            How::Written(output) => context.say(format_args!(
                 "{}  opens with {whose}; {path} was left as it is",
                 shown(output)
             )),
         }
         if self.passphrase {
-            let new = match &self.rewrapped {
-                Rewrapped::Written(output) => shown(output),
-                Rewrapped::Copied | Rewrapped::Current | Rewrapped::InPlace => path,
+            let new = match &self.rewrapped.how {
+                How::Written(output) => shown(output),
+                How::Copied | How::Current | How::InPlace => path,
             };
             context.say(format_args!("{new}  no longer opens with its passphrase"));
         }

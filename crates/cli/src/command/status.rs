@@ -1,14 +1,18 @@
 //! `strongroom status`: what can be said of files' protection, and no more.
 
+mod deep;
 mod secrets;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
 use clap::Args;
 use serde::Serialize;
 use strongroom_agefile::header::ReadHeaderError;
-use strongroom_client::home::Home;
+use strongroom_client::file::Distance;
+use strongroom_client::home::{Home, Identities};
+use strongroom_client::mark::Changed;
 use strongroom_client::status::{Doubt, FileStatus, Inspector, SpareState, StatusError};
 
 use crate::context::Context;
@@ -16,13 +20,15 @@ use crate::devices::{DeviceLine, Devices};
 use crate::exit::{self, Exit, Usage, chain};
 use crate::input::{Input, Paths};
 use crate::terminal::{self, count, shown};
-use crate::{reach, stream};
+use crate::{place, prompt, reach, stream};
 
 /// Tell of each file and secret whether it is protected.
 ///
-/// A file is protected when its spare was verified by the authority, matched the file's key, and lies on another disk.
-/// That is about its key: whether the file itself is whole shows when it is decrypted. Secrets are told of with `--check`
-/// or `--expect`, and are protected as files are. Exits with 1 if anything is not protected, does not open or is missing.
+/// A file is protected when its spare was verified by the authority, matched the file, and is seen to lie on another disk. The
+/// file is looked at from both its ends: that its header is another's, and that it was cut short or grew, is seen; a byte
+/// that was changed in between is seen with `--deep`, and when it is decrypted. Secrets are told of with `--check` or
+/// `--expect`, and are protected as files are. Exits with 1 if anything is not protected, is damaged, does not open or is
+/// missing.
 #[derive(Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -33,10 +39,13 @@ pub(crate) struct Arguments {
     /// Tell of the secrets that go by the names in FILE, one a line, and which names have none; from a pipe if it is `-`.
     #[arg(long, value_name = "FILE")]
     expect: Option<PathBuf>,
+    /// Read every file to its end with your key, too. Killed and run again, it goes on where it stopped.
+    #[arg(long)]
+    deep: bool,
     /// Print a line of JSON for each.
     #[arg(long)]
     json: bool,
-    /// Count a spare on the file's own disk as protection.
+    /// Count a spare as protection wherever it is: on the file's own disk, in memory, or where it can't be told.
     #[arg(long)]
     same_disk_ok: bool,
 }
@@ -48,11 +57,13 @@ struct Line<'l> {
     authority: Option<String>,
     state: Option<&'static str>,
     protected: bool,
-    same_disk: bool,
+    same_disk: Option<bool>,
+    spare_on: Option<&'static str>,
     detached: bool,
     since: Option<String>,
     /// The device of the owner's that deposited it.
     device: Option<DeviceLine>,
+    read_whole: Option<String>,
     reason: Option<String>,
 }
 
@@ -60,8 +71,17 @@ struct Line<'l> {
 struct Totals {
     protected: u64,
     unprotected: u64,
-    /// Those that would be protected, were the spare elsewhere.
+    /// Those that would be protected, were the spare elsewhere: on another disk than theirs, not in memory, or where it can
+    /// be told.
     near: u64,
+    in_memory: u64,
+    cannot_tell: u64,
+    /// Files that could not be read to their ends.
+    unread: u64,
+    /// Files that are not what they were.
+    changed: u64,
+    /// What may help, each once.
+    hints: BTreeSet<&'static str>,
     /// Those whose deposit the authority had, and has no more.
     lost: u64,
     /// Those whose deposit the authority has not opened.
@@ -90,9 +110,29 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
         Some(path) => Some(secrets::read_names(path)?),
         None => None,
     };
+    ensure!(
+        !arguments.deep || !files.is_empty(),
+        Usage("`--deep` reads files: name some")
+    );
+    let (mut identities, mut unread, mut unread_identity) = (None, 0, None);
+    if arguments.deep {
+        let read = deep::read(context, &files)?;
+        (identities, unread) = (read.identities, read.unread);
+    }
     let mut home = Home::open(&context.home)?;
+    if !arguments.deep {
+        // One that can't be read is no reason to say nothing of the files.
+        match identities_at_hand(&home) {
+            Ok(at_hand) => identities = at_hand,
+            Err(error) => unread_identity = Some(error),
+        }
+    }
     let look = |inspector: Inspector<'_>, home: &Home| {
-        let mut totals = Totals::default();
+        let inspector = inspector.with_identities(identities.as_ref());
+        let mut totals = Totals {
+            unread,
+            ..Totals::default()
+        };
         let devices = Devices::of(home)?;
         inspect_all(&inspector, &files, &devices, arguments, &mut totals)?;
         let seen = if of_secrets {
@@ -100,10 +140,10 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
         } else {
             Vec::new()
         };
-        Ok((totals, seen))
+        Ok((totals, seen, inspector.learned()))
     };
     let asked = with_authority(context, &mut home, look);
-    let ((mut totals, seen), mut exit) = match asked {
+    let ((mut totals, seen, learned), mut exit) = match asked {
         Ok(seen) => (seen?, Exit::Done),
         Err(error) => {
             // What was seen is told all the same; that it is so still can't be said.
@@ -111,6 +151,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
             (look(Inspector::new(&home, false)?, &home)?, exit)
         }
     };
+    home.record_marks(&learned)?;
     let reached = exit == Exit::Done;
     secrets::report(context, home, seen, arguments, &mut totals)?;
     if !arguments.json {
@@ -124,16 +165,32 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
             "hint: `strongroom authority check --all` opens what the authority has not opened",
         );
     }
+    for hint in &totals.hints {
+        context.say(format_args!("hint: {hint}"));
+    }
     if totals.unopenable > 0 {
         context.say(
             "hint: a secret that was changed is deposited again under its name, `strongroom deposit --name`",
         );
     }
     // What the authority has to say is not known where it can't be reached; what a check says is.
-    if totals.unopenable + totals.unchecked > 0 || (reached && !totals.is_well()) {
+    if let Some(error) = unread_identity {
+        exit = exit.and(exit::fail("", &error));
+    }
+    if totals.unopenable + totals.unchecked + totals.unread + totals.changed > 0
+        || (reached && !totals.is_well())
+    {
         exit = exit.and(Exit::Failed);
     }
     Ok(exit)
+}
+
+/// Returns the home's identities, where they are there and lie open: nobody is asked for a passphrase to look.
+fn identities_at_hand(home: &Home) -> anyhow::Result<Option<Identities>> {
+    if !home.has_identity()? || home.is_identity_sealed()? {
+        return Ok(None);
+    }
+    Ok(Some(home.identities(&mut prompt::identity_passphrase)?))
 }
 
 /// The outer error says why the authority does not answer, the inner one what failed after it did.
@@ -160,7 +217,8 @@ fn inspect_all(
         match inspector.inspect(&file.path) {
             Ok(status) => {
                 let protected = status.is_protected(arguments.same_disk_ok);
-                totals.count(protected, status.is_protected(true));
+                totals.count(protected);
+                totals.count_near(&status, protected);
                 totals.see(&status);
                 print(&file.path, &status, protected, devices, arguments)?;
             }
@@ -169,7 +227,7 @@ fn inspect_all(
             }
             Err(StatusError::Home(error)) => return Err(error.into()),
             Err(error) => {
-                totals.count(false, false);
+                totals.count(false);
                 print_unread(&file.path, error, arguments)?;
             }
         }
@@ -179,6 +237,11 @@ fn inspect_all(
 
 impl Totals {
     fn see(&mut self, status: &FileStatus) {
+        self.hints.extend(status.doubt.as_ref().and_then(hint));
+        self.changed += u64::from(matches!(
+            status.doubt,
+            Some(Doubt::Changed(_) | Doubt::Damaged)
+        ));
         self.lost += u64::from(status.doubt == Some(Doubt::Lost));
         self.unopened += u64::from(status.doubt == Some(Doubt::NotVerified));
     }
@@ -210,12 +273,24 @@ impl Totals {
         Ok(())
     }
 
-    fn count(&mut self, protected: bool, elsewhere: bool) {
+    fn count(&mut self, protected: bool) {
         if protected {
             self.protected += 1;
         } else {
             self.unprotected += 1;
-            self.near += u64::from(elsewhere);
+        }
+    }
+
+    /// Counts a file that only the place of its spare keeps from being protected.
+    fn count_near(&mut self, status: &FileStatus, protected: bool) {
+        if protected || !status.is_protected(true) {
+            return;
+        }
+        match status.distance {
+            Distance::AnotherDisk => {}
+            Distance::CannotTell => self.cannot_tell += 1,
+            Distance::InMemory => self.in_memory += 1,
+            Distance::SameDisk => self.near += 1,
         }
     }
 
@@ -227,8 +302,21 @@ impl Totals {
             self.protected,
             self.unprotected
         );
-        if self.near > 0 {
-            line += &format!(" ({} with the spare on the same disk)", self.near);
+        let places = [
+            (self.near, "with the spare on the same disk"),
+            (self.in_memory, "with the spare in memory"),
+            (self.cannot_tell, "of which that can't be told"),
+        ];
+        let places: Vec<String> = places
+            .iter()
+            .filter(|(number, _)| *number > 0)
+            .map(|(number, place)| format!("{number} {place}"))
+            .collect();
+        if !places.is_empty() {
+            line += &format!(" ({})", places.join(", "));
+        }
+        if self.unread > 0 {
+            line += &format!("; {} not read to the end", self.unread);
         }
         if self.foreign > 0 {
             line += &format!(
@@ -248,10 +336,10 @@ fn print(
     arguments: &Arguments,
 ) -> std::io::Result<()> {
     let state = status.state.map(SpareState::as_str);
-    let reason =
-        status.doubt.as_ref().map(reason).or_else(|| {
-            (!protected && status.same_disk).then(|| "spare on the same disk".to_owned())
-        });
+    let reason = status.doubt.as_ref().map(reason).or_else(|| {
+        let doubt = place::doubt(status.distance).filter(|_| !protected);
+        doubt.map(str::to_owned)
+    });
     if arguments.json {
         return terminal::print_json(&Line {
             file: &path.to_string_lossy(),
@@ -259,20 +347,20 @@ fn print(
             authority: status.pointer.map(|pointer| pointer.authority.to_string()),
             state,
             protected,
-            same_disk: status.same_disk,
+            same_disk: place::is_same_disk(status.distance),
+            spare_on: Some(status.distance.as_str()),
             detached: status.detached,
             since: status.since.map(|since| since.to_string()),
             device: status.device.map(|device| devices.line(device)),
+            read_whole: status.read_whole.map(|read| read.to_string()),
             reason,
         });
     }
     let mut line = match reason {
         // Only where that was said to do.
-        _ if protected && status.same_disk => {
-            format!(
-                "{}  protected, with the spare on the same disk",
-                shown(path)
-            )
+        _ if protected && status.distance != Distance::AnotherDisk => {
+            let with = place::with(status.distance);
+            format!("{}  protected, with {with}", shown(path))
         }
         _ if protected => format!("{}  protected", shown(path)),
         // It would be, elsewhere; the two words are never said of it.
@@ -295,6 +383,9 @@ fn print(
     if let Some(other) = status.device.and_then(|device| devices.by_other(device)) {
         line += &format!("  deposited {other}");
     }
+    if let Some(read) = status.read_whole {
+        line += &format!("  read whole {read}");
+    }
     if let Some(pointer) = status.pointer {
         line += &format!("  serial {}  at {}", pointer.serial, pointer.authority);
     }
@@ -314,10 +405,12 @@ fn print_unread(path: &Path, error: StatusError, arguments: &Arguments) -> std::
             authority: None,
             state: None,
             protected: false,
-            same_disk: false,
+            same_disk: None,
+            spare_on: None,
             detached: false,
             since: None,
             device: None,
+            read_whole: None,
             reason: Some(reason),
         });
     }
@@ -328,6 +421,12 @@ fn print_unread(path: &Path, error: StatusError, arguments: &Arguments) -> std::
 /// Says what keeps a file from being protected.
 fn reason(doubt: &Doubt) -> String {
     match doubt {
+        Doubt::Changed(changed) => changed.to_string(),
+        Doubt::Damaged => "it was damaged when it was read to its end the last time".to_owned(),
+        Doubt::NotSeen => {
+            "this home knows its header, and has not seen with your key that the rest belongs to it"
+                .to_owned()
+        }
         Doubt::Lost => "the authority's log does not have its deposit any more".to_owned(),
         Doubt::Mismatch => {
             "the authority opened the deposit, and it is not what was deposited".to_owned()
@@ -342,5 +441,36 @@ fn reason(doubt: &Doubt) -> String {
         Doubt::OutOfReach => "the authority can't be asked".to_owned(),
         Doubt::UnknownDeposit => "this home knows no such deposit".to_owned(),
         Doubt::Unreadable => "the authority can't read its deposit any more".to_owned(),
+    }
+}
+
+/// Says what may help, where that is not said for all of them together.
+fn hint(doubt: &Doubt) -> Option<&'static str> {
+    match doubt {
+        Doubt::Changed(Changed::OtherPayload) => Some(
+            "`strongroom recover -o NEW FILE` brings a file back whose header is another file's, and leaves it as it is",
+        ),
+        Doubt::Changed(Changed::Grown { .. }) => {
+            Some("a file that grew is whole again without what was added at its end")
+        }
+        Doubt::Changed(Changed::Beginning | Changed::CutShort { .. } | Changed::End)
+        | Doubt::Damaged => {
+            Some("get a file that was changed or cut short back from a copy; its key is not lost")
+        }
+        Doubt::NotSeen => {
+            Some("`strongroom status --deep` and `strongroom protect` look at files with your key")
+        }
+        Doubt::NotMatched => Some(
+            "`strongroom protect` deposits the key of a file anew that another program or another machine wrote",
+        ),
+        Doubt::Lost
+        | Doubt::Mismatch
+        | Doubt::NoPointer
+        | Doubt::NoSecret
+        | Doubt::NotVerified
+        | Doubt::OtherAuthority
+        | Doubt::OutOfReach
+        | Doubt::UnknownDeposit
+        | Doubt::Unreadable => None,
     }
 }

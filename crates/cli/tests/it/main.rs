@@ -12,6 +12,7 @@ mod group;
 mod homes;
 mod independent;
 mod machine;
+mod marks;
 mod moving;
 mod people;
 mod protecting;

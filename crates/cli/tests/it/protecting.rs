@@ -15,7 +15,7 @@ use crate::machine::Machine;
 const FILES: usize = 1000;
 
 /// The recipient of the machine's classic key.
-fn own(machine: &Machine) -> x25519::Recipient {
+pub(crate) fn own(machine: &Machine) -> x25519::Recipient {
     let text = machine.read_text("home/identity.txt");
     let secret = text.lines().find(|line| line.starts_with("AGE-SECRET"));
     let identity: x25519::Identity = secret.unwrap().parse().unwrap();

@@ -205,15 +205,9 @@ fn a_stripped_or_foreign_pointer_does_not_keep_the_file_closed() {
             };
             replace_pointer(bytes, line.as_bytes());
         });
-        if pointer == "swapped" {
-            // The key it names comes, and is another file's.
-            machine
-                .recover(["a.age"])
-                .refused(1, &["no key at hand opens this file", "recover --all"]);
-            machine.recover(["--all", "a.age"]).done();
-        } else {
-            machine.recover(["a.age"]).done();
-        }
+        // The home knows whose the payload is.
+        let ran = machine.recover(["a.age"]).done();
+        assert!(ran.stderr.contains("1 key released"), "{}", ran.stderr);
         machine.opens_to("a.age", b"a");
         assert!(machine.is_protected("a.age"), "{pointer}");
     }
@@ -275,4 +269,111 @@ fn a_rebuilt_home_follows_its_authority_where_the_sheet_is_told_to() {
     }
     machine.run(["rewrap", "file.age"]).done();
     machine.opens_to("file.age", b"text");
+}
+
+/// A stranger's file, with a pointer of the stranger's making.
+fn planted(pointer: &str) -> Vec<u8> {
+    let stranger = age::x25519::Identity::generate().to_public();
+    let mut bytes = age::encrypt(&stranger, b"planted").unwrap();
+    let mac = find(&bytes, b"--- ");
+    bytes.splice(mac..mac, pointer.bytes());
+    bytes
+}
+
+#[test]
+fn a_planted_file_makes_nobody_ask_for_more_than_the_other_files_name() {
+    for lost in ["key", "home"] {
+        let machine = after_the_loss();
+        let status = machine.status("a.age");
+        let authority = status["authority"].as_str().unwrap().to_owned();
+        let pointer = |authority: &str, serial: &str| {
+            format!("-> strongroom/deposit {authority} {serial}\n\n")
+        };
+        fs::create_dir(machine.path("files")).unwrap();
+        for name in ["a.age", "b.age"] {
+            fs::rename(machine.path(name), machine.path("files").join(name)).unwrap();
+        }
+        for number in 0..20_u8 {
+            let serial = format!("{number:02x}").repeat(16);
+            machine.write(
+                &format!("files/not there {number}.age"),
+                planted(&pointer(&authority, &serial)),
+            );
+        }
+        machine.write(
+            "files/another authority.age",
+            planted(&pointer(&"0".repeat(64), &"1".repeat(32))),
+        );
+        machine.write("files/without.age", planted(""));
+        let mut capi = machine.read("code");
+        capi.clear();
+        capi.extend(268_u32.to_le_bytes());
+        capi.extend([1, 2, 0, 0, 0x10, 0x66, 0, 0, 0, 0xa4, 0, 0]);
+        capi.extend([7; 256 + 64]);
+        machine.write("files/planted.capi", capi);
+        machine.write("sheet", machine.read("home/recovery-sheet.txt"));
+        let ran = if lost == "home" {
+            fs::rename(machine.path("home/authority"), machine.path("authority")).unwrap();
+            fs::remove_dir_all(machine.path("home")).unwrap();
+            let sheet = ["--sheet", "sheet", "--authority", "authority", "files"];
+            machine.run(["recover"].iter().chain(&sheet))
+        } else {
+            machine.recover(["files"])
+        };
+        let ran = ran.refused(
+            1,
+            &[
+                "2 keys released",
+                "error: files/not there 0.age: no key at hand opens this file, and the authority has no deposit \
+                 00000000000000000000000000000000, which it names",
+                "error: files/not there 19.age: ",
+                "error: files/another authority.age: no key at hand opens this file, and it names no deposit of yours",
+                "error: files/without.age: ",
+                "error: files/planted.capi: ",
+                "hint: ",
+            ],
+        );
+        assert_eq!(ran.stderr.matches("error: ").count(), 23, "{}", ran.stderr);
+        machine.opens_to("files/a.age", b"a");
+        machine.opens_to("files/b.age", b"b");
+        let log = machine.run(["log", "show"]).done();
+        assert!(!log.text().contains("everything"), "{}", log.text());
+        let requests = log.text().matches("  request: ").count();
+        assert_eq!(requests, 1, "{}", log.text());
+        // Whoever wants to, says so.
+        let ran = machine
+            .recover(["--all", "files"])
+            .refused(1, &["released"]);
+        assert!(
+            ran.stderr
+                .contains("files/without.age: no key at hand opens this file")
+        );
+    }
+}
+
+#[test]
+fn a_file_that_its_owner_names_is_tried_with_everything_where_a_lost_home_knows_nothing() {
+    let machine = Machine::with_home();
+    machine.write("a", "a");
+    machine.write("b", "b");
+    machine.run(["encrypt", "a", "b"]).done();
+    machine.change("a.age", |bytes| replace_pointer(bytes, b""));
+    machine.write("sheet", machine.read("home/recovery-sheet.txt"));
+    fs::rename(machine.path("home/authority"), machine.path("authority")).unwrap();
+    fs::remove_dir_all(machine.path("home")).unwrap();
+    fs::create_dir(machine.path("folder")).unwrap();
+    fs::rename(machine.path("a.age"), machine.path("folder/a.age")).unwrap();
+    let recover = |file: &str| {
+        machine.run([
+            "recover",
+            "--sheet",
+            "sheet",
+            "--authority",
+            "authority",
+            file,
+        ])
+    };
+    recover("folder").refused(1, &["it names no deposit of yours", "recover --all"]);
+    recover("folder/a.age").done();
+    machine.opens_to("folder/a.age", b"a");
 }

@@ -52,31 +52,6 @@ fn a_spare_on_the_same_disk_is_always_said_to_be_there() {
 }
 
 #[test]
-fn a_spare_on_another_disk_protects() {
-    // Memory is another disk than the test's folder on most machines; on some it is the same.
-    let Ok(memory) = tempfile::tempdir_in("/dev/shm") else {
-        eprintln!("skipped: there is no /dev/shm");
-        return;
-    };
-    let machine = Machine::new();
-    machine.write("a", "a");
-    machine.run(["--home", "probe", "init"]).done();
-    let spare = memory.path().join("spare");
-    machine
-        .run(["init", "--authority", spare.to_str().unwrap()])
-        .done();
-    machine.run(["encrypt", "a"]).done();
-    let line = &machine.run(["status", "--json", "a.age"]).json()[0];
-    if line["same_disk"] == true {
-        eprintln!("skipped: /dev/shm is on the disk of the temporary folder");
-        return;
-    }
-    assert_eq!(line["protected"], true);
-    let ran = machine.run(["status", "a.age"]).done();
-    assert!(ran.text().contains("a.age  protected"));
-}
-
-#[test]
 fn a_copied_pointer_alone_does_not_protect() {
     let machine = Machine::with_home();
     machine.write("a", "a");

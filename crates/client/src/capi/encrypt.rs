@@ -18,6 +18,7 @@ use crate::client::Client;
 use crate::encrypt::{EncryptError, Encrypted, Job, Source, Target, Watch, check, open};
 use crate::file::output::{Output, Overwrite};
 use crate::home::{Matched, Observations};
+use crate::mark::{FileMark, Marking};
 use crate::spare::DepositError;
 
 /// How files are encrypted.
@@ -35,7 +36,7 @@ pub struct CapiOptions<'o> {
 /// A file that is encrypted, which nobody sees before its key is deposited.
 pub struct Prepared {
     key: SessionKey,
-    mark: Digest,
+    mark: FileMark,
     particulars: Particulars,
     file: Hidden,
     bytes: u64,
@@ -103,7 +104,7 @@ impl Client<'_> {
     ///
     /// Says what failed; then none of them appears.
     pub fn deposit_capi(&mut self, files: Vec<Prepared>) -> Result<Vec<Deposited>, DepositError> {
-        let (mut drafts, mut matched) = (Vec::new(), Vec::new());
+        let (mut drafts, mut matched, mut marks) = (Vec::new(), Vec::new(), Vec::new());
         for file in &files {
             let serial = self.generate_serial();
             let key = BlindedKey::new(key::to_deposited(&file.key), &mut self.rng);
@@ -112,9 +113,14 @@ impl Client<'_> {
                 key,
                 particulars: file.particulars.clone(),
             });
-            matched.push(Matched::detached(file.mark, serial));
+            matched.push(Matched::detached(file.mark.header, serial));
+            marks.push(file.mark);
         }
-        let kept = self.deposit_keys(&drafts, Observations::matched(&matched))?;
+        let observed = Observations {
+            marks: &marks,
+            ..Observations::matched(&matched)
+        };
+        let kept = self.deposit_keys(&drafts, observed)?;
         let deposits = drafts.iter().map(|draft| draft.serial).zip(kept.states);
         Ok(files
             .into_iter()
@@ -127,6 +133,7 @@ impl Client<'_> {
                     serial,
                     state,
                     bytes: file.bytes,
+                    mark: file.mark,
                 },
             })
             .collect())
@@ -175,11 +182,10 @@ pub fn prepare(
     let key = key::from_deposited(&key::to_deposited(&key)).unwrap_or(key);
     let blob = options.owner.wrap(&key, options.padding, rng)?;
     let header = FileHeader::new(&blob.to_bytes())?;
-    let (bytes, payload) = write(&header, &key, source, file.as_file(), progress)?;
-    let mark = mark(&header);
+    let (bytes, payload, mark) = write(&header, &key, source, file.as_file(), progress)?;
     let particulars = job
         .particulars
-        .with_header(mark)?
+        .with_header(mark.header)?
         .with_payload(payload)?
         .with_padding(text::padding(options.padding))?;
     Ok(Prepared {
@@ -191,20 +197,22 @@ pub fn prepare(
     })
 }
 
-/// Writes header and ciphertext, and returns the plaintext's length and the ciphertext's digest.
+/// Writes header and ciphertext, and returns the plaintext's length, the ciphertext's digest, and the file's mark.
 fn write(
     header: &FileHeader,
     key: &SessionKey,
     source: impl Read,
     file: &mut File,
     progress: &mut dyn FnMut(u64),
-) -> Result<(u64, Digest), cipher::EncryptError> {
+) -> Result<(u64, Digest, FileMark), cipher::EncryptError> {
     let failed = cipher::EncryptError::Write;
     header.write(file).map_err(failed)?;
-    let mut payload = DigestWriter::new(BufWriter::new(file));
+    let mut marking = Marking::new(BufWriter::new(file));
+    let mut payload = DigestWriter::new(&mut marking);
     let bytes = cipher::encrypt(key, source, &mut payload, progress)?;
     payload.flush().map_err(failed)?;
-    Ok((bytes, Digest::from_bytes(payload.finish())))
+    let payload = Digest::from_bytes(payload.finish());
+    Ok((bytes, payload, marking.mark(mark(header), header.bytes())))
 }
 
 impl Hidden {

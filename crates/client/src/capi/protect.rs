@@ -16,9 +16,10 @@ use strongroom_protocol::session_key::BlindedKey;
 use strongroom_protocol::statement::Draft;
 
 use super::decrypt::UnlockedCapiFile;
-use super::{key, mark, text};
+use super::{file_mark, key, mark, text};
 use crate::client::Client;
-use crate::home::{Home, HomeError, Matched, Observations};
+use crate::home::{Home, Matched, Observations};
+use crate::mark::{Changed, FileMark, Marking};
 use crate::protect::{Job, Look, ProtectError, Protected, Standing, Watch};
 use crate::spare::DepositError;
 
@@ -61,7 +62,11 @@ impl Client<'_> {
             if group.drafts.is_empty() {
                 return Ok(());
             }
-            let kept = self.deposit_keys(&group.drafts, Observations::matched(&group.matched))?;
+            let observed = Observations {
+                marks: &group.marks,
+                ..Observations::matched(&group.matched)
+            };
+            let kept = self.deposit_keys(&group.drafts, observed)?;
             let serials = group.drafts.iter().map(|draft| draft.serial);
             let states: BTreeMap<Serial, DepositState> = serials.zip(kept.states).collect();
             for (number, serial) in group.files {
@@ -93,7 +98,9 @@ impl Client<'_> {
     ) -> Result<Option<Protected>, ProtectError> {
         let authority = self.connection.founding().authority();
         let (header, file) = read(&job.path)?;
-        if let Some((serial, state)) = spared(self.home, &header)? {
+        let spared = spared(self.home, &job.path, &header, &file, key, &mut self.rng)?;
+        if let Some((serial, state, mark)) = spared {
+            self.home.record_marks(mark.as_slice())?;
             return Ok(Some(Protected {
                 authority,
                 serial,
@@ -106,8 +113,9 @@ impl Client<'_> {
                 },
             }));
         }
-        let (session_key, payload) = open(&job.path, &header, file, key, &mut self.rng)?;
-        let mark = mark(&header);
+        let (session_key, payload, file_mark) =
+            open(&job.path, &header, &file, key, &mut self.rng)?;
+        let mark = file_mark.header;
         // A copy of a file in the same group shares its deposit. Another payload under the same header is another file.
         if let Some(serial) = group.serials.get(&(mark, payload)) {
             group.files.push((number, *serial));
@@ -125,6 +133,7 @@ impl Client<'_> {
             particulars,
         });
         group.matched.push(Matched::detached(mark, serial));
+        group.marks.push(file_mark);
         group.serials.insert((mark, payload), serial);
         group.files.push((number, serial));
         Ok(None)
@@ -137,6 +146,7 @@ struct Group {
     files: Vec<(usize, Serial)>,
     drafts: Vec<Draft>,
     matched: Vec<Matched>,
+    marks: Vec<FileMark>,
     /// The serials by the digests of header and payload.
     serials: HashMap<(Digest, Digest), Serial>,
 }
@@ -153,14 +163,14 @@ pub fn look(
     rng: &mut impl CryptoRng,
 ) -> Result<Look, ProtectError> {
     let (header, file) = read(path)?;
-    let before = match spared(home, &header)? {
-        Some((serial, state)) => Standing::Spared {
+    let before = match spared(home, path, &header, &file, key, rng)? {
+        Some((serial, state, _)) => Standing::Spared {
             serial,
             state,
             detached: true,
         },
         None => {
-            open(path, &header, file, key, rng)?;
+            open(path, &header, &file, key, rng)?;
             Standing::Bare
         }
     };
@@ -170,15 +180,42 @@ pub fn look(
     })
 }
 
-/// Finds the deposit that this home saw to hold the key in a header. One that a check found not to match is no spare.
-fn spared(home: &Home, header: &FileHeader) -> Result<Option<(Serial, DepositState)>, HomeError> {
+/// Finds the deposit that this home saw to hold the key in a header, and what the authority says of it; with the mark of the
+/// file, if the home did not know that. One that a check found not to match is no spare. What is behind the header must be
+/// what was there when the key was deposited.
+fn spared(
+    home: &Home,
+    path: &Path,
+    header: &FileHeader,
+    file: &File,
+    key: CapiKey<'_>,
+    rng: &mut impl CryptoRng,
+) -> Result<Option<(Serial, DepositState, Option<FileMark>)>, ProtectError> {
     let known = home.known_capi_file(header)?.filter(|known| known.matches);
     let Some(known) = known else {
         return Ok(None);
     };
     let record = home.deposit(known.serial)?;
-    let record = record.filter(|record| record.state.is_kept());
-    Ok(record.map(|record| (record.serial, record.state)))
+    let Some(record) = record.filter(|record| record.state.is_kept()) else {
+        return Ok(None);
+    };
+    let mut learned = None;
+    if let Some(mark) = home.mark(mark(header))? {
+        let now = file_mark(header, file).map_err(|source| ProtectError::Read {
+            path: path.to_path_buf(),
+            source,
+        })?;
+        if let Some(changed) = mark.compare(&now) {
+            return Err(ProtectError::Changed(changed));
+        }
+    } else {
+        let (_, payload, mark) = open(path, header, file, key, rng)?;
+        if known.payload.is_some_and(|deposited| deposited != payload) {
+            return Err(ProtectError::Changed(Changed::OtherPayload));
+        }
+        learned = Some(mark);
+    }
+    Ok(Some((record.serial, record.state, learned)))
 }
 
 fn read(path: &Path) -> Result<(FileHeader, File), ProtectError> {
@@ -197,23 +234,28 @@ fn read(path: &Path) -> Result<(FileHeader, File), ProtectError> {
 fn open(
     path: &Path,
     header: &FileHeader,
-    file: File,
+    file: &File,
     key: CapiKey<'_>,
     rng: &mut impl CryptoRng,
-) -> Result<(SessionKey, Digest), ProtectError> {
+) -> Result<(SessionKey, Digest, FileMark), ProtectError> {
     let key = UnlockedCapiFile::unlock(header, key.key, key.padding, rng)?.into_key();
     let failed = |source| ProtectError::Read {
         path: path.to_path_buf(),
         source,
     };
-    let mut payload = DigestReader::new(&file);
+    let mut marking = Marking::new(file);
+    let mut payload = DigestReader::new(&mut marking);
     match cipher::decrypt(&key, &mut payload, io::sink(), &mut |_| {}) {
-        Ok(_) => Ok((key, Digest::from_bytes(payload.finish()))),
+        Ok(_) => {
+            let payload = Digest::from_bytes(payload.finish());
+            let mark = marking.mark(mark(header), header.bytes());
+            Ok((key, payload, mark))
+        }
         Err(DecryptError::End(_)) => {
-            { &file }
+            { file }
                 .seek(SeekFrom::Start(header.bytes()))
                 .map_err(failed)?;
-            let explanation = explain(&key, &file).map_err(failed)?;
+            let explanation = explain(&key, file).map_err(failed)?;
             Err(ProtectError::CapiPayload { explanation })
         }
         Err(DecryptError::Read(source) | DecryptError::Write(source)) => Err(failed(source)),

@@ -10,14 +10,15 @@ use strongroom_capi::{Padding, PrivateKey, PublicKey, SessionKey};
 use strongroom_protocol::id::{Digest, Serial};
 
 use super::decrypt::UnlockedCapiFile;
-use super::{Known, key, mark, text};
+use super::{Known, file_mark, key, mark, text};
 use crate::file::copy::with_header;
 use crate::file::output::{Output, Overwrite};
 use crate::file::rewrite::{PlanError, Rewrite};
 use crate::file::same_file;
 use crate::home::{Home, HomeError, Matched, ReleasedKey};
+use crate::mark::{Changed, FileMark};
 use crate::released::ReleasedKeys;
-use crate::rewrap::{ReplaceError, RewrapError, Rewrapped};
+use crate::rewrap::{How, ReplaceError, RewrapError};
 
 /// How a file is rewrapped.
 pub struct CapiRewrapOptions<'o> {
@@ -66,8 +67,12 @@ pub fn prepare(
             path: target.clone(),
         });
     }
-    let old = read(path)?.0;
-    let found = find(home, path, &old, options.current, rng)?;
+    let (old, file) = read(path)?;
+    let now = file_mark(&old, &file).map_err(|source| RewrapError::Read {
+        path: path.to_path_buf(),
+        source,
+    })?;
+    let found = find(home, path, &old, &now, options.current, rng)?;
     if found.is_current && options.output.is_none() {
         return Ok(Prepared::Current);
     }
@@ -80,7 +85,9 @@ pub fn prepare(
     let new = FileHeader::new(&blob.to_bytes())?;
     if let Some(serial) = found.serial {
         let own = Matched::detached(mark(&new), serial);
-        home.record_own_blob(&own, text::padding(padding), found.matches)?;
+        let mark = now.with_header(own.header, old.bytes(), new.bytes());
+        let mark = Some(mark).filter(|_| found.matches);
+        home.record_own_blob(&own, text::padding(padding), mark.as_ref())?;
     }
     Ok(Prepared::New(NewHeader {
         path: path.to_path_buf(),
@@ -112,12 +119,12 @@ impl NewHeader {
         home: &mut Home,
         rng: &mut impl CryptoRng,
         progress: &mut dyn FnMut(u64, u64),
-    ) -> Result<Rewrapped, RewrapError> {
+    ) -> Result<How, RewrapError> {
         let replaced = self.replace(home, rng, progress)?;
         Ok(match (replaced, self.output) {
-            (Replaced::InPlace, _) => Rewrapped::InPlace,
-            (Replaced::Copied, None) => Rewrapped::Copied,
-            (Replaced::Copied, Some((target, _))) => Rewrapped::Written(target),
+            (Replaced::InPlace, _) => How::InPlace,
+            (Replaced::Copied, None) => How::Copied,
+            (Replaced::Copied, Some((target, _))) => How::Written(target),
         })
     }
 
@@ -132,7 +139,7 @@ impl NewHeader {
         if self.output.is_none() && old.len() == new.len() && self.serial.is_some() {
             match Rewrite::plan(&self.path, old.clone(), new.clone()) {
                 Ok(rewrite) => {
-                    home.begin_rewrite(&rewrite, self.serial)?;
+                    home.begin_rewrite(&rewrite, self.serial, None)?;
                     rewrite.apply()?;
                     home.end_rewrite(&rewrite, None)?;
                     return Ok(Replaced::InPlace);
@@ -183,7 +190,12 @@ pub fn look(
     current: Option<&PrivateKey>,
     rng: &mut impl CryptoRng,
 ) -> Result<(), RewrapError> {
-    find(home, path, &read(path)?.0, current, rng).map(|_| ())
+    let (header, file) = read(path)?;
+    let mark = file_mark(&header, &file).map_err(|source| RewrapError::Read {
+        path: path.to_path_buf(),
+        source,
+    })?;
+    find(home, path, &header, &mark, current, rng).map(|_| ())
 }
 
 /// A session key, and why it is this file's.
@@ -204,20 +216,41 @@ fn find(
     home: &Home,
     path: &Path,
     header: &FileHeader,
+    now: &FileMark,
     current: Option<&PrivateKey>,
     rng: &mut impl CryptoRng,
 ) -> Result<Found, RewrapError> {
+    let mut payload = Payload::of(path);
     let by_header = home.known_capi_file(header)?;
-    if let Some(found) = opened(header, by_header, current, rng) {
-        return Ok(found);
+    // A header can be copied; what follows it is then another deposit's, or nobody's.
+    let mark = home.mark(now.header)?;
+    let (is_as_it_was, is_others) = match (by_header.and_then(|known| known.payload), mark) {
+        (_, Some(mark)) => {
+            let changed = mark.compare(now);
+            (changed.is_none(), changed == Some(Changed::OtherPayload))
+        }
+        (Some(deposited), None) => {
+            let is_same = payload.digest()? == deposited;
+            (is_same, !is_same)
+        }
+        (None, None) => (false, false),
+    };
+    let others = match is_others {
+        true => home.serial_by_payload(payload.digest()?)?,
+        false => None,
+    };
+    if others.is_none()
+        && let Some(found) = opened(header, by_header, current, rng)
+    {
+        let matches = found.matches && is_as_it_was;
+        return Ok(Found { matches, ..found });
     }
     let mut released = ReleasedKeys::of(home);
-    let mut payload = Payload::of(path);
-    let mut serial = by_header.map(|known| known.serial);
+    let mut serial = others.or(by_header.map(|known| known.serial));
     if let Some(known) = by_header
+        && others.is_none()
         && let Some((key, is_unproven)) = released_key(&mut released, known.serial)?
     {
-        // A header can be copied; what follows it is then another deposit's, or nobody's.
         let agrees = known.payload.is_some() && known.payload == Some(payload.digest()?);
         let other = match known.payload {
             Some(_) if !agrees => home.serial_by_payload(payload.digest()?)?,
@@ -226,7 +259,11 @@ fn find(
         if other.is_none() {
             return Ok(Found {
                 is_unproven,
-                ..found_by(key, known, !is_unproven && (known.matches || agrees))
+                ..found_by(
+                    key,
+                    known,
+                    !is_unproven && (agrees || known.matches && is_as_it_was),
+                )
             });
         }
         serial = other;

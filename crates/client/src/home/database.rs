@@ -198,6 +198,32 @@ CREATE TABLE subject (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// What version 6 has beside: what the home saw of files' payloads (spec/deposit.md#mark).
+const MARKS: &str = "
+-- Files that were written here, or seen at both ends with their keys: what tells them from others with their headers.
+CREATE TABLE file_mark (
+    header BLOB PRIMARY KEY,     -- as in matched
+    first  BLOB NOT NULL,        -- the payload's nonce; of a file of CryptoAPI's, the first 16 bytes of its ciphertext
+    length INTEGER NOT NULL,     -- in bytes, header and all; of an armored file, that of what the armor holds
+    last   BLOB NOT NULL         -- the tag of the last chunk; the last 16 bytes of the ciphertext
+) STRICT, WITHOUT ROWID;
+CREATE INDEX file_mark_by_first ON file_mark (first);
+
+-- Files that were read to their ends, and what came of it the last time.
+CREATE TABLE reading (
+    path  BLOB PRIMARY KEY,      -- absolute
+    mark  BLOB NOT NULL,         -- SHA-256 of the mark that the file had
+    time  INTEGER NOT NULL,      -- when, by our clock, in milliseconds
+    whole INTEGER NOT NULL       -- 1 if all of it was as it was written
+) STRICT, WITHOUT ROWID;
+
+-- Commands that read many files to their ends, and were not done when this was written last.
+CREATE TABLE reading_begun (
+    files BLOB PRIMARY KEY,      -- SHA-256 of their paths
+    begun INTEGER NOT NULL       -- by our clock, in milliseconds
+) STRICT, WITHOUT ROWID;
+";
+
 /// What takes version 4 to this one, before the statements are read again in the order of their recording: what the
 /// authority's log has of them, and where, is read from it the next time it is reached.
 const FROM_4: &str = "
@@ -238,7 +264,7 @@ pub(super) fn create(path: &Path) -> Result<Database, HomeError> {
     configure(&database)?;
     let transaction =
         database.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    for tables in [KEPT, STATEMENT, DEVICE, REPLICA, TOLD] {
+    for tables in [KEPT, STATEMENT, DEVICE, REPLICA, TOLD, MARKS] {
         transaction.execute_batch(tables)?;
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
@@ -309,7 +335,9 @@ fn migrate(path: &Path, database: &mut Database, version: i64) -> Result<(), Hom
             transaction.execute_batch(step)?;
         }
     }
-    transaction.execute_batch(TOLD)?;
+    for tables in [TOLD, MARKS] {
+        transaction.execute_batch(tables)?;
+    }
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()?;
     database.pragma_update(None, "legacy_alter_table", false)?;

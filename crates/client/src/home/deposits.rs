@@ -10,8 +10,10 @@ use strongroom_protocol::receipt::{DepositState, Receipt};
 use strongroom_protocol::statement::{Kind, Particulars, SignedStatement};
 
 use super::devices::DeviceId;
+use super::marks::insert_mark;
 use super::secrets::{Check, IS_SUPERSEDED};
 use super::{Home, HomeError, parse_statement};
+use crate::mark::{FileMark, header_digest};
 use crate::pointer::{Pointer, header_mark};
 
 /// A deposit as the home keeps it.
@@ -74,7 +76,7 @@ impl Matched {
     pub fn new(header: &Header, serial: Serial, own: Option<usize>) -> Self {
         let own = own.and_then(|place| header.stanzas().get(place));
         Self {
-            header: Digest::of(&[header.as_bytes()]),
+            header: header_digest(header),
             serial,
             own: own.map_or(NO_STANZA, stanza_digest),
         }
@@ -96,6 +98,8 @@ impl Matched {
 pub struct Observations<'b> {
     /// The headers that match them.
     pub matched: &'b [Matched],
+    /// The marks of the files that have those headers.
+    pub marks: &'b [FileMark],
     /// The checks that secrets passed.
     pub checks: &'b [(Serial, Check)],
 }
@@ -126,14 +130,21 @@ impl Home {
     ///
     /// Says so when the home can't be written.
     pub fn record_matched(&mut self, matched: &Matched) -> Result<(), HomeError> {
-        self.record_all_matched(std::slice::from_ref(matched))
+        self.record_all_matched(std::slice::from_ref(matched), &[])
     }
 
-    /// Records that files were seen to match their deposits, in one transaction.
-    pub(crate) fn record_all_matched(&mut self, matched: &[Matched]) -> Result<(), HomeError> {
+    /// Records what files were seen to match, and their marks, in one transaction.
+    pub(crate) fn record_all_matched(
+        &mut self,
+        matched: &[Matched],
+        marks: &[FileMark],
+    ) -> Result<(), HomeError> {
         let transaction = self.database.transaction()?;
         for matched in matched {
             insert_matched(&transaction, matched)?;
+        }
+        for mark in marks {
+            insert_mark(&transaction, mark)?;
         }
         Ok(transaction.commit()?)
     }
@@ -144,7 +155,7 @@ impl Home {
     ///
     /// Says so when the home can't be read.
     pub fn matched(&self, header: &Header) -> Result<Option<Matched>, HomeError> {
-        self.matched_digest(Digest::of(&[header.as_bytes()]))
+        self.matched_digest(header_digest(header))
     }
 
     /// Finds what was seen of a file whose header has this digest.
@@ -227,21 +238,22 @@ impl Home {
         Ok(found)
     }
 
-    /// Records a SIMPLEBLOB that is about to be written into a file, how it is padded, and whether file and deposit are
-    /// known to agree: in one step, and before the first byte of it is written.
+    /// Records a SIMPLEBLOB that is about to be written into a file, how it is padded, and the mark that the file will have, if
+    /// file and deposit are known to agree: in one step, and before the first byte of it is written.
     pub(crate) fn record_own_blob(
         &mut self,
         own: &Matched,
         padding: &str,
-        matches: bool,
+        mark: Option<&FileMark>,
     ) -> Result<(), HomeError> {
         let transaction = self.database.transaction()?;
         transaction.execute(
             "INSERT OR REPLACE INTO own_blob (mark, serial, padding) VALUES (?1, ?2, ?3)",
             (own.header.as_bytes(), own.serial.as_bytes(), padding),
         )?;
-        if matches {
+        if let Some(mark) = mark {
             insert_matched(&transaction, own)?;
+            insert_mark(&transaction, mark)?;
         }
         Ok(transaction.commit()?)
     }

@@ -7,9 +7,11 @@ use std::path::PathBuf;
 use strongroom_protocol::id::Serial;
 
 use super::deposits::{Matched, insert_matched};
+use super::marks::insert_mark;
 use super::{Home, HomeError};
 use crate::file::FileId;
 use crate::file::rewrite::Rewrite;
+use crate::mark::FileMark;
 
 /// A record of the journal: what is being rewritten, and the deposit of its session key.
 pub(crate) struct Record {
@@ -18,13 +20,18 @@ pub(crate) struct Record {
 }
 
 impl Home {
-    /// Makes a rewrite durable, before its first byte changes.
+    /// Makes a rewrite durable, before its first byte changes, with the mark that the file has afterwards.
     pub(crate) fn begin_rewrite(
         &mut self,
         rewrite: &Rewrite,
         serial: Option<Serial>,
+        mark: Option<&FileMark>,
     ) -> Result<(), HomeError> {
-        self.database.execute(
+        let transaction = self.database.transaction()?;
+        if let Some(mark) = mark {
+            insert_mark(&transaction, mark)?;
+        }
+        transaction.execute(
             "INSERT OR REPLACE INTO rewrite (path, device, inode, length, old, new, serial)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             (
@@ -37,7 +44,7 @@ impl Home {
                 serial.as_ref().map(Serial::as_bytes),
             ),
         )?;
-        Ok(())
+        Ok(transaction.commit()?)
     }
 
     /// Ends a rewrite: the new header is on the disk, or the record is not to be followed.

@@ -21,6 +21,7 @@ use self::devices::{
 };
 use self::follow::{follow, record};
 use super::deposits::{Observations, insert_matched};
+use super::marks::insert_mark;
 use super::secrets::insert_check;
 use super::{Home, HomeError, parse_statement};
 use crate::connection::EntriesPage;
@@ -154,6 +155,9 @@ impl Home {
         )?;
         for matched in observed.matched {
             insert_matched(&transaction, matched)?;
+        }
+        for mark in observed.marks {
+            insert_mark(&transaction, mark)?;
         }
         for (serial, check) in observed.checks {
             insert_check(&transaction, *serial, check)?;

@@ -4,6 +4,7 @@ use strongroom_agefile::Header;
 use strongroom_protocol::id::{AuthorityId, Serial};
 use strongroom_protocol::receipt::DepositState;
 
+use super::Protected;
 use crate::home::{Home, HomeError};
 use crate::pointer::Pointer;
 
@@ -29,6 +30,27 @@ pub enum Standing {
         /// Whether the file says nothing of it.
         detached: bool,
     },
+}
+
+impl Standing {
+    /// Describes a file that has its spare, and is passed over.
+    pub(super) fn protected(self, authority: AuthorityId) -> Option<Protected> {
+        let Self::Spared {
+            serial,
+            state,
+            detached,
+        } = self
+        else {
+            return None;
+        };
+        Some(Protected {
+            authority,
+            serial,
+            state,
+            detached,
+            before: self,
+        })
+    }
 }
 
 /// Tells how a file with this header stands.

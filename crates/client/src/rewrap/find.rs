@@ -1,11 +1,11 @@
-//! Finds a file's session key, and how much of its header holds under it (spec/recovery.md#header, row by row).
+//! Finds the session key of a file's payload, and how much of its header holds under it (spec/recovery.md#header, row by row).
 
-use strongroom_agefile::payload::open_first_chunk;
 use strongroom_agefile::{FileKey, Header, Stanza, Unwrap};
 use strongroom_protocol::id::{AuthorityId, OwnerId, Serial};
 
 use super::{RewrapError, RewrapOptions};
 use crate::home::{Home, HomeError};
+use crate::mark::{Ends, header_digest};
 use crate::pointer::Pointer;
 use crate::released::ReleasedKeys;
 
@@ -25,14 +25,25 @@ pub(super) struct Found {
     pub(super) is_anothers: bool,
 }
 
-/// What shows that a session key is a file's.
+/// What shows that a header is a file's, whose payload the key opens.
 pub(super) enum Evidence {
     /// The header's MAC.
     Mac,
     /// The MAC, once the pointer is put back that somebody removed or changed: these stanzas.
     MacRestored(Vec<Stanza>),
-    /// Not the MAC, but the first chunk of the payload: the header was altered.
-    FirstChunk,
+    /// Not the MAC, which is right under another key: the header is another file's, and so are its stanzas.
+    OthersHeader,
+    /// Not the MAC, but an end of the payload: the header was altered, or is another file's.
+    Payload,
+}
+
+/// What was seen of keys that are not the file's.
+#[derive(Default)]
+struct Tried {
+    /// The payload's key, under a header that does not hold: the first such.
+    altered: Option<Found>,
+    /// Whether the header holds under a key that the payload is none of.
+    is_others_header: bool,
 }
 
 pub(super) struct Finder<'f> {
@@ -52,15 +63,31 @@ impl<'f> Finder<'f> {
         })
     }
 
-    /// Tries the identities, then the key that the pointer names, then every released key.
-    pub(super) fn find(&self, header: &Header, payload: &[u8]) -> Result<Found, RewrapError> {
-        if let Some(found) = self.by_identity(header, payload)? {
+    /// Tries the identities, then the keys that are named, then every released key. A key is the file's if an end of its
+    /// payload opens: a header alone may be any.
+    pub(super) fn find(&self, header: &Header, ends: &Ends) -> Result<Found, RewrapError> {
+        let mut keys = Tried::default();
+        if let Some(found) = self.by_identity(header, ends, &mut keys)? {
             return Ok(found);
         }
-        if let Some(found) = self.by_released_key(header, payload)? {
+        if let Some(found) = self.by_released_key(header, ends, &mut keys)? {
             return Ok(found);
         }
-        let serial = self.serials_of(header)?.first().copied();
+        if let Some(altered) = keys.altered {
+            return Ok(match keys.is_others_header {
+                true => Found {
+                    evidence: Evidence::OthersHeader,
+                    own: None,
+                    ..altered
+                },
+                false => altered,
+            });
+        }
+        let of_payload = self.serials_of_payload(header, ends)?.first().copied();
+        if keys.is_others_header {
+            return Err(RewrapError::OtherPayload { serial: of_payload });
+        }
+        let serial = of_payload.or(self.serials_of(header)?.first().copied());
         if serial.is_none() && header.is_for_passphrase() {
             return Err(RewrapError::Passphrase);
         }
@@ -73,85 +100,119 @@ impl<'f> Finder<'f> {
         found.matches.then_some(Pointer { authority, serial })
     }
 
-    fn by_identity(&self, header: &Header, payload: &[u8]) -> Result<Option<Found>, RewrapError> {
+    fn by_identity(
+        &self,
+        header: &Header,
+        ends: &Ends,
+        tried: &mut Tried,
+    ) -> Result<Option<Found>, RewrapError> {
         let mut unwraps: Vec<&dyn Unwrap> = self.options.identities.as_unwraps();
         for others in self.options.others {
             unwraps.extend(others.as_unwraps());
         }
-        let opened = match header.unwrap_unauthenticated(&unwraps) {
-            Ok(opened) => opened,
-            // A stanza that somebody broke must not keep a released key from the file.
-            Err(_) => return Ok(None),
-        };
         let named = self.serials_of(header)?;
-        let mac = header.is_authentic(&opened.file_key);
-        let restored = named
-            .iter()
-            .filter(|_| !mac)
-            .find_map(|serial| Some((*serial, self.restored(header, *serial, &opened.file_key)?)));
-        let (serial, evidence) = if mac {
-            (named.first().copied(), Evidence::Mac)
-        } else if let Some((serial, stanzas)) = restored {
-            (Some(serial), Evidence::MacRestored(stanzas))
-        } else if open_first_chunk(&opened.file_key, payload) {
-            (None, Evidence::FirstChunk)
-        } else {
-            return Ok(None);
-        };
-        Ok(Some(Found {
-            file_key: opened.file_key,
-            serial,
-            own: Some(opened.stanza),
-            matches: match evidence {
-                Evidence::Mac => self
-                    .home
-                    .matched(header)?
-                    .is_some_and(|matched| Some(matched.serial) == serial),
-                // Whoever made the file chose what its MAC covers, another file's pointer too. That the key is the
-                // deposit's is known of a stanza that this home saw, if it is the one that opened.
-                Evidence::MacRestored(_) => {
-                    let opened_stanza = header.stanzas().get(opened.stanza);
-                    let known = opened_stanza.map(|stanza| self.home.serial_of_own(stanza));
-                    serial.is_some() && known.transpose()?.flatten() == serial
+        for (number, opened) in header.openings(&unwraps).enumerate() {
+            if !ends.belong_to(&opened.file_key) {
+                // Once: a header can be long, and have many stanzas that anybody put in.
+                tried.is_others_header |= number == 0 && header.is_authentic(&opened.file_key);
+                continue;
+            }
+            let mac = header.is_authentic(&opened.file_key);
+            let restored = named.iter().filter(|_| !mac).find_map(|serial| {
+                Some((*serial, self.restored(header, *serial, &opened.file_key)?))
+            });
+            let (serial, evidence) = if mac {
+                (named.first().copied(), Evidence::Mac)
+            } else if let Some((serial, stanzas)) = restored {
+                (Some(serial), Evidence::MacRestored(stanzas))
+            } else {
+                let of_payload = self.serials_of_payload(header, ends)?;
+                (of_payload.first().copied(), Evidence::Payload)
+            };
+            let found = Found {
+                serial,
+                own: Some(opened.stanza),
+                matches: self.matches(header, serial, &evidence, opened.stanza)?,
+                file_key: opened.file_key,
+                evidence,
+                is_current: opened.identity == 0,
+                is_anothers: false,
+            };
+            match found.evidence {
+                Evidence::Mac | Evidence::MacRestored(_) => return Ok(Some(found)),
+                Evidence::OthersHeader | Evidence::Payload => {
+                    tried.altered = tried.altered.take().or(Some(found))
                 }
-                Evidence::FirstChunk => false,
-            },
-            evidence,
-            is_current: opened.identity == 0,
-            is_anothers: false,
-        }))
+            }
+        }
+        Ok(None)
+    }
+
+    /// Tells whether the key of a stanza is known to be the deposit's.
+    fn matches(
+        &self,
+        header: &Header,
+        serial: Option<Serial>,
+        evidence: &Evidence,
+        stanza: usize,
+    ) -> Result<bool, HomeError> {
+        Ok(match evidence {
+            Evidence::Mac => self
+                .home
+                .matched(header)?
+                .is_some_and(|matched| Some(matched.serial) == serial),
+            // Whoever made the file chose what its MAC covers, another file's pointer too. That the key is the
+            // deposit's is known of a stanza that this home saw, if it is the one that opened.
+            Evidence::MacRestored(_) => {
+                let opened_stanza = header.stanzas().get(stanza);
+                let known = opened_stanza.map(|stanza| self.home.serial_of_own(stanza));
+                serial.is_some() && known.transpose()?.flatten() == serial
+            }
+            // The home saw this payload, when it held the key that opens it.
+            Evidence::OthersHeader | Evidence::Payload => serial.is_some(),
+        })
     }
 
     fn by_released_key(
         &self,
         header: &Header,
-        payload: &[u8],
+        ends: &Ends,
+        tried: &mut Tried,
     ) -> Result<Option<Found>, RewrapError> {
         let mut released = ReleasedKeys::of(self.home);
-        let mut altered = None;
         let mut look = |serials: Vec<Serial>| {
             for serial in serials {
                 let Some((file_key, is_anothers)) = self.released_key(&mut released, serial)?
                 else {
                     continue;
                 };
-                if let Some(evidence) = self.evidence(header, serial, &file_key) {
-                    let found = released_found(file_key, serial, is_anothers, evidence);
-                    return Ok::<_, RewrapError>(Some(found));
+                if !ends.belong_to(&file_key) {
+                    tried.is_others_header |= header.is_authentic(&file_key);
+                    continue;
                 }
-                if altered.is_none() && open_first_chunk(&file_key, payload) {
-                    let evidence = Evidence::FirstChunk;
-                    altered = Some(released_found(file_key, serial, is_anothers, evidence));
+                let evidence = self.evidence(header, serial, &file_key);
+                let found = released_found(file_key, serial, is_anothers, evidence);
+                match found.evidence {
+                    Evidence::Mac | Evidence::MacRestored(_) => {
+                        return Ok::<_, RewrapError>(Some(found));
+                    }
+                    Evidence::OthersHeader | Evidence::Payload => {
+                        tried.altered = tried.altered.take().or(Some(found));
+                    }
                 }
             }
             Ok(None)
         };
         // Those that are named first: the others are for a header that names none, lost its pointer, or has another's.
-        let found = match look(self.serials_of(header)?)? {
-            Some(found) => Some(found),
-            None => look(self.home.released_serials()?)?,
-        };
-        Ok(found.or(altered))
+        let named = [
+            self.serials_of_payload(header, ends)?,
+            self.serials_of(header)?,
+        ]
+        .concat();
+        match look(named)? {
+            Some(found) => Ok(Some(found)),
+            None => look(self.home.released_serials()?),
+        }
     }
 
     /// Opens a released key, and tells whether it is another owner's.
@@ -170,13 +231,21 @@ impl<'f> Finder<'f> {
         Ok(file_key.map(|file_key| (file_key, is_anothers)))
     }
 
-    /// Tells how a header holds under a key, if it does.
-    fn evidence(&self, header: &Header, serial: Serial, file_key: &FileKey) -> Option<Evidence> {
+    /// Tells how a header holds under the payload's key.
+    fn evidence(&self, header: &Header, serial: Serial, file_key: &FileKey) -> Evidence {
         if header.is_authentic(file_key) {
-            return Some(Evidence::Mac);
+            return Evidence::Mac;
         }
-        let stanzas = self.restored(header, serial, file_key)?;
-        Some(Evidence::MacRestored(stanzas))
+        let restored = self.restored(header, serial, file_key);
+        restored.map_or(Evidence::Payload, Evidence::MacRestored)
+    }
+
+    /// Returns the deposits of the files of which this home knows that they had this payload.
+    fn serials_of_payload(&self, header: &Header, ends: &Ends) -> Result<Vec<Serial>, HomeError> {
+        match ends.nonce() {
+            Some(nonce) => self.home.serials_of_payload(nonce, header_digest(header)),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// Returns the deposits that may be of a header's key, the likeliest first.
@@ -212,9 +281,9 @@ fn released_found(
         file_key,
         serial: Some(serial),
         own: None,
-        // It matched its commitment when it was opened. That somebody else's file has a spare is not this home's to
+        // It matched its commitment when it was opened, and the payload opens under it. That somebody else's file has a spare is not this home's to
         // say: it knows deposits by their serials, which are unique among one owner's only.
-        matches: !matches!(evidence, Evidence::FirstChunk) && !is_anothers,
+        matches: !is_anothers,
         evidence,
         is_current: false,
         is_anothers,

@@ -18,7 +18,8 @@ pub(super) struct Resealed {
 ///
 /// The stanza known to be the owner's is replaced. Where it cannot be told which that is, all stay and the new one
 /// is added: a colleague's access is not taken by guess. A new hybrid stanza beside a classic one that was there takes
-/// nothing from the file, and so that mix is not refused as it is for new files. `pointer` goes where one to the same
+/// nothing from the file, and so that mix is not refused as it is for new files. Of another file's header nothing stays: its
+/// stanzas wrap that file's key. `pointer` goes where one to the same
 /// authority was, or behind all others: the file changes in any case, and then says itself where its spare is.
 pub(super) fn reseal(
     old: &Header,
@@ -31,14 +32,19 @@ pub(super) fn reseal(
     let stanza = owner.wrap(&found.file_key, rng);
     let stanzas = match &found.evidence {
         Evidence::MacRestored(stanzas) => stanzas.clone(),
-        Evidence::FirstChunk | Evidence::Mac => old.stanzas().to_vec(),
+        Evidence::OthersHeader => Vec::new(),
+        Evidence::Mac | Evidence::Payload => old.stanzas().to_vec(),
     };
+    // One that somebody put before it may open for the owner, too, and to another key.
+    let is_altered = matches!(found.evidence, Evidence::OthersHeader | Evidence::Payload);
     let mut kept = Vec::with_capacity(stanzas.len() + 1);
     let mut place = None;
     for (number, old) in stanzas.into_iter().enumerate() {
         if own == Some(number) {
-            place = Some(kept.len());
-            kept.push(stanza.clone());
+            if !is_altered {
+                place = Some(kept.len());
+                kept.push(stanza.clone());
+            }
         } else if !is_pad(&old) {
             kept.push(old);
         }

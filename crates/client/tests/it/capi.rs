@@ -15,7 +15,7 @@ use strongroom_client::encrypt::{Job, Source, Target};
 use strongroom_client::file::output::Overwrite;
 use strongroom_client::home::{Home, read_exchange_key};
 use strongroom_client::recover::Wanted;
-use strongroom_client::rewrap::{Repair, RewrapError, Rewrapped};
+use strongroom_client::rewrap::{How, Repair, RewrapError};
 use strongroom_client::status::{Inspector, SpareState};
 use strongroom_protocol::statement::Particulars;
 
@@ -97,7 +97,7 @@ impl Scene {
         self.world.recover(&Wanted::Everything).unwrap();
     }
 
-    fn rewrap(&mut self, bits: usize) -> Result<Rewrapped, RewrapError> {
+    fn rewrap(&mut self, bits: usize) -> Result<How, RewrapError> {
         let mut home = self.world.home();
         let ask = &mut |_: &Path| panic!("the identity is not sealed");
         let rng = &mut self.world.rng;
@@ -109,7 +109,7 @@ impl Scene {
             output: None,
         };
         match rewrap::prepare(&mut home, &self.file, &options, rng)? {
-            Prepared::Current => Ok(Rewrapped::Current),
+            Prepared::Current => Ok(How::Current),
             Prepared::New(header) => header.write(&mut home, rng, &mut |_, _| {}),
         }
     }
@@ -127,9 +127,9 @@ fn a_file_is_recovered_in_place_and_its_payload_is_not_touched() {
     assert_eq!(scene.decrypt().unwrap(), TEXT);
     assert_eq!(scene.state(), Some(SpareState::Matched));
     let before = fs::read(&scene.file).unwrap();
-    assert_eq!(scene.rewrap(2048).unwrap(), Rewrapped::Current);
+    assert_eq!(scene.rewrap(2048).unwrap(), How::Current);
     scene.recover();
-    assert_eq!(scene.rewrap(2048).unwrap(), Rewrapped::InPlace);
+    assert_eq!(scene.rewrap(2048).unwrap(), How::InPlace);
     let after = fs::read(&scene.file).unwrap();
     let header = scene.header_bytes();
     assert!(before[..header] != after[..header] && before[header..] == after[header..]);
@@ -157,7 +157,7 @@ fn a_header_whose_digest_nobody_signed_is_found_by_its_payload() {
     fs::write(&scene.file, &bytes).unwrap();
     assert_eq!(scene.state(), None);
     scene.recover();
-    assert_eq!(scene.rewrap(2048).unwrap(), Rewrapped::InPlace);
+    assert_eq!(scene.rewrap(2048).unwrap(), How::InPlace);
     assert_eq!(scene.decrypt().unwrap(), TEXT);
     assert_eq!(scene.state(), Some(SpareState::Matched));
     // With its payload changed as well, nothing says whose it is.

@@ -66,7 +66,7 @@ impl World {
             let spares = client.deposit(&owner, &[], vec![Particulars::default()]);
             let spare = spares.unwrap().pop().unwrap();
             let options = strongroom_client::encrypt::EncryptOptions::new(&owner);
-            spare
+            let encrypted = spare
                 .encrypt(
                     strongroom_client::encrypt::Source::File(source),
                     strongroom_client::encrypt::Target::File(
@@ -78,6 +78,7 @@ impl World {
                     client.rng(),
                 )
                 .unwrap();
+            client.record_written(&encrypted).unwrap();
         })
         .unwrap();
         let header = parts(&path).0;

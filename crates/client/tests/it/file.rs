@@ -7,6 +7,7 @@ mod rewrite;
 mod same_disk;
 
 use std::convert::Infallible;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -51,14 +52,18 @@ struct Mounted(PathBuf);
 
 impl Mounted {
     fn tmpfs(at: &Path, options: &str) -> Option<Self> {
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", options, "tmpfs"])
-            .arg(at)
-            .output();
+        Self::new(at, &["-t", "tmpfs", "-o", options, "tmpfs"].map(OsStr::new))
+    }
+
+    /// Mounts what the options of mount(8) say.
+    fn new(at: &Path, options: &[&OsStr]) -> Option<Self> {
+        let mounted = Command::new("mount").args(options).arg(at).output();
         if mounted.is_ok_and(|mounted| mounted.status.success()) {
             return Some(Self(at.to_path_buf()));
         }
-        eprintln!("SKIPPED: this test mounts a tmpfs, which this user may not");
+        eprintln!(
+            "SKIPPED: this test mounts with {options:?}, which this user or this kernel may not"
+        );
         None
     }
 

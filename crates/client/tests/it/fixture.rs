@@ -14,7 +14,7 @@ use strongroom_client::file::output::Overwrite;
 use strongroom_client::home::{DepositRecord, Home, HomeError, Identities};
 use strongroom_client::recover::{Collected, RecoverError, Wanted};
 use strongroom_client::restored::RestoredLog;
-use strongroom_client::rewrap::{RewrapError, RewrapOptions, Rewrapped, rewrap};
+use strongroom_client::rewrap::{How, RewrapError, RewrapOptions, rewrap};
 use strongroom_client::secret::{NewSecret, Secret};
 use strongroom_client::sync::{SyncError, Synced};
 use strongroom_client::{Address, Client, ConnectError};
@@ -297,7 +297,7 @@ impl World {
             let spare = spares.unwrap().pop().unwrap();
             let target = Target::File(target, Overwrite::Refuse);
             let options = EncryptOptions::new(&owner);
-            spare
+            let encrypted = spare
                 .encrypt(
                     Source::File(source),
                     target,
@@ -306,6 +306,7 @@ impl World {
                     client.rng(),
                 )
                 .unwrap();
+            client.record_written(&encrypted).unwrap();
         })
         .unwrap();
         encrypted
@@ -367,7 +368,7 @@ impl World {
             .unwrap()
     }
 
-    pub(crate) fn rewrap(&mut self, path: &Path) -> Result<Rewrapped, RewrapError> {
+    pub(crate) fn rewrap(&mut self, path: &Path) -> Result<How, RewrapError> {
         self.rewrap_to(path, None)
     }
 
@@ -375,12 +376,14 @@ impl World {
         &mut self,
         path: &Path,
         output: Option<PathBuf>,
-    ) -> Result<Rewrapped, RewrapError> {
+    ) -> Result<How, RewrapError> {
         let mut home = self.home();
         let identities = self.identities(&home);
         let mut options = RewrapOptions::new(&identities);
         options.output = output.map(|output| (output, Overwrite::Refuse));
-        rewrap(&mut home, path, &options, &mut self.rng, &mut |_, _| {})
+        let rewrapped = rewrap(&mut home, path, &options, &mut self.rng, &mut |_, _| {})?;
+        assert_eq!(rewrapped.changed, None);
+        Ok(rewrapped.how)
     }
 
     /// Decrypts a file with the home's identity; none when it does not open.

@@ -224,7 +224,7 @@ fn what_is_said_to_be_held_and_is_less_is_no_request_for_everything() {
     let refused = matches!(
         error,
         RecoverError::Exchange(ExchangeError::Submit(SubmitError::Refused(
-            Refusal::Holdings
+            Refusal::Holdings { .. }
         )))
     );
     assert!(refused, "{error:?}");

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use rusqlite::Connection;
 use strongroom_client::home::{Check, CheckRun, Home, HomeError};
 use strongroom_client::recover::Wanted;
-use strongroom_client::status::Inspector;
+use strongroom_client::status::{Doubt, Inspector};
 use strongroom_protocol::id::Clock;
 use strongroom_protocol::statement::Kind;
 
@@ -80,7 +80,7 @@ impl World {
                  CREATE TABLE device (key BLOB PRIMARY KEY, entry INTEGER NOT NULL) STRICT, WITHOUT ROWID;
                  INSERT INTO device SELECT key, entry FROM now;
                  DROP TABLE now;
-                 DROP TABLE told;
+                 DROP TABLE told; DROP TABLE file_mark; DROP TABLE reading; DROP TABLE reading_begun;
                  PRAGMA user_version = 5;",
             )
             .unwrap();
@@ -258,6 +258,28 @@ fn a_home_of_version_5_has_all_that_it_had_and_knows_who_deposited_what() {
     // What became the owner's before is told of, once.
     let news = world.with_client(|client| client.news().unwrap()).unwrap();
     assert_eq!(news.devices.len(), 1);
+}
+
+#[test]
+fn a_home_of_version_5_sees_its_files_anew() {
+    let (mut world, file, _) = lived_in();
+    world.downgrade_to_5(HOME);
+    let inspect = |world: &mut World, with_key: bool| {
+        let identities = world.identities(&world.home());
+        let inspect = |client: &mut strongroom_client::Client<'_>| {
+            let inspector = Inspector::new(client.home(), true).unwrap();
+            let inspector = inspector.with_identities(with_key.then_some(&identities));
+            let doubt = inspector.inspect(&file).unwrap().doubt;
+            (doubt, inspector.learned())
+        };
+        world.with_client(inspect).unwrap()
+    };
+    assert_eq!(inspect(&mut world, false), (Some(Doubt::NotSeen), vec![]));
+    assert!(world.path("home/home.db.backup-v5").exists());
+    let (doubt, learned) = inspect(&mut world, true);
+    assert_eq!((doubt, learned.len()), (None, 1));
+    world.home().record_marks(&learned).unwrap();
+    assert_eq!(inspect(&mut world, false), (None, vec![]));
 }
 
 #[test]

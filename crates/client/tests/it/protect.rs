@@ -16,7 +16,7 @@ use strongroom_client::Pointer;
 use strongroom_client::home::Identities;
 use strongroom_client::protect::{Job, ProtectError, ProtectOptions, Protected, Standing, Watch};
 use strongroom_client::recover::Wanted;
-use strongroom_client::rewrap::{RewrapError, Rewrapped};
+use strongroom_client::rewrap::{How, RewrapError};
 use strongroom_client::status::{FileStatus, Inspector, read_header};
 use strongroom_protocol::id::{AuthorityId, Digest, Serial};
 use strongroom_protocol::statement::Particulars;
@@ -187,7 +187,7 @@ fn a_pointer_is_put_in_last_and_all_else_of_the_file_stays() {
     world.lose_identity();
     let serials = Wanted::Serials(vec![protected.serial]);
     assert_eq!(world.recover(&serials).unwrap().keys, 1);
-    assert_eq!(world.rewrap(&file).unwrap(), Rewrapped::InPlace);
+    assert_eq!(world.rewrap(&file).unwrap(), How::InPlace);
     assert_eq!(parts(&file).0.stanzas()[0], before.stanzas()[0]);
     assert_eq!(world.decrypt(&file).unwrap(), "to both");
     world.is_protected(&file, false);
@@ -346,7 +346,7 @@ fn a_passphrases_file_stays_as_it_is_and_comes_back_with_a_key_instead() {
     world
         .recover(&Wanted::Serials(vec![protected.serial]))
         .unwrap();
-    assert_eq!(world.rewrap(&file).unwrap(), Rewrapped::Copied);
+    assert_eq!(world.rewrap(&file).unwrap(), How::Copied);
     let after = parts(&file).0;
     assert!(!after.is_for_passphrase());
     let serial = protected.serial;

@@ -5,7 +5,7 @@ use std::fs;
 use strongroom_agefile::KeyType;
 use strongroom_client::connection::ExchangeError;
 use strongroom_client::recover::{RecoverError, Wanted};
-use strongroom_client::rewrap::Rewrapped;
+use strongroom_client::rewrap::How;
 use strongroom_client::status::{Inspector, SpareState, read_header};
 use strongroom_client::{Client, ConnectError, Pointer};
 use strongroom_protocol::ReleaseError;
@@ -55,7 +55,7 @@ fn a_wrong_code_releases_nothing_and_the_right_one_continues_the_same_request() 
     assert_eq!(id, again);
     world.recover(&Wanted::Everything).unwrap();
     assert_eq!(world.home().requests().unwrap().len(), 1);
-    assert_eq!(world.rewrap(&file).unwrap(), Rewrapped::InPlace);
+    assert_eq!(world.rewrap(&file).unwrap(), How::InPlace);
     assert_eq!(world.decrypt(&file).unwrap(), "dear reader");
 }
 
@@ -79,7 +79,7 @@ fn only_what_was_asked_for_comes_back() {
         .unwrap();
     assert_eq!(collected.keys, 1);
     assert!(world.rewrap(&other).is_err());
-    assert_eq!(world.rewrap(&one).unwrap(), Rewrapped::InPlace);
+    assert_eq!(world.rewrap(&one).unwrap(), How::InPlace);
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! What recovery does with a header, row by row of spec/recovery.md#header.
 
 use std::fs;
+use std::num::NonZeroUsize;
 
-use strongroom_agefile::{FileKey, Header, Identity, KeyType, Stanza};
+use strongroom_agefile::{FileKey, Header, Identity, KeyType, Stanza, payload};
 use strongroom_client::Pointer;
 use strongroom_client::recover::Wanted;
-use strongroom_client::rewrap::{RewrapError, Rewrapped};
+use strongroom_client::rewrap::{How, RewrapError};
 use strongroom_client::status::{Inspector, read_header};
 use strongroom_protocol::id::{AuthorityId, Serial};
 
@@ -35,13 +36,13 @@ fn pointer_to(authority: AuthorityId, serial: u8) -> Stanza {
 fn a_header_that_holds_is_rewritten_in_place_and_costs_its_own_length() {
     let (mut world, file) = recovered("dear reader");
     let (before, payload) = parts(&file);
-    assert_eq!(world.rewrap(&file).unwrap(), Rewrapped::InPlace);
+    assert_eq!(world.rewrap(&file).unwrap(), How::InPlace);
     let (after, same_payload) = parts(&file);
     assert_eq!(before.as_bytes().len(), after.as_bytes().len());
     assert_eq!(payload, same_payload);
     assert_eq!(before.stanzas()[1..], after.stanzas()[1..]);
     assert_eq!(world.decrypt(&file).unwrap(), "dear reader");
-    assert_eq!(world.rewrap(&file).unwrap(), Rewrapped::Current);
+    assert_eq!(world.rewrap(&file).unwrap(), How::Current);
 }
 
 #[test]
@@ -51,7 +52,7 @@ fn a_pointer_that_was_stripped_is_put_back() {
     tamper(&file, |stanzas| {
         stanzas.retain(|stanza| !is_pointer(stanza));
     });
-    assert_eq!(world.rewrap(&file).unwrap(), Rewrapped::Copied);
+    assert_eq!(world.rewrap(&file).unwrap(), How::Copied);
     assert_eq!(world.decrypt(&file).unwrap(), "dear reader");
     assert_eq!(parts(&file).0.stanzas().last().cloned(), pointer);
 }
@@ -68,7 +69,7 @@ fn a_pointer_that_was_swapped_is_put_right() {
         let copy = world.path("copy.age");
         fs::copy(&file, &copy).unwrap();
         tamper(&copy, |stanzas| *stanzas.last_mut().unwrap() = other);
-        assert_eq!(world.rewrap(&copy).unwrap(), Rewrapped::InPlace);
+        assert_eq!(world.rewrap(&copy).unwrap(), How::InPlace);
         assert_eq!(world.decrypt(&copy).unwrap(), "dear reader");
         assert_eq!(parts(&copy).0.stanzas().last().cloned(), pointer);
     }
@@ -83,7 +84,7 @@ fn a_pointer_to_anothers_file_does_not_open_this_one_with_its_key() {
     world.lose_identity();
     world.recover(&Wanted::Everything).unwrap();
     tamper(&file, |stanzas| *stanzas.last_mut().unwrap() = swapped);
-    assert_eq!(world.rewrap(&file).unwrap(), Rewrapped::InPlace);
+    assert_eq!(world.rewrap(&file).unwrap(), How::InPlace);
     assert_eq!(world.decrypt(&file).unwrap(), "dear reader");
 }
 
@@ -97,7 +98,7 @@ fn an_altered_header_is_said_to_be_and_a_copy_made_only_when_told_to() {
     assert_eq!(fs::read(&file).unwrap(), altered);
     let copy = world.path("copy.age");
     let written = world.rewrap_to(&file, Some(copy.clone())).unwrap();
-    assert_eq!(written, Rewrapped::Written(copy.clone()));
+    assert_eq!(written, How::Written(copy.clone()));
     assert_eq!(world.decrypt(&copy).unwrap(), "dear reader");
     assert_eq!(fs::read(&file).unwrap(), altered);
 }
@@ -126,7 +127,7 @@ fn a_colleagues_stanza_stays_and_the_owners_is_replaced_where_the_home_knows_whi
     let theirs = parts(&file).0.stanzas()[1].clone();
     world.lose_identity();
     world.recover(&Wanted::Everything).unwrap();
-    assert_eq!(world.rewrap(&file).unwrap(), Rewrapped::InPlace);
+    assert_eq!(world.rewrap(&file).unwrap(), How::InPlace);
     assert_eq!(parts(&file).0.stanzas().len(), 3);
     assert_eq!(parts(&file).0.stanzas()[1], theirs);
     assert!(parts(&file).0.unwrap(&[&colleague]).is_ok());
@@ -139,7 +140,7 @@ fn a_file_with_hard_links_is_copied_and_the_other_name_keeps_the_old_header() {
     let link = world.path("link.age");
     fs::hard_link(&file, &link).unwrap();
     let before = fs::read(&link).unwrap();
-    assert_eq!(world.rewrap(&file).unwrap(), Rewrapped::Copied);
+    assert_eq!(world.rewrap(&file).unwrap(), How::Copied);
     assert_eq!(world.decrypt(&file).unwrap(), "dear reader");
     assert_eq!(fs::read(&link).unwrap(), before);
 }
@@ -154,7 +155,7 @@ fn keys_released_for_files_not_at_hand_are_used_when_they_turn_up() {
     world.recover(&Wanted::Everything).unwrap();
     // Offline, later.
     fs::remove_dir_all(world.path("authority")).unwrap();
-    assert_eq!(world.rewrap(&elsewhere).unwrap(), Rewrapped::InPlace);
+    assert_eq!(world.rewrap(&elsewhere).unwrap(), How::InPlace);
     assert_eq!(world.decrypt(&elsewhere).unwrap(), "dear absent");
 }
 
@@ -167,7 +168,7 @@ fn a_stripped_pointer_is_put_back_for_an_owner_who_lost_nothing() {
         stanzas.retain(|stanza| !is_pointer(stanza));
     });
     assert!(world.decrypt(&file).is_none());
-    assert_eq!(world.rewrap(&file).unwrap(), Rewrapped::Copied);
+    assert_eq!(world.rewrap(&file).unwrap(), How::Copied);
     assert_eq!(world.decrypt(&file).unwrap(), "dear reader");
     assert_eq!(
         read_header(&file).unwrap().stanzas().last(),
@@ -203,6 +204,8 @@ fn a_file_made_to_be_mended_with_anothers_pointer_does_not_pass_for_that_one() {
         let mac = shown.as_bytes().len() - 44;
         let mut bytes = shown.as_bytes()[..mac].to_vec();
         bytes.extend_from_slice(&sealed.as_bytes()[sealed.as_bytes().len() - 44..]);
+        let (nonce, one) = ([7; 16], NonZeroUsize::MIN);
+        payload::seal(&key, nonce, &b"planted"[..], &mut bytes, one, &mut |_| {}).unwrap();
         let planted = world.path("planted.age");
         fs::write(&planted, bytes).unwrap();
         world.rewrap(&planted).unwrap();

@@ -1,5 +1,6 @@
 //! What an authority answers when it does not do what was asked.
 
+use crate::id::Serial;
 use crate::policy::SubjectState;
 
 /// Why a statement was not recorded.
@@ -31,7 +32,10 @@ pub enum Refusal {
     Expiry,
     /// What the request is for is not what the log holds: a serial that is not there, or another number of them.
     #[error("it asks for what is not there")]
-    Holdings,
+    Holdings {
+        /// The first of those that were named and are not there.
+        missing: Option<Serial>,
+    },
     /// It revokes the only device that its owner has.
     #[error("it is the only device that its owner has")]
     LastDevice,

@@ -189,8 +189,17 @@ fn a_request_is_for_what_is_there(setting: &Setting) {
         let asked = owner.ask(scope.clone(), now);
         match authority.submit(&asked.statement) {
             Err(strongroom_protocol::SubmitError::Refused(
-                strongroom_protocol::Refusal::Holdings,
-            )) => {}
+                strongroom_protocol::Refusal::Holdings { missing: said },
+            )) => {
+                // The first that is not there is named, and none that is.
+                let named = match &scope {
+                    Scope::Everything { .. } => None,
+                    Scope::Serials(serials) => {
+                        serials.iter().find(|serial| !own.contains(serial)).copied()
+                    }
+                };
+                assert_eq!(said, named);
+            }
             other => panic!("{scope:?} was answered with {other:?}"),
         }
     }

@@ -2,6 +2,7 @@
 
 use anyhow::Error;
 use serde::Serialize;
+use strongroom_client::file::{Disks, Distance};
 use strongroom_client::home::Home;
 use strongroom_client::secret::DepositedSecret;
 use strongroom_client::simple_blob::DepositedBlob;
@@ -11,13 +12,15 @@ use strongroom_protocol::receipt::DepositState;
 use super::{Arguments, Entry};
 use crate::context::Context;
 use crate::exit::{self, Exit};
+use crate::place;
 use crate::terminal::{self, Progress, count, escape, tell};
 
 pub(super) struct Report<'c> {
     context: &'c Context,
     json: bool,
     same_disk_ok: bool,
-    near: bool,
+    /// Where the spares are.
+    place: Distance,
     bar: Progress,
     total: u64,
     deposited: u64,
@@ -47,7 +50,8 @@ struct Line<'l> {
     authority: String,
     state: &'static str,
     protected: bool,
-    same_disk: bool,
+    same_disk: Option<bool>,
+    spare_on: &'static str,
     since: String,
 }
 
@@ -57,7 +61,7 @@ impl<'c> Report<'c> {
             context,
             json: arguments.json,
             same_disk_ok: arguments.same_disk_ok,
-            near: false,
+            place: Distance::CannotTell,
             bar: Progress::items(context),
             total: total as u64,
             deposited: 0,
@@ -71,8 +75,9 @@ impl<'c> Report<'c> {
     /// Looks where the spares are.
     pub(super) fn see(&mut self, home: &Home) -> anyhow::Result<()> {
         let address = home.membership()?.map(|membership| membership.address);
-        // Where it can't be told, the worse is said.
-        self.near = address.is_none_or(|address| address.is_on_disk_of(home.root()));
+        self.place = address.map_or(Distance::CannotTell, |address| {
+            address.distance(&Disks::look(), home.root())
+        });
         Ok(())
     }
 
@@ -95,8 +100,9 @@ impl<'c> Report<'c> {
                 serial: deposited.serial.to_string(),
                 authority: deposited.authority.to_string(),
                 state: state.as_str(),
-                protected: state == SpareState::Matched && (!self.near || self.same_disk_ok),
-                same_disk: self.near,
+                protected: state == SpareState::Matched && self.is_place_ok(),
+                same_disk: place::is_same_disk(self.place),
+                spare_on: self.place.as_str(),
                 since: deposited.time.to_string(),
             };
             return self.bar.aside(|| terminal::print_json(&line));
@@ -127,14 +133,19 @@ impl<'c> Report<'c> {
                 serial: deposited.serial.to_string(),
                 authority: deposited.authority.to_string(),
                 state,
-                protected: matched && (!self.near || self.same_disk_ok),
-                same_disk: self.near,
+                protected: matched && self.is_place_ok(),
+                same_disk: place::is_same_disk(self.place),
+                spare_on: self.place.as_str(),
                 since: deposited.time.to_string(),
             });
         }
         self.context
             .say(format_args!("{state}  serial {}", deposited.serial));
         Ok(())
+    }
+
+    fn is_place_ok(&self) -> bool {
+        self.place == Distance::AnotherDisk || self.same_disk_ok
     }
 
     pub(super) fn unchanged(&mut self) {
@@ -192,10 +203,13 @@ impl<'c> Report<'c> {
                  hint: set STRONGROOM_PASSPHRASE; or `--force` deposits all of it anew",
             );
         }
-        if self.deposited > 0 && self.near && !self.same_disk_ok {
-            self.context.say(
-                "spare on the same disk: not protected against losing the disk (`strongroom status --check` says more)",
-            );
+        if self.deposited > 0
+            && !self.same_disk_ok
+            && let Some(warning) = place::warning(self.place)
+        {
+            self.context.say(format_args!(
+                "{warning} (`strongroom status --check` says more)"
+            ));
         }
         Ok(if self.failed + self.sealed > 0 {
             Exit::Failed

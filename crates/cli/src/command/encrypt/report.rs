@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use strongroom_client::Address;
 use strongroom_client::encrypt::{EncryptError, Encrypted, Watch};
+use strongroom_client::file::{Disks, Distance};
 use strongroom_client::status::SpareState;
 use strongroom_protocol::receipt::DepositState;
 
 use super::Arguments;
 use crate::context::Context;
 use crate::exit::{self, Exit};
+use crate::place;
 use crate::terminal::{self, Progress, shown};
 
 /// Where a file comes from and goes to; pipes have no names.
@@ -28,11 +30,13 @@ pub(super) struct Report<'c> {
     named: Vec<Named>,
     /// Where the spares are.
     address: Address,
+    disks: Disks,
     bar: Progress,
     /// How many bytes the files that are done had.
     done_bytes: u64,
     done: u64,
-    near: u64,
+    /// The worst place of a spare.
+    place: Distance,
     exit: Exit,
     /// Standard output failed.
     broken: Option<io::Error>,
@@ -46,7 +50,8 @@ struct Line {
     authority: String,
     state: &'static str,
     protected: bool,
-    same_disk: bool,
+    same_disk: Option<bool>,
+    spare_on: &'static str,
     bytes: u64,
 }
 
@@ -71,9 +76,10 @@ impl<'c> Report<'c> {
             bar: Progress::bytes(context, named.iter().map(length).sum()),
             named,
             address,
+            disks: Disks::look(),
             done_bytes: 0,
             done: 0,
-            near: 0,
+            place: Distance::AnotherDisk,
             exit: Exit::Done,
             broken: None,
         }
@@ -90,10 +96,9 @@ impl<'c> Report<'c> {
         if self.done > 0 && hybrid {
             self.context.say("opens with age 1.3 and later");
         }
-        if self.near > 0 && !self.same_disk_ok {
-            self.context.say(
-                "spare on the same disk: not protected against losing the disk (`strongroom status` says more)",
-            );
+        if let Some(warning) = place::warning(self.place).filter(|_| !self.same_disk_ok) {
+            self.context
+                .say(format_args!("{warning} (`strongroom status` says more)"));
         }
         match self.broken {
             Some(error) => Err(error.into()),
@@ -106,12 +111,14 @@ impl<'c> Report<'c> {
             return;
         };
         // Where a pipe ends is not ours to say.
-        let near = named
-            .target
-            .as_deref()
-            .is_some_and(|path| self.address.is_on_disk_of(path));
+        let place = match named.target.as_deref() {
+            Some(path) => self.address.distance(&self.disks, path),
+            None => Distance::CannotTell,
+        };
         self.done += 1;
-        self.near += u64::from(near);
+        if named.target.is_some() {
+            self.place = place::worse(self.place, place);
+        }
         // We have just written the header with the key that was deposited.
         let state = if encrypted.state == DepositState::Verified {
             SpareState::Matched
@@ -129,8 +136,10 @@ impl<'c> Report<'c> {
                 serial: encrypted.serial.to_string(),
                 authority: encrypted.authority.to_string(),
                 state: state.as_str(),
-                protected: state == SpareState::Matched && (!near || self.same_disk_ok),
-                same_disk: near,
+                protected: state == SpareState::Matched
+                    && (place == Distance::AnotherDisk || self.same_disk_ok),
+                same_disk: place::is_same_disk(place),
+                spare_on: place.as_str(),
                 bytes: encrypted.bytes,
             };
             if let Err(error) = self.bar.aside(|| terminal::print_json(&line)) {

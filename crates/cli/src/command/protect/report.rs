@@ -6,6 +6,7 @@ use serde::Serialize;
 use strongroom_agefile::header::ReadHeaderError;
 use strongroom_client::Address;
 use strongroom_client::capi::is_capi_file;
+use strongroom_client::file::{Disks, Distance};
 use strongroom_client::protect::{Look, ProtectError, Protected, Standing, Watch};
 use strongroom_client::status::SpareState;
 use strongroom_protocol::id::{AuthorityId, Serial};
@@ -15,6 +16,7 @@ use super::Arguments;
 use crate::context::Context;
 use crate::exit::{self, Exit};
 use crate::input::Input;
+use crate::place;
 use crate::terminal::{self, Progress, count, shown};
 
 /// Watches the work, and says what came of it.
@@ -27,13 +29,15 @@ pub(super) struct Report<'c> {
     files: &'c [Input],
     /// Where the spares are.
     address: Address,
+    disks: Disks,
     bar: Progress,
     ended: u64,
     done: u64,
     before: u64,
     failed: u64,
     foreign: u64,
-    near: u64,
+    /// The worst place of a spare.
+    place: Distance,
     exit: Exit,
     /// Standard output failed.
     broken: Option<io::Error>,
@@ -46,7 +50,8 @@ struct Line {
     authority: Option<String>,
     state: Option<&'static str>,
     protected: bool,
-    same_disk: bool,
+    same_disk: Option<bool>,
+    spare_on: &'static str,
     detached: bool,
     before: &'static str,
     dry_run: bool,
@@ -74,13 +79,14 @@ impl<'c> Report<'c> {
             same_disk_ok: arguments.same_disk_ok,
             files,
             address,
+            disks: Disks::look(),
             bar: Progress::files(context, files.len() as u64),
             ended: 0,
             done: 0,
             before: 0,
             failed: 0,
             foreign: 0,
-            near: 0,
+            place: Distance::AnotherDisk,
             exit: Exit::Done,
             broken: None,
         }
@@ -130,10 +136,9 @@ impl<'c> Report<'c> {
             }
         }
         self.context.say(line);
-        if self.near > 0 && !self.same_disk_ok {
-            self.context.say(
-                "spare on the same disk: not protected against losing the disk (`strongroom status` says more)",
-            );
+        if let Some(warning) = place::warning(self.place).filter(|_| !self.same_disk_ok) {
+            self.context
+                .say(format_args!("{warning} (`strongroom status` says more)"));
         }
         match self.broken {
             Some(error) => Err(error.into()),
@@ -146,8 +151,10 @@ impl<'c> Report<'c> {
         let Some(file) = self.files.get(number) else {
             return;
         };
-        let near = self.address.is_on_disk_of(&file.path);
-        self.near += u64::from(near && spare.is_some());
+        let place = self.address.distance(&self.disks, &file.path);
+        if spare.is_some() {
+            self.place = place::worse(self.place, place);
+        }
         match before {
             Standing::Spared { .. } => self.before += 1,
             Standing::Bare | Standing::Doubtful { .. } => self.done += 1,
@@ -168,8 +175,10 @@ impl<'c> Report<'c> {
                     .and_then(|spare| spare.authority)
                     .map(|authority| authority.to_string()),
                 state: state.map(SpareState::as_str),
-                protected: state == Some(SpareState::Matched) && (!near || self.same_disk_ok),
-                same_disk: near,
+                protected: state == Some(SpareState::Matched)
+                    && (place == Distance::AnotherDisk || self.same_disk_ok),
+                same_disk: place::is_same_disk(place),
+                spare_on: place.as_str(),
                 detached,
                 before: match before {
                     Standing::Bare => "bare",

@@ -12,6 +12,7 @@ use strongroom_protocol::statement::{EvidenceKind, Grounds, Verdict};
 use strongroom_protocol::{Refusal, SubmitError};
 
 use super::Arguments;
+use super::files::Files;
 use crate::command::officer::short;
 use crate::context::{Context, Randomness};
 use crate::prompt;
@@ -20,6 +21,8 @@ use crate::terminal::{Progress, one_line, shown, tell};
 
 /// What came of asking.
 pub(super) enum Asked {
+    /// None of the deposits that were wanted is there.
+    Nothing,
     /// The keys are in the home.
     Released(Collected),
     /// The request needs something still; why was said.
@@ -51,6 +54,7 @@ pub(super) fn ask(
     wanted: Wanted,
     grounds: &Grounds,
     code: Option<&RecoveryCode>,
+    files: &mut Files<'_>,
 ) -> anyhow::Result<Asked> {
     let mut rng = context.rng();
     // The authority shows a request to the device that made it.
@@ -64,19 +68,21 @@ pub(super) fn ask(
     }
     let authority = reach::authority_of(context, home)?;
     let mut client = reach::connect(context, home, &authority, &mut rng)?;
-    let request = request(context, arguments, &mut client, wanted, grounds)?;
+    let Some((request, wanted)) = request(arguments, &mut client, wanted, grounds, files)? else {
+        return Ok(Asked::Nothing);
+    };
     let mut standing = client.standing(&request)?;
-    let wanted = wants_code(&standing, |_| true);
+    let wants_code = wants_code(&standing, |_| true);
     // Sealed custody opens with the code; what was released before is read again without.
     let sealed = authority.is_sealed() && may_be_released(&standing);
-    if wanted || sealed {
+    if wants_code || sealed {
         let is_own = request.request().owner == client.membership().owner;
         let asked = match code {
             Some(_) => None,
             None => ask_for_code(arguments, &standing, is_own)?,
         };
         if let Some(code) = code.or(asked.as_ref()) {
-            if wanted {
+            if wants_code {
                 client.show_code(&request, code)?;
             }
             if sealed {
@@ -91,7 +97,9 @@ pub(super) fn ask(
             let bar = Progress::items(context);
             let collected = client.collect(&request, &mut |done| bar.set_of(done, total));
             drop(bar);
-            Ok(Asked::Released(collected?))
+            let collected = collected?;
+            files.answered(&wanted);
+            Ok(Asked::Released(collected))
         }
         SubjectState::Decided(verdict) => {
             // This is where it is told; the next command asks anew.
@@ -130,33 +138,41 @@ fn is_revoked(context: &Context, home: &mut Home, rng: &mut Randomness) -> anyho
     }
 }
 
-/// Makes the request. Where a header names a deposit that is not there, everything is asked for instead: the file's
-/// own may be among it.
+/// Makes the request, without what the files name and the authority does not hold; none if it holds nothing of it.
 fn request(
-    context: &Context,
     arguments: &Arguments,
     client: &mut Client<'_>,
-    wanted: Wanted,
+    mut wanted: Wanted,
     grounds: &Grounds,
-) -> anyhow::Result<PendingRequest> {
+    files: &mut Files<'_>,
+) -> anyhow::Result<Option<(PendingRequest, Wanted)>> {
     // There is a key by now.
     let key_type = arguments.key_type.unwrap_or_default().into();
     let owner = arguments.owner.unwrap_or(client.membership().owner);
-    match client.request_recovery_for(owner, &wanted, grounds, key_type) {
-        Err(RecoverError::Exchange(ExchangeError::Submit(SubmitError::Refused(
-            Refusal::Holdings,
-        )))) if matches!(wanted, Wanted::Serials(_)) && arguments.serials.is_empty() => {
-            let whose = if arguments.owner.is_some() {
-                "theirs"
-            } else {
-                "yours"
-            };
-            context.say(format_args!(
-                "a file names a deposit that is not there: asking for everything of {whose} instead"
-            ));
-            Ok(client.request_recovery_for(owner, &Wanted::Everything, grounds, key_type)?)
+    loop {
+        let refused = match client.request_recovery_for(owner, &wanted, grounds, key_type) {
+            Ok(request) => return Ok(Some((request, wanted))),
+            Err(error) => error,
+        };
+        let missing = match &refused {
+            RecoverError::Exchange(ExchangeError::Submit(SubmitError::Refused(
+                Refusal::Holdings { missing },
+            ))) => *missing,
+            _ => None,
+        };
+        // One less each time, and none that was named on the command line.
+        match (missing, &mut wanted) {
+            (Some(missing), Wanted::Serials(serials))
+                if serials.contains(&missing) && arguments.serials.is_empty() =>
+            {
+                serials.retain(|serial| *serial != missing);
+                files.not_held(missing);
+                if serials.is_empty() {
+                    return Ok(None);
+                }
+            }
+            _ => return Err(refused.into()),
         }
-        requested => Ok(requested?),
     }
 }
 

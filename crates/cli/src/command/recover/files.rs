@@ -5,13 +5,12 @@ use std::path::PathBuf;
 
 use anyhow::{Error, ensure};
 use strongroom_agefile::KeyType;
-use strongroom_agefile::header::ReadHeaderError;
 use strongroom_client::capi::is_capi_file;
 use strongroom_client::file::output::Overwrite;
 use strongroom_client::home::{Home, Identities};
-use strongroom_client::recover::Collected;
-use strongroom_client::rewrap::{RewrapError, RewrapOptions};
-use strongroom_client::status::{StatusError, read_header};
+use strongroom_client::recover::{Collected, Wanted};
+use strongroom_client::rewrap::{self as files, RewrapError, RewrapOptions};
+use strongroom_client::status::read_header;
 use strongroom_protocol::id::Serial;
 
 use super::Arguments;
@@ -33,6 +32,15 @@ pub(super) struct Files<'c> {
     output: Option<(PathBuf, Overwrite)>,
     /// Those that no key at hand has opened yet.
     open: Vec<Open>,
+    /// Whether any files were named at all.
+    any: bool,
+    /// The deposit whose key the files are to get.
+    serial: Option<Serial>,
+    /// What was asked for: it did not help the files that are open still.
+    asked: HashSet<Serial>,
+    asked_for_everything: bool,
+    /// Deposits that files name, and the authority does not hold.
+    not_held: HashSet<Serial>,
     rewritten: u64,
     /// Passphrases' files that were found in folders.
     left: u64,
@@ -46,6 +54,29 @@ struct Open {
     serial: Option<Serial>,
     /// Whether it is a passphrase's, and nothing says that it has a spare.
     passphrase: bool,
+    /// Whether its header is another file's.
+    others_header: bool,
+}
+
+/// A file names a deposit that is not there.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "no key at hand opens this file, and the authority has no deposit {serial}, which it names"
+)]
+pub(crate) struct NotHeld {
+    serial: Serial,
+}
+
+/// A file that was found in a folder, or beside others, names no deposit of the owner's.
+#[derive(Debug, thiserror::Error)]
+#[error("no key at hand opens this file, and it names no deposit of yours")]
+pub(crate) struct NotNamed;
+
+/// The key that was asked for is another file's.
+#[derive(Debug, thiserror::Error)]
+#[error("the key of serial {serial} does not open this file")]
+pub(crate) struct OtherKey {
+    serial: Serial,
 }
 
 impl<'c> Files<'c> {
@@ -67,7 +98,16 @@ impl<'c> Files<'c> {
             rsa,
             keys_only: arguments.keys_only,
             output: arguments.output.clone().map(|path| (path, overwrite)),
+            any: !files.is_empty(),
             open: files.into_iter().map(Open::new).collect(),
+            serial: arguments
+                .serials
+                .first()
+                .copied()
+                .filter(|_| arguments.serials.len() == 1),
+            asked: HashSet::new(),
+            asked_for_everything: false,
+            not_held: HashSet::new(),
             rewritten: 0,
             left: 0,
             exit: Exit::Done,
@@ -107,11 +147,14 @@ impl<'c> Files<'c> {
                 continue;
             };
             match error.downcast_ref() {
-                Some(RewrapError::NoKey { serial }) => {
+                Some(
+                    error @ (RewrapError::NoKey { serial } | RewrapError::OtherPayload { serial }),
+                ) => {
                     // A key that is here and does not open the file is another file's.
                     let serial = serial.filter(|serial| !released.contains(serial));
                     self.open.push(Open {
                         serial,
+                        others_header: matches!(error, RewrapError::OtherPayload { .. }),
                         ..Open::new(file)
                     });
                 }
@@ -134,18 +177,21 @@ impl<'c> Files<'c> {
         if is_capi_file(&file.path) {
             return self.rewrap_capi(home, file);
         }
-        if self.keys_only {
-            // Looked at, and left as it is.
-            return look(home, identities, file);
-        }
         let options = RewrapOptions {
             identities,
             others: &[],
             output: self.output.clone(),
         };
-        match rewrap::rewrap_one(self.context, home, file, &options) {
-            Ok(rewrapped) => {
+        let done = match self.keys_only {
+            // Looked at, and left as it is.
+            true => look(home, file, &options).map(|()| None),
+            false => rewrap::rewrap_one(self.context, home, file, &options).map(Some),
+        };
+        match done {
+            Ok(None) => Ok(()),
+            Ok(Some(rewrapped)) => {
                 self.rewritten += u64::from(rewrapped.say(self.context, &file.path));
+                self.exit = self.exit.and(rewrapped.exit(&file.path));
                 Ok(())
             }
             Err(error) if is_passed_over(file, &error) => {
@@ -170,9 +216,45 @@ impl<'c> Files<'c> {
         self.exit = self.exit.and(exit::fail(&shown(&file.path), error));
     }
 
-    /// Returns the serials that the files left over name; none if one of them names none, or one that did not help.
-    pub(super) fn missing(&self) -> Option<Vec<Serial>> {
-        self.open.iter().map(|open| open.serial).collect()
+    /// Returns the serials that the files left over name, and that may help.
+    pub(super) fn missing(&self) -> Vec<Serial> {
+        let named = self.open.iter().filter_map(|open| open.serial);
+        let mut serials: Vec<Serial> = named
+            .filter(|serial| !self.asked.contains(serial) && !self.not_held.contains(serial))
+            .collect();
+        serials.sort_unstable();
+        serials.dedup();
+        serials
+    }
+
+    /// Tells whether there is a file to open, or no file is what the keys are for.
+    pub(super) fn are_wanting(&self) -> bool {
+        !self.any || !self.open.is_empty()
+    }
+
+    /// Tells whether a file that somebody named themselves says nothing of a deposit that is there.
+    pub(super) fn have_nameless(&self) -> bool {
+        let is_nameless = |open: &Open| {
+            let held = open.serial.filter(|serial| !self.not_held.contains(serial));
+            open.file.named && held.is_none()
+        };
+        self.open.iter().any(is_nameless)
+    }
+
+    pub(super) fn have_asked_for_everything(&self) -> bool {
+        self.asked_for_everything
+    }
+
+    /// Remembers what came: of it, nothing is asked for again.
+    pub(super) fn answered(&mut self, wanted: &Wanted) {
+        match wanted {
+            Wanted::Everything => self.asked_for_everything = true,
+            Wanted::Serials(serials) => self.asked.extend(serials),
+        }
+    }
+
+    pub(super) fn not_held(&mut self, serial: Serial) {
+        self.not_held.insert(serial);
     }
 
     /// Says which keys the authority did not hand out.
@@ -210,13 +292,18 @@ impl<'c> Files<'c> {
     /// Says what is left over, and how the command ends.
     pub(super) fn end(&mut self) -> Exit {
         for open in std::mem::take(&mut self.open) {
-            let serial = open.serial;
-            let error = if open.passphrase {
-                RewrapError::Passphrase
-            } else {
-                RewrapError::NoKey { serial }
+            let asked = self.asked_for_everything || !self.asked.is_empty();
+            let error: Error = match (open.serial, self.serial.filter(|_| asked)) {
+                _ if open.passphrase => RewrapError::Passphrase.into(),
+                (_, Some(serial)) => OtherKey { serial }.into(),
+                (serial, None) if open.others_header => RewrapError::OtherPayload { serial }.into(),
+                (Some(serial), None) if self.not_held.contains(&serial) => {
+                    NotHeld { serial }.into()
+                }
+                (None, None) if !self.asked_for_everything => NotNamed.into(),
+                (serial, None) => RewrapError::NoKey { serial }.into(),
             };
-            self.fail(&open.file, &error.into());
+            self.fail(&open.file, &error);
         }
         rewrap::say_left(self.context, self.left);
         if self.rewritten > 0 {
@@ -227,24 +314,12 @@ impl<'c> Files<'c> {
 }
 
 /// Looks whether a key for a file is at hand, and leaves the file as it is.
-fn look(home: &Home, identities: &Identities, file: &Input) -> anyhow::Result<()> {
-    let header = match read_header(&file.path) {
-        Err(StatusError::Header(ReadHeaderError::NotAge)) if !file.named => return Ok(()),
-        header => header?,
-    };
-    let is_passed_over = header.is_for_passphrase() && !file.named;
-    if is_passed_over || header.unwrap(&identities.as_unwraps()).is_ok() {
-        return Ok(());
+fn look(home: &Home, file: &Input, options: &RewrapOptions<'_>) -> Result<(), RewrapError> {
+    let passphrase = read_header(&file.path).is_ok_and(|header| header.is_for_passphrase());
+    if passphrase && !file.named {
+        return Err(RewrapError::Passphrase);
     }
-    let membership = home.membership()?;
-    let authority = membership.map(|membership| membership.founding.authority());
-    let serials = home.serials_of(&header, authority)?;
-    let released = home.released_serials()?;
-    if serials.iter().any(|serial| released.contains(serial)) {
-        return Ok(());
-    }
-    let serial = serials.first().copied();
-    Err(RewrapError::NoKey { serial }.into())
+    files::look(home, &file.path, options)
 }
 
 impl Open {
@@ -253,6 +328,7 @@ impl Open {
             file,
             serial: None,
             passphrase: false,
+            others_header: false,
         }
     }
 }

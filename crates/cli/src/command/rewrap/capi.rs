@@ -6,7 +6,7 @@ use strongroom_capi::{Padding, PrivateKey, PublicKey};
 use strongroom_client::capi::rewrap::{CapiRewrapOptions, Prepared, look, prepare};
 use strongroom_client::file::output::Overwrite;
 use strongroom_client::home::{Home, read_exchange_key, read_public_key};
-use strongroom_client::rewrap::Rewrapped;
+use strongroom_client::rewrap::{How, Rewrapped};
 use strongroom_client::status::read_capi_header;
 use strongroom_protocol::id::{Digest, Serial};
 
@@ -104,8 +104,8 @@ impl For {
                 .set(bytes);
         };
         let mut rng = context.rng();
-        let rewrapped = match prepare(home, &file.path, &options, &mut rng)? {
-            Prepared::Current => Rewrapped::Current,
+        let how = match prepare(home, &file.path, &options, &mut rng)? {
+            Prepared::Current => How::Current,
             Prepared::New(header) => {
                 if let Some((serial, digest)) = header.own_blob() {
                     state_own_blob(context, home, serial, digest)?;
@@ -114,7 +114,7 @@ impl For {
             }
         };
         Ok(Done {
-            rewrapped,
+            rewrapped: Rewrapped { how, changed: None },
             passphrase: false,
             whose,
         })

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use serde::Serialize;
+use strongroom_client::file::Distance;
 use strongroom_client::home::{Check, CheckRun, Home, SecretRecord};
 use strongroom_client::status::{Doubt, FileStatus, Inspector, SpareState};
 
@@ -16,6 +17,7 @@ use crate::context::Context;
 use crate::devices::{DeviceLine, Devices};
 use crate::exit::chain;
 use crate::keys::SecretKeys;
+use crate::place;
 use crate::stream;
 use crate::terminal::{self, escape};
 
@@ -33,7 +35,8 @@ struct Line<'l> {
     authority: Option<String>,
     state: Option<&'static str>,
     protected: bool,
-    same_disk: bool,
+    same_disk: Option<bool>,
+    spare_on: Option<&'static str>,
     since: Option<String>,
     /// The device of the owner's that deposited it.
     device: Option<DeviceLine>,
@@ -192,10 +195,10 @@ fn print(
     devices: &Devices,
     arguments: &Arguments,
 ) -> std::io::Result<()> {
-    let reason =
-        status.doubt.as_ref().map(reason_of).or_else(|| {
-            (!protected && status.same_disk).then(|| "spare on the same disk".to_owned())
-        });
+    let reason = status.doubt.as_ref().map(reason_of).or_else(|| {
+        let doubt = place::doubt(status.distance).filter(|_| !protected);
+        doubt.map(str::to_owned)
+    });
     let run = record.check.as_ref().and_then(|check| check.run);
     if arguments.json {
         return terminal::print_json(&Line {
@@ -204,7 +207,8 @@ fn print(
             authority: status.pointer.map(|pointer| pointer.authority.to_string()),
             state: status.state.map(SpareState::as_str),
             protected,
-            same_disk: status.same_disk,
+            same_disk: place::is_same_disk(status.distance),
+            spare_on: Some(status.distance.as_str()),
             since: Some(record.since.to_string()),
             device: Some(devices.line(record.device)),
             reason: reason.or_else(|| said.filter(|said| said != "opens")),
@@ -214,8 +218,8 @@ fn print(
     }
     let mut line = format!("{}  ", shown(name));
     line += &match reason {
-        _ if protected && status.same_disk => {
-            "protected, with the spare on the same disk".to_owned()
+        _ if protected && status.distance != Distance::AnotherDisk => {
+            format!("protected, with {}", place::with(status.distance))
         }
         _ if protected => "protected".to_owned(),
         // It would be, elsewhere; the two words are never said of it.
@@ -254,7 +258,8 @@ fn print_missing(name: Option<&str>, arguments: &Arguments) -> std::io::Result<(
             authority: None,
             state: None,
             protected: false,
-            same_disk: false,
+            same_disk: None,
+            spare_on: None,
             since: None,
             device: None,
             reason: Some(reason.to_owned()),
