@@ -3,10 +3,10 @@
 use strongroom_protocol::id::OwnerId;
 use strongroom_protocol::keys::VerifyingKey;
 use strongroom_protocol::policy::OwnerKeys;
-use strongroom_protocol::statement::{Statement, Verdict};
+use strongroom_protocol::statement::{Enroll, Statement};
 
-use crate::log::Log;
-use crate::store::{Damage, DeviceRow, Snapshot, StoreError};
+use crate::log::{Log, approval};
+use crate::store::{Damage, Snapshot, StoreError};
 
 /// Who calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,12 +24,13 @@ impl Caller {
     /// Tells whether the caller may see what is an owner's: the operator, and the owner's devices.
     pub(crate) fn speaks_for(
         self,
+        log: &Log,
         store: &Snapshot<'_>,
         owner: OwnerId,
     ) -> Result<bool, StoreError> {
         match self {
             Self::Anybody => Ok(false),
-            Self::Device(key) => store.has_device(owner, &key),
+            Self::Device(key) => Ok(made_device(log, store, owner, &key)?.is_some()),
             Self::Operator => Ok(store.owner(owner)?.is_some()),
         }
     }
@@ -46,64 +47,96 @@ pub(crate) fn owner_keys(
     let Some(index) = store.owner(owner)? else {
         return Ok(None);
     };
-    let enrolment = log.entry(store, index)?;
-    let wrong = || Damage::of_entry(index, "it is not this owner's enrolment");
-    let Statement::Enroll(enroll) = enrolment.statement().statement() else {
-        return Err(wrong().into());
-    };
-    if enroll.owner != owner {
-        return Err(wrong().into());
-    }
-    let mut devices = vec![enroll.device_key];
+    let enrolment = enrolment(log, store, owner, index)?;
+    let mut devices = vec![enrolment.device_key];
     for row in store.devices(owner)? {
         if row.entry != index {
-            devices.push(recovered_device(log, store, owner, &row)?);
+            check_recovered(log, store, owner, &row.key, row.entry)?;
+            devices.push(row.key);
+        } else if row.key != enrolment.device_key {
+            return Err(no_device(index));
         }
     }
     Ok(Some(OwnerKeys {
-        code_key: enroll.code_key,
+        code_key: enrolment.code_key,
         devices,
     }))
 }
 
-/// Reads the device that a decision made the owner's.
-fn recovered_device(
+/// Returns the entry that made a key an owner's device, having read there that it did; none where no row says so.
+pub(crate) fn made_device(
     log: &Log,
     store: &Snapshot<'_>,
     owner: OwnerId,
-    row: &DeviceRow,
-) -> Result<VerifyingKey, StoreError> {
-    let wrong = || Damage::of_entry(row.entry, "it makes no device this owner's");
-    let decision = log.entry(store, row.entry)?;
-    let Statement::Decision(decision) = decision.statement().statement() else {
-        return Err(wrong().into());
+    key: &VerifyingKey,
+) -> Result<Option<u64>, StoreError> {
+    let Some(entry) = store.device(owner, key)? else {
+        return Ok(None);
     };
-    let request_row = store.request_decided_by(row.entry)?.ok_or_else(wrong)?;
+    if store.owner(owner)? != Some(entry) {
+        check_recovered(log, store, owner, key, entry)?;
+    } else if enrolment(log, store, owner, entry)?.device_key != *key {
+        return Err(no_device(entry));
+    }
+    Ok(Some(entry))
+}
+
+fn enrolment(
+    log: &Log,
+    store: &Snapshot<'_>,
+    owner: OwnerId,
+    entry: u64,
+) -> Result<Enroll, StoreError> {
+    let enrolment = log.entry(store, entry)?;
+    match enrolment.statement().statement() {
+        Statement::Enroll(enroll) if enroll.owner == owner => Ok(enroll.clone()),
+        _ => Err(Damage::of_entry(entry, "it is not this owner's enrolment").into()),
+    }
+}
+
+/// Sees that a decision made a device the owner's.
+fn check_recovered(
+    log: &Log,
+    store: &Snapshot<'_>,
+    owner: OwnerId,
+    key: &VerifyingKey,
+    entry: u64,
+) -> Result<(), StoreError> {
+    let decided = log.entry(store, entry)?;
+    let wrong = || no_device(entry);
+    let decision = approval(&decided, &log.verifying_key()).ok_or_else(wrong)?;
+    let request_row = store.request_decided_by(entry)?.ok_or_else(wrong)?;
     let request = log.entry(store, request_row.entry)?;
     let Statement::Request(request) = request.statement().statement() else {
-        return Err(wrong().into());
+        return Err(wrong());
     };
     // Only who asked as the owner has become one; the decision says so, and the row must not say otherwise.
     let so = decision.asker.is_none()
         && request_row.asker.is_none()
-        && decision.verdict == Verdict::Approved
         && decision.request == request.digest()
         && request.owner == owner
-        && request.device_key == row.key;
-    if so { Ok(row.key) } else { Err(wrong().into()) }
+        && request.device_key == *key;
+    if so { Ok(()) } else { Err(wrong()) }
 }
 
-/// Tells whether a key speaks for any owner.
-pub(crate) fn is_device(
+fn no_device(entry: u64) -> StoreError {
+    Damage::of_entry(entry, "it makes no device this owner's, as its index says").into()
+}
+
+/// Returns the owners whose device a key is, in the order it came to be: by the index, and by the entries that it names.
+/// A row that no entry bears out costs itself.
+pub(crate) fn owners_of(
     log: &Log,
     store: &Snapshot<'_>,
     key: &VerifyingKey,
-) -> Result<bool, StoreError> {
+) -> Result<Vec<OwnerId>, StoreError> {
+    let mut owners = Vec::new();
     for owner in store.owners_of(key)? {
-        let keys = owner_keys(log, store, owner)?;
-        if keys.is_some_and(|keys| keys.devices.contains(key)) {
-            return Ok(true);
+        match made_device(log, store, owner, key) {
+            Ok(Some(_)) => owners.push(owner),
+            Ok(None) | Err(StoreError::Damaged(_)) => {}
+            Err(error) => return Err(error),
         }
     }
-    Ok(false)
+    Ok(owners)
 }

@@ -20,6 +20,7 @@ pub mod log;
 pub mod officer;
 mod pointer;
 pub mod policy;
+mod possession;
 pub mod protect;
 pub mod recover;
 pub mod released;

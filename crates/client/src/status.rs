@@ -54,6 +54,8 @@ pub struct FileStatus {
     pub same_disk: bool,
     /// What keeps the file from being protected, the spare's disk aside.
     pub doubt: Option<Doubt>,
+    /// The deposit that the authority has still to show, with the doubt that stays when it does.
+    pub(crate) unasked: Option<(Serial, Option<Doubt>)>,
 }
 
 impl FileStatus {
@@ -63,6 +65,17 @@ impl FileStatus {
     #[must_use]
     pub fn is_protected(&self, same_disk_ok: bool) -> bool {
         self.doubt.is_none() && (same_disk_ok || !self.same_disk)
+    }
+
+    /// Takes the authority's answer whether it has the deposit.
+    pub(crate) fn answer(&mut self, is_there: bool) {
+        if let Some((_, doubt)) = self.unasked.take() {
+            self.doubt = if is_there {
+                doubt
+            } else {
+                Some(Doubt::Unreadable)
+            };
+        }
     }
 }
 
@@ -101,7 +114,8 @@ pub struct Inspector<'i> {
 
 impl<'i> Inspector<'i> {
     /// Prepares to look at files. Unless the home is connected, as the home of a [`Client`](crate::Client) is, nothing is
-    /// protected.
+    /// protected; and nothing is before the authority has shown that it has the deposit
+    /// ([`Client::confirm`](crate::Client::confirm)).
     ///
     /// # Errors
     ///
@@ -167,6 +181,7 @@ impl<'i> Inspector<'i> {
             since: None,
             same_disk: self.is_on_disk_of(&root),
             doubt: Some(Doubt::NoSecret),
+            unasked: None,
         }))
     }
 
@@ -192,8 +207,18 @@ impl<'i> Inspector<'i> {
             since: None,
             same_disk: self.is_on_disk_of(path),
             doubt: None,
+            unasked: None,
         };
         status.doubt = self.doubt(matched, &mut status)?;
+        // Nothing that was read before says that it is there still: until the authority has shown it, it is not known.
+        if matches!(
+            status.doubt,
+            None | Some(Doubt::NotVerified | Doubt::NotMatched)
+        ) {
+            let serial = status.pointer.map(|pointer| pointer.serial);
+            status.unasked = serial.map(|serial| (serial, status.doubt));
+            status.doubt = Some(Doubt::OutOfReach);
+        }
         Ok(status)
     }
 

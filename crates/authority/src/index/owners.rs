@@ -47,12 +47,14 @@ impl Snapshot<'_> {
         Ok(rows)
     }
 
-    pub(crate) fn has_device(
+    /// Returns the entry that made a key an owner's device.
+    pub(crate) fn device(
         &self,
         owner: OwnerId,
         key: &VerifyingKey,
-    ) -> Result<bool, StoreError> {
-        Ok(self.get(device(owner, key))?.is_some())
+    ) -> Result<Option<u64>, StoreError> {
+        let found = self.get(device(owner, key))?;
+        found.as_ref().map(entry).transpose()
     }
 
     /// Returns whose device a key was before an entry: `first`'s if it was theirs, else the first owner's it became.
@@ -68,7 +70,7 @@ impl Snapshot<'_> {
         Ok(is_first.or_else(|| owners.first().copied()))
     }
 
-    /// Returns the owners that a key speaks for, in the order it came to.
+    /// Returns the owners that a key is said to speak for, in the order it came to.
     pub(crate) fn owners_of(&self, key: &VerifyingKey) -> Result<Vec<OwnerId>, StoreError> {
         self.owners_in(key, None)
     }
@@ -90,21 +92,21 @@ impl Snapshot<'_> {
 }
 
 impl Writing<'_> {
-    /// An id is an owner's for ever: the first enrolment under it says whose.
+    /// An id is an owner's for ever: the first enrolment under it says whose. Tells whether this is the first.
     pub(super) fn put_owner(
         &self,
         owner: OwnerId,
         code: &VerifyingKey,
         entry: u64,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         if self.owner(owner)?.is_some() {
-            return Ok(());
+            return Ok(false);
         }
         let (owner, entry) = (owner.as_bytes(), number(entry));
         self.put(Index::Owner.key(&[owner]), entry.to_vec());
         self.put(Index::Enrolment.key(&[&entry]), owner.to_vec());
         self.put(Index::Code.key(&[code.as_bytes(), &entry]), nothing());
-        Ok(())
+        Ok(true)
     }
 
     /// A device that is the owner's already stays so, by what first made it so.
@@ -114,7 +116,7 @@ impl Writing<'_> {
         key: &VerifyingKey,
         entry: u64,
     ) -> Result<(), StoreError> {
-        if self.has_device(owner, key)? {
+        if self.device(owner, key)?.is_some() {
             return Ok(());
         }
         let entry = number(entry);

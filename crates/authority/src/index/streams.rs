@@ -36,7 +36,7 @@ impl Writing<'_> {
     }
 }
 
-fn key(stream: &Stream, entry: u64) -> Key {
+pub(super) fn key(stream: &Stream, entry: u64) -> Key {
     let place = place(stream);
     place.index.key(&[&place.whose, &number(entry)])
 }
