@@ -93,6 +93,11 @@ pub(crate) fn add(store: &Writing<'_>, entry: &Entry) -> Result<(), StoreError> 
     Ok(())
 }
 
+/// Tells whether nothing follows from statements of a kind but rows that speak of their own entry.
+pub(crate) fn has_own_rows(kind: u64) -> bool {
+    kind == Kind::Departed.code() || (is_undecisive(kind) && kind != Kind::Release.code())
+}
+
 /// Returns the rows that a recovery of an owner's would rest on, but for those of the deposits: who the owner is, which
 /// policies came into force, who has said that the owner departed, and what else is asked for with what was said to it.
 pub(crate) fn recovery_rows(

@@ -121,6 +121,8 @@ fn speaks_of(key: &Key, value: Option<&Value>, entries: &BTreeSet<u64>) -> bool 
         Some(Index::DeviceOwner) => in_key(KEY),
         Some(Index::Deposit | Index::BlobClaim) => value.and_then(|value| number(value, 0)),
         Some(Index::Concern) => in_key(OWNER),
+        Some(Index::Everybody | Index::RsaKey) => in_key(0),
+        Some(Index::Departed) => value.and_then(|value| number(value, 0)),
         _ => None,
     };
     said.is_some_and(|entry| entries.contains(&entry))

@@ -8,6 +8,7 @@ use strongroom_protocol::statement::SignedStatement;
 
 use super::Service;
 use super::check::Watch;
+use super::replay;
 use crate::index::{self, Difference};
 use crate::log::{Entry, Log};
 use crate::store::{Beside, Damage, Head, Snapshot, StoreError, Writing};
@@ -95,6 +96,7 @@ impl Service {
         let beside = Beside::default();
         let mut unread = BTreeSet::new();
         let mut blocked_by = None;
+        let kinds = replay::kinds(store)?;
         beside.add(|map| {
             for index in 0..size {
                 let entry = match self.log.entry(store, index) {
@@ -110,7 +112,10 @@ impl Service {
                     },
                     None => {
                         unread.insert(index);
-                        self.log.is_deposit(store, index)?
+                        // Of these nothing follows but rows that speak of them.
+                        kinds
+                            .get(&index)
+                            .is_some_and(|kind| index::has_own_rows(*kind))
                     }
                 };
                 if !added {

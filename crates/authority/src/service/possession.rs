@@ -65,12 +65,12 @@ impl Service {
     /// that is said for it is to be proved; who the owner is, which policy is in force, and what else is asked for.
     fn check_recoverable(&self, store: &Snapshot<'_>, owner: OwnerId) -> Result<(), StoreError> {
         self.log.check_edge(store)?;
-        let rests_on = |store: &Snapshot<'_>| index::recovery_rows(store, owner);
-        let logged = self.by_the_log(store, (u64::MAX, 0), |log| {
-            self.policy_now(log)?;
-            identity::owner_keys(&self.log, log, owner)?;
-            rests_on(log)
-        })?;
+        let rests_on = |store: &Snapshot<'_>| {
+            self.policy_now(store)?;
+            identity::owner_keys(&self.log, store, owner)?;
+            index::recovery_rows(store, owner)
+        };
+        let logged = self.by_the_log(store, (u64::MAX, 0), rests_on)?;
         if rests_on(store)? != logged {
             return Err(
                 Damage::of("its indexes of who may recover are not what the log says").into(),

@@ -178,6 +178,22 @@ impl Leaves {
     }
 }
 
+/// Returns the kinds of the log's entries, as their leaves prove them.
+pub(super) fn kinds(store: &Snapshot<'_>) -> Result<BTreeMap<u64, u64>, StoreError> {
+    let head = store.head()?.ok_or(Damage::of("the head is missing"))?;
+    let holes = match Leaves::read(store, &Frontier::empty(), &head) {
+        Ok(leaves) => leaves.holes,
+        Err(StoreError::Damaged(_)) => return Ok(BTreeMap::new()),
+        Err(error) => return Err(error),
+    };
+    let mut rows = leaf_rows(store, 0..head.frontier.size())?;
+    rows.retain(|index, _| !holes.contains(index));
+    Ok(rows
+        .into_iter()
+        .map(|(index, row)| (index, row.kind))
+        .collect())
+}
+
 /// Reads what leaves are made of; one that is no leaf at all is left out, and hides no others.
 fn leaf_rows(
     store: &Snapshot<'_>,
