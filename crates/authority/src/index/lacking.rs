@@ -121,8 +121,12 @@ fn of_deposit(
             wanted.push(put(key, deposits::value(&row)?));
             let in_order = deposits::in_order(owner, index, place)?;
             wanted.push(put(in_order, serial.as_bytes().to_vec()));
+            // The row beside the wrong one, unless it is another's.
             if let Some(other) = other {
-                wanted.push((deposits::in_order(owner, other.entry, other.place)?, None));
+                let beside = deposits::in_order(owner, other.entry, other.place)?;
+                if store.get(beside.clone())?.as_deref() == Some(serial.as_bytes()) {
+                    wanted.push((beside, None));
+                }
             }
         }
         if let Some(claim) = proved(sealed, *state) {

@@ -13,6 +13,7 @@ mod map;
 mod migration;
 mod people;
 mod replay;
+mod rows;
 mod rsa_key;
 mod simple_blob;
 mod suite;

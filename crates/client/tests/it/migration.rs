@@ -107,6 +107,12 @@ fn a_home_of_version_4_keeps_what_it_had_and_is_whole_after_one_connection() {
     world.downgrade(HOME);
     let path = world.path("home/home.db");
     let before = fs::read(&path).unwrap();
+    // Somebody knows under which names it is copied.
+    let others = world.path("others");
+    fs::write(&others, "mine").unwrap();
+    for name in ["home.db.backup-v4.part", "home.db.backup-v4"] {
+        std::os::unix::fs::symlink(&others, path.with_file_name(name)).unwrap();
+    }
 
     let home = world.home();
     assert_eq!(home.deposits_count().unwrap(), serials.len() as u64);
@@ -137,6 +143,8 @@ fn a_home_of_version_4_keeps_what_it_had_and_is_whole_after_one_connection() {
 
     let backup = world.path("home/home.db.backup-v4");
     assert_eq!(fs::read(&backup).unwrap(), before);
+    assert!(fs::symlink_metadata(&backup).unwrap().is_file());
+    assert_eq!(fs::read(&others).unwrap(), b"mine");
     let mode = fs::metadata(&backup).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     assert_eq!(version(&world.database(HOME)), 5);
