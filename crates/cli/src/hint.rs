@@ -67,9 +67,9 @@ fn of_trouble(kind: UnavailableKind) -> Option<&'static str> {
             "set this machine's clock; if it is right, another machine's was ahead: `strongroom log verify` names what it wrote",
         ),
         UnavailableKind::Damaged => Some(
-            "`strongroom sync` gives back what your home has of it; whoever runs the authority finds what is damaged with \
-             `strongroom authority check --all`, and mends its indexes with `--repair`. A file that is missing comes from a \
-             backup: `keys.txt` never changes, an older `store.db` lacks what came after it",
+            "put the missing or damaged file back from a backup of the authority's folder: `keys.txt` never changes, an older \
+             `store.db` lacks what came after it. What is damaged in a `store.db` is told by `strongroom authority check --all`; \
+             its indexes are mended by `--repair`, and `strongroom sync` gives back what your home has",
         ),
         UnavailableKind::Failed => None,
         UnavailableKind::Full => Some("make room on the authority's disk"),

@@ -9,6 +9,7 @@ mod clocks;
 mod crash;
 mod group;
 mod homes;
+mod hostile_store;
 mod independent;
 mod machine;
 mod moving;

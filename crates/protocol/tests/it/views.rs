@@ -11,7 +11,8 @@ use strongroom_protocol::policy::{Around, OwnerKeys, Policy, Scene, SubjectState
 use strongroom_protocol::receipt::Acknowledgement;
 use strongroom_protocol::statement::{Decision, Kind, SignedStatement, Verdict, Word};
 use strongroom_protocol::{
-    About, Founding, Holdings, Page, Recorded, ReleasePage, SubjectView, Succession,
+    About, Founding, Holdings, Page, Possession, PossessionProof, Recorded, ReleasePage,
+    SubjectView, Succession,
 };
 
 use crate::cast::{Cast, NOW, two_officers};
@@ -40,6 +41,8 @@ fn what_is_written_is_read_again() {
 
     let holdings = holdings();
     assert_eq!(writes_itself!(holdings, Holdings), holdings);
+
+    assert_eq!(writes_itself!(possession(), Possession), possession());
 
     let page = writes_itself!(page(&cast), Page<Recorded>);
     assert_eq!((page.items.len(), page.next), (15, 40));
@@ -260,10 +263,10 @@ proptest! {
         cut in any::<prop::sample::Index>(),
         patch in prop::sample::select(vec!["", " ", "\n", "0", "1", "-", "\"", ",", "{}", "null", "\\u0041", "=", "9", "e1"]),
         remove in 0..3_usize,
-        which in 0..6_usize,
+        which in 0..7_usize,
     ) {
         // Made once: keys cost more than what is read of them.
-        static TEXTS: LazyLock<[String; 6]> = LazyLock::new(|| {
+        static TEXTS: LazyLock<[String; 7]> = LazyLock::new(|| {
             let cast = Cast::new();
             [
                 about(&cast).to_json(),
@@ -272,6 +275,7 @@ proptest! {
                 release(&cast).to_json(),
                 request(&cast).to_json(),
                 change(&cast).to_json(),
+                possession().to_json(),
             ]
         });
         let text = &TEXTS[which];
@@ -291,6 +295,7 @@ proptest! {
         same!(About);
         same!(Holdings);
         same!(Page<Recorded>);
+        same!(Possession);
         same!(ReleasePage);
         same!(SubjectView);
     }
@@ -346,6 +351,17 @@ pub(crate) fn about(cast: &Cast) -> About {
             decision: recorded(cast, &SignedStatement::sign(decision, &cast.log_key)),
         }),
         rsa_key: Some(recorded(cast, &cast.statement(Kind::RsaKey))),
+    }
+}
+
+pub(crate) fn possession() -> Possession {
+    let proof = PossessionProof {
+        entry: 7,
+        place: 255,
+        hash: Digest::from_bytes([0xcd; 32]),
+    };
+    Possession {
+        proofs: vec![Some(proof), None],
     }
 }
 

@@ -3,12 +3,14 @@ use serde_json::{Value, json};
 use strongroom_protocol::id::OwnerId;
 use strongroom_protocol::policy::{Around, Policy, Rule};
 use strongroom_protocol::statement::Kind;
-use strongroom_protocol::{About, Holdings, Page as Listing, Recorded, ReleasePage, SubjectView};
+use strongroom_protocol::{
+    About, Holdings, Page as Listing, Possession, Recorded, ReleasePage, SubjectView,
+};
 
 use super::Page;
 use crate::cast::Cast;
 use crate::vectors;
-use crate::views::{about, change, holdings, recorded, release, request};
+use crate::views::{about, change, holdings, possession, recorded, release, request};
 
 pub(super) fn pages() -> Vec<(&'static str, Page)> {
     vec![
@@ -68,6 +70,11 @@ fn accept() -> Page {
             entries(&[Kind::Deposit, Kind::Veto]),
         ),
         ("no entry", "entries", entries(&[])),
+        (
+            "one deposit that is there, and one that is not",
+            "possession",
+            possession().to_json(),
+        ),
         ("a page of a release", "release", release(&cast).to_json()),
         ("a request", "subject", request(&cast).to_json()),
         (
@@ -191,6 +198,14 @@ fn reject() -> Page {
         "a count twice",
         "holdings",
         has.replacen('{', "{\"count\":300,", 1),
+    );
+
+    let shown = possession().to_json();
+    case("no proofs", "possession", without(&shown, &["proofs"]));
+    case(
+        "a proof without its place",
+        "possession",
+        shown.replace(",\"place\":255", ""),
     );
 
     let listing: Listing<Recorded> = Listing {
@@ -367,6 +382,7 @@ fn again(view: &str, json: &str) -> Option<String> {
             .ok()
             .map(|view| view.to_json()),
         "holdings" => Holdings::from_json(json).ok().map(|view| view.to_json()),
+        "possession" => Possession::from_json(json).ok().map(|view| view.to_json()),
         "release" => ReleasePage::from_json(json).ok().map(|view| view.to_json()),
         "subject" => SubjectView::from_json(json).ok().map(|view| view.to_json()),
         other => panic!("{other} is no view"),
