@@ -3,10 +3,10 @@
 use strongroom_protocol::id::OwnerId;
 use strongroom_protocol::keys::VerifyingKey;
 use strongroom_protocol::policy::OwnerKeys;
-use strongroom_protocol::statement::{DeviceWord, Statement, Verdict};
+use strongroom_protocol::statement::{DeviceWord, Enroll, Statement};
 
-use crate::log::Log;
-use crate::store::{Damage, DeviceRow, Snapshot, StoreError};
+use crate::log::{Log, approval};
+use crate::store::{Damage, Snapshot, StoreError};
 
 /// Who calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,12 +24,13 @@ impl Caller {
     /// Tells whether the caller may see what is an owner's: the operator, and the owner's devices that were not revoked.
     pub(crate) fn speaks_for(
         self,
+        log: &Log,
         store: &Snapshot<'_>,
         owner: OwnerId,
     ) -> Result<bool, StoreError> {
         match self {
             Self::Anybody => Ok(false),
-            Self::Device(key) => store.has_device(owner, &key),
+            Self::Device(key) => is_device(log, store, owner, &key),
             Self::Operator => Ok(store.owner(owner)?.is_some()),
         }
     }
@@ -46,19 +47,15 @@ pub(crate) fn owner_keys(
     let Some(index) = store.owner(owner)? else {
         return Ok(None);
     };
-    let enrolment = log.entry(store, index)?;
-    let wrong = || Damage::of_entry(index, "it is not this owner's enrolment");
-    let Statement::Enroll(enroll) = enrolment.statement().statement() else {
-        return Err(wrong().into());
-    };
-    if enroll.owner != owner {
-        return Err(wrong().into());
-    }
-    let mut devices = vec![enroll.device_key];
+    let enrolment = enrolment(log, store, owner, index)?;
+    let mut devices = vec![enrolment.device_key];
     let mut revoked = Vec::new();
     for row in store.devices(owner)? {
         if row.entry != index {
-            devices.push(recovered_device(log, store, owner, &row)?);
+            check_recovered(log, store, owner, &row.key, row.entry)?;
+            devices.push(row.key);
+        } else if row.key != enrolment.device_key {
+            return Err(no_device(index));
         }
         if let Some(entry) = row.revoked {
             check_revocation(log, store, owner, &row.key, entry)?;
@@ -66,37 +63,66 @@ pub(crate) fn owner_keys(
         }
     }
     Ok(Some(OwnerKeys {
-        code_key: Some(enroll.code_key),
+        code_key: Some(enrolment.code_key),
         devices,
         revoked,
     }))
 }
 
-/// Reads the device that a decision made the owner's.
-fn recovered_device(
+/// Returns the entry that made a key an owner's device, having read there that it did; none where no row says so.
+pub(crate) fn made_device(
     log: &Log,
     store: &Snapshot<'_>,
     owner: OwnerId,
-    row: &DeviceRow,
-) -> Result<VerifyingKey, StoreError> {
-    let wrong = || Damage::of_entry(row.entry, "it makes no device this owner's");
-    let decision = log.entry(store, row.entry)?;
-    let Statement::Decision(decision) = decision.statement().statement() else {
-        return Err(wrong().into());
+    key: &VerifyingKey,
+) -> Result<Option<u64>, StoreError> {
+    let Some(entry) = store.device(owner, key)? else {
+        return Ok(None);
     };
-    let request_row = store.request_decided_by(row.entry)?.ok_or_else(wrong)?;
+    if store.owner(owner)? != Some(entry) {
+        check_recovered(log, store, owner, key, entry)?;
+    } else if enrolment(log, store, owner, entry)?.device_key != *key {
+        return Err(no_device(entry));
+    }
+    Ok(Some(entry))
+}
+
+fn enrolment(
+    log: &Log,
+    store: &Snapshot<'_>,
+    owner: OwnerId,
+    entry: u64,
+) -> Result<Enroll, StoreError> {
+    let enrolment = log.entry(store, entry)?;
+    match enrolment.statement().statement() {
+        Statement::Enroll(enroll) if enroll.owner == owner => Ok(enroll.clone()),
+        _ => Err(Damage::of_entry(entry, "it is not this owner's enrolment").into()),
+    }
+}
+
+/// Sees that a decision made a device the owner's.
+fn check_recovered(
+    log: &Log,
+    store: &Snapshot<'_>,
+    owner: OwnerId,
+    key: &VerifyingKey,
+    entry: u64,
+) -> Result<(), StoreError> {
+    let decided = log.entry(store, entry)?;
+    let wrong = || no_device(entry);
+    let decision = approval(&decided, &log.verifying_key()).ok_or_else(wrong)?;
+    let request_row = store.request_decided_by(entry)?.ok_or_else(wrong)?;
     let request = log.entry(store, request_row.entry)?;
     let Statement::Request(request) = request.statement().statement() else {
-        return Err(wrong().into());
+        return Err(wrong());
     };
     // Only who asked as the owner has become one; the decision says so, and the row must not say otherwise.
     let so = decision.asker.is_none()
         && request_row.asker.is_none()
-        && decision.verdict == Verdict::Approved
         && decision.request == request.digest()
         && request.owner == owner
-        && request.device_key == row.key;
-    if so { Ok(row.key) } else { Err(wrong().into()) }
+        && request.device_key == *key;
+    if so { Ok(()) } else { Err(wrong()) }
 }
 
 /// Reads the entry that is to have revoked a device.
@@ -117,17 +143,55 @@ fn check_revocation(
     }
 }
 
-/// Tells whether a key speaks for any owner.
+fn no_device(entry: u64) -> StoreError {
+    Damage::of_entry(entry, "it makes no device this owner's, as its index says").into()
+}
+
+/// Tells whether a key is a device of an owner's, and was not revoked.
 pub(crate) fn is_device(
     log: &Log,
     store: &Snapshot<'_>,
+    owner: OwnerId,
     key: &VerifyingKey,
 ) -> Result<bool, StoreError> {
-    for owner in store.owners_of(key, u64::MAX)? {
-        let keys = owner_keys(log, store, owner)?;
-        if keys.is_some_and(|keys| keys.devices.contains(key)) {
-            return Ok(true);
+    let made = made_device(log, store, owner, key)?.is_some();
+    Ok(made && !is_revoked(log, store, owner, key, u64::MAX)?)
+}
+
+/// Tells whether a device was revoked before an entry, having read that it was.
+pub(crate) fn is_revoked(
+    log: &Log,
+    store: &Snapshot<'_>,
+    owner: OwnerId,
+    key: &VerifyingKey,
+    before: u64,
+) -> Result<bool, StoreError> {
+    match store.revoked(owner, key)? {
+        Some(entry) if entry < before => {
+            check_revocation(log, store, owner, key, entry)?;
+            Ok(true)
+        }
+        Some(_) | None => Ok(false),
+    }
+}
+
+/// Returns the owners that a key spoke for before an entry, in the order it came to be theirs: by the index, and by the
+/// entries that it names. A row that no entry bears out costs itself.
+pub(crate) fn owners_of(
+    log: &Log,
+    store: &Snapshot<'_>,
+    key: &VerifyingKey,
+    before: u64,
+) -> Result<Vec<OwnerId>, StoreError> {
+    let mut owners = Vec::new();
+    for owner in store.owners_of(key, before)? {
+        let spoke = made_device(log, store, owner, key)
+            .and_then(|made| Ok(made.is_some() && !is_revoked(log, store, owner, key, before)?));
+        match spoke {
+            Ok(true) => owners.push(owner),
+            Ok(false) | Err(StoreError::Damaged(_)) => {}
+            Err(error) => return Err(error),
         }
     }
-    Ok(false)
+    Ok(owners)
 }

@@ -5,6 +5,8 @@
 mod blobs;
 mod changes;
 mod deposits;
+mod differences;
+mod lacking;
 mod owners;
 mod requests;
 mod streams;
@@ -15,20 +17,44 @@ use strongroom_protocol::id::{Digest, OwnerId};
 use strongroom_protocol::keys::VerifyingKey;
 use strongroom_protocol::receipt::DepositState;
 use strongroom_protocol::statement::{
-    Content, Decision, Deposit, DeviceWord, PolicyChange, Release, Request, Scope, SealedKey,
+    Content, Decision, Deposit, DeviceWord, Kind, PolicyChange, Release, Request, Scope, SealedKey,
     SignedStatement, Statement, Verdict,
 };
 
 use crate::log::Entry;
 use crate::store::{
     BlobClaimRow, ChangeRow, Damage, DepositRow, Due, Key, Order, PolicyRow, RequestRow, Snapshot,
-    StoreError, Stream, Subject, Value, Writing,
+    Span, StoreError, Stream, Subject, Value, Writing,
 };
 
-use table::Fields;
+pub(crate) use differences::{Difference, differences};
+pub(crate) use lacking::{is_kept, lacking};
+
+use table::{Fields, Index};
 
 /// As many as there are.
 const ALL: u64 = u64::MAX;
+
+/// Tells whether a key is of what requests and changes are decided on: owners, their devices, what was asked and said, and
+/// which policies came into force. Not of deposits and released pages, which are many, nor of what lists are made of.
+pub(crate) fn is_decided_on(key: &Key) -> bool {
+    matches!(key.first(), Some(0x10..=0x1f | 0x30..=0x36 | 0x38..=0x4f))
+}
+
+/// Tells whether nothing is decided on statements of a kind, so that [`is_decided_on`] tells of no key that follows from one.
+pub(crate) fn is_undecisive(kind: u64) -> bool {
+    [
+        Kind::Checked,
+        Kind::Deposit,
+        Kind::Found,
+        Kind::OwnBlob,
+        Kind::Release,
+        Kind::Restored,
+        Kind::RsaKey,
+    ]
+    .iter()
+    .any(|undecisive| undecisive.code() == kind)
+}
 
 /// Adds what follows from an entry to the map.
 pub(crate) fn add(store: &Writing<'_>, entry: &Entry) -> Result<(), StoreError> {
@@ -41,9 +67,11 @@ pub(crate) fn add(store: &Writing<'_>, entry: &Entry) -> Result<(), StoreError> 
             store.put_departed(departed.owner, signed.author(), index);
         }
         Statement::Enroll(enroll) => {
-            store.put_owner(enroll.owner, &enroll.code_key, index)?;
-            store.put_device(enroll.owner, &enroll.device_key, index)?;
-            store.put_in(&Stream::Owner(enroll.owner), index);
+            // What came later under the same id is nobody's.
+            if store.put_owner(enroll.owner, &enroll.code_key, index)? {
+                store.put_device(enroll.owner, &enroll.device_key, index)?;
+                store.put_in(&Stream::Owner(enroll.owner), index);
+            }
         }
         Statement::Deposit(deposit) => add_deposit(store, entry, deposit)?,
         Statement::Device(device) => {
@@ -71,6 +99,40 @@ pub(crate) fn add(store: &Writing<'_>, entry: &Entry) -> Result<(), StoreError> 
         _ => return Err(Damage::of_entry(index, "its kind is not known").into()),
     }
     Ok(())
+}
+
+/// Tells whether nothing follows from statements of a kind but rows that speak of their own entry.
+pub(crate) fn has_own_rows(kind: u64) -> bool {
+    kind == Kind::Departed.code() || (is_undecisive(kind) && kind != Kind::Release.code())
+}
+
+/// Returns the rows that a recovery of an owner's would rest on, but for those of the deposits: who the owner is, which
+/// policies came into force, who has said that the owner departed, and what else is asked for with what was said to it.
+pub(crate) fn recovery_rows(
+    store: &Snapshot<'_>,
+    owner: OwnerId,
+) -> Result<Vec<(Key, Value)>, StoreError> {
+    let of_owner = [
+        Index::Owner,
+        Index::Device,
+        Index::RequestOf,
+        Index::Departed,
+    ];
+    let mut spans: Vec<Span> = of_owner
+        .iter()
+        .map(|index| index.span(&[owner.as_bytes()]))
+        .collect();
+    spans.push(Index::Policy.span(&[]));
+    for entry in store.undecided(owner)? {
+        let entry = table::number(entry);
+        spans.push(Index::OpenRequestOf.span(&[owner.as_bytes(), &entry]));
+        spans.extend([Index::Request, Index::Word].map(|index| index.span(&[&entry])));
+    }
+    let mut rows = Vec::new();
+    for span in spans {
+        rows.extend(store.range(&span, Order::Forward, ALL)?);
+    }
+    Ok(rows)
 }
 
 /// Returns the keys that recording a statement asks for, however many a deposit has: they are read together.
@@ -294,7 +356,7 @@ impl Writing<'_> {
     /// Makes the map empty, whatever is in it.
     pub(crate) fn clear_map(&self) -> Result<(), StoreError> {
         const AT_ONCE: u64 = 4096;
-        let all = crate::store::Span::of(Key::new());
+        let all = Span::of(Key::new());
         loop {
             let pairs = self.range(&all, Order::Forward, AT_ONCE)?;
             if pairs.is_empty() {

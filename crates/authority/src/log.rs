@@ -8,15 +8,17 @@ mod receipts;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use strongroom_protocol::Recorded;
 use strongroom_protocol::id::{AuthorityId, StatementId};
 use strongroom_protocol::keys::{SigningKey, VerifyingKey};
 use strongroom_protocol::log::{
     Checkpoint, ConsistencyProof, Frontier, Leaf, SignedCheckpoint, TiledLog, prove_consistency,
+    root,
 };
 use strongroom_protocol::receipt::{Outcome, SignedAttestation};
 use strongroom_protocol::statement::{Decision, SignedStatement, Statement};
 
-use crate::store::{Damage, LeafRow, Snapshot, StoreError, Writing};
+use crate::store::{Damage, EntryRow, LeafRow, Snapshot, StoreError, Writing};
 
 pub(crate) use entry::Entry;
 pub(crate) use growth::Growth;
@@ -113,10 +115,33 @@ impl Log {
         Ok(entry)
     }
 
-    /// Tells whether an entry, which may be damaged, has become of a deposit: by what was signed of it.
+    /// Returns the row that an entry had by its statement and its receipt: none, if this authority did not sign that. Whether
+    /// it stood in that place is for the tree to say.
+    pub(crate) fn given_back(&self, recorded: &Recorded) -> Option<EntryRow> {
+        let Recorded { statement, receipt } = recorded;
+        let (salt, signed) = receipt.attested(&self.verifying_key()).ok()?;
+        let row = EntryRow {
+            index: receipt.index(),
+            kind: statement.kind().code(),
+            time: signed.attestation().time,
+            salt,
+            statement: statement.as_bytes().to_vec(),
+            attestation: signed.as_bytes().to_vec(),
+            signature: *signed.signature(),
+            id: statement.id(),
+            leaf: signed.leaf(statement.kind(), &salt).hash(),
+        };
+        let whole = Entry::check(row.clone(), self.authority, &self.verifying_key());
+        whole.is_ok().then_some(row)
+    }
+
+    /// Tells whether an entry, which may be damaged, has become of a deposit: by what was signed of it. Its statement can be
+    /// put back then.
     pub(crate) fn is_deposit(&self, store: &Snapshot<'_>, index: u64) -> Result<bool, StoreError> {
-        let Some(row) = store.entry(index)? else {
-            return Ok(false);
+        let row = match store.entry(index) {
+            Ok(Some(row)) => row,
+            Ok(None) | Err(StoreError::Damaged(_)) => return Ok(false),
+            Err(error) => return Err(error),
         };
         let signed =
             SignedAttestation::parse(&row.attestation, row.signature, &self.verifying_key());
@@ -138,6 +163,20 @@ impl Log {
         Ok(checkpoint)
     }
 
+    /// Sees that the right edge of the tree is what the head was signed over: what is appended next is proved by it.
+    pub(crate) fn check_edge(&self, store: &Snapshot<'_>) -> Result<(), StoreError> {
+        self.checkpoint(store)?;
+        let head = store.head()?.ok_or(Damage::of("the head is missing"))?;
+        let size = head.frontier.size();
+        if Frontier::read(size, &TiledLog::new(size, store)?)? != head.frontier {
+            return Err(Damage::of("the tree's hashes are not those of its head").into());
+        }
+        if store.leaf_rows(size, 1)?.pop().is_some() {
+            return Err(Damage::of_entry(size, "it is behind the head").into());
+        }
+        Ok(())
+    }
+
     /// Begins to give receipts, all of them proved in the newest checkpoint.
     pub(crate) fn receipts<'r>(
         &'r self,
@@ -154,7 +193,19 @@ impl Log {
         new: u64,
     ) -> Result<ConsistencyProof, StoreError> {
         let size = self.checkpoint(store)?.checkpoint().size;
-        prove_consistency(old, new, &TiledLog::new(size, store)?)
+        let tree = TiledLog::new(size, store)?;
+        let proof = prove_consistency(old, new, &tree)?;
+        // Hashes may be damaged: what nobody would believe is no proof, and no other log either.
+        let head = *self.checkpoint(store)?.checkpoint();
+        let new_root = if new == head.size {
+            head.root
+        } else {
+            root(new, &tree)?
+        };
+        proof
+            .verify(old, root(old, &tree)?, new, new_root)
+            .map_err(|_| Damage::of("the tree's hashes do not fit together"))?;
+        Ok(proof)
     }
 
     fn checkpoint_of(&self, frontier: &Frontier) -> Checkpoint {

@@ -15,9 +15,11 @@ mod evidence;
 mod founding;
 mod officer;
 mod plan;
+mod possession;
 mod queue;
 mod recent;
 mod release;
+mod replay;
 mod request;
 mod rsa_key;
 mod scene;
@@ -35,7 +37,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rand_core::{CryptoRng, Rng, TryCryptoRng, TryRng};
 use strongroom_protocol::Founding;
-use strongroom_protocol::id::{AuthorityId, Clock, Digest};
+use strongroom_protocol::id::{AuthorityId, Clock, Digest, OwnerId};
+use strongroom_protocol::keys::VerifyingKey;
 use strongroom_protocol::policy::Policy;
 use strongroom_protocol::statement::SignedStatement;
 
@@ -48,10 +51,12 @@ use commit::{Act, Answer};
 use plan::Plan;
 use queue::Queue;
 use recent::Recent;
+use replay::Replay;
 use succession::InForce;
 
+pub use audit::Indexes;
 pub(crate) use audit::{rebuild, salvage, verify};
-pub use check::{CheckError, CheckReport, Extent};
+pub use check::{CheckError, CheckReport, Extent, NamedDeposit, Watch};
 pub use custody::{SealError, WrongCode};
 pub(crate) use founding::NewAuthority;
 pub use rsa_key::RsaKeyError;
@@ -79,9 +84,13 @@ pub struct Inner {
     log: Log,
     /// By H(Q) of the request. Nothing that was not committed goes into it.
     plans: Recent<Digest, Plan>,
-    /// By the entry that put the policy in force. Nothing that was not committed goes into it.
-    policies: Recent<u64, InForce>,
+    /// Which key a committed entry made whose device.
+    devices: Recent<(OwnerId, VerifyingKey, u64), ()>,
+    /// By the entry that put the policy in force, and whether that was read from a replay. Nothing that was not committed
+    /// goes into it.
+    policies: Recent<(u64, bool), InForce>,
     queue: Queue<Act, Answer>,
+    replay: Replay,
     rng: Mutex<Box<dyn CryptoRng + Send>>,
     store: Box<dyn Store>,
 }
@@ -137,9 +146,11 @@ impl Service {
             committed: AtomicU64::new(checkpoint.checkpoint().size),
             custodian: Custodian::new(about.authority(), public_key, keys.wrap_key, place),
             log,
+            devices: Recent::new(),
             plans: Recent::new(),
             policies: Recent::new(),
             queue: Queue::new(),
+            replay: Replay::default(),
             rng: Mutex::new(Box::new(rng)),
             store,
             about,

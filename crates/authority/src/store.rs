@@ -5,6 +5,7 @@
 //! all or nothing. What is read and written takes many rows at once, since for a store on another machine each call is
 //! a journey.
 
+mod beside;
 mod error;
 mod memory;
 mod overlay;
@@ -25,6 +26,7 @@ use strongroom_protocol::log::{NodeHash, Tile, TileId};
 
 use overlay::Overlay;
 
+pub(crate) use beside::Beside;
 pub use error::{Damage, StoreError};
 pub(crate) use memory::Memory;
 pub(crate) use rows::{
@@ -92,8 +94,12 @@ pub(crate) trait Transaction: Rows {
     /// Adds entries at places where there are none.
     fn append(&self, entries: &[EntryRow]) -> Result<(), StoreError>;
 
-    /// Puts statements back into entries that are there: nothing else of an entry is ever written again.
+    /// Puts statements back into entries that are there.
     fn mend(&self, statements: &[(u64, Vec<u8>)]) -> Result<(), StoreError>;
+
+    /// Puts an entry back in its place, or takes what stands there away. Another one that has its statement's id by now loses
+    /// that, and nothing else.
+    fn put_back(&self, index: u64, entry: Option<&EntryRow>) -> Result<(), StoreError>;
 
     /// Puts pairs into the map, in the place of what is there; one without a value removes its key.
     fn put(&self, pairs: &[(Key, Option<Value>)]) -> Result<(), StoreError>;

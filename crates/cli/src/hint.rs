@@ -70,8 +70,9 @@ fn of_trouble(kind: UnavailableKind) -> Option<&'static str> {
             "set this machine's clock; if it is right, another machine's was ahead: `strongroom log verify` names what it wrote",
         ),
         UnavailableKind::Damaged => Some(
-            "put the missing or damaged file back from a backup of the authority's folder: `keys.txt` never changes, an older \
-             `store.db` lacks what came after it",
+            "`strongroom sync` gives back what your home has of it; whoever runs the authority finds what is damaged with \
+             `strongroom authority check --all`, and mends its indexes with `--repair`. A file that is missing comes from a \
+             backup: `keys.txt` never changes, an older `store.db` lacks what came after it",
         ),
         UnavailableKind::Failed => None,
         UnavailableKind::Full => Some("make room on the authority's disk"),
@@ -208,6 +209,7 @@ fn of_authority(cause: &(dyn Error + 'static)) -> Option<&'static str> {
             | ExchangeError::Endless(_)
             | ExchangeError::Order { .. }
             | ExchangeError::Policy
+            | ExchangeError::Possession
             | ExchangeError::Receipt(_)
             | ExchangeError::Subject
             | ExchangeError::Time { .. }

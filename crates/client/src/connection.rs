@@ -309,6 +309,9 @@ pub enum ExchangeError {
         /// Its index.
         entry: u64,
     },
+    /// It was asked to show that it has deposits, and answered something else.
+    #[error("the authority does not answer whether it has what it was asked about")]
+    Possession,
     /// Another authority answers.
     #[error("another authority answers: expected {expected}, found {found}")]
     OtherAuthority {

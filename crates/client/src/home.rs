@@ -2,6 +2,7 @@
 //! `exchange.priv` and `device.key`, and in `home.db` the keys that pending recoveries are released to.
 
 mod accepted;
+mod checks;
 mod database;
 mod deposits;
 mod devices;
@@ -27,6 +28,8 @@ use strongroom_protocol::log::SignedCheckpoint;
 use strongroom_protocol::statement::SignedStatement;
 
 pub use accepted::Accepted;
+pub use checks::FailedChecks;
+pub(crate) use deposits::DepositEntry;
 pub use deposits::{DepositRecord, KeptDeposit, ListedDeposit, Matched, Observations};
 pub use devices::{ApprovedRequest, DeviceId, DeviceOrigin, DeviceRecord, News, Revocation};
 pub use exchange::{

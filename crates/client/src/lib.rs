@@ -22,6 +22,7 @@ pub mod mark;
 pub mod officer;
 mod pointer;
 pub mod policy;
+mod possession;
 pub mod protect;
 pub mod recover;
 pub mod released;

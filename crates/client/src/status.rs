@@ -64,6 +64,8 @@ pub struct FileStatus {
     pub read_whole: Option<Time>,
     /// What keeps the file from being protected, the spare's disk aside.
     pub doubt: Option<Doubt>,
+    /// The deposit that the authority has still to show, with the doubt that stays when it does.
+    pub(crate) unasked: Option<(Serial, Option<Doubt>)>,
 }
 
 impl FileStatus {
@@ -74,6 +76,17 @@ impl FileStatus {
     #[must_use]
     pub fn is_protected(&self, same_disk_ok: bool) -> bool {
         self.doubt.is_none() && (same_disk_ok || self.distance == Distance::AnotherDisk)
+    }
+
+    /// Takes the authority's answer whether it has the deposit.
+    pub(crate) fn answer(&mut self, is_there: bool) {
+        if let Some((_, doubt)) = self.unasked.take() {
+            self.doubt = if is_there {
+                doubt
+            } else {
+                Some(Doubt::Unreadable)
+            };
+        }
     }
 }
 
@@ -123,7 +136,8 @@ pub struct Inspector<'i> {
 
 impl<'i> Inspector<'i> {
     /// Prepares to look at files. Unless the home is connected, as the home of a [`Client`](crate::Client) is, nothing is
-    /// protected.
+    /// protected; and nothing is before the authority has shown that it has the deposit
+    /// ([`Client::confirm`](crate::Client::confirm)).
     ///
     /// # Errors
     ///
@@ -212,6 +226,7 @@ impl<'i> Inspector<'i> {
             distance: self.distance(&root),
             read_whole: None,
             doubt: Some(Doubt::NoSecret),
+            unasked: None,
         }))
     }
 
@@ -239,8 +254,18 @@ impl<'i> Inspector<'i> {
             distance: self.distance(path),
             read_whole: None,
             doubt: None,
+            unasked: None,
         };
         status.doubt = self.doubt(matched, &mut status)?;
+        // Nothing that was read before says that it is there still: until the authority has shown it, it is not known.
+        if matches!(
+            status.doubt,
+            None | Some(Doubt::NotVerified | Doubt::NotMatched)
+        ) {
+            let serial = status.pointer.map(|pointer| pointer.serial);
+            status.unasked = serial.map(|serial| (serial, status.doubt));
+            status.doubt = Some(Doubt::OutOfReach);
+        }
         Ok(status)
     }
 

@@ -4,11 +4,11 @@
 use strongroom_protocol::id::{Serial, StatementId};
 use strongroom_protocol::receipt::DepositState;
 use strongroom_protocol::statement::Statement;
-use strongroom_protocol::{Refusal, SubmitError};
+use strongroom_protocol::{Authority, Listed, Recorded, Refusal, SubmitError};
 
 use crate::client::Client;
 use crate::connection::ExchangeError;
-use crate::home::HomeError;
+use crate::home::{Home, HomeError};
 
 /// What a home and its authority's log have come to have in common.
 #[derive(Debug, Default)]
@@ -19,7 +19,7 @@ pub struct Synced {
     pub present: u64,
     /// How many deposit statements the log has now that another device of the owner's made.
     pub by_others: u64,
-    /// How many of those that it had it could not read, and can again.
+    /// How many entries it could not read, and can again.
     pub mended: u64,
     /// How many statements were sent that the log did not have.
     pub sent: u64,
@@ -51,8 +51,8 @@ pub enum Unsent {
 }
 
 impl Client<'_> {
-    /// Reads all of the owner's entries again, and sends what the home has and the authority's log does not have any more, or
-    /// can't be read in it: first the owner's enrolment, then the owner's deposits and words in the order in which they were
+    /// Reads all of the owner's entries again, gives back those that the authority has lost or can't read, and sends what its
+    /// log does not have: first the owner's enrolment, then the owner's deposits and words in the order in which they were
     /// recorded, whichever of the owner's machines made them. Each receipt is verified and kept before the next is sent;
     /// stopped anywhere, it goes on the next time. Sending again changes nothing of what is newest under a name. `watch` is
     /// told how far it has read, of the whole log, and then how many are there, of how many.
@@ -62,13 +62,17 @@ impl Client<'_> {
     /// What the authority says does not hold. What it refuses is in what is returned.
     pub fn sync(&mut self, watch: &mut dyn FnMut(u64, u64)) -> Result<Synced, SyncError> {
         self.read_again(watch)?;
+        let mut synced = Synced::default();
+        let unread = self.home.unread_count()?;
+        if unread > 0 {
+            give_back(self.home, self.connection.authority(), true)?;
+            self.read_again(watch)?;
+            synced.mended = unread.saturating_sub(self.home.unread_count()?);
+        }
         // A device that a log put back does not know is shown nothing, and learns only by sending what is there still.
         let size = self.connection.seen().checkpoint().size;
-        let mut synced = Synced {
-            enrolled: self.sync_enrolment(size)?,
-            present: self.home.present_statements_count()?,
-            ..Synced::default()
-        };
+        synced.enrolled = self.sync_enrolment(size)?;
+        synced.present = self.home.present_statements_count()?;
         let lost = self.home.lost_statements()?;
         let total = synced.present + lost.len() as u64;
         for (done, id) in (synced.present + 1..).zip(lost) {
@@ -131,6 +135,30 @@ impl Client<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// Gives back all that a home has read of its authority's log, where that is lost or damaged there: for an authority with
+/// which no connection comes to be, as it does not know its owner any more, say. Returns how many entries were put back.
+///
+/// # Errors
+///
+/// The home can't be read, or the authority can't be reached or can't work.
+pub fn give_back_all(home: &Home, authority: &dyn Authority) -> Result<u64, SyncError> {
+    give_back(home, authority, false)
+}
+
+/// Gives back what a home has read, or those entries of it alone that the authority could not read.
+fn give_back(home: &Home, authority: &dyn Authority, only_unread: bool) -> Result<u64, SyncError> {
+    let mut put_back = 0;
+    let mut from = 0;
+    loop {
+        let entries = home.recorded(from, Recorded::PAGE_ITEMS, only_unread)?;
+        let Some(last) = entries.last() else {
+            return Ok(put_back);
+        };
+        from = last.receipt.index() + 1;
+        put_back += authority.mend(&entries).map_err(ExchangeError::from)?;
     }
 }
 

@@ -1,15 +1,16 @@
-//! The authority as its callers see it, whether it is a folder on their own disk or a service: nine questions, and what
-//! answers them. Not what an operator does: that is the authority's own.
+//! The authority as its callers see it, whether it is a folder on their own disk or a service: what it is asked, and
+//! what answers that. Not what an operator does: that is the authority's own.
 
 mod about;
 mod entries;
 mod error;
 mod json;
 mod pages;
+mod possession;
 mod release;
 mod subject;
 
-use crate::id::{OwnerId, StatementId};
+use crate::id::{OwnerId, Serial, StatementId};
 use crate::log::{ConsistencyProof, SignedCheckpoint};
 use crate::receipt::Receipt;
 use crate::statement::SignedStatement;
@@ -19,12 +20,14 @@ pub use entries::{Page, Recorded, Select};
 pub use error::{QueryError, Refusal, ReleaseError, SubmitError, Unavailable, UnavailableKind};
 pub use json::MalformedView;
 pub use pages::{EndlessListing, Listed, pages};
+pub use possession::{Challenge, EntryBytes, Possession, PossessionProof};
 pub use release::ReleasePage;
 pub use subject::SubjectView;
 
 /// A backup authority, as somebody meets it: what it shows depends on who they have shown to be.
 ///
-/// It blocks, and it is object-safe. There is one write; everything else reads what the log says, and decides nothing.
+/// It blocks, and it is object-safe. There is one write, and one that puts back what was written; everything else reads what
+/// the log says, and decides nothing.
 pub trait Authority: Send + Sync {
     /// Returns who this is: what it was founded as, and what it said of itself since.
     ///
@@ -53,6 +56,29 @@ pub trait Authority: Send + Sync {
     ///
     /// There is no such owner, or their entries are not the caller's to see; or the authority can't be reached.
     fn entries(&self, select: Select, from: u64) -> Result<Page<Recorded>, QueryError>;
+
+    /// Shows of an owner's deposits, at most [`Possession::DEPOSITS_MAX`], that they are there and would be found: all bytes
+    /// of their entries are read, and hashed with the challenge. For who sees the owner's entries.
+    ///
+    /// # Errors
+    ///
+    /// There is no such owner, or their deposits are not the caller's to ask about, or too many are asked about; or the
+    /// authority can't be reached.
+    fn prove_possession(
+        &self,
+        owner: OwnerId,
+        challenge: &Challenge,
+        serials: &[Serial],
+    ) -> Result<Possession, QueryError>;
+
+    /// Puts entries back into the places that they had in the log, where they are lost or damaged, at most
+    /// [`Recorded::PAGE_ITEMS`](Listed::PAGE_ITEMS): whoever has them may give them back. Nothing in the log changes. Returns
+    /// how many were put back; what is there, or never was, is passed over.
+    ///
+    /// # Errors
+    ///
+    /// There are too many; or the authority can't be reached, or can't work.
+    fn mend(&self, entries: &[Recorded]) -> Result<u64, QueryError>;
 
     /// Returns a request or a change of the policy with all that it is decided on. Looking decides nothing.
     ///

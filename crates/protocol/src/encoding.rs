@@ -106,6 +106,14 @@ impl Writer {
         self
     }
 
+    pub(crate) fn uints(&mut self, values: &[u64]) -> &mut Self {
+        self.array(values.len());
+        for value in values {
+            self.uint(*value);
+        }
+        self
+    }
+
     pub(crate) fn into_bytes(self) -> Vec<u8> {
         self.0.into_writer()
     }
@@ -186,6 +194,14 @@ impl<'b> Reader<'b> {
             return Err(self.malformed(what));
         };
         (0..count).map(|_| T::read(self)).collect()
+    }
+
+    /// Reads an array of at most `most` numbers.
+    pub(crate) fn uints(&mut self, most: u64, what: &'static str) -> Result<Vec<u64>, Malformed> {
+        let Some(count) = self.0.array().ok().flatten().filter(|count| *count <= most) else {
+            return Err(self.malformed(what));
+        };
+        (0..count).map(|_| self.uint(what)).collect()
     }
 
     /// Reads the number of items of an array of at least one.

@@ -73,6 +73,9 @@ impl Label {
     /// Hashes the number in a SIMPLEBLOB to what its deposit claims.
     pub const BLOB_CLAIM: Self = Self("strongroom/blob-claim/v1");
 
+    /// Hashes an entry with a challenge, to show that it is there.
+    pub const POSSESSION: Self = Self("strongroom/possession/v1");
+
     /// Every label there is.
     pub const ALL: &'static [Self] = &[
         Self::FOUND,
@@ -108,6 +111,7 @@ impl Label {
         Self::POLICY,
         Self::SERIALS,
         Self::BLOB_CLAIM,
+        Self::POSSESSION,
     ];
 
     /// Returns the label's text.

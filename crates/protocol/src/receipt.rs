@@ -1,7 +1,8 @@
 //! Receipts: what became of a statement, signed by the authority, with its place in the log (spec/receipt.md).
 
+use crate::authority::{Challenge, EntryBytes};
 use crate::encoding::{Canonical, Malformed, Reader, Writer, decode, encode};
-use crate::id::{AuthorityId, StatementId, Time};
+use crate::id::{AuthorityId, Digest, StatementId, Time};
 use crate::keys::{Signature, SigningKey, VerifyingKey};
 use crate::label::Label;
 use crate::log::{
@@ -242,6 +243,42 @@ impl Receipt {
     #[must_use]
     pub fn index(&self) -> u64 {
         self.0.index()
+    }
+
+    /// Returns what the leaf was made of: its salt, and what the authority attested, if that is signed by `log_key`. Where
+    /// it is in the log is not verified.
+    ///
+    /// # Errors
+    ///
+    /// It is not one, or not signed by that key.
+    pub fn attested(
+        &self,
+        log_key: &VerifyingKey,
+    ) -> Result<(LeafSalt, SignedAttestation), ReceiptError> {
+        let extra: Extra = decode(self.0.extra())?;
+        let signed = SignedAttestation::parse(&extra.attestation, extra.signature, log_key)?;
+        Ok((extra.salt, signed))
+    }
+
+    /// Hashes the entry that this is the receipt of, whose statement has these bytes, with a challenge: what an authority
+    /// that has it answers. The receipt is verified already.
+    ///
+    /// # Errors
+    ///
+    /// It is none.
+    pub fn challenged(
+        &self,
+        statement: &[u8],
+        challenge: &Challenge,
+    ) -> Result<Digest, ReceiptError> {
+        let extra: Extra = decode(self.0.extra())?;
+        let entry = EntryBytes {
+            statement,
+            attestation: &extra.attestation,
+            signature: &extra.signature,
+            salt: &extra.salt,
+        };
+        Ok(entry.hash(challenge))
     }
 
     /// Verifies that the authority recorded this very statement in its log (spec/receipt.md#verify).

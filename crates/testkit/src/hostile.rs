@@ -17,8 +17,8 @@ use strongroom_protocol::statement::{
 };
 use strongroom_protocol::wrap::{PublicKey, SecretKey};
 use strongroom_protocol::{
-    About, Authority, Holdings, Page, QueryError, Recorded, ReleaseError, ReleasePage, Select,
-    SubjectView, SubmitError, Unavailable, UnavailableKind,
+    About, Authority, Challenge, Holdings, Page, Possession, QueryError, Recorded, ReleaseError,
+    ReleasePage, Select, SubjectView, SubmitError, Unavailable, UnavailableKind,
 };
 
 use crate::TestRng;
@@ -69,6 +69,12 @@ pub enum Trick {
     ReleaseWrongKey,
     /// It says that this is its RSA key.
     OtherRsaKey(Box<SignedStatement>),
+    /// It shows that it has deposits by what it once hashed of them.
+    PossessionOfOld,
+    /// It shows that it has deposits by others.
+    PossessionOfOthers,
+    /// It answers for fewer deposits than it was asked about.
+    PossessionShort,
     /// Its checkpoints are the one it had when it began to lie.
     Shrunk,
     /// It can't be reached so many times, and is honest afterwards.
@@ -268,6 +274,37 @@ impl Authority for HostileAuthority {
 
     fn entries(&self, select: Select, from: u64) -> Result<Page<Recorded>, QueryError> {
         self.lying_page(self.inner()?, select, from)
+    }
+
+    fn prove_possession(
+        &self,
+        owner: OwnerId,
+        challenge: &Challenge,
+        serials: &[Serial],
+    ) -> Result<Possession, QueryError> {
+        let inner = self.inner()?;
+        let honest = inner.prove_possession(owner, challenge, serials)?;
+        let proofs = honest.proofs.into_iter();
+        Ok(match self.trick {
+            // It has the answer to another question.
+            Trick::PossessionOfOld => {
+                let old = Challenge::from_bytes([0; Challenge::BYTES]);
+                inner.prove_possession(owner, &old, serials)?
+            }
+            Trick::PossessionOfOthers => Possession {
+                proofs: proofs.rev().collect(),
+            },
+            Trick::PossessionShort => Possession {
+                proofs: proofs.skip(1).collect(),
+            },
+            _ => Possession {
+                proofs: proofs.collect(),
+            },
+        })
+    }
+
+    fn mend(&self, entries: &[Recorded]) -> Result<u64, QueryError> {
+        self.inner()?.mend(entries)
     }
 
     fn subject(&self, asked: StatementId) -> Result<SubjectView, QueryError> {

@@ -13,7 +13,7 @@ impl Snapshot<'_> {
         &self,
         reign: u64,
         now: Time,
-    ) -> Result<Option<ChangeRow>, StoreError> {
+    ) -> Result<Option<(Key, Result<ChangeRow, StoreError>)>, StoreError> {
         self.first_due(Index::Due, reign, now)
     }
 
@@ -22,26 +22,29 @@ impl Snapshot<'_> {
         &self,
         reign: u64,
         now: Time,
-    ) -> Result<Option<ChangeRow>, StoreError> {
+    ) -> Result<Option<(Key, Result<ChangeRow, StoreError>)>, StoreError> {
         self.first_due(Index::Lapse, reign, now)
     }
 
+    /// Returns it with the key of the row that says so, which may say it of what is no change.
     fn first_due(
         &self,
         index: Index,
         reign: u64,
         now: Time,
-    ) -> Result<Option<ChangeRow>, StoreError> {
+    ) -> Result<Option<(Key, Result<ChangeRow, StoreError>)>, StoreError> {
         let later = now.as_millis().saturating_add(1);
         let end = index.key(&[&number(reign), &number(later)]);
         let due = index.span(&[&number(reign)]).before(end);
-        let first = self.range(&due, Order::Forward, 1)?;
-        let Some(index) = last_entries(&first, 2 * ENTRY)?.pop() else {
+        let Some((key, _)) = self.range(&due, Order::Forward, 1)?.pop() else {
             return Ok(None);
         };
-        let missing = || Damage::of_entry(index, "its row in the map is missing");
-        let value = self.get(change(index))?.ok_or_else(missing)?;
-        row(index, &value).map(Some)
+        let row = last_entry(&key, 2 * ENTRY).and_then(|index| {
+            let missing = || Damage::of_entry(index, "its row in the map is missing");
+            let value = self.get(change(index))?.ok_or_else(missing)?;
+            row(index, &value)
+        });
+        Ok(Some((key, row)))
     }
 
     /// Returns the policies that came into force before an entry, one after another; the founding's is not among them.
@@ -101,6 +104,18 @@ impl Writing<'_> {
         let due = index.key(&[&fields[0], &fields[1], &fields[2]]);
         self.put(Index::DueOf.key(&[&number(change)]), due.clone());
         self.put(due, nothing());
+        Ok(())
+    }
+
+    /// Takes a row away by which a change was due, unless the change is due by it still: as of now, another time or never.
+    pub(crate) fn remove_due(&self, key: Key) -> Result<(), StoreError> {
+        let due_of = last_entry(&key, 2 * ENTRY).map(|change| Index::DueOf.key(&[&number(change)]));
+        if let Ok(due_of) = due_of
+            && self.get(due_of.clone())?.as_ref() == Some(&key)
+        {
+            self.remove(due_of);
+        }
+        self.remove(key);
         Ok(())
     }
 

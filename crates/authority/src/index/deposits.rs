@@ -62,6 +62,20 @@ impl Snapshot<'_> {
         pairs.iter().map(row).collect()
     }
 
+    /// Returns the sorted serials under which an owner's deposits in the log's first `before` entries are found.
+    pub(crate) fn serials_kept(
+        &self,
+        owner: OwnerId,
+        before: u64,
+    ) -> Result<Vec<Serial>, StoreError> {
+        let span = Index::Deposit.span(&[owner.as_bytes()]);
+        let pairs = self.range(&span, Order::Forward, ALL)?;
+        let rows = pairs.iter().map(by_serial);
+        let rows: Vec<DepositRow> = rows.collect::<Result<_, _>>()?;
+        let kept = rows.iter().filter(|row| row.entry < before);
+        Ok(kept.map(|row| row.serial).collect())
+    }
+
     /// Returns the sorted serials of an owner's deposits in the log's first `before` entries.
     pub(crate) fn serials(&self, owner: OwnerId, before: u64) -> Result<Vec<Serial>, StoreError> {
         let rows = self.deposits(owner, before)?;
@@ -84,8 +98,7 @@ impl Writing<'_> {
             if found.is_some() {
                 continue;
             }
-            let value = [&number(row.entry)[..], &place(row.place)?].concat();
-            self.put(deposit(owner, row.serial), value);
+            self.put(deposit(owner, row.serial), value(row)?);
             let in_order = in_order(owner, row.entry, row.place)?;
             self.put(in_order, row.serial.as_bytes().to_vec());
         }
@@ -97,8 +110,13 @@ pub(super) fn deposit(owner: OwnerId, serial: Serial) -> Key {
     Index::Deposit.key(&[owner.as_bytes(), serial.as_bytes()])
 }
 
-fn in_order(owner: OwnerId, entry: u64, at: u64) -> Result<Key, StoreError> {
+pub(super) fn in_order(owner: OwnerId, entry: u64, at: u64) -> Result<Key, StoreError> {
     Ok(Index::DepositInOrder.key(&[owner.as_bytes(), &number(entry), &place(at)?]))
+}
+
+/// Returns what a deposit's row has.
+pub(super) fn value(row: &DepositRow) -> Result<Value, StoreError> {
+    Ok([&number(row.entry)[..], &place(row.place)?].concat())
 }
 
 fn by_serial((key, value): &(Key, Value)) -> Result<DepositRow, StoreError> {
@@ -108,7 +126,7 @@ fn by_serial((key, value): &(Key, Value)) -> Result<DepositRow, StoreError> {
     deposit_row(serial, value)
 }
 
-fn deposit_row(serial: Serial, value: &Value) -> Result<DepositRow, StoreError> {
+pub(super) fn deposit_row(serial: Serial, value: &Value) -> Result<DepositRow, StoreError> {
     let mut fields = Fields::of(value);
     let (entry, place) = (fields.number()?, fields.place()?);
     fields.end()?;

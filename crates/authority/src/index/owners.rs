@@ -57,13 +57,24 @@ impl Snapshot<'_> {
         Ok(rows)
     }
 
-    /// Tells whether a key is a device of the owner's, and was not revoked.
-    pub(crate) fn has_device(
+    /// Returns the entry that made a key an owner's device.
+    pub(crate) fn device(
         &self,
         owner: OwnerId,
         key: &VerifyingKey,
-    ) -> Result<bool, StoreError> {
-        Ok(self.get(device(owner, key))?.is_some() && self.get(revoked(owner, key))?.is_none())
+    ) -> Result<Option<u64>, StoreError> {
+        let found = self.get(device(owner, key))?;
+        found.as_ref().map(entry).transpose()
+    }
+
+    /// Returns the entry that revoked a device of an owner's.
+    pub(crate) fn revoked(
+        &self,
+        owner: OwnerId,
+        key: &VerifyingKey,
+    ) -> Result<Option<u64>, StoreError> {
+        let found = self.get(revoked(owner, key))?;
+        found.as_ref().map(entry).transpose()
     }
 
     /// Returns whose device a key was before an entry: `first`'s if it was theirs, else the first owner's it became.
@@ -73,12 +84,19 @@ impl Snapshot<'_> {
         first: OwnerId,
         before: u64,
     ) -> Result<Option<OwnerId>, StoreError> {
-        let owners = self.owners_of(key, before)?;
+        let mut owners = Vec::new();
+        for owner in self.owners_of(key, before)? {
+            let revoked = self.revoked(owner, key)?;
+            if revoked.is_none_or(|entry| entry >= before) {
+                owners.push(owner);
+            }
+        }
         let is_first = owners.contains(&first).then_some(first);
         Ok(is_first.or_else(|| owners.first().copied()))
     }
 
-    /// Returns the owners that a key spoke for before an entry, in the order it came to; not those who revoked it before.
+    /// Returns the owners whose device a key is said to have become before an entry, in the order it did; those who revoked it,
+    /// too.
     pub(crate) fn owners_of(
         &self,
         key: &VerifyingKey,
@@ -86,36 +104,33 @@ impl Snapshot<'_> {
     ) -> Result<Vec<OwnerId>, StoreError> {
         let end = Index::DeviceOwner.key(&[key.as_bytes(), &number(before)]);
         let span = Index::DeviceOwner.span(&[key.as_bytes()]).before(end);
-        let mut owners = Vec::new();
-        for (row, _) in self.range(&span, Order::Forward, ALL)? {
-            let mut fields = Fields::behind(&row, KEY + ENTRY)?;
+        let pairs = self.range(&span, Order::Forward, ALL)?;
+        let owner = |(key, _): &(Key, _)| {
+            let mut fields = Fields::behind(key, KEY + ENTRY)?;
             let owner = fields.owner()?;
             fields.end()?;
-            let since = self.get(revoked(owner, key))?.as_ref().map(entry);
-            if since.transpose()?.is_none_or(|since| since >= before) {
-                owners.push(owner);
-            }
-        }
-        Ok(owners)
+            Ok(owner)
+        };
+        pairs.iter().map(owner).collect()
     }
 }
 
 impl Writing<'_> {
-    /// An id is an owner's for ever: the first enrolment under it says whose.
+    /// An id is an owner's for ever: the first enrolment under it says whose. Tells whether this is the first.
     pub(super) fn put_owner(
         &self,
         owner: OwnerId,
         code: &VerifyingKey,
         entry: u64,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         if self.owner(owner)?.is_some() {
-            return Ok(());
+            return Ok(false);
         }
         let (owner, entry) = (owner.as_bytes(), number(entry));
         self.put(Index::Owner.key(&[owner]), entry.to_vec());
         self.put(Index::Enrolment.key(&[&entry]), owner.to_vec());
         self.put(Index::Code.key(&[code.as_bytes(), &entry]), nothing());
-        Ok(())
+        Ok(true)
     }
 
     /// A device that is the owner's already stays so, by what first made it so; one that was revoked stays revoked.
@@ -125,7 +140,7 @@ impl Writing<'_> {
         key: &VerifyingKey,
         entry: u64,
     ) -> Result<(), StoreError> {
-        if self.get(device(owner, key))?.is_some() {
+        if self.device(owner, key)?.is_some() {
             return Ok(());
         }
         let entry = number(entry);
@@ -150,11 +165,11 @@ pub(super) fn rows_of_device(owner: OwnerId, key: &VerifyingKey) -> [Key; 2] {
     [device(owner, key), revoked(owner, key)]
 }
 
-fn device(owner: OwnerId, key: &VerifyingKey) -> Key {
+pub(super) fn device(owner: OwnerId, key: &VerifyingKey) -> Key {
     Index::Device.key(&[owner.as_bytes(), key.as_bytes()])
 }
 
-fn revoked(owner: OwnerId, key: &VerifyingKey) -> Key {
+pub(super) fn revoked(owner: OwnerId, key: &VerifyingKey) -> Key {
     Index::Revoked.key(&[owner.as_bytes(), key.as_bytes()])
 }
 

@@ -26,6 +26,14 @@ impl Snapshot<'_> {
         Ok(rows)
     }
 
+    /// Returns the open requests for an owner that are not decided.
+    pub(super) fn undecided(&self, owner: OwnerId) -> Result<Vec<u64>, StoreError> {
+        let open = self.stream(&Stream::OpenRequestsOf(owner), 0, ALL)?;
+        let mut rows = self.request_rows(&open)?;
+        rows.retain(|row| row.decision.is_none());
+        Ok(rows.iter().map(|row| row.entry).collect())
+    }
+
     /// Returns the request that a decision is on.
     pub(crate) fn request_decided_by(
         &self,

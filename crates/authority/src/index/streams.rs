@@ -1,11 +1,11 @@
 //! Entries that are listed together, in the log's order: what concerns whom, and which requests and changes there are.
 
 use super::Order;
-use super::table::{ENTRY, Index, KEY, OWNER, last_entries, nothing, number};
+use super::table::{ENTRY, Index, KEY, OWNER, last_entry, nothing, number};
 use crate::store::{Key, Snapshot, StoreError, Stream, Writing};
 
 impl Snapshot<'_> {
-    /// Returns entries of a stream from one on, at most `limit`.
+    /// Returns entries of a stream from one on, at most `limit`. What is no row of it costs itself.
     pub(crate) fn stream(
         &self,
         stream: &Stream,
@@ -21,7 +21,24 @@ impl Snapshot<'_> {
         if let Some(before) = from.checked_sub(1) {
             span = span.after(index.key(&[&whose, &number(before)]));
         }
-        last_entries(&self.range(&span, Order::Forward, limit)?, found_by)
+        let mut entries = Vec::new();
+        loop {
+            let pairs = self.range(&span, Order::Forward, limit)?;
+            entries.extend(
+                pairs
+                    .iter()
+                    .filter_map(|(key, _)| last_entry(key, found_by).ok()),
+            );
+            let enough = entries.len() as u64 >= limit;
+            match pairs.last() {
+                Some((last, _)) if !enough && pairs.len() as u64 >= limit => {
+                    span = span.after(last.clone());
+                }
+                _ => break,
+            }
+        }
+        entries.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(entries)
     }
 }
 
@@ -36,7 +53,7 @@ impl Writing<'_> {
     }
 }
 
-fn key(stream: &Stream, entry: u64) -> Key {
+pub(super) fn key(stream: &Stream, entry: u64) -> Key {
     let place = place(stream);
     place.index.key(&[&place.whose, &number(entry)])
 }

@@ -9,7 +9,7 @@ use strongroom_protocol::keys::VerifyingKey;
 use crate::store::{Damage, Key, Span, StoreError, Value};
 
 /// The indexes, by the first byte of their keys. A number is never used for something else again.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Index {
     /// owner → enrolment.
@@ -77,6 +77,60 @@ pub(super) enum Index {
 }
 
 impl Index {
+    /// All of them, with the names that people are told.
+    const ALL: [(Self, &'static str); 28] = [
+        (Self::Owner, "enrolments by owner"),
+        (Self::Enrolment, "enrolments in order"),
+        (Self::Code, "enrolments by recovery code"),
+        (Self::Device, "devices by owner"),
+        (Self::DeviceOwner, "owners by device"),
+        (Self::Deposit, "deposits by serial"),
+        (Self::DepositInOrder, "deposits in order"),
+        (Self::BlobClaim, "proofs of blobs"),
+        (Self::RsaKey, "the RSA key"),
+        (Self::Subject, "requests and changes by digest"),
+        (Self::Request, "requests"),
+        (Self::RequestBy, "requests by device"),
+        (Self::RequestOf, "requests by owner"),
+        (Self::OpenRequest, "open requests"),
+        (Self::OpenRequestBy, "open requests by device"),
+        (Self::OpenRequestOf, "open requests by owner"),
+        (Self::Decided, "decisions"),
+        (Self::Word, "what was said"),
+        (Self::ReleasePage, "released pages"),
+        (Self::Change, "changes of the policy"),
+        (Self::OpenChange, "open changes"),
+        (Self::Due, "changes that are due"),
+        (Self::Lapse, "changes that lapse"),
+        (Self::DueOf, "when changes are due"),
+        (Self::Policy, "policies in force"),
+        (Self::Departed, "who has departed"),
+        (Self::Everybody, "what concerns everybody"),
+        (Self::Concern, "what concerns an owner"),
+    ];
+
+    /// Returns the index that a key is of, if it is of any.
+    pub(super) fn of(key: &[u8]) -> Option<Self> {
+        let (index, _) = Self::named(key)?;
+        Some(index)
+    }
+
+    /// Returns what people are told of the index that a key is of.
+    pub(super) fn name_of(key: &[u8]) -> &'static str {
+        Self::named(key).map_or("what is no index", |(_, name)| name)
+    }
+
+    fn named(key: &[u8]) -> Option<(Self, &'static str)> {
+        let first = key.first()?;
+        let mut all = Self::ALL.into_iter();
+        all.find(|(index, _)| *index as u8 == *first)
+    }
+
+    /// Tells whether a key is of when a change is to be looked at, which a replay does not know.
+    pub(super) fn is_when(key: &[u8]) -> bool {
+        matches!(Self::of(key), Some(Self::Due | Self::Lapse | Self::DueOf))
+    }
+
     /// Returns a key, or what many begin with.
     pub(super) fn key(self, fields: &[&[u8]]) -> Key {
         let mut key = vec![self as u8];

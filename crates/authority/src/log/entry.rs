@@ -2,7 +2,7 @@
 
 use strongroom_protocol::id::{AuthorityId, Time};
 use strongroom_protocol::keys::VerifyingKey;
-use strongroom_protocol::log::LeafSalt;
+use strongroom_protocol::log::{LeafSalt, NodeHash};
 use strongroom_protocol::receipt::{DepositState, Outcome, SignedAttestation};
 use strongroom_protocol::statement::{Deposit, SealedKey, SignedStatement, Statement};
 
@@ -80,6 +80,12 @@ impl Entry {
 
     pub(crate) fn attestation(&self) -> &SignedAttestation {
         &self.attestation
+    }
+
+    /// Returns the hash of its leaf.
+    pub(crate) fn leaf(&self) -> NodeHash {
+        let kind = self.statement.kind();
+        self.attestation.leaf(kind, &self.salt).hash()
     }
 
     pub(crate) fn salt(&self) -> &LeafSalt {

@@ -11,7 +11,7 @@ use strongroom_protocol::log::{
 use strongroom_protocol::receipt::Receipt;
 
 use super::{Entry, Log};
-use crate::store::{Snapshot, StoreError};
+use crate::store::{Damage, Snapshot, StoreError};
 
 /// Receipts in one and the same checkpoint.
 pub(crate) struct Receipts<'r> {
@@ -43,6 +43,13 @@ impl<'r> Receipts<'r> {
     pub(crate) fn of(&self, entry: &Entry) -> Result<Receipt, StoreError> {
         let tree = TiledLog::new(self.size(), &self.hashes)?;
         let inclusion = prove_inclusion(entry.index(), self.size(), &tree)?;
+        // Hashes beside it may be damaged: a proof that nobody would believe is none.
+        let head = self.checkpoint.checkpoint();
+        inclusion
+            .verify(entry.leaf(), entry.index(), head.size, head.root)
+            .map_err(|_| {
+                Damage::of_entry(entry.index(), "its place in the tree can't be proved")
+            })?;
         Ok(Receipt::new(
             *entry.salt(),
             entry.attestation(),

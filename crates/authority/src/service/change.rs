@@ -12,7 +12,7 @@ use super::Service;
 use super::request::is_timely;
 use crate::identity;
 use crate::log::Growth;
-use crate::store::{ChangeRow, Damage, Snapshot, StoreError, Subject as SubjectRow, Writing};
+use crate::store::{ChangeRow, Damage, Key, Snapshot, StoreError, Subject as SubjectRow, Writing};
 
 impl Service {
     /// Anybody who has a part in the authority may ask: it is the policy in force that decides.
@@ -26,8 +26,8 @@ impl Service {
         let in_force = self.policy_now(store)?;
         let policy = &in_force.policy;
         let author = statement.author();
-        let may =
-            policy.officer(author).is_some() || identity::is_device(&self.log, store, author)?;
+        let may = policy.officer(author).is_some()
+            || !identity::owners_of(&self.log, store, author, u64::MAX)?.is_empty();
         if !may {
             return Ok(Err(Refusal::Author));
         }
@@ -52,13 +52,13 @@ impl Service {
         // Anybody who has a device may ask for changes without end, and have all lapse at once: that they did is recorded
         // by the way. One that has lapsed can't come into force, recorded or not.
         const LAPSES_MAX: usize = 16;
-        while let Some(row) = in_this_reign(growth, |store, reign| store.due_change(reign, now))? {
-            self.settle_one(growth, row, now)?;
+        while let Some(due) = in_this_reign(growth, |store, reign| store.due_change(reign, now))? {
+            self.settle_one(growth, due, now)?;
         }
         for _ in 0..LAPSES_MAX {
             let lapsed = in_this_reign(growth, |store, reign| store.lapsed_change(reign, now))?;
-            let Some(row) = lapsed else { break };
-            self.settle_one(growth, row, now)?;
+            let Some(lapsed) = lapsed else { break };
+            self.settle_one(growth, lapsed, now)?;
         }
         Ok(())
     }
@@ -70,14 +70,18 @@ impl Service {
     fn settle_one(
         &self,
         growth: &mut Growth<'_>,
-        row: ChangeRow,
+        (key, row): DueRow,
         now: Time,
     ) -> Result<(), StoreError> {
-        let entry = row.entry;
-        match self.decide_row(growth, &SubjectRow::Change(row), now) {
-            Err(StoreError::Damaged(_)) => growth.store().take_due(entry),
-            decided => decided,
+        let decided = row.and_then(|row| {
+            growth.apart(|growth| self.decide_row(growth, &SubjectRow::Change(row), now))
+        });
+        match decided {
+            Err(StoreError::Damaged(_)) => {}
+            decided => decided?,
         }
+        // Whatever came of it, this row does not have it looked at again.
+        growth.store().remove_due(key)
     }
 
     /// Reads what the log says around a change.
@@ -99,10 +103,27 @@ impl Service {
             Some(_) | None => None,
         };
         Ok(Around::Change {
-            author: asking_officer(store, policy, author, row.entry)?,
+            author: self.asking_officer(store, policy, author, row.entry)?,
             codes,
             superseded,
         })
+    }
+
+    /// Returns an officer's key for a device that was the officer's own before an entry: nobody approves what they asked for by
+    /// another key, nor by having revoked that since.
+    fn asking_officer(
+        &self,
+        store: &Snapshot<'_>,
+        policy: &Policy,
+        author: &VerifyingKey,
+        before: u64,
+    ) -> Result<VerifyingKey, StoreError> {
+        let owners = identity::owners_of(&self.log, store, author, before)?;
+        let is_theirs = |owner: &OwnerId| owners.contains(owner);
+        let mut officers = policy.officers.iter();
+        let officer = officers.find(|officer| officer.owner.as_ref().is_some_and(is_theirs));
+        let key = officer.and_then(|officer| officer.keys.first());
+        Ok(*key.unwrap_or(author))
     }
 
     /// Returns the public keys of the recovery codes of all owners who were enrolled before an entry.
@@ -118,29 +139,16 @@ impl Service {
     }
 }
 
+/// The row by which a change is due, with what it names.
+type DueRow = (Key, Result<ChangeRow, StoreError>);
+
 /// Asks for a change that is to replace the policy in force.
 fn in_this_reign(
     growth: &Growth<'_>,
-    ask: impl FnOnce(&Snapshot<'_>, u64) -> Result<Option<ChangeRow>, StoreError>,
-) -> Result<Option<ChangeRow>, StoreError> {
+    ask: impl FnOnce(&Snapshot<'_>, u64) -> Result<Option<DueRow>, StoreError>,
+) -> Result<Option<DueRow>, StoreError> {
     let store = growth.store();
     ask(store, store.reign(u64::MAX)?)
-}
-
-/// Returns an officer's key for a device that was the officer's own before an entry: nobody approves what they asked for by
-/// another key, nor by having revoked that since.
-fn asking_officer(
-    store: &Snapshot<'_>,
-    policy: &Policy,
-    author: &VerifyingKey,
-    before: u64,
-) -> Result<VerifyingKey, StoreError> {
-    let owners = store.owners_of(author, before)?;
-    let is_theirs = |owner: &OwnerId| owners.contains(owner);
-    let mut officers = policy.officers.iter();
-    let officer = officers.find(|officer| officer.owner.as_ref().is_some_and(is_theirs));
-    let key = officer.and_then(|officer| officer.keys.first());
-    Ok(*key.unwrap_or(author))
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use super::Service;
 use super::release::Drawn;
 use crate::index;
 use crate::log::{self, Growth};
-use crate::store::StoreError;
+use crate::store::{StoreError, Writing};
 
 /// What is to be committed.
 pub(super) enum Act {
@@ -98,7 +98,7 @@ impl Service {
     /// checked after stands, and so does a statement on which nothing can be decided.
     fn perform(&self, growth: &mut Growth<'_>, act: Act, now: Time) -> Result<Answer, StoreError> {
         if act.rests_on_policy() {
-            growth.apart(|growth| self.settle(growth, now))?;
+            self.settle(growth, now)?;
         }
         let (subject, asked) = act.subject();
         let checked = match act {
@@ -166,18 +166,34 @@ impl Service {
         Ok(entry.index())
     }
 
-    /// Puts back what is damaged of a statement that comes again. A deposit that could not be read when the map was made
-    /// is found again, too; of others the map is what it was.
+    /// Puts back what is damaged of a statement that comes again, and the rows by which its owner's entry is found. All of it
+    /// follows from the entry: nothing in the log changes.
     fn mend(
         &self,
         growth: &Growth<'_>,
         statement: &SignedStatement,
         index: u64,
     ) -> Result<(), StoreError> {
-        match self.log.mend(growth.store(), statement, index)? {
-            Some(entry) if statement.kind() == Kind::Deposit => index::add(growth.store(), &entry),
-            _ => Ok(()),
+        let store = growth.store();
+        self.log.mend(store, statement, index)?;
+        self.mend_rows(store, index)
+    }
+
+    /// Puts back the rows by which an owner's entry is found.
+    pub(super) fn mend_rows(&self, store: &Writing<'_>, index: u64) -> Result<(), StoreError> {
+        let entry = match self.log.entry(store, index) {
+            Ok(entry) => entry,
+            // Its receipt is refused.
+            Err(StoreError::Damaged(_)) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        for (key, value) in index::lacking(&self.log, store, &entry)? {
+            match value {
+                Some(value) => store.put(key, value),
+                None => store.remove(key),
+            }
         }
+        Ok(())
     }
 
     fn check_submit(
@@ -212,8 +228,8 @@ impl Service {
             Statement::Deposit(deposit) => {
                 self.check_deposit(store, &statement, deposit, opened)?
             }
-            Statement::Device(device) => Self::check_device(store, &statement, device)?,
-            Statement::Enroll(enroll) => Self::check_enroll(store, enroll)?,
+            Statement::Device(device) => self.check_device(store, &statement, device)?,
+            Statement::Enroll(enroll) => self.check_enroll(growth, enroll)?,
             Statement::Approval(approval) => {
                 self.check_approval(store, &statement, approval, now)?
             }
@@ -221,7 +237,7 @@ impl Service {
             Statement::Evidence(evidence) => {
                 self.check_evidence(store, &statement, evidence, now)?
             }
-            Statement::OwnBlob(own) => Self::check_own_blob(store, &statement, own)?,
+            Statement::OwnBlob(own) => self.check_own_blob(store, &statement, own)?,
             Statement::PolicyChange(change) => self.check_change(store, &statement, change, now)?,
             Statement::Request(request) => self.check_request(growth, request, now)?,
             Statement::Veto(veto) => self.check_veto(store, &statement, veto, now)?,
@@ -506,6 +522,8 @@ mod tests {
             );
             calls.lock().unwrap().clone()
         };
+        // Whose device it is is read in the log once.
+        cost(1, 1);
         let one = cost(1, 1);
         let many = cost(64, 256);
         assert_eq!(many, one);
@@ -579,11 +597,12 @@ mod tests {
         let (_folder, trap, store, service) = found();
         let session = service.session(Caller::Operator);
         let mut owner = Owner::enrolled(&session, 1);
+        submit(&session, &owner.deposit(1));
         let now = trap.clock.now();
-        store.number("UPDATE entry SET time = time + 86400000 WHERE idx = 1 RETURNING idx");
+        store.number("UPDATE entry SET time = time + 86400000 WHERE idx = 2 RETURNING idx");
         let error = unavailable(session.submit(&owner.deposit(1)));
         assert!(error.message.contains("24 hours"), "{error}");
-        store.number("UPDATE entry SET time = time - 86000000 WHERE idx = 1 RETURNING idx");
+        store.number("UPDATE entry SET time = time - 86000000 WHERE idx = 2 RETURNING idx");
         let receipt = submit(&session, &owner.deposit(1));
         assert_eq!(receipt.time(), now.plus_millis(400_000));
     }

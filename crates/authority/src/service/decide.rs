@@ -5,13 +5,13 @@
 use strongroom_protocol::id::{Digest, StatementId, Time};
 use strongroom_protocol::policy::{Reason, Subject};
 use strongroom_protocol::receipt::Outcome;
-use strongroom_protocol::statement::SignedStatement;
+use strongroom_protocol::statement::{Decision, SignedStatement};
 
 use super::Service;
 use super::commit::Checked;
 use super::subject::subject_row;
 use crate::log::Growth;
-use crate::store::{Due, Snapshot, StoreError, Subject as SubjectRow};
+use crate::store::{Damage, Due, StoreError, Subject as SubjectRow};
 
 /// What comes of looking at a subject under the lock.
 enum NextStep {
@@ -45,7 +45,7 @@ impl Service {
         row: &SubjectRow,
         now: Time,
     ) -> Result<(), StoreError> {
-        match self.look_at(growth.store(), row, now)? {
+        match self.look_at(growth, row, now)? {
             NextStep::Decides(decision) => {
                 self.append(growth, *decision, Outcome::Recorded, now)?;
                 Ok(())
@@ -69,7 +69,7 @@ impl Service {
         if let Some(decision) = row.decision() {
             return Ok(Checked::Known(decision));
         }
-        Ok(match self.look_at(store, &row, now)? {
+        Ok(match self.look_at(growth, &row, now)? {
             NextStep::Decides(decision) => Checked::New(decision, Outcome::Recorded),
             NextStep::Due(..) | NextStep::Nothing => Checked::NotNow,
         })
@@ -77,22 +77,48 @@ impl Service {
 
     fn look_at(
         &self,
-        store: &Snapshot<'_>,
+        growth: &Growth<'_>,
         row: &SubjectRow,
         now: Time,
     ) -> Result<NextStep, StoreError> {
+        let store = growth.store();
         if row.decision().is_some() {
             return Ok(NextStep::Nothing);
         }
         let subject = self.read_subject(store, row, now)?.subject;
-        let decision = subject.decision(now);
-        if let Some(decision) = decision.and_then(|decision| self.log.sign_decision(decision)) {
-            return Ok(NextStep::Decides(Box::new(decision)));
+        if let Some(decision) = subject.decision(now) {
+            self.confirm(growth, row.entry(), &decision, now)?;
+            if let Some(decision) = self.log.sign_decision(decision) {
+                return Ok(NextStep::Decides(Box::new(decision)));
+            }
         }
         if subject.change().is_none() {
             return Ok(NextStep::Nothing);
         }
         Ok(NextStep::Due(store.reign(row.entry())?, due(&subject, now)))
+    }
+}
+
+impl Service {
+    /// Sees that the log itself decides the same: rows that were edited hide nothing that was said, and add nothing.
+    fn confirm(
+        &self,
+        growth: &Growth<'_>,
+        entry: u64,
+        decision: &Decision,
+        now: Time,
+    ) -> Result<(), StoreError> {
+        let same = self.by_the_log(growth.store(), (entry, growth.size()), |store| {
+            let Some(row) = store.subject_at(entry)? else {
+                return Ok(false);
+            };
+            let subject = self.read_subject(store, &row, now)?.subject;
+            Ok(subject.decision(now).as_ref() == Some(decision))
+        })?;
+        if same {
+            return Ok(());
+        }
+        Err(Damage::of_entry(entry, "its indexes do not say what the log says of it").into())
     }
 }
 

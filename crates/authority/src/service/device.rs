@@ -13,11 +13,12 @@ impl Service {
     /// One that was revoked already may be named, so that its owner knows which it was, and revoked again, as two machines of
     /// the owner's may do at once: the first revocation counts.
     pub(super) fn check_device(
+        &self,
         store: &Writing<'_>,
         statement: &SignedStatement,
         device: &Device,
     ) -> Result<Result<Outcome, Refusal>, StoreError> {
-        if !store.has_device(device.owner, statement.author())? {
+        if !self.is_device_of(store, device.owner, statement.author())? {
             return Ok(Err(Refusal::Author));
         }
         let devices = store.devices(device.owner)?;

@@ -5,17 +5,27 @@ use strongroom_protocol::receipt::Outcome;
 use strongroom_protocol::statement::Enroll;
 
 use super::Service;
-use crate::store::{StoreError, Writing};
+use crate::log::Growth;
+use crate::store::{Damage, StoreError};
 
 impl Service {
-    /// Anybody may enroll; an id is an owner's for ever, and the first enrolment under it says whose.
+    /// Anybody may enroll; an id is an owner's for ever, and the first enrolment under it says whose: in the log, whatever
+    /// rows are there.
     pub(super) fn check_enroll(
-        store: &Writing<'_>,
+        &self,
+        growth: &Growth<'_>,
         enroll: &Enroll,
     ) -> Result<Result<Outcome, Refusal>, StoreError> {
-        Ok(match store.owner(enroll.owner)? {
-            None => Ok(Outcome::Recorded),
-            Some(_) => Err(Refusal::OwnerExists),
-        })
+        let store = growth.store();
+        if store.owner(enroll.owner)?.is_some() {
+            return Ok(Err(Refusal::OwnerExists));
+        }
+        let known = self.by_the_log(store, (u64::MAX, growth.size()), |log| {
+            log.owner(enroll.owner)
+        })?;
+        match known {
+            None => Ok(Ok(Outcome::Recorded)),
+            Some(entry) => Err(Damage::of_entry(entry, "the index of owners leaves it out").into()),
+        }
     }
 }

@@ -1,10 +1,15 @@
 //! Listings: entries of the log with their receipts, page by page, in the log's order.
 
+use strongroom_protocol::id::OwnerId;
+use strongroom_protocol::receipt::Receipt;
+use strongroom_protocol::statement::{Request, Statement};
 use strongroom_protocol::{Listed, Page, QueryError, Recorded, Select};
 
 use super::Service;
 use crate::Caller;
-use crate::store::{Snapshot, StoreError, Stream};
+use crate::index;
+use crate::log::{Entry, Receipts};
+use crate::store::{Damage, Snapshot, StoreError, Stream, Subject};
 
 impl Service {
     /// Returns the entries that `select` picks for the caller, from an index on.
@@ -34,20 +39,127 @@ impl Service {
             damaged: Vec::new(),
             next: receipts.size(),
         };
-        // One more than a page has tells whether there is more.
-        for index in merged(store, streams, from, Recorded::PAGE_ITEMS as u64 + 1)? {
-            if page.is_full() {
-                page.next = index;
-                break;
-            }
-            match self.log.entry(store, index) {
-                Ok(entry) => page.items.push(receipts.recorded(&entry)?),
-                Err(StoreError::Damaged(_)) => page.damaged.push(index),
-                Err(error) => return Err(error),
+        let mut from = from;
+        loop {
+            // One more than a page has tells whether there is more.
+            let indexes = merged(store, streams, from, Recorded::PAGE_ITEMS as u64 + 1)?;
+            let Some(last) = indexes.last() else {
+                return Ok(page);
+            };
+            // What does not belong there leaves room.
+            from = last.saturating_add(1);
+            for index in indexes {
+                // Nothing behind the head is in the log.
+                if index >= receipts.size() {
+                    return Ok(page);
+                }
+                if page.is_full() {
+                    page.next = index;
+                    return Ok(page);
+                }
+                match self.listed(store, streams, index, &receipts) {
+                    Ok(listed) => page.items.extend(listed),
+                    Err(StoreError::Damaged(_)) => page.damaged.push(index),
+                    Err(error) => return Err(error),
+                }
             }
         }
-        Ok(page)
     }
+
+    /// Reads an entry with its receipt, if it belongs into one of the listings: rows can say so of any.
+    fn listed(
+        &self,
+        store: &Snapshot<'_>,
+        streams: &[Stream],
+        index: u64,
+        receipts: &Receipts<'_>,
+    ) -> Result<Option<Recorded>, StoreError> {
+        let entry = self.log.entry(store, index)?;
+        if !self.belongs(store, streams, &entry)? {
+            return Ok(None);
+        }
+        self.check_found(store, &entry)?;
+        receipts.recorded(&entry).map(Some)
+    }
+
+    /// Returns the receipt of an entry that was read just now, all of it: no word is given on bytes that are not there any
+    /// more, nor on what would not be found.
+    pub(super) fn receipt(&self, index: u64) -> Result<Receipt, StoreError> {
+        self.store.read(|store| {
+            let entry = self.log.entry(store, index)?;
+            self.check_found(store, &entry)?;
+            self.log.receipts(store)?.of(&entry)
+        })
+    }
+
+    /// Sees that the map has the rows by which an owner's entry is found.
+    fn check_found(&self, store: &Snapshot<'_>, entry: &Entry) -> Result<(), StoreError> {
+        if index::lacking(&self.log, store, entry)?.is_empty() {
+            return Ok(());
+        }
+        Err(Damage::of_entry(
+            entry.index(),
+            "the indexes by which it is found are not what it says",
+        )
+        .into())
+    }
+
+    /// Tells whether an entry is what one of these listings has, by what it says itself and is about.
+    fn belongs(
+        &self,
+        store: &Snapshot<'_>,
+        streams: &[Stream],
+        entry: &Entry,
+    ) -> Result<bool, StoreError> {
+        let subject = match entry.statement().statement() {
+            Statement::Deposit(deposit) => return Ok(has_owner(streams, deposit.owner())),
+            Statement::Enroll(enroll) => return Ok(has_owner(streams, enroll.owner)),
+            Statement::OwnBlob(own) => return Ok(has_owner(streams, own.owner)),
+            Statement::Approval(approval) => approval.subject,
+            Statement::Decision(decision) => decision.request,
+            Statement::Evidence(evidence) => evidence.request,
+            Statement::Release(release) => release.request(),
+            Statement::Veto(veto) => veto.request,
+            Statement::Request(request) => {
+                return self.is_of_request(store, streams, request, entry.index());
+            }
+            // What concerns everybody is in every listing that it can be in.
+            _ => return Ok(true),
+        };
+        // What was said to a change concerns everybody, and what was said to a request those whom the request does.
+        let Some(Subject::Request(row)) = store.subject(subject)? else {
+            return Ok(true);
+        };
+        let asked = self.log.entry(store, row.entry)?;
+        match asked.statement().statement() {
+            Statement::Request(request) if request.digest() == subject => {
+                self.is_of_request(store, streams, request, row.entry)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    fn is_of_request(
+        &self,
+        store: &Snapshot<'_>,
+        streams: &[Stream],
+        request: &Request,
+        entry: u64,
+    ) -> Result<bool, StoreError> {
+        let asker = index::asker(store, request.owner, &request.device_key, entry)?;
+        Ok(streams.iter().any(|stream| match stream {
+            Stream::OpenRequestsBy(key) | Stream::RequestsBy(key) => *key == request.device_key,
+            Stream::OpenRequestsOf(owner) | Stream::Owner(owner) | Stream::RequestsOf(owner) => {
+                *owner == request.owner || asker == Some(*owner)
+            }
+            Stream::OpenRequests | Stream::Requests => true,
+            Stream::Changes | Stream::Everybody | Stream::OpenChanges(_) => false,
+        }))
+    }
+}
+
+fn has_owner(streams: &[Stream], owner: OwnerId) -> bool {
+    streams.contains(&Stream::Owner(owner))
 }
 
 /// Returns the first entries of several streams from an index on, in order, each once.

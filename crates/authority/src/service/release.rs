@@ -19,9 +19,9 @@ use strongroom_protocol::{ReleaseError, ReleasePage, Unavailable, UnavailableKin
 use super::Service;
 use super::commit::{Act, Answer, Checked};
 use super::custody;
-use super::plan::Plan;
+use super::plan::{Labels, Plan};
 use super::scene::{Rivals, asks_for_labels};
-use super::subject::subject_row;
+use super::subject::{is_row_of, subject_row};
 use crate::Caller;
 use crate::custody::Kept;
 use crate::index;
@@ -100,6 +100,8 @@ impl Service {
         let approval = logged.approval(&self.log, now)?;
         let still = approval.is_some_and(|approval| approval.decision() == drawn.decision);
         Ok(if still {
+            let size = growth.size();
+            self.confirm_approval(store, (row.entry, size), drawn.decision, labels, now)?;
             Checked::New(Box::new(drawn.statement), Outcome::Recorded)
         } else {
             Checked::NotNow
@@ -117,7 +119,7 @@ impl Service {
         let Some(SubjectRow::Request(row)) = subject_row(store, request)? else {
             return Err(ReleaseError::NotFound);
         };
-        if !caller.has_part(store, &row)? || page >= index::page_count(row.keys) {
+        if !caller.has_part(&self.log, store, &row)? || page >= index::page_count(row.keys) {
             return Err(ReleaseError::NotFound);
         }
         if let Some(index) = store.release_page(row.entry, page)? {
@@ -137,6 +139,8 @@ impl Service {
         if !is_next(store, row.entry, page)? {
             return Err(ReleaseError::NotFound);
         }
+        // Before custody opens anything.
+        self.confirm_approval(store, (row.entry, 0), approval.decision(), None, now)?;
         let plan = self.plan(store, asked, asks_for_labels(subject.policy()))?;
         let statement = self.draw(store, asked, &approval, &plan, page)?;
         Ok(Page::Drawn(Box::new(Drawn {
@@ -146,6 +150,29 @@ impl Service {
             decision: approval.decision(),
             plan,
         })))
+    }
+
+    /// Sees that the log itself has the keys released: that nothing which was said is hidden by rows.
+    fn confirm_approval(
+        &self,
+        store: &Snapshot<'_>,
+        (request, size): (u64, u64),
+        decision: Digest,
+        labels: Option<&Labels>,
+        now: Time,
+    ) -> Result<(), StoreError> {
+        let same = self.by_the_log(store, (request, size), |store| {
+            let Some(row) = store.request(request)? else {
+                return Ok(false);
+            };
+            let logged = self.read_request(store, &row, Rivals::Sought(now), labels)?;
+            let approval = logged.approval(&self.log, now)?;
+            Ok(approval.is_some_and(|approval| approval.decision() == decision))
+        })?;
+        if same {
+            return Ok(());
+        }
+        Err(Damage::of_entry(request, "its indexes do not say what the log says of it").into())
     }
 
     /// Has custody re-wrap the keys of a page, and signs what came of it.
@@ -163,9 +190,12 @@ impl Service {
         let entries = self.readable_entries(store, rows)?;
         let mut kept = Vec::new();
         for row in rows {
-            match entries.get(&row.entry).and_then(|entry| key_at(entry, row)) {
-                Some(found) => kept.push(found),
-                None => withheld.push(row.serial),
+            let entry = entries.get(&row.entry);
+            match entry.and_then(|entry| Some((entry, key_at(entry, row)?))) {
+                Some((entry, found)) if self.is_by_device(store, request.owner, entry)? => {
+                    kept.push(found);
+                }
+                _ => withheld.push(row.serial),
             }
         }
         let foreign = self.foreign_blobs(store, kept.iter().map(|(_, key)| *key))?;
@@ -237,7 +267,9 @@ impl Service {
                 Statement::Decision(decision),
                 Statement::Release(release),
             ) => {
-                release.request() == request.digest()
+                is_row_of(row, request)
+                    && *released.statement().author() == self.log.verifying_key()
+                    && release.request() == request.digest()
                     && release.page() == page
                     && release.decision() == decision.digest()
                     && decision.verdict == Verdict::Approved

@@ -126,7 +126,7 @@ impl Service {
         }
     }
 
-    fn logged_rsa_key(&self, store: &Snapshot<'_>) -> Result<Option<Entry>, StoreError> {
+    pub(super) fn logged_rsa_key(&self, store: &Snapshot<'_>) -> Result<Option<Entry>, StoreError> {
         let Some(index) = store.rsa_key()? else {
             return Ok(None);
         };

@@ -1,19 +1,18 @@
 //! The service as one caller meets it: the protocol's `Authority`.
 
-use strongroom_protocol::id::{OwnerId, StatementId};
+use strongroom_protocol::id::{OwnerId, Serial, StatementId};
 use strongroom_protocol::log::{ConsistencyProof, SignedCheckpoint};
 use strongroom_protocol::receipt::Receipt;
 use strongroom_protocol::statement::SignedStatement;
 use strongroom_protocol::{
-    About, Authority, Holdings, Listed, Page, QueryError, Recorded, ReleaseError, ReleasePage,
-    Select, SubjectView, SubmitError, Unavailable, UnavailableKind,
+    About, Authority, Challenge, Holdings, Listed, Page, Possession, QueryError, Recorded,
+    ReleaseError, ReleasePage, Select, SubjectView, SubmitError, Unavailable, UnavailableKind,
 };
 
 use super::Service;
 use super::commit::{Act, Answer};
 use crate::Caller;
 use crate::log;
-use crate::store::StoreError;
 
 /// An authority as one caller meets it. There is no call without one.
 #[derive(Clone, Debug)]
@@ -46,14 +45,7 @@ impl Authority for Session {
         let opened = service.open_deposit(statement).map_err(Unavailable::from)?;
         let statement = Box::new(statement.clone());
         match service.commit(Act::Submit { statement, opened })? {
-            Answer::Recorded(index) => {
-                let receipt = service.store.read(|store| {
-                    // Read, and verified: no word is given on bytes that are not there any more.
-                    let entry = service.log.entry(store, index)?;
-                    service.log.receipts(store)?.of(&entry)
-                });
-                Ok(receipt.map_err(|error: StoreError| Unavailable::from(error))?)
-            }
+            Answer::Recorded(index) => Ok(service.receipt(index).map_err(Unavailable::from)?),
             Answer::Refused(refusal) => Err(refusal.into()),
             Answer::Failed(error) => Err(error.unavailable().into()),
             Answer::NotNow => {
@@ -65,6 +57,20 @@ impl Authority for Session {
 
     fn entries(&self, select: Select, from: u64) -> Result<Page<Recorded>, QueryError> {
         self.service.entries(self.caller, select, from)
+    }
+
+    fn prove_possession(
+        &self,
+        owner: OwnerId,
+        challenge: &Challenge,
+        serials: &[Serial],
+    ) -> Result<Possession, QueryError> {
+        self.service
+            .prove_possession(self.caller, owner, challenge, serials)
+    }
+
+    fn mend(&self, entries: &[Recorded]) -> Result<u64, QueryError> {
+        self.service.mend_entries(entries)
     }
 
     fn subject(&self, asked: StatementId) -> Result<SubjectView, QueryError> {
@@ -105,12 +111,17 @@ impl Authority for Session {
                 items: Vec::new(),
                 next: size,
             };
-            for (index, row) in (from..size).zip(store.leaf_rows(from, LIMIT + 1)?) {
+            let rows = store.leaf_rows(from, LIMIT + 1)?;
+            let mut rows = rows.iter().peekable();
+            for index in from..size {
                 if page.is_full() {
                     page.next = index;
                     break;
                 }
-                page.items.push(log::leaf_bytes(&row));
+                match rows.next_if(|row| row.index == index) {
+                    Some(row) => page.items.push(log::leaf_bytes(row)),
+                    None => page.damaged.push(index),
+                }
             }
             Ok(page)
         })

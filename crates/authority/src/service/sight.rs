@@ -7,6 +7,8 @@ use strongroom_protocol::{QueryError, Select};
 
 use super::Service;
 use crate::Caller;
+use crate::identity;
+use crate::log::Log;
 use crate::store::{RequestRow, Snapshot, StoreError, Stream, Subject as SubjectRow};
 
 /// Which requests and changes somebody is shown.
@@ -34,7 +36,7 @@ impl Service {
                 Some(Sight::All)
             }
             Caller::Device(key) => Some(Sight::Of {
-                owners: store.owners_of(&key, u64::MAX)?,
+                owners: identity::owners_of(&self.log, store, &key, u64::MAX)?,
                 key,
             }),
         })
@@ -48,7 +50,7 @@ impl Service {
         select: Select,
     ) -> Result<Vec<Stream>, QueryError> {
         let open = match select {
-            Select::Owner(owner) if caller.speaks_for(store, owner)? => {
+            Select::Owner(owner) if caller.speaks_for(&self.log, store, owner)? => {
                 return Ok(vec![Stream::Owner(owner), Stream::Everybody]);
             }
             // An owner who is not there and one who is not the caller's to see are answered alike.
@@ -112,12 +114,13 @@ impl Caller {
     /// look at a request, and take no key.
     pub(super) fn has_part(
         self,
+        log: &Log,
         store: &Snapshot<'_>,
         row: &RequestRow,
     ) -> Result<bool, StoreError> {
         Ok(match self {
             Self::Anybody => false,
-            Self::Device(key) => row.device == key || store.has_device(row.owner, &key)?,
+            Self::Device(key) => row.device == key || self.speaks_for(log, store, row.owner)?,
             Self::Operator => true,
         })
     }

@@ -71,11 +71,12 @@ impl Service {
 
     /// Any device of the owner's may say which blob the file of a deposit has now.
     pub(super) fn check_own_blob(
+        &self,
         store: &Writing<'_>,
         statement: &SignedStatement,
         own: &OwnBlob,
     ) -> Result<Result<Outcome, Refusal>, StoreError> {
-        if !store.has_device(own.owner, statement.author())? {
+        if !self.is_device_of(store, own.owner, statement.author())? {
             return Ok(Err(Refusal::Author));
         }
         Ok(match store.deposit(own.owner, own.serial)? {

@@ -4,7 +4,7 @@
 use strongroom_protocol::id::{Digest, OwnerId, StatementId, Time};
 use strongroom_protocol::keys::VerifyingKey;
 use strongroom_protocol::policy::{Approved, Around, Decided, Subject};
-use strongroom_protocol::statement::{SignedStatement, Statement, Verdict};
+use strongroom_protocol::statement::{Request, SignedStatement, Statement, Verdict};
 use strongroom_protocol::{QueryError, SubjectView};
 
 use super::Service;
@@ -12,6 +12,7 @@ use super::plan::Labels;
 use super::scene::Rivals;
 use crate::Caller;
 use crate::identity;
+use crate::index;
 use crate::log::{self, Entry, Logged};
 use crate::store::{ChangeRow, Damage, RequestRow, Snapshot, StoreError, Subject as SubjectRow};
 
@@ -82,6 +83,9 @@ impl Service {
         let Statement::Request(request) = asked.statement().statement() else {
             return Err(wrong("it is not a request"));
         };
+        if !is_row_of(row, request) {
+            return Err(wrong("its index does not say what it asks for"));
+        }
         let owner = identity::owner_keys(&self.log, store, request.owner)?
             .ok_or_else(|| wrong("its owner is missing"))?;
         let in_force = self.policy_at(store, row.entry)?;
@@ -126,6 +130,9 @@ impl Service {
         let Statement::PolicyChange(change) = asked.statement().statement() else {
             return Err(wrong("it is not a change of the policy"));
         };
+        if row.author != *asked.statement().author() {
+            return Err(wrong("its index names another author"));
+        }
         let policy = self.policy_at(store, row.entry)?.policy.clone();
         let around = self.around_change(store, row, &policy, asked.statement().author())?;
         let (decision, decided) = self.decided(store, row.decision, change.digest(), None)?;
@@ -227,6 +234,13 @@ fn leave_out_owner(view: &mut SubjectView) {
     scene
         .labels
         .retain(|name, _| rules.iter().any(|rule| rule.labels.contains_key(name)));
+}
+
+/// Tells whether the row of a request says of it what it says itself.
+pub(super) fn is_row_of(row: &RequestRow, request: &Request) -> bool {
+    row.owner == request.owner
+        && row.device == request.device_key
+        && row.keys == index::deposit_count(request)
 }
 
 /// Finds a request or a change by its statement.

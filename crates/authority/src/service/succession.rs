@@ -39,7 +39,8 @@ impl Service {
         entry: u64,
     ) -> Result<Arc<InForce>, StoreError> {
         let reign = store.reign(entry)?;
-        if let Some(known) = self.policies.get(&reign) {
+        let replayed = store.is_replayed();
+        if let Some(known) = self.policies.get(&(reign, replayed)) {
             return Ok(known);
         }
         let mut in_force = Arc::new(InForce {
@@ -48,14 +49,14 @@ impl Service {
             decided: None,
         });
         for row in store.policies(entry)? {
-            in_force = match self.policies.get(&row.entry) {
+            in_force = match self.policies.get(&(row.entry, replayed)) {
                 Some(known) => known,
                 None => Arc::new(self.succeed(store, &in_force, &row)?),
             };
         }
         // One that was not committed may be undone, and another decision get its place.
         if reign < self.committed.load(Ordering::SeqCst) {
-            self.policies.keep(reign, in_force.clone());
+            self.policies.keep((reign, replayed), in_force.clone());
         }
         Ok(in_force)
     }

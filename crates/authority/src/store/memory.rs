@@ -84,6 +84,18 @@ impl Transaction for View<'_> {
         })
     }
 
+    fn put_back(&self, index: u64, entry: Option<&EntryRow>) -> Result<(), StoreError> {
+        self.change(|tables| {
+            if let Some(was) = tables.entries.remove(&index) {
+                tables.ids.remove(&was.id);
+            }
+            if let Some(entry) = entry {
+                tables.ids.insert(entry.id, index);
+                tables.entries.insert(index, Arc::new(entry.clone()));
+            }
+        })
+    }
+
     fn put(&self, pairs: &[(Key, Option<Value>)]) -> Result<(), StoreError> {
         self.change(|tables| {
             for (key, value) in pairs {

@@ -72,12 +72,22 @@ impl<'t> Overlay<'t> {
         self.write(|layer| drop(layer.mended.insert(index, statement)));
     }
 
+    /// The transaction's at once: what stands there is held against the tree, which the transaction has.
+    pub(super) fn put_back(&self, index: u64, entry: Option<&EntryRow>) -> Result<(), StoreError> {
+        self.state.borrow_mut().known_ids.clear();
+        self.base.put_back(index, entry)
+    }
+
     pub(super) fn put(&self, key: Key, value: Option<Value>) {
         self.write(|layer| drop(layer.pairs.insert(key, value)));
     }
 
     pub(super) fn put_tile(&self, tile: Tile) {
         self.write(|layer| layer.tiles.push(tile));
+    }
+
+    pub(super) fn put_tile_now(&self, tile: Tile) -> Result<(), StoreError> {
+        self.base.put_tiles(&[tile])
     }
 
     pub(super) fn put_head(&self, head: Head) {

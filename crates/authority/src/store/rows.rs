@@ -20,16 +20,21 @@ pub(crate) struct EntryRow {
 
 /// The parts of an entry that its leaf is made of.
 pub(crate) struct LeafRow {
+    pub(crate) index: u64,
     pub(crate) kind: u64,
     pub(crate) time: Time,
     pub(crate) salt: LeafSalt,
     pub(crate) attestation: Vec<u8>,
     pub(crate) signature: Signature,
+    /// The hash that it is stored with.
+    pub(crate) leaf: NodeHash,
 }
 
 impl From<&EntryRow> for LeafRow {
     fn from(row: &EntryRow) -> Self {
         Self {
+            index: row.index,
+            leaf: row.leaf,
             kind: row.kind,
             time: row.time,
             salt: row.salt,

@@ -12,11 +12,28 @@ use super::{Damage, EntryRow, Head, Key, LeafRow, Order, Rows, Span, StoreError,
 /// The store as of one moment.
 pub(crate) struct Snapshot<'t> {
     rows: &'t dyn Rows,
+    is_replayed: bool,
 }
 
 impl<'t> Snapshot<'t> {
     pub(super) fn new(rows: &'t dyn Rows) -> Self {
-        Self { rows }
+        let is_replayed = false;
+        Self { rows, is_replayed }
+    }
+
+    /// Has a map that was made from the entries just now, in the place of the stored one.
+    pub(super) fn replayed(rows: &'t dyn Rows) -> Self {
+        let is_replayed = true;
+        Self { rows, is_replayed }
+    }
+
+    pub(super) fn rows(&self) -> &'t dyn Rows {
+        self.rows
+    }
+
+    /// Tells whether its map was made from the entries just now: what is worked out of it owes nothing to stored rows.
+    pub(crate) fn is_replayed(&self) -> bool {
+        self.is_replayed
     }
 
     /// Returns the head of the log; there is none before the founding.
@@ -115,6 +132,11 @@ impl<'t> Writing<'t> {
         self.overlay.append(entry);
     }
 
+    /// Puts an entry back in its place at once, or takes what stands there away.
+    pub(crate) fn put_back(&self, index: u64, entry: Option<&EntryRow>) -> Result<(), StoreError> {
+        self.overlay.put_back(index, entry)
+    }
+
     /// Puts a statement back into its entry, which was committed and damaged since.
     pub(crate) fn mend(&self, index: u64, statement: Vec<u8>) {
         self.overlay.mend(index, statement);
@@ -131,6 +153,11 @@ impl<'t> Writing<'t> {
 
     pub(crate) fn put_tile(&self, tile: Tile) {
         self.overlay.put_tile(tile);
+    }
+
+    /// Puts a tile at once, in the place of what is there: those above are made from it.
+    pub(crate) fn put_tile_now(&self, tile: Tile) -> Result<(), StoreError> {
+        self.overlay.put_tile_now(tile)
     }
 
     pub(crate) fn put_head(&self, head: Head) {

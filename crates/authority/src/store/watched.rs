@@ -132,6 +132,10 @@ impl Transaction for Counting<dyn Transaction + '_> {
         self.counted("mend").mend(statements)
     }
 
+    fn put_back(&self, index: u64, entry: Option<&EntryRow>) -> Result<(), StoreError> {
+        self.counted("put_back").put_back(index, entry)
+    }
+
     fn put(&self, pairs: &[(Key, Option<Value>)]) -> Result<(), StoreError> {
         self.counted("put").put(pairs)
     }

@@ -28,13 +28,13 @@ fn a_check_of_all_opens_all_and_is_logged() {
     let (mut one, mut other) = (Owner::enrolled(&session, 1), Owner::enrolled(&session, 2));
     submit(&session, &one.deposit(5));
     submit(&session, &other.deposit(2));
-    let report = embedded.service.check(Extent::All).unwrap();
+    let report = embedded.service.check(Extent::All, &mut |_, _| {}).unwrap();
     let checked = verified(&embedded, &report);
     assert_eq!((checked.size, checked.kept, checked.opened), (5, 7, 7));
     assert!(checked.is_complete() && checked.named.is_empty());
     assert_eq!(embedded.service.verify_log().unwrap().size, 6);
     // At the same moment nothing else would be said, but the log has grown.
-    let again = embedded.service.check(Extent::All).unwrap();
+    let again = embedded.service.check(Extent::All, &mut |_, _| {}).unwrap();
     assert_eq!(again.checked.size, 6);
 }
 
@@ -47,7 +47,10 @@ fn a_sample_is_of_the_size_asked_for_and_never_claims_to_be_all() {
         submit(&session, &owner.deposit(3));
     }
     for (asked, opened) in [(0, 0), (1, 1), (12, 12), (30, 30), (u64::MAX, 30)] {
-        let report = embedded.service.check(Extent::Sample(asked)).unwrap();
+        let report = embedded
+            .service
+            .check(Extent::Sample(asked), &mut |_, _| {})
+            .unwrap();
         let checked = verified(&embedded, &report);
         assert_eq!((checked.kept, checked.opened), (30, opened));
         assert_eq!(checked.is_complete(), opened == 30);
@@ -81,10 +84,12 @@ fn what_was_taken_unopened_and_does_not_match_is_named() {
     let taken = submit(&session, &forge_deposit(forged, &owner.device));
     assert!(taken.states().iter().all(|state| state.is_kept()));
     sealed.unlock(&code).unwrap();
-    let report = sealed.check(Extent::All).unwrap();
+    let report = sealed.check(Extent::All, &mut |_, _| {}).unwrap();
     let checked = verified(&embedded, &report);
     assert_eq!((checked.opened, checked.failed), (4, 1));
-    assert!(checked.is_complete() && checked.names(owner.id, serial));
+    assert!(checked.is_complete() && checked.names(taken.index(), 1));
+    let named = &report.named[0];
+    assert_eq!((named.owner, named.serial), (owner.id, serial));
     assert_eq!(checked.named.len(), 1);
 }
 
@@ -102,7 +107,11 @@ fn entries_that_can_not_be_read_are_counted_and_the_rest_is_checked() {
     // A deposit that an index does not show is not passed over.
     Map::of(&embedded).remove_all(&[DEPOSIT]);
     for extent in [Extent::All, Extent::Sample(100)] {
-        let checked = embedded.service.check(extent).unwrap().checked;
+        let checked = embedded
+            .service
+            .check(extent, &mut |_, _| {})
+            .unwrap()
+            .checked;
         assert_eq!((checked.opened, checked.unread), (2, 1));
         assert!(!checked.is_complete());
     }

@@ -67,11 +67,11 @@ fn a_check_wants_the_code_and_then_opens_what_was_only_deposited() {
     let (embedded, _, _) = sealed();
     let service = embedded.open_again(7);
     assert!(matches!(
-        service.check(Extent::All),
+        service.check(Extent::All, &mut |_, _| {}),
         Err(CheckError::Sealed)
     ));
     service.unlock(&code(5)).unwrap();
-    let checked = service.check(Extent::All).unwrap().checked;
+    let checked = service.check(Extent::All, &mut |_, _| {}).unwrap().checked;
     assert_eq!((checked.opened, checked.failed), (2, 0));
     assert!(checked.is_complete());
 }

@@ -43,7 +43,7 @@ fn with_history() -> Embedded {
     session.release(all.statement.id(), 0).unwrap();
     embedded.clock.advance_millis(40 * TestClock::DAY_MILLIS);
     submit(&session, &one.statement);
-    embedded.service.check(Extent::All).unwrap();
+    embedded.service.check(Extent::All, &mut |_, _| {}).unwrap();
     for seed in 10..280 {
         session
             .submit(&Owner::new(embedded.service.about(), seed).enrolment())
@@ -109,7 +109,7 @@ fn what_officers_said_and_the_policies_come_back() {
     let boss = Person::new("boss", 1);
     submit(&session, &boss.say(Word::Approve, &office.wanted));
     session.release(office.wanted.statement.id(), 0).unwrap();
-    embedded.service.check(Extent::All).unwrap();
+    embedded.service.check(Extent::All, &mut |_, _| {}).unwrap();
     let before = rows(embedded);
     let blobs = ["claim of a blob", "RSA key"];
     for (index, rows) in &before {

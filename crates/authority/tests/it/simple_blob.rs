@@ -374,10 +374,13 @@ fn a_check_opens_what_is_proven_and_looks_at_the_rest() {
     let unproven = one.draft(one.unknown(), &mut story.thief.rng);
     assert_eq!(story.tried(vec![unproven]), [DEPOSITED]);
     let service = story.embedded.open_again(5);
-    let checked = service.check(Extent::All).unwrap().checked;
+    let checked = service.check(Extent::All, &mut |_, _| {}).unwrap().checked;
     assert_eq!((checked.kept, checked.opened, checked.failed), (2, 2, 0));
     assert!(checked.is_complete());
-    let sample = service.check(Extent::Sample(1)).unwrap().checked;
+    let sample = service
+        .check(Extent::Sample(1), &mut |_, _| {})
+        .unwrap()
+        .checked;
     assert_eq!((sample.kept, sample.opened, sample.failed), (2, 1, 0));
     // Without the RSA key neither counts as opened.
     let keys = story.embedded.folder().join("keys.txt");
@@ -386,7 +389,7 @@ fn a_check_opens_what_is_proven_and_looks_at_the_rest() {
     let text: String = lines.map(|line| format!("{line}\n")).collect();
     std::fs::write(&keys, text.replace(" v2", " v1")).unwrap();
     let service = story.embedded.open_again(6);
-    let checked = service.check(Extent::All).unwrap().checked;
+    let checked = service.check(Extent::All, &mut |_, _| {}).unwrap().checked;
     assert_eq!((checked.kept, checked.opened, checked.failed), (2, 0, 0));
     assert!(!checked.is_complete());
     // And what comes is taken unopened.
@@ -494,7 +497,7 @@ fn no_value_in_any_column_panics_among_blobs() {
             let keys = asked.open_any(&about, &page).into_values();
             keys.for_each(|key| assert!(matches!(key, OpenedKey::Matched(_))));
         }
-        let _ = service.check(Extent::All);
+        let _ = service.check(Extent::All, &mut |_, _| {});
         service.rebuild().unwrap();
         assert!(session.about().unwrap().rsa_key.is_some());
     });

@@ -44,14 +44,18 @@ enum Command {
     /// Open deposits and compare them with their commitments; the log records that it was done.
     ///
     /// Asks for the recovery code where the authority's key is sealed. What all of a check opened counts as verified in
-    /// your home from then on. Exits with 1 if anything does not match.
+    /// your home from then on. Exits with 1 if anything does not match; everybody whose spares are there is told of that
+    /// until a check of all finds nothing.
     Check {
         /// How many, chosen at random.
-        #[arg(long, value_name = "N", default_value_t = 100, conflicts_with = "all")]
+        #[arg(long, value_name = "N", default_value_t = 100, conflicts_with_all = ["all", "repair"])]
         sample: u64,
-        /// Every deposit.
-        #[arg(long)]
+        /// Every deposit, and whether the indexes are what the log says.
+        #[arg(long, conflicts_with = "repair")]
         all: bool,
+        /// Open nothing, and make the indexes what the log says.
+        #[arg(long)]
+        repair: bool,
         /// The authority's folder [default: the one that your home is with].
         #[arg(long, value_name = "DIR")]
         authority: Option<PathBuf>,
@@ -91,17 +95,18 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
         Command::Check {
             sample,
             all,
+            repair,
             authority,
             code_file,
             json,
         } => {
-            let extent = if *all {
-                Extent::All
-            } else {
-                Extent::Sample(*sample)
+            let work = match (*all, *repair) {
+                (_, true) => check::Work::Repair,
+                (true, false) => check::Work::Check(Extent::All),
+                (false, false) => check::Work::Check(Extent::Sample(*sample)),
             };
             let code_file = code_file.as_deref();
-            check::run(context, authority.as_deref(), extent, code_file, *json)
+            check::run(context, authority.as_deref(), &work, code_file, *json)
         }
         Command::Init(arguments) => init::run(context, arguments),
         Command::Restore {

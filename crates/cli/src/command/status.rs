@@ -11,15 +11,15 @@ use clap::Args;
 use serde::Serialize;
 use strongroom_agefile::header::ReadHeaderError;
 use strongroom_client::file::Distance;
-use strongroom_client::home::{Home, Identities};
-use strongroom_client::mark::Changed;
+use strongroom_client::home::{FailedChecks, Home, Identities};
+use strongroom_client::mark::{Changed, FileMark};
 use strongroom_client::status::{Doubt, FileStatus, Inspector, SpareState, StatusError};
 
 use crate::context::Context;
 use crate::devices::{DeviceLine, Devices};
 use crate::exit::{self, Exit, Usage, chain};
 use crate::input::{Input, Paths};
-use crate::terminal::{self, count, shown};
+use crate::terminal::{self, Progress, count, shown, tell};
 use crate::{place, prompt, reach, stream};
 
 /// Tell of each file and secret whether it is protected.
@@ -82,7 +82,7 @@ struct Totals {
     changed: u64,
     /// What may help, each once.
     hints: BTreeSet<&'static str>,
-    /// Those whose deposit the authority had, and has no more.
+    /// Those whose deposit the authority had, and has no more or can't read.
     lost: u64,
     /// Those whose deposit the authority has not opened.
     unopened: u64,
@@ -129,36 +129,53 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     }
     let look = |inspector: Inspector<'_>, home: &Home| {
         let inspector = inspector.with_identities(identities.as_ref());
-        let mut totals = Totals {
-            unread,
-            ..Totals::default()
-        };
-        let devices = Devices::of(home)?;
-        inspect_all(&inspector, &files, &devices, arguments, &mut totals)?;
-        let seen = if of_secrets {
-            secrets::inspect(&inspector, home, names.as_deref())?
-        } else {
-            Vec::new()
-        };
-        Ok((totals, seen, inspector.learned()))
+        let files = files.iter().map(|file| {
+            let status = inspector.inspect(&file.path);
+            (file, status)
+        });
+        Ok(Looked {
+            files: files.collect(),
+            secrets: if of_secrets {
+                secrets::inspect(&inspector, home, names.as_deref())?
+            } else {
+                Vec::new()
+            },
+            learned: inspector.learned(),
+        })
     };
     let asked = with_authority(context, &mut home, look);
-    let ((mut totals, seen, learned), mut exit) = match asked {
-        Ok(seen) => (seen?, Exit::Done),
-        Err(error) => {
+    let (looked, mut exit) = match asked {
+        Ok(looked) => (looked?, Exit::Done),
+        Err((looked, error)) => {
             // What was seen is told all the same; that it is so still can't be said.
             let exit = exit::fail("", &error);
-            (look(Inspector::new(&home, false)?, &home)?, exit)
+            let looked = match looked {
+                Some(looked) => looked,
+                None => look(Inspector::new(&home, false)?, &home)?,
+            };
+            (looked, exit)
         }
     };
-    home.record_marks(&learned)?;
+    home.record_marks(&looked.learned)?;
     let reached = exit == Exit::Done;
-    secrets::report(context, home, seen, arguments, &mut totals)?;
+    let failed = home.failed_checks()?;
+    let mut totals = Totals {
+        unread,
+        ..Totals::default()
+    };
+    let devices = Devices::of(&home)?;
+    report_files(looked.files, &devices, arguments, &mut totals)?;
+    secrets::report(context, home, looked.secrets, arguments, &mut totals)?;
     if !arguments.json {
         totals.print(!arguments.paths.is_empty(), of_secrets)?;
     }
+    if let Some(failed) = failed {
+        tell_of_check(&failed);
+    }
     if totals.lost > 0 {
-        context.say("hint: `strongroom sync` sends the deposits that the authority has lost");
+        context.say(
+            "hint: `strongroom sync` sends the deposits that the authority has lost or can't read",
+        );
     }
     if totals.unopened > 0 {
         context.say(
@@ -193,28 +210,59 @@ fn identities_at_hand(home: &Home) -> anyhow::Result<Option<Identities>> {
     Ok(Some(home.identities(&mut prompt::identity_passphrase)?))
 }
 
-/// The outer error says why the authority does not answer, the inner one what failed after it did.
-fn with_authority<T>(
-    context: &Context,
-    home: &mut Home,
-    look: impl Fn(Inspector<'_>, &Home) -> anyhow::Result<T>,
-) -> anyhow::Result<anyhow::Result<T>> {
-    let authority = reach::authority_of(context, home)?;
-    let mut rng = context.rng();
-    let client = reach::connect(context, home, &authority, &mut rng)?;
-    let inspector = Inspector::new(client.home(), client.is_caught_up())?;
-    Ok(look(inspector, client.home()))
+/// What was seen of the files and secrets that are asked about.
+struct Looked<'f> {
+    files: Vec<(&'f Input, Result<FileStatus, StatusError>)>,
+    secrets: Vec<secrets::Seen>,
+    /// Files that were seen to be what they are with the home's own keys.
+    learned: Vec<FileMark>,
 }
 
-fn inspect_all(
-    inspector: &Inspector<'_>,
-    files: &[Input],
+/// Why the authority does not answer, with what was seen before it did not.
+type Unanswered<'f> = (Option<Looked<'f>>, anyhow::Error);
+
+/// Looks at what is asked about, and has the authority show that it has the deposits. The outer error says why it does not,
+/// the inner one what failed after it was reached.
+fn with_authority<'f>(
+    context: &Context,
+    home: &mut Home,
+    look: impl Fn(Inspector<'_>, &Home) -> anyhow::Result<Looked<'f>>,
+) -> Result<anyhow::Result<Looked<'f>>, Unanswered<'f>> {
+    let unreached = |error| (None, error);
+    let authority = reach::authority_of(context, home).map_err(unreached)?;
+    let mut rng = context.rng();
+    let mut client = reach::connect(context, home, &authority, &mut rng).map_err(unreached)?;
+    let looked = Inspector::new(client.home(), client.is_caught_up())
+        .map_err(anyhow::Error::from)
+        .and_then(|inspector| look(inspector, client.home()));
+    let mut looked = match looked {
+        Ok(looked) => looked,
+        Err(error) => return Ok(Err(error)),
+    };
+    let bar = Progress::items(context);
+    let files = looked
+        .files
+        .iter_mut()
+        .filter_map(|(_, status)| status.as_mut().ok());
+    let secrets = looked.secrets.iter_mut().filter_map(secrets::Seen::status);
+    let confirmed = client.confirm(files.chain(secrets), &mut |done, total| {
+        bar.set_of(done, total);
+    });
+    drop(bar);
+    match confirmed {
+        Ok(()) => Ok(Ok(looked)),
+        Err(error) => Err((Some(looked), error.into())),
+    }
+}
+
+fn report_files(
+    files: Vec<(&Input, Result<FileStatus, StatusError>)>,
     devices: &Devices,
     arguments: &Arguments,
     totals: &mut Totals,
 ) -> anyhow::Result<()> {
-    for file in files {
-        match inspector.inspect(&file.path) {
+    for (file, status) in files {
+        match status {
             Ok(status) => {
                 let protected = status.is_protected(arguments.same_disk_ok);
                 totals.count(protected);
@@ -235,6 +283,32 @@ fn inspect_all(
     Ok(())
 }
 
+/// Says that the authority was found to be damaged: whose deposits were hit is said of these, and everybody is told.
+fn tell_of_check(failed: &FailedChecks) {
+    let last = &failed.last;
+    let mut found = Vec::new();
+    if last.failed > 0 {
+        let deposits = count(last.failed, "deposit", "deposits");
+        found.push(format!("{deposits} of all that it keeps did not match"));
+    }
+    if last.unread > 0 {
+        let entries = count(last.unread, "entry", "entries");
+        found.push(format!("{entries} of its log could not be read"));
+    }
+    if last.differing > 0 {
+        let rows = count(last.differing, "row", "rows");
+        found.push(format!("{rows} of its indexes are wrong"));
+    }
+    tell(format_args!(
+        "warning: the authority's own checks find damage since {}; the last, of {}: {}\n  \
+         `strongroom sync` gives back what this home has of it; whoever runs the authority runs `strongroom authority check \
+         --all`, and this is said until one finds nothing",
+        failed.since,
+        last.time,
+        found.join(", ")
+    ));
+}
+
 impl Totals {
     fn see(&mut self, status: &FileStatus) {
         self.hints.extend(status.doubt.as_ref().and_then(hint));
@@ -242,7 +316,8 @@ impl Totals {
             status.doubt,
             Some(Doubt::Changed(_) | Doubt::Damaged)
         ));
-        self.lost += u64::from(status.doubt == Some(Doubt::Lost));
+        let is_lost = matches!(status.doubt, Some(Doubt::Lost | Doubt::Unreadable));
+        self.lost += u64::from(is_lost);
         self.unopened += u64::from(status.doubt == Some(Doubt::NotVerified));
     }
 

@@ -2,8 +2,10 @@
 
 use clap::Args;
 use serde::Serialize;
+use strongroom_client::ConnectError;
+use strongroom_client::connection::ExchangeError;
 use strongroom_client::home::Home;
-use strongroom_client::sync::{Synced, Unsent};
+use strongroom_client::sync::{Synced, Unsent, give_back_all};
 
 use crate::context::Context;
 use crate::exit::Exit;
@@ -51,10 +53,17 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     let mut home = Home::open(&context.home)?;
     let authority = reach::authority_of(context, &home)?;
     let mut rng = context.rng();
+    // An authority that lost who its owners are, or where their entries stand, shows nothing before it has that again.
+    let given_back = match reach::connect(context, &mut home, &authority, &mut rng).map(drop) {
+        Ok(()) => 0,
+        Err(error) if may_be_mended(&error) => give_back_all(&home, authority.authority())?,
+        Err(error) => return Err(error),
+    };
     let mut client = reach::connect(context, &mut home, &authority, &mut rng)?;
     let bar = Progress::items(context);
-    let synced = client.sync(&mut |done, total| bar.set_of(done, total))?;
+    let mut synced = client.sync(&mut |done, total| bar.set_of(done, total))?;
     drop(bar);
+    synced.mended += given_back;
     if arguments.json {
         terminal::print_json(&line(&synced))?;
     } else {
@@ -65,6 +74,20 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     } else {
         Exit::Failed
     })
+}
+
+/// Tells whether an authority that can't be worked with may be one once it has back what it lost: not, where its log is
+/// another than it was.
+fn may_be_mended(error: &anyhow::Error) -> bool {
+    let Some(ConnectError::Exchange(error)) = error.downcast_ref() else {
+        return false;
+    };
+    !matches!(
+        error,
+        ExchangeError::LogForked { .. }
+            | ExchangeError::LogShrunk { .. }
+            | ExchangeError::OtherAuthority { .. }
+    )
 }
 
 fn line(synced: &Synced) -> Line {
@@ -103,8 +126,8 @@ fn say(context: &Context, synced: &Synced) {
     }
     if synced.mended > 0 {
         context.say(format_args!(
-            "{} of those the authority could not read: it has them again",
-            synced.mended
+            "{} the authority had lost or could not read: it has them again",
+            count(synced.mended, "entry that", "entries that")
         ));
     }
     if synced.unread > 0 {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::{OptionalExtension, Params, Row, Transaction};
 use strongroom_agefile::{Header, Stanza};
+use strongroom_protocol::Recorded;
 use strongroom_protocol::id::{AuthorityId, Digest, Serial, StatementId, Time};
 use strongroom_protocol::receipt::{DepositState, Receipt};
 use strongroom_protocol::statement::{Kind, Particulars, SignedStatement};
@@ -37,6 +38,16 @@ pub struct DepositRecord {
     pub label: Digest,
     /// Whether it is of a SIMPLEBLOB whose session key nobody showed to know.
     pub unproven: bool,
+}
+
+/// Where a deposit is in the log.
+pub(crate) struct DepositEntry {
+    pub(crate) serial: Serial,
+    /// The number of its statement's row.
+    pub(crate) statement: i64,
+    pub(crate) index: u64,
+    /// Its place in the statement.
+    pub(crate) place: u64,
 }
 
 /// A deposit with what its owner said of it.
@@ -438,6 +449,66 @@ impl Home {
         let receipt =
             Receipt::parse(&receipt).map_err(|_| HomeError::Damaged { what: "receipt" })?;
         Ok((parse_statement(&bytes)?, receipt))
+    }
+
+    /// Returns where a deposit is in the log, if it is there.
+    pub(crate) fn deposit_entry(&self, serial: Serial) -> Result<Option<DepositEntry>, HomeError> {
+        let mut row = self.database.prepare_cached(
+            "SELECT statement.number, statement.entry, deposit.place
+             FROM deposit JOIN statement ON statement.number = deposit.statement
+             WHERE deposit.serial = ?1 AND statement.entry IS NOT NULL",
+        )?;
+        let row = row.query_row((serial.as_bytes(),), |row| {
+            Ok(DepositEntry {
+                serial,
+                statement: row.get(0)?,
+                index: row.get::<_, i64>(1)?.cast_unsigned(),
+                place: row.get::<_, i64>(2)?.cast_unsigned(),
+            })
+        });
+        Ok(row.optional()?)
+    }
+
+    /// Returns the bytes of a statement, by the number of its row, with its receipt, both verified when they were taken.
+    pub(crate) fn statement_bytes(&self, number: i64) -> Result<(Vec<u8>, Receipt), HomeError> {
+        let mut row = self
+            .database
+            .prepare_cached("SELECT bytes, receipt FROM statement WHERE number = ?1")?;
+        let (bytes, receipt): (Vec<u8>, String) =
+            row.query_row((number,), |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let receipt = Receipt::parse(&receipt);
+        Ok((
+            bytes,
+            receipt.map_err(|_| HomeError::Damaged { what: "receipt" })?,
+        ))
+    }
+
+    /// Returns the entries that this home has read from an index on, at most `limit`, as they were recorded; those that the
+    /// authority could not read alone, if that is asked for.
+    pub(crate) fn recorded(
+        &self,
+        from: u64,
+        limit: usize,
+        only_unread: bool,
+    ) -> Result<Vec<Recorded>, HomeError> {
+        let mut rows = self.database.prepare_cached(
+            "SELECT bytes, receipt FROM statement
+             WHERE entry >= ?1 AND (NOT ?3 OR entry IN (SELECT entry FROM unread))
+             ORDER BY entry LIMIT ?2",
+        )?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = rows.query_map((from.cast_signed(), limit, only_unread), |row| {
+            Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, String>(1)?))
+        })?;
+        rows.map(|row| {
+            let (bytes, receipt) = row?;
+            let receipt = Receipt::parse(&receipt);
+            Ok(Recorded {
+                statement: parse_statement(&bytes)?,
+                receipt: receipt.map_err(|_| HomeError::Damaged { what: "receipt" })?,
+            })
+        })
+        .collect()
     }
 
     /// Returns what the owner said that the log does not have any more, or the authority can't read there, in the order in

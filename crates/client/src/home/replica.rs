@@ -118,10 +118,11 @@ impl Home {
         }
         let shown = entries.iter().map(|entry| entry.acknowledgement.index());
         let shown: BTreeSet<u64> = shown.chain(unread.iter().copied()).collect();
-        if known_between(&transaction, from, next)?.any(|index| !shown.contains(&index)) {
-            return Err(TakeError::Wrong {
-                what: "it leaves out an entry of which this home has the receipt",
-            });
+        // What it leaves out, and this home has the receipt of, it does not have any more, whatever else it says.
+        for index in known_between(&transaction, from, next)? {
+            if !shown.contains(&index) {
+                insert_unread(&transaction, index)?;
+            }
         }
         transaction.execute("UPDATE authority SET read = ?1", (next.cast_signed(),))?;
         update_seen(&transaction, seen.as_ref())?;
@@ -276,7 +277,7 @@ fn take(
     taken: &mut Taken,
 ) -> Result<(), TakeError> {
     if let Some(number) = known(transaction, entry)? {
-        return Ok(follow(transaction, owner, (number, entry), taken)?);
+        return Ok(follow(transaction, (number, entry), taken)?);
     }
     let index = entry.acknowledgement.index();
     match admit(transaction, owner, entry)? {

@@ -16,6 +16,7 @@ use strongroom_client::recover::{Collected, RecoverError, Wanted};
 use strongroom_client::restored::RestoredLog;
 use strongroom_client::rewrap::{How, RewrapError, RewrapOptions, rewrap};
 use strongroom_client::secret::{NewSecret, Secret};
+use strongroom_client::status::{FileStatus, Inspector};
 use strongroom_client::sync::{SyncError, Synced};
 use strongroom_client::{Address, Client, ConnectError};
 use strongroom_protocol::code::RecoveryCode;
@@ -432,6 +433,14 @@ pub(crate) fn copy_folder(from: &Path, to: &Path) {
         let entry = entry.unwrap();
         fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
     }
+}
+
+/// Looks at a file, and has the authority show the deposit that it rests on.
+pub(crate) fn inspect(client: &mut Client<'_>, file: &Path) -> FileStatus {
+    let inspector = Inspector::new(client.home(), client.is_caught_up()).unwrap();
+    let mut status = inspector.inspect(file).unwrap();
+    client.confirm([&mut status], &mut |_, _| {}).unwrap();
+    status
 }
 
 /// Reads a file's header, and what follows it.

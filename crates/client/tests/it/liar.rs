@@ -3,13 +3,13 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use strongroom_protocol::id::{OwnerId, StatementId};
+use strongroom_protocol::id::{OwnerId, Serial, StatementId};
 use strongroom_protocol::log::{ConsistencyProof, SignedCheckpoint};
 use strongroom_protocol::receipt::Receipt;
 use strongroom_protocol::statement::SignedStatement;
 use strongroom_protocol::{
-    About, Authority, Holdings, Page, QueryError, Recorded, ReleaseError, ReleasePage, Select,
-    SubjectView, SubmitError,
+    About, Authority, Challenge, Holdings, Page, Possession, QueryError, Recorded, ReleaseError,
+    ReleasePage, Select, SubjectView, SubmitError,
 };
 
 /// What becomes of an honest answer.
@@ -116,6 +116,19 @@ impl Authority for Liar {
             Some(lie) => lie(honest, select, from),
             None => honest.entries(select, from),
         }
+    }
+
+    fn prove_possession(
+        &self,
+        owner: OwnerId,
+        challenge: &Challenge,
+        serials: &[Serial],
+    ) -> Result<Possession, QueryError> {
+        self.asked().prove_possession(owner, challenge, serials)
+    }
+
+    fn mend(&self, entries: &[Recorded]) -> Result<u64, QueryError> {
+        self.asked().mend(entries)
     }
 
     fn subject(&self, asked: StatementId) -> Result<SubjectView, QueryError> {

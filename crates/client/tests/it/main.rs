@@ -11,6 +11,7 @@ mod file;
 mod fixture;
 mod homes;
 mod hostile;
+mod hostile_store;
 mod liar;
 mod listings;
 mod migration;

@@ -11,7 +11,7 @@ use strongroom_client::status::{Doubt, Inspector};
 use strongroom_protocol::id::Clock;
 use strongroom_protocol::statement::Kind;
 
-use crate::fixture::{HOME, World, parts};
+use crate::fixture::{HOME, World, inspect, parts};
 
 impl World {
     fn database(&self, home: &str) -> Connection {
@@ -182,11 +182,10 @@ fn a_home_of_version_4_keeps_what_it_had_and_is_whole_after_one_connection() {
     assert_eq!(version(&world.database(HOME)), 6);
     assert_eq!(world.contents(HOME).read, 0);
 
-    world.with_client(|_| ()).unwrap();
+    let status = world.with_client(|client| inspect(client, &file)).unwrap();
+    assert!(status.is_protected(true));
     assert_eq!(world.contents(HOME), whole);
     let home = world.home();
-    let inspector = Inspector::new(&home, true).unwrap();
-    assert!(inspector.inspect(&file).unwrap().is_protected(true));
     let secrets = home.secrets().unwrap();
     let known = |serial| secrets.iter().find(|secret| secret.serial == serial);
     assert_eq!(known(door).unwrap().check, Some(check));

@@ -17,13 +17,13 @@ use strongroom_client::home::Identities;
 use strongroom_client::protect::{Job, ProtectError, ProtectOptions, Protected, Standing, Watch};
 use strongroom_client::recover::Wanted;
 use strongroom_client::rewrap::{How, RewrapError};
-use strongroom_client::status::{FileStatus, Inspector, read_header};
+use strongroom_client::status::{FileStatus, read_header};
 use strongroom_protocol::id::{AuthorityId, Digest, Serial};
 use strongroom_protocol::statement::Particulars;
 use strongroom_testkit::TestRng;
 use zeroize::Zeroizing;
 
-use crate::fixture::{HOME, World, parts, tamper};
+use crate::fixture::{HOME, World, inspect, parts, tamper};
 
 /// What became of each file, in the order that it was told.
 #[derive(Default)]
@@ -126,11 +126,7 @@ impl World {
     }
 
     fn status(&mut self, path: &Path) -> FileStatus {
-        self.with_client(|client| {
-            let inspector = Inspector::new(client.home(), true).unwrap();
-            inspector.inspect(path).unwrap()
-        })
-        .unwrap()
+        self.with_client(|client| inspect(client, path)).unwrap()
     }
 
     #[track_caller]

@@ -6,14 +6,14 @@ use strongroom_agefile::KeyType;
 use strongroom_client::connection::ExchangeError;
 use strongroom_client::recover::{RecoverError, Wanted};
 use strongroom_client::rewrap::How;
-use strongroom_client::status::{Inspector, SpareState, read_header};
+use strongroom_client::status::{SpareState, read_header};
 use strongroom_client::{Client, ConnectError, Pointer};
 use strongroom_protocol::ReleaseError;
 use strongroom_protocol::code::RecoveryCode;
 use strongroom_protocol::policy::SubjectState;
 use strongroom_protocol::statement::Grounds;
 
-use crate::fixture::{HOME, World, copy_folder, tamper};
+use crate::fixture::{HOME, World, copy_folder, inspect, tamper};
 
 fn request(
     client: &mut Client<'_>,
@@ -117,8 +117,7 @@ fn a_home_that_is_lost_altogether_is_made_again_from_the_sheet() {
     for path in [path, next] {
         let state = world
             .with_client(|client| {
-                let inspector = Inspector::new(client.home(), true).unwrap();
-                let status = inspector.inspect(&path).unwrap();
+                let status = inspect(client, &path);
                 (status.state, status.doubt)
             })
             .unwrap();
@@ -193,10 +192,9 @@ fn a_copied_pointer_alone_never_shows_as_matched() {
     fs::write(&forged, header.as_bytes()).unwrap();
     let status = world
         .with_client(|client| {
-            let inspector = Inspector::new(client.home(), true).unwrap();
-            let genuine = inspector.inspect(&file).unwrap();
+            let genuine = inspect(client, &file);
             assert!(genuine.is_protected(true) && !genuine.is_protected(false));
-            inspector.inspect(&forged).unwrap()
+            inspect(client, &forged)
         })
         .unwrap();
     assert_eq!(status.state, Some(SpareState::Verified));

@@ -7,22 +7,19 @@ use strongroom_authority::{Caller, Keys, Service};
 use strongroom_client::ConnectError;
 use strongroom_client::connection::ExchangeError;
 use strongroom_client::restored::RestoredLog;
-use strongroom_client::status::{Doubt, Inspector};
+use strongroom_client::status::Doubt;
 use strongroom_client::sync::Unsent;
 use strongroom_protocol::id::Clock;
 use strongroom_protocol::receipt::DepositState;
 use strongroom_protocol::{Authority, Refusal, Select};
 use strongroom_testkit::{TestRng, listed};
 
-use crate::fixture::{HOME, World};
+use crate::fixture::{HOME, World, inspect};
 
 impl World {
     fn doubt(&mut self, file: &Path) -> Option<Doubt> {
-        let inspect = |client: &mut strongroom_client::Client<'_>| {
-            let inspector = Inspector::new(client.home(), true).unwrap();
-            inspector.inspect(file).unwrap().doubt
-        };
-        self.with_client(inspect).unwrap()
+        let status = self.with_client(|client| inspect(client, file));
+        status.unwrap().doubt
     }
 }
 

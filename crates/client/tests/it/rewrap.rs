@@ -7,10 +7,10 @@ use strongroom_agefile::{FileKey, Header, Identity, KeyType, Stanza, payload};
 use strongroom_client::Pointer;
 use strongroom_client::recover::Wanted;
 use strongroom_client::rewrap::{How, RewrapError};
-use strongroom_client::status::{Inspector, read_header};
+use strongroom_client::status::read_header;
 use strongroom_protocol::id::{AuthorityId, Serial};
 
-use crate::fixture::{World, parts, tamper};
+use crate::fixture::{World, inspect, parts, tamper};
 
 /// A world with a file whose owner's key is lost and whose session key came back.
 fn recovered(text: &str) -> (World, std::path::PathBuf) {
@@ -210,10 +210,7 @@ fn a_file_made_to_be_mended_with_anothers_pointer_does_not_pass_for_that_one() {
         fs::write(&planted, bytes).unwrap();
         world.rewrap(&planted).unwrap();
         let status = world
-            .with_client(|client| {
-                let inspector = Inspector::new(client.home(), true).unwrap();
-                inspector.inspect(&planted).unwrap()
-            })
+            .with_client(|client| inspect(client, &planted))
             .unwrap();
         assert!(!status.is_protected(true), "{status:?}");
     }

@@ -7,7 +7,7 @@ use strongroom_agefile::{FileKey, Header, KeyType, Passphrase};
 use strongroom_authority::{Caller, CheckReport, Extent, Service};
 use strongroom_client::connection::ExchangeError;
 use strongroom_client::home::{Home, KeysError, Matched};
-use strongroom_client::status::{Doubt, Inspector, SpareState};
+use strongroom_client::status::{Doubt, SpareState};
 use strongroom_client::{ConnectError, Pointer};
 use strongroom_protocol::code::RecoveryCode;
 use strongroom_protocol::id::{Clock, Serial};
@@ -18,7 +18,7 @@ use strongroom_protocol::statement::{
 };
 use strongroom_testkit::{Forged, TestRng, Trick, forge_deposit, submit};
 
-use crate::fixture::{HOME, World, parts};
+use crate::fixture::{HOME, World, inspect, parts};
 use crate::hostile::lying;
 
 fn passphrase() -> Passphrase {
@@ -36,7 +36,7 @@ impl World {
         let service = self.service(41);
         let code = RecoveryCode::parse(&self.code.to_text()).unwrap();
         service.unlock(&code).unwrap();
-        service.check(extent).unwrap()
+        service.check(extent, &mut |_, _| {}).unwrap()
     }
 
     /// Deposits a file's key in a way that only opening it shows to be wrong: another one's ciphertext in its place.
@@ -82,12 +82,8 @@ impl World {
     }
 
     fn state(&mut self, file: &Path) -> (Option<SpareState>, Option<Doubt>) {
-        let inspect = |client: &mut strongroom_client::Client<'_>| {
-            let inspector = Inspector::new(client.home(), true).unwrap();
-            let status = inspector.inspect(file).unwrap();
-            (status.state, status.doubt)
-        };
-        self.with_client(inspect).unwrap()
+        let status = self.with_client(|client| inspect(client, file)).unwrap();
+        (status.state, status.doubt)
     }
 }
 
@@ -196,7 +192,10 @@ fn what_a_check_found_is_kept_until_a_check_of_all_finds_it_well_again() {
         .unwrap();
     drop(database);
     assert_eq!(world.state(&file).1, Some(Doubt::Mismatch));
-    world.service(44).check(Extent::All).unwrap();
+    world
+        .service(44)
+        .check(Extent::All, &mut |_, _| {})
+        .unwrap();
     assert_eq!(world.state(&file), (Some(SpareState::Matched), None));
 }
 
@@ -208,11 +207,21 @@ fn a_check_that_the_authority_did_not_sign_is_not_believed() {
         let header = parts(&file).0;
         world.home().matched(&header).unwrap().unwrap().serial
     };
-    let owner = world.owner;
+    let entry = world
+        .home()
+        .deposit(serial)
+        .unwrap()
+        .unwrap()
+        .entry
+        .unwrap();
     let checked = Checked {
-        named: vec![CheckedDeposit { owner, serial }],
+        named: vec![CheckedDeposit { entry, place: 0 }],
         failed: 1,
-        ..world.service(43).check(Extent::All).unwrap().checked
+        ..world
+            .service(43)
+            .check(Extent::All, &mut |_, _| {})
+            .unwrap()
+            .checked
     };
     let device = world.home().device_key().unwrap();
     let forged = SignedStatement::sign(checked, &device);

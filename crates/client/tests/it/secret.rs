@@ -76,7 +76,9 @@ impl World {
     fn standing(&mut self, serial: Serial) -> FileStatus {
         let inspect = |client: &mut Client<'_>| {
             let inspector = Inspector::new(client.home(), true).unwrap();
-            inspector.inspect_secret(serial).unwrap()
+            let mut status = inspector.inspect_secret(serial).unwrap();
+            client.confirm([&mut status], &mut |_, _| {}).unwrap();
+            status
         };
         self.with_client(inspect).unwrap()
     }

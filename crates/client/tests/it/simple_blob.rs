@@ -82,7 +82,10 @@ fn an_unproven_blob_is_deposited_and_no_check_makes_it_verified() {
         (made.state, made.is_proven),
         (DepositState::Deposited, false)
     );
-    let report = world.service(23).check(Extent::All).unwrap();
+    let report = world
+        .service(23)
+        .check(Extent::All, &mut |_, _| {})
+        .unwrap();
     assert!(report.checked.is_complete());
     world.with_client(|_| ()).unwrap();
     let state = world.home().deposit(made.serial).unwrap().unwrap().state;

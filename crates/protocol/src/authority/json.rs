@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::about::{About, Founding, Holdings};
 use super::entries::{Page, Recorded};
+use super::possession::Possession;
 use super::release::ReleasePage;
 use super::subject::SubjectView;
 use crate::encoding::{decode, encode};
@@ -39,7 +40,14 @@ macro_rules! view {
     )+};
 }
 
-view!(About, Holdings, Page<Recorded>, ReleasePage, SubjectView);
+view!(
+    About,
+    Holdings,
+    Page<Recorded>,
+    Possession,
+    ReleasePage,
+    SubjectView
+);
 
 fn to_json(view: &impl Serialize) -> String {
     serde_json::to_string(view)

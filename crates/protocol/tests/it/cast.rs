@@ -226,18 +226,17 @@ impl Cast {
     }
 
     pub(crate) fn checked(&self) -> Checked {
-        let named = |number| CheckedDeposit {
-            owner: self.owner,
-            serial: serial(number),
-        };
+        let named = |entry, place| CheckedDeposit { entry, place };
         Checked {
             authority: self.authority,
             size: 13,
             kept: 5,
             opened: 5,
             failed: 2,
-            named: vec![named(0), named(3)],
+            named: vec![named(7, 0), named(7, 3)],
             unread: 0,
+            unread_named: Vec::new(),
+            differing: 1,
             time: NOW,
         }
     }

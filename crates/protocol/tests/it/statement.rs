@@ -390,15 +390,19 @@ fn a_check_whose_numbers_do_not_fit_together_is_refused() {
     refuses(&|checked| checked.opened = 6);
     refuses(&|checked| {
         (checked.kept, checked.opened, checked.failed) = (9999, 9999, 9999);
-        let named = (0..=Checked::NAMED_MAX).map(|number| CheckedDeposit {
-            owner: cast.owner,
-            serial: crate::cast::serial(number),
-        });
+        let named = (0..=Checked::NAMED_MAX as u64).map(|place| CheckedDeposit { entry: 7, place });
         checked.named = named.collect();
     });
+    refuses(&|checked| checked.named[1].entry = checked.size);
+    refuses(&|checked| checked.unread_named = vec![3]);
+    refuses(&|checked| (checked.unread, checked.unread_named) = (2, vec![4, 3]));
+    refuses(&|checked| (checked.unread, checked.unread_named) = (2, vec![3, 3]));
+    refuses(&|checked| (checked.unread, checked.unread_named) = (1, vec![checked.size]));
+    refuses(&|checked| checked.unread = checked.size + 1);
     assert!(good.is_complete());
-    assert!(good.names(cast.owner, crate::cast::serial(3)));
-    assert!(!good.names(cast.owner, crate::cast::serial(1)));
+    assert!(good.names(7, 3));
+    assert!(!good.names(7, 1) && !good.names(6, 3));
+    assert!(!good.is_clean());
     let mut partial = [good.clone(), good.clone(), good];
     partial[0].kept = 6;
     partial[1].unread = 1;

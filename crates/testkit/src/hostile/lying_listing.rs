@@ -115,6 +115,8 @@ impl HostileAuthority {
             failed: 0,
             named: Vec::new(),
             unread: 0,
+            unread_named: Vec::new(),
+            differing: 0,
             time: Time::from_millis(0),
         };
         SignedStatement::sign(checked, &self.log_key)

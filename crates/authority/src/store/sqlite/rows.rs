@@ -108,16 +108,18 @@ impl<C: Deref<Target = Connection>> Rows for Open<C> {
 
     fn leaf_rows(&self, from: u64, limit: u64) -> Result<Vec<LeafRow>, StoreError> {
         self.all(
-            "SELECT kind, time, salt, attestation, signature \
+            "SELECT idx, kind, time, salt, attestation, signature, leaf \
              FROM entry WHERE idx >= ?1 ORDER BY idx LIMIT ?2",
             [integer(from), integer(limit)],
             |row| {
                 Ok(LeafRow {
-                    kind: size(row, 0)?,
-                    time: Time::from_millis(size(row, 1)?),
-                    salt: LeafSalt::from_bytes(row.get(2)?),
-                    attestation: row.get(3)?,
-                    signature: Signature::from_bytes(row.get(4)?),
+                    index: size(row, 0)?,
+                    kind: size(row, 1)?,
+                    time: Time::from_millis(size(row, 2)?),
+                    salt: LeafSalt::from_bytes(row.get(3)?),
+                    attestation: row.get(4)?,
+                    signature: Signature::from_bytes(row.get(5)?),
+                    leaf: NodeHash::from_bytes(row.get(6)?),
                 })
             },
         )
@@ -214,6 +216,18 @@ impl Transaction for Open<Writer<'_>> {
         Ok(())
     }
 
+    fn put_back(&self, index: u64, entry: Option<&EntryRow>) -> Result<(), StoreError> {
+        let mut delete = self.0.prepare_cached("DELETE FROM entry WHERE idx = ?1")?;
+        delete.execute([integer(index)])?;
+        let Some(entry) = entry else {
+            return Ok(());
+        };
+        let sql = "UPDATE entry SET id = randomblob(32) WHERE id = ?1";
+        let mut free = self.0.prepare_cached(sql)?;
+        free.execute([entry.id.as_bytes()])?;
+        self.append(std::slice::from_ref(entry))
+    }
+
     fn put(&self, pairs: &[(Key, Option<Value>)]) -> Result<(), StoreError> {
         let put = "INSERT OR REPLACE INTO map (key, value) VALUES (?1, ?2)";
         let mut put = self.0.prepare_cached(put)?;
@@ -229,7 +243,7 @@ impl Transaction for Open<Writer<'_>> {
     }
 
     fn put_tiles(&self, tiles: &[Tile]) -> Result<(), StoreError> {
-        let sql = "INSERT INTO tile (level, idx, hashes, root) VALUES (?1, ?2, ?3, ?4)";
+        let sql = "INSERT OR REPLACE INTO tile (level, idx, hashes, root) VALUES (?1, ?2, ?3, ?4)";
         let mut statement = self.0.prepare_cached(sql)?;
         for tile in tiles {
             let (id, root) = (tile.id(), tile.root());

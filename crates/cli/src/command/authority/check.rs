@@ -1,18 +1,20 @@
-//! `strongroom authority check`: what was deposited long ago, opened and compared.
+//! `strongroom authority check`: what was deposited long ago, opened and compared; and the indexes, held against the entries,
+//! or made what these say.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
-use strongroom_authority::{CheckReport, Extent};
+use strongroom_authority::{CheckReport, Extent, NamedDeposit, Service};
 use strongroom_client::Address;
 use strongroom_client::home::Home;
-use strongroom_protocol::statement::Checked;
+use strongroom_protocol::Unavailable;
 
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::prompt;
 use crate::reach::{self, Reached};
-use crate::terminal::{self, count};
+use crate::terminal::{self, Progress, count, tell};
 
 #[derive(Serialize)]
 struct Line {
@@ -22,9 +24,15 @@ struct Line {
     kept: u64,
     opened: u64,
     failed: u64,
+    named: Vec<NamedLine>,
     /// How many entries could not be read.
     unread: u64,
-    named: Vec<Named>,
+    /// Which: all, or the first.
+    unread_entries: Vec<u64>,
+    /// How many rows of each index are not what the entries make of them; of a sample none is looked at.
+    differing: BTreeMap<&'static str, u64>,
+    /// The entry that kept the indexes from being compared.
+    not_compared: Option<u64>,
     /// The statement that records the check.
     statement: String,
     time: String,
@@ -33,15 +41,30 @@ struct Line {
 }
 
 #[derive(Serialize)]
-struct Named {
+struct NamedLine {
     owner: String,
     serial: String,
+    entry: u64,
+    place: u64,
+}
+
+#[derive(Serialize)]
+struct RepairLine {
+    /// How many rows of each index were not what the entries make of them, and are now.
+    repaired: BTreeMap<&'static str, u64>,
+}
+
+/// What `authority check` is to do.
+pub(super) enum Work {
+    Check(Extent),
+    /// Make the indexes what the entries say.
+    Repair,
 }
 
 pub(super) fn run(
     context: &Context,
     authority: Option<&Path>,
-    extent: Extent,
+    work: &Work,
     code_file: Option<&Path>,
     json: bool,
 ) -> anyhow::Result<Exit> {
@@ -56,10 +79,16 @@ pub(super) fn run(
         (None, None) => return Ok(Exit::Failed),
     };
     let service = reach::service(context, &Address::Folder(folder))?;
+    let extent = match work {
+        Work::Check(extent) => *extent,
+        Work::Repair => return repair(context, &service, json),
+    };
     if service.is_sealed() {
         service.unlock(&prompt::recovery_code(code_file)?)?;
     }
-    let report = service.check(extent)?;
+    let bar = Progress::items(context);
+    let report = service.check(extent, &mut |done, total| bar.set_of(done, total))?;
+    drop(bar);
     let mut verified = 0;
     if let Some(home) = &mut home {
         let reached = Reached::through(&service, reach::caller(home)?);
@@ -76,43 +105,98 @@ pub(super) fn run(
     if json {
         terminal::print_json(&line(&report, verified))?;
     } else {
-        say(checked, verified)?;
+        say(&report, verified)?;
     }
-    Ok(if checked.failed == 0 && checked.unread == 0 {
-        Exit::Done
-    } else {
-        Exit::Failed
-    })
+    let is_compared = report
+        .indexes
+        .as_ref()
+        .is_none_or(|indexes| indexes.blocked_by.is_none());
+    if checked.is_clean() && is_compared {
+        return Ok(Exit::Done);
+    }
+    if checked.differing > 0 {
+        tell("hint: `strongroom authority check --repair` makes the indexes what the entries say");
+    }
+    if checked.unread + checked.failed > 0 {
+        tell(
+            "hint: whoever deposited it gives it back with `strongroom sync`; what nobody has any more is in an older backup",
+        );
+    }
+    Ok(Exit::Failed)
+}
+
+fn repair(context: &Context, service: &Service, json: bool) -> anyhow::Result<Exit> {
+    let bar = Progress::items(context);
+    let repaired = service.repair(&mut |done, total| bar.set_of(done, total));
+    drop(bar);
+    let repaired = repaired.map_err(Unavailable::from)?.differing;
+    if json {
+        terminal::print_json(&RepairLine { repaired })?;
+        return Ok(Exit::Done);
+    }
+    if repaired.is_empty() {
+        terminal::print("nothing to repair: the indexes are what the entries say")?;
+    }
+    for (index, rows) in &repaired {
+        terminal::print(format_args!(
+            "{index}: {} made what the entries say",
+            count(*rows, "row", "rows")
+        ))?;
+    }
+    Ok(Exit::Done)
 }
 
 fn line(report: &CheckReport, verified: u64) -> Line {
     let checked = &report.checked;
+    let indexes = report.indexes.clone();
     Line {
         entries: checked.size,
         kept: checked.kept,
         opened: checked.opened,
         failed: checked.failed,
+        named: report.named.iter().map(named).collect(),
         unread: checked.unread,
-        named: checked.named.iter().map(named).collect(),
+        unread_entries: checked.unread_named.clone(),
+        not_compared: indexes.as_ref().and_then(|indexes| indexes.blocked_by),
+        differing: indexes.map(|indexes| indexes.differing).unwrap_or_default(),
         statement: report.statement.id().to_string(),
         time: checked.time.to_string(),
         verified,
     }
 }
 
-fn named(deposit: &strongroom_protocol::statement::CheckedDeposit) -> Named {
-    Named {
+fn named(deposit: &NamedDeposit) -> NamedLine {
+    NamedLine {
         owner: deposit.owner.to_string(),
         serial: deposit.serial.to_string(),
+        entry: deposit.at.entry,
+        place: deposit.at.place,
     }
 }
 
-fn say(checked: &Checked, verified: u64) -> std::io::Result<()> {
-    for deposit in checked.named.iter().map(named) {
+fn say(report: &CheckReport, verified: u64) -> std::io::Result<()> {
+    let checked = &report.checked;
+    for deposit in &report.named {
         terminal::print(format_args!(
             "serial {}  of owner {}  does not match",
             deposit.serial, deposit.owner
         ))?;
+    }
+    for entry in &checked.unread_named {
+        terminal::print(format_args!("entry {entry}  can't be read"))?;
+    }
+    if let Some(indexes) = &report.indexes {
+        for (index, rows) in &indexes.differing {
+            terminal::print(format_args!(
+                "{index}: {} not what the entries say",
+                count(*rows, "row is", "rows are")
+            ))?;
+        }
+        if let Some(entry) = indexes.blocked_by {
+            terminal::print(format_args!(
+                "the indexes could not be compared: it is not known what entry {entry} says"
+            ))?;
+        }
     }
     let mut line = format!(
         "{} of {} opened, {} did not match",
@@ -124,6 +208,12 @@ fn say(checked: &Checked, verified: u64) -> std::io::Result<()> {
         line += &format!(
             "; {} of the log can't be read",
             count(checked.unread, "entry", "entries")
+        );
+    }
+    if checked.differing > 0 {
+        line += &format!(
+            "; {} of the indexes not what the entries say",
+            count(checked.differing, "row", "rows")
         );
     }
     if verified > 0 {

@@ -28,6 +28,13 @@ pub(super) struct Seen {
     known: Option<(SecretRecord, FileStatus)>,
 }
 
+impl Seen {
+    /// Returns what is known of its secret, for the authority to confirm.
+    pub(super) fn status(&mut self) -> Option<&mut FileStatus> {
+        self.known.as_mut().map(|(_, status)| status)
+    }
+}
+
 #[derive(Serialize)]
 struct Line<'l> {
     secret: Option<&'l str>,

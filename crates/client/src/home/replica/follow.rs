@@ -1,7 +1,6 @@
 //! What follows from an entry of the owner's: the tables that commands ask. Filled from entries alone, in the log's order.
 
 use rusqlite::{OptionalExtension, Transaction};
-use strongroom_protocol::id::Serial;
 use strongroom_protocol::keys::VerifyingKey;
 use strongroom_protocol::receipt::DepositState;
 use strongroom_protocol::statement::{
@@ -47,7 +46,7 @@ pub(super) fn record(
             add_decision(transaction, owner, decision, index)?;
         }
         Statement::Release(release) => add_release(transaction, release)?,
-        Statement::Checked(checked) => add_check(transaction, owner, checked, taken)?,
+        Statement::Checked(checked) => add_check(transaction, checked, taken)?,
         Statement::Approval(_)
         | Statement::Departed(_)
         | Statement::Evidence(_)
@@ -282,33 +281,36 @@ fn add_release(transaction: &Transaction<'_>, release: &Release) -> rusqlite::Re
 /// opened as far as it goes is no more than deposited.
 fn add_check(
     transaction: &Transaction<'_>,
-    owner: &Owner,
     checked: &Checked,
     taken: &mut Taken,
 ) -> rusqlite::Result<()> {
-    let named = checked.named.iter().filter(|named| named.owner == owner.id);
-    let named: Vec<Serial> = named.map(|named| named.serial).collect();
-    for serial in &named {
-        taken.mismatched += transaction.execute(
-            "UPDATE deposit SET state = ?2 WHERE serial = ?1 AND state <> ?2",
-            (serial.as_bytes(), DepositState::Mismatch.as_str()),
-        )? as u64;
-    }
+    let named = checked.named.iter();
+    let named: Vec<String> = named
+        .map(|named| format!("\"{} {}\"", named.entry, named.place))
+        .collect();
+    let named = format!("[{}]", named.join(","));
+    taken.mismatched += transaction.execute(
+        "UPDATE deposit SET state = ?1
+         WHERE state <> ?1
+             AND (SELECT entry FROM statement WHERE number = deposit.statement) || ' ' || place
+                 IN (SELECT value FROM json_each(?2))",
+        (DepositState::Mismatch.as_str(), &named),
+    )? as u64;
     if !checked.is_complete() {
         return Ok(());
     }
-    let named: Vec<String> = named.iter().map(|serial| format!("\"{serial}\"")).collect();
     taken.verified += transaction.execute(
         "UPDATE deposit SET state = ?1
          WHERE state IN (?2, ?3) AND unproven = 0
              AND statement IN (SELECT number FROM statement WHERE entry < ?4)
-             AND lower(hex(serial)) NOT IN (SELECT value FROM json_each(?5))",
+             AND (SELECT entry FROM statement WHERE number = deposit.statement) || ' ' || place
+                 NOT IN (SELECT value FROM json_each(?5))",
         (
             DepositState::Verified.as_str(),
             DepositState::Deposited.as_str(),
             DepositState::Mismatch.as_str(),
             checked.size.cast_signed(),
-            format!("[{}]", named.join(",")),
+            named,
         ),
     )? as u64;
     Ok(())
@@ -318,12 +320,11 @@ fn add_check(
 /// been damaged, or made by others before what this home submitted itself.
 pub(super) fn follow(
     transaction: &Transaction<'_>,
-    owner: &Owner,
     (number, entry): (i64, &Entry),
     taken: &mut Taken,
 ) -> rusqlite::Result<()> {
     if let Statement::Checked(checked) = entry.statement.statement() {
-        return add_check(transaction, owner, checked, taken);
+        return add_check(transaction, checked, taken);
     }
     if let Statement::Deposit(deposit) = entry.statement.statement() {
         let mut is_its = transaction

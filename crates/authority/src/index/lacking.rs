@@ -1,0 +1,210 @@
+//! What an owner relies on in the map: the rows by which their enrolment, deposits and blobs are found. Where one is missing
+//! or says something else than the entry, its receipt would be true, and what it is for would not be found.
+
+use strongroom_protocol::id::OwnerId;
+use strongroom_protocol::statement::{Deposit, Device, DeviceWord, Enroll, Statement};
+
+use super::streams::key as in_stream;
+use super::table::{Fields, Index, nothing, number};
+use super::{blobs, deposits, owners, proved};
+use crate::log::{Entry, Log};
+use crate::store::{DepositRow, Key, Snapshot, StoreError, Stream, Value};
+
+/// A change that the map needs: what a key is to have, or that it is to go.
+pub(crate) type Mend = (Key, Option<Value>);
+
+/// Returns what has to change in the map so that an owner's entry is found by it. It follows from the entry alone, and from
+/// those that rows claim to have come before it, each of which is read.
+pub(crate) fn lacking(
+    log: &Log,
+    store: &Snapshot<'_>,
+    entry: &Entry,
+) -> Result<Vec<Mend>, StoreError> {
+    let index = entry.index();
+    let wanted = match entry.statement().statement() {
+        Statement::Enroll(enroll) => of_enrolment(log, store, enroll, index)?,
+        Statement::Deposit(deposit) => of_deposit(log, store, entry, deposit)?,
+        Statement::Device(device) => of_device(log, store, device, index)?,
+        Statement::OwnBlob(own) => {
+            vec![put(in_stream(&Stream::Owner(own.owner), index), nothing())]
+        }
+        _ => Vec::new(),
+    };
+    let keys: Vec<Key> = wanted.iter().map(|(key, _)| key.clone()).collect();
+    let found = store.get_many(&keys)?;
+    let lacking = wanted.into_iter().zip(found);
+    let lacking = lacking.filter(|((_, wanted), found)| wanted != found);
+    Ok(lacking.map(|(wanted, _)| wanted).collect())
+}
+
+fn put(key: Key, value: Value) -> Mend {
+    (key, Some(value))
+}
+
+/// The first enrolment under an id says whose it is, and what came later is nobody's.
+fn of_enrolment(
+    log: &Log,
+    store: &Snapshot<'_>,
+    enroll: &Enroll,
+    index: u64,
+) -> Result<Vec<Mend>, StoreError> {
+    let key = Index::Owner.key(&[enroll.owner.as_bytes()]);
+    if let Some(earlier) = store.get(key.clone())?.and_then(|value| read_entry(&value))
+        && earlier < index
+        && is_enrolment(log, store, enroll.owner, earlier)?
+    {
+        return Ok(Vec::new());
+    }
+    let (owner, entry) = (enroll.owner.as_bytes(), number(index));
+    let device = &enroll.device_key;
+    Ok(vec![
+        put(key, entry.to_vec()),
+        put(Index::Enrolment.key(&[&entry]), owner.to_vec()),
+        put(
+            Index::Code.key(&[enroll.code_key.as_bytes(), &entry]),
+            nothing(),
+        ),
+        put(owners::device(enroll.owner, device), entry.to_vec()),
+        put(
+            Index::DeviceOwner.key(&[device.as_bytes(), &entry, owner]),
+            nothing(),
+        ),
+        put(in_stream(&Stream::Owner(enroll.owner), index), nothing()),
+    ])
+}
+
+fn is_enrolment(
+    log: &Log,
+    store: &Snapshot<'_>,
+    owner: OwnerId,
+    index: u64,
+) -> Result<bool, StoreError> {
+    let entry = readable(log, store, index)?;
+    Ok(entry.is_some_and(|entry| {
+        matches!(entry.statement().statement(), Statement::Enroll(enroll) if enroll.owner == owner)
+    }))
+}
+
+/// The first revocation of a device stays.
+fn of_device(
+    log: &Log,
+    store: &Snapshot<'_>,
+    device: &Device,
+    index: u64,
+) -> Result<Vec<Mend>, StoreError> {
+    let (owner, revoked_key) = (device.owner, &device.device_key);
+    let mut wanted = vec![put(in_stream(&Stream::Owner(owner), index), nothing())];
+    if device.word != DeviceWord::Revoke {
+        return Ok(wanted);
+    }
+    let key = owners::revoked(owner, revoked_key);
+    let earlier = store
+        .get(key.clone())?
+        .and_then(|value| read_entry(&value))
+        .filter(|earlier| *earlier < index);
+    let is_revoked = match earlier {
+        Some(earlier) => readable(log, store, earlier)?.is_some_and(|entry| {
+            matches!(entry.statement().statement(), Statement::Device(other)
+                if other.owner == owner && other.device_key == *revoked_key && other.word == device.word)
+        }),
+        None => false,
+    };
+    if !is_revoked {
+        wanted.push(put(key, number(index).to_vec()));
+    }
+    Ok(wanted)
+}
+
+fn of_deposit(
+    log: &Log,
+    store: &Snapshot<'_>,
+    entry: &Entry,
+    deposit: &Deposit,
+) -> Result<Vec<Mend>, StoreError> {
+    let (owner, index) = (deposit.owner(), entry.index());
+    let mut wanted = vec![put(in_stream(&Stream::Owner(owner), index), nothing())];
+    let keys = (0..).zip(deposit.keys().iter().zip(entry.states()));
+    let kept: Vec<_> = keys.filter(|(_, (_, state))| state.is_kept()).collect();
+    let serials = kept.iter().map(|(_, (key, _))| key.label.serial);
+    let by_serial: Vec<Key> = serials
+        .map(|serial| deposits::deposit(owner, serial))
+        .collect();
+    let found = store.get_many(&by_serial)?;
+    for (((place, (sealed, state)), key), found) in kept.into_iter().zip(by_serial).zip(found) {
+        let serial = sealed.label.serial;
+        let row = DepositRow {
+            serial,
+            entry: index,
+            place,
+        };
+        let other = found
+            .as_ref()
+            .and_then(|value| deposits::deposit_row(serial, value).ok())
+            .filter(|other| *other != row);
+        let is_taken = match &other {
+            // The first deposit under a serial has it: that it is one is read where it is said to be.
+            Some(other) if (other.entry, other.place) < (index, place) => {
+                is_kept(log, store, owner, other)?
+            }
+            _ => false,
+        };
+        if !is_taken {
+            wanted.push(put(key, deposits::value(&row)?));
+            let in_order = deposits::in_order(owner, index, place)?;
+            wanted.push(put(in_order, serial.as_bytes().to_vec()));
+            if let Some(other) = other {
+                wanted.push((deposits::in_order(owner, other.entry, other.place)?, None));
+            }
+        }
+        if let Some(claim) = proved(sealed, *state) {
+            let key = blobs::blob_claim(claim);
+            let ours = deposits::value(&row)?;
+            let earlier = store.get(key.clone())?.filter(|value| *value < ours);
+            let is_claimed = match earlier.and_then(|value| read_claim(&value)) {
+                Some((entry, place)) => readable(log, store, entry)?.is_some_and(|entry| {
+                    let state = usize::try_from(place)
+                        .ok()
+                        .and_then(|at| entry.states().get(at));
+                    let key = entry.key(place).map(|(_, key)| key);
+                    let proof = key.zip(state).and_then(|(key, state)| proved(key, *state));
+                    proof == Some(claim)
+                }),
+                None => false,
+            };
+            if !is_claimed {
+                wanted.push(put(key, ours));
+            }
+        }
+    }
+    Ok(wanted)
+}
+
+/// Tells whether an owner's key under a serial is where a row says.
+pub(crate) fn is_kept(
+    log: &Log,
+    store: &Snapshot<'_>,
+    owner: OwnerId,
+    row: &DepositRow,
+) -> Result<bool, StoreError> {
+    let entry = readable(log, store, row.entry)?;
+    let found = entry.as_ref().and_then(|entry| entry.key(row.place));
+    Ok(found
+        .is_some_and(|(deposit, key)| deposit.owner() == owner && key.label.serial == row.serial))
+}
+
+fn readable(log: &Log, store: &Snapshot<'_>, index: u64) -> Result<Option<Entry>, StoreError> {
+    match log.entry(store, index) {
+        Ok(entry) => Ok(Some(entry)),
+        Err(StoreError::Damaged(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn read_entry(value: &Value) -> Option<u64> {
+    Fields::of(value).number().ok()
+}
+
+fn read_claim(value: &Value) -> Option<(u64, u64)> {
+    let mut fields = Fields::of(value);
+    Some((fields.number().ok()?, fields.place().ok()?))
+}
