@@ -17,6 +17,7 @@ pub use custody::KeyFileError;
 pub use folder::{BackupError, FoundError, Keys, OpenError, PlaceError, RestoreError};
 pub use identity::Caller;
 pub use service::{
-    CheckError, CheckReport, Extent, RsaKeyError, SealError, Service, Session, WrongCode,
+    CheckError, CheckReport, Extent, RsaKeyError, SealError, Service, Session, UnlockError,
+    WrongCode,
 };
 pub use store::{Damage, StoreError};

@@ -188,6 +188,7 @@ impl Drop for Writer<'_> {
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
+    strongroom_files::check_database(path).map_err(|error| StoreError::Failed(error.into()))?;
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     // FULL: a commit that returned survives the power going away.

@@ -2,6 +2,7 @@
 //! that is not ours.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -147,8 +148,13 @@ fn every_cipher_with_either_padding_comes_back() {
 #[test]
 fn files_of_another_provider_open_without_a_home() {
     let machine = Machine::new();
-    let key = text(vectors().join("keys/own1024.priv"));
-    let pem = text(vectors().join("keys/own1024.pem"));
+    let private = |name: &str| {
+        machine.write(name, fs::read(vectors().join("keys").join(name)).unwrap());
+        let alone = fs::Permissions::from_mode(0o600);
+        fs::set_permissions(machine.path(name), alone).unwrap();
+        name.to_owned()
+    };
+    let (key, pem) = (private("own1024.priv"), private("own1024.pem"));
     for (file, plaintext) in vector_files() {
         let file = text(file);
         for key in [&key, &pem] {

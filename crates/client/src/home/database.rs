@@ -216,6 +216,10 @@ pub(super) fn create(path: &Path) -> Result<Database, HomeError> {
 }
 
 pub(super) fn open(path: &Path) -> Result<Database, HomeError> {
+    strongroom_files::check_database(path).map_err(|source| HomeError::Folder {
+        path: path.to_path_buf(),
+        source,
+    })?;
     let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE;
     let mut database = Database::open_with_flags(path, flags)?;
     configure(&database)?;

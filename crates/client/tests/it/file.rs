@@ -2,7 +2,6 @@
 
 mod copy;
 mod lock;
-mod output;
 mod rewrite;
 mod same_disk;
 
@@ -60,15 +59,6 @@ impl Mounted {
         }
         eprintln!("SKIPPED: this test mounts a tmpfs, which this user may not");
         None
-    }
-
-    fn make_read_only(&self) {
-        let status = Command::new("mount")
-            .args(["-o", "remount,ro"])
-            .arg(&self.0)
-            .status()
-            .unwrap();
-        assert!(status.success());
     }
 }
 

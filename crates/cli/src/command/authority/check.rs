@@ -57,7 +57,7 @@ pub(super) fn run(
     };
     let service = reach::service(context, &Address::Folder(folder))?;
     if service.is_sealed() {
-        service.unlock(&prompt::recovery_code(code_file)?)?;
+        service.unlock(&prompt::recovery_code(context, code_file)?)?;
     }
     let report = service.check(extent)?;
     let mut verified = 0;

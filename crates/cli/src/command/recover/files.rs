@@ -7,11 +7,11 @@ use anyhow::{Error, ensure};
 use strongroom_agefile::KeyType;
 use strongroom_agefile::header::ReadHeaderError;
 use strongroom_client::capi::is_capi_file;
-use strongroom_client::file::output::Overwrite;
 use strongroom_client::home::{Home, Identities};
 use strongroom_client::recover::Collected;
 use strongroom_client::rewrap::{RewrapError, RewrapOptions};
 use strongroom_client::status::{StatusError, read_header};
+use strongroom_files::output::Overwrite;
 use strongroom_protocol::id::Serial;
 
 use super::Arguments;
@@ -100,7 +100,7 @@ impl<'c> Files<'c> {
 
     /// Rewraps those that a key at hand opens.
     pub(super) fn rewrap(&mut self, home: &mut Home) -> anyhow::Result<()> {
-        let identities = home.identities(&mut prompt::identity_passphrase)?;
+        let identities = home.identities(&mut prompt::passphrases(self.context))?;
         let released: HashSet<Serial> = home.released_serials()?.into_iter().collect();
         for Open { file, .. } in std::mem::take(&mut self.open) {
             let Err(error) = self.rewrap_one(home, &identities, &file) else {
