@@ -11,7 +11,7 @@ check:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
     cargo nextest run --workspace --locked
     cargo test --workspace --doc --locked
-    cargo deny check --allow unused-wrapper bans licenses sources
+    cargo deny check --allow unused-wrapper advisories bans licenses sources
 
 # The tests alone, of one crate if it is named: `just test -p strongroom-protocol`.
 test *ARGS="--workspace":

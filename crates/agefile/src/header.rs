@@ -22,12 +22,16 @@ pub struct Header {
 }
 
 impl Header {
-    /// The length in bytes of the longest header that is read or made. A hybrid stanza takes 1,627.
-    pub const BYTES_MAX: usize = 16 << 20;
+    /// How many stanzas a header has at most that is read or made. Each may have to be tried, and anybody can put a file
+    /// there: a hybrid one takes 0.7 ms.
+    pub const STANZAS_MAX: usize = 1024;
+
+    /// The length in bytes of the longest header that is read or made: room for that many hybrid stanzas, of 1,627 each.
+    pub const BYTES_MAX: usize = 2 << 20;
 
     /// How many arguments, tags among them, the stanzas of a header have at most, so that no header takes much more
     /// memory than its own length.
-    pub const ARGUMENTS_MAX: usize = 1 << 16;
+    pub const ARGUMENTS_MAX: usize = 1 << 14;
 
     /// Makes the header of the file whose key is `file_key`, which the stanzas wrap.
     ///
@@ -78,6 +82,9 @@ impl Header {
                     .strip_prefix(b"--- ")
                     .and_then(base64_array)
                     .ok_or_else(|| lines.malformed("the MAC"))?;
+            }
+            if stanzas.len() == Self::STANZAS_MAX {
+                return Err(InvalidHeader::TooManyStanzas.into());
             }
             // Before each becomes a text of its own.
             arguments += line.iter().filter(|byte| **byte == b' ').count();
@@ -210,8 +217,11 @@ pub enum InvalidHeader {
     #[error("a passphrase's stanza stands alone in its header")]
     PassphraseNotAlone,
     /// It exceeds [`Header::BYTES_MAX`] or [`Header::ARGUMENTS_MAX`].
-    #[error("the header is longer than is read")]
+    #[error("the header is longer than is read: {} MiB", Header::BYTES_MAX >> 20)]
     TooLong,
+    /// It exceeds [`Header::STANZAS_MAX`].
+    #[error("the header has more stanzas than are read: {}", Header::STANZAS_MAX)]
+    TooManyStanzas,
 }
 
 /// Why a header could not be read.
@@ -262,6 +272,9 @@ fn check_stanzas(stanzas: &[Stanza]) -> Result<(), InvalidHeader> {
     }
     if stanzas.len() > 1 && stanzas.iter().any(|stanza| stanza.tag() == SCRYPT) {
         return Err(InvalidHeader::PassphraseNotAlone);
+    }
+    if stanzas.len() > Header::STANZAS_MAX {
+        return Err(InvalidHeader::TooManyStanzas);
     }
     let arguments: usize = stanzas.iter().map(|stanza| 1 + stanza.args().len()).sum();
     if arguments > Header::ARGUMENTS_MAX {

@@ -12,7 +12,7 @@ use crate::armor::{self, ArmoredWriter, Dearmored};
 use crate::file_key::FileKey;
 use crate::header::{Header, ReadHeaderError};
 use crate::identity::{Identity, ParseIdentityError};
-use crate::passphrase::{Passphrase, PassphraseIdentity, SCRYPT, WorkFactor};
+use crate::passphrase::{NoMemory, Passphrase, PassphraseIdentity, SCRYPT, WorkFactor};
 use crate::payload::{self, NONCE_BYTES, OpenError};
 use crate::recipient::{ParseRecipientError, Recipient};
 use crate::unwrap::UnwrapError;
@@ -161,7 +161,7 @@ pub fn identity_text(identity: &Identity, created: &str) -> Zeroizing<String> {
 ///
 /// # Errors
 ///
-/// Says so when the text holds no identities.
+/// Says so when the text holds no identities, or when there is not the memory for it.
 #[expect(
     clippy::missing_panics_doc,
     reason = "nothing here depends on what is sealed"
@@ -171,12 +171,12 @@ pub fn seal_identities(
     passphrase: &Passphrase,
     work_factor: WorkFactor,
     rng: &mut impl CryptoRng,
-) -> Result<String, ParseIdentitiesError> {
+) -> Result<String, SealIdentitiesError> {
     parse_identities(text.as_bytes())?;
     let file_key = FileKey::generate(rng);
     let mut nonce = [0; NONCE_BYTES];
     rng.fill_bytes(&mut nonce);
-    let stanza = passphrase.wrap(&file_key, work_factor, rng);
+    let stanza = passphrase.wrap(&file_key, work_factor, rng)?;
     let header = Header::seal(vec![stanza], &file_key).expect("the stanza is alone and short");
     Ok(armored(&header, &file_key, nonce, text.as_bytes())
         .expect("writing to memory does not fail, and armor is text"))
@@ -219,6 +219,18 @@ pub enum ReadIdentitiesError {
     #[error("the identity file is encrypted, but not with a passphrase")]
     NotByPassphrase,
     /// Its text is malformed.
+    #[error(transparent)]
+    Parse(#[from] ParseIdentitiesError),
+}
+
+/// Why an identity file was not sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SealIdentitiesError {
+    /// There is not the memory that the passphrase takes.
+    #[error(transparent)]
+    Memory(#[from] NoMemory),
+    /// The text holds no identities.
     #[error(transparent)]
     Parse(#[from] ParseIdentitiesError),
 }

@@ -31,27 +31,36 @@ impl Passphrase {
     }
 
     /// Wraps `file_key`. The stanza stands alone in its header.
+    ///
+    /// # Errors
+    ///
+    /// Says so when there is not the memory for it.
     pub fn wrap(
         &self,
         file_key: &FileKey,
         work_factor: WorkFactor,
         rng: &mut impl CryptoRng,
-    ) -> Stanza {
+    ) -> Result<Stanza, NoMemory> {
         let mut salt = [0; SALT_BYTES];
         rng.fill_bytes(&mut salt);
-        let body = file_key.seal(&self.wrap_key(&salt, work_factor));
+        let body = file_key.seal(&*self.wrap_key(&salt, work_factor)?);
         let args = [base64_encode(&salt), work_factor.log_n().to_string()];
-        Stanza::wrapping(SCRYPT, args, body)
+        Ok(Stanza::wrapping(SCRYPT, args, body))
     }
 
-    fn wrap_key(&self, salt: &[u8; SALT_BYTES], work_factor: WorkFactor) -> Zeroizing<[u8; 32]> {
+    fn wrap_key(
+        &self,
+        salt: &[u8; SALT_BYTES],
+        work_factor: WorkFactor,
+    ) -> Result<Zeroizing<[u8; 32]>, NoMemory> {
+        work_factor.ask_for_memory()?;
         let salt = [SALT_LABEL, salt].concat();
         let params = scrypt::Params::new(work_factor.log_n(), 8, 1)
             .expect("a work factor is within what scrypt takes");
         let mut key = Zeroizing::new([0; 32]);
         scrypt::scrypt(self.0.as_bytes(), &salt, &params, key.as_mut())
             .expect("scrypt gives 32 bytes");
-        key
+        Ok(key)
     }
 }
 
@@ -68,8 +77,9 @@ impl WorkFactor {
     /// What age takes: about a second, 256 MiB.
     pub const DEFAULT: Self = Self(18);
 
-    /// The most that is done unless the reader allows more, as in age: about 15 seconds, 4 GiB.
-    pub const READ_MAX: Self = Self(22);
+    /// The most that is done unless the reader allows more: four times what age writes, some seconds and 1 GiB, which a
+    /// small machine has. Age itself reads up to 22, 4 GiB: more than whoever wrote a file should make others spend.
+    pub const READ_MAX: Self = Self(20);
 
     /// Takes a base-two logarithm from 1 to 30; `None` for another.
     #[must_use]
@@ -85,12 +95,50 @@ impl WorkFactor {
     pub const fn log_n(self) -> u8 {
         self.0
     }
+
+    /// Returns how much memory it takes, in MiB, of which a part counts as one.
+    #[must_use]
+    pub const fn mebibytes(self) -> u32 {
+        (1_u32 << self.0).div_ceil(1024)
+    }
+
+    /// Asks for the memory, and gives it back: scrypt takes it for itself, and where it gets none the process ends.
+    fn ask_for_memory(self) -> Result<(), NoMemory> {
+        const BLOCK_BYTES: usize = 128 * 8;
+        // Beside N blocks there are two more, and what the allocator adds.
+        const MORE_BYTES: usize = 1 << 16;
+        let bytes = 1_usize
+            .checked_shl(self.0.into())
+            .and_then(|blocks| blocks.checked_mul(BLOCK_BYTES))
+            .and_then(|bytes| bytes.checked_add(MORE_BYTES));
+        let asked = bytes.map(|bytes| {
+            let mut memory = Vec::<u8>::new();
+            let reserved = memory.try_reserve_exact(bytes);
+            // What nobody looks at the compiler would not ask for.
+            std::hint::black_box(&memory);
+            reserved
+        });
+        match asked {
+            Some(Ok(())) => Ok(()),
+            Some(Err(_)) | None => Err(NoMemory {
+                mebibytes: self.mebibytes(),
+            }),
+        }
+    }
 }
 
 impl Default for WorkFactor {
     fn default() -> Self {
         Self::DEFAULT
     }
+}
+
+/// There is not the memory that a passphrase takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the passphrase takes {mebibytes} MiB of memory, which is not to be had")]
+pub struct NoMemory {
+    /// How much it takes, in MiB.
+    pub mebibytes: u32,
 }
 
 /// A passphrase that opens stanzas, up to a work factor: whoever wrote the file says how much work it takes.
@@ -120,7 +168,8 @@ impl PassphraseIdentity {
     ///
     /// # Errors
     ///
-    /// Says so when the stanza is a passphrase's, but malformed or of too high a work factor.
+    /// Says so when the stanza is a passphrase's, but malformed, of too high a work factor, or of one that takes more memory
+    /// than there is.
     pub fn unwrap(&self, stanza: &Stanza) -> Result<Option<FileKey>, UnwrapStanzaError> {
         if stanza.tag() != SCRYPT {
             return Ok(None);
@@ -141,7 +190,7 @@ impl PassphraseIdentity {
                 log_n,
                 log_n_max: self.work_factor_max.log_n(),
             })?;
-        let wrap_key = self.passphrase.wrap_key(&salt, work_factor);
+        let wrap_key = self.passphrase.wrap_key(&salt, work_factor)?;
         Ok(FileKey::open(&wrap_key, body))
     }
 }

@@ -1,6 +1,7 @@
 //! What opens stanzas, whichever kind of secret it holds.
 
 use crate::file_key::FileKey;
+use crate::passphrase::NoMemory;
 use crate::stanza::Stanza;
 
 /// Something that opens stanzas: a secret key, or a passphrase.
@@ -30,8 +31,8 @@ pub enum UnwrapError {
     /// No stanza is for any of the identities.
     #[error("the file is not encrypted to any of these keys")]
     NoMatch,
-    /// A stanza is of an identity's kind, but malformed.
-    #[error("stanza {} of the header is malformed", stanza + 1)]
+    /// A stanza is of an identity's kind, but can't be opened.
+    #[error("stanza {} of the header can't be opened", stanza + 1)]
     Stanza {
         /// The stanza's place in [`Header::stanzas`](crate::Header::stanzas).
         stanza: usize,
@@ -56,6 +57,9 @@ pub enum UnwrapStanzaError {
     /// Its share is a point of low order, so that everyone knows the shared secret.
     #[error("its share is a point of low order")]
     LowOrder,
+    /// Opening it would take more memory than there is.
+    #[error(transparent)]
+    Memory(#[from] NoMemory),
     /// Opening it would take more work than was allowed.
     #[error("its work factor is {log_n}, and at most {log_n_max} is allowed")]
     WorkFactor {

@@ -16,7 +16,7 @@ use strongroom_protocol::receipt::DepositState;
 use strongroom_protocol::session_key::BlindedKey;
 use strongroom_protocol::statement::{Content, Deposit, Scope, SealedKey};
 use strongroom_protocol::wrap::{
-    Encapsulation, NotOpened, Opening, PublicKey, SealedSecretKey, SecretKey,
+    Encapsulation, NotOpened, OpenSealedKeyError, Opening, PublicKey, SealedSecretKey, SecretKey,
 };
 use zeroize::Zeroizing;
 
@@ -90,7 +90,7 @@ impl Custodian {
     }
 
     /// Opens a sealed key, for as long as the authority is open here.
-    pub(crate) fn unlock(&self, code: &RecoveryCode) -> Result<(), NotOpened> {
+    pub(crate) fn unlock(&self, code: &RecoveryCode) -> Result<(), OpenSealedKeyError> {
         if let (None, Some(sealed)) = (self.open.get(), &self.sealed) {
             let key = sealed.open(self.authority, &self.public_key, code)?;
             self.open.get_or_init(|| key);

@@ -18,6 +18,6 @@ pub use folder::{BackupError, FoundError, Keys, OpenError, PlaceError, RestoreEr
 pub use identity::Caller;
 pub use service::{
     CheckError, CheckReport, Extent, Indexes, NamedDeposit, RsaKeyError, SealError, Service,
-    Session, Watch, WrongCode,
+    Session, UnlockError, Watch, WrongCode,
 };
 pub use store::{Damage, StoreError};

@@ -57,7 +57,7 @@ use succession::InForce;
 pub use audit::Indexes;
 pub(crate) use audit::{rebuild, salvage, verify};
 pub use check::{CheckError, CheckReport, Extent, NamedDeposit, Watch};
-pub use custody::{SealError, WrongCode};
+pub use custody::{SealError, UnlockError, WrongCode};
 pub(crate) use founding::NewAuthority;
 pub use rsa_key::RsaKeyError;
 pub use session::Session;

@@ -4,15 +4,19 @@
 use std::error::Error;
 use std::io;
 
+use strongroom_agefile::UnwrapStanzaError;
 use strongroom_agefile::header::ReadHeaderError;
-use strongroom_agefile::identity_file::{OpenIdentitiesError, ReadIdentitiesError};
-use strongroom_authority::{BackupError, CheckError, FoundError, RestoreError};
+use strongroom_agefile::identity_file::{
+    OpenIdentitiesError, ReadIdentitiesError, SealIdentitiesError,
+};
+use strongroom_authority::{
+    BackupError, CheckError, FoundError, RestoreError, SealError, UnlockError as CustodyUnlockError,
+};
 use strongroom_client::ConnectError;
 use strongroom_client::capi::decrypt::{DecryptError as CapiDecryptError, UnlockError};
 use strongroom_client::connection::ExchangeError;
 use strongroom_client::encrypt::EncryptError;
 use strongroom_client::enroll::EnrollError;
-use strongroom_client::file::WriteError;
 use strongroom_client::file::copy::CopyError;
 use strongroom_client::home::{ExchangeKeyError, HomeError, KeysError};
 use strongroom_client::log::ReadLogError;
@@ -29,6 +33,7 @@ use strongroom_client::status::StatusError;
 use strongroom_client::sync::SyncError;
 use strongroom_client::veto::VetoError;
 use strongroom_client::whole::WholeError;
+use strongroom_files::WriteError;
 use strongroom_protocol::{QueryError, ReleaseError, SubmitError, Unavailable};
 
 type Cause<'e> = &'e (dyn Error + 'static);
@@ -92,7 +97,8 @@ fn passed_on(error: Cause<'_>) -> Option<Cause<'_>> {
         DepositBlobError: Blob Deposit Length Particulars RsaKey;
         DepositSecretsError: Deposit Home Particulars;
         EncryptError: Capi CapiHeader CapiKey Commit Create Particulars Seal Wrap;
-        EnrollError: About Exchange Home Keys;
+        CustodyUnlockError: Memory WrongCode;
+        EnrollError: About Exchange Home Keys Memory;
         ExchangeError: Endless Home Query Submit;
         ExchangeKeyError: Keys NotGenerated Write;
         FindError: Exchange;
@@ -107,7 +113,7 @@ fn passed_on(error: Cause<'_>) -> Option<Cause<'_>> {
         ReadHeaderError: Invalid;
         ReadIdentitiesError: Parse;
         ReadLogError: Endless Query Tree;
-        RecoverError: Exchange Home Keys Query Released Scope;
+        RecoverError: Exchange Home Keys Memory Query Released Scope;
         ReleasedError: Home;
         ReleaseError: Unavailable;
         ClientRsaKeyError: Exchange;
@@ -115,12 +121,15 @@ fn passed_on(error: Cause<'_>) -> Option<Cause<'_>> {
         ReplaceError: Apply Commit Copy Create Home Plan;
         RestoreError: Place Store;
         RewrapError: Capi Header Home Invalid Keys Released Replace Wrap;
-        SayError: Exchange Find;
+        SayError: Exchange Find Memory;
+        SealError: Memory;
+        SealIdentitiesError: Memory Parse;
         SheetError: Address Code;
         StatusError: Capi Header Home;
         SubmitError: Refused Unavailable;
         SyncError: Exchange Home;
         UnlockError: NotOpened;
+        UnwrapStanzaError: Memory;
         VetoError: Exchange Keys;
         WholeError: Capi Header Home Payload Unwrap;
         WriteError: Commit Create Write;

@@ -27,6 +27,10 @@ use crate::options::Command;
 
 /// Runs a subcommand.
 pub(crate) fn run(context: &Context, command: Command) -> anyhow::Result<Exit> {
+    // All others read some of it.
+    if !matches!(command, Command::Capi(_) | Command::Keygen(_)) {
+        context.warn_of_exposed_home();
+    }
     match command {
         Command::Encrypt(arguments) => encrypt::run(context, arguments),
         Command::Protect(arguments) => protect::run(context, &arguments),

@@ -1,15 +1,19 @@
 //! What every subcommand is given: where the home is, the time, randomness, and how much to say.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
-use std::sync::{Arc, Once};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 
 use anyhow::Context as _;
 use etcetera::BaseStrategy;
 use rand_core::CryptoRng;
+use strongroom_agefile::WorkFactor;
+use strongroom_files::Exposed;
 use strongroom_protocol::id::Clock;
 
 use crate::options::Global;
+use crate::terminal::{shown, tell};
 
 /// A source of randomness that fails never.
 pub(crate) type Randomness = Box<dyn CryptoRng + Send>;
@@ -21,8 +25,12 @@ pub(crate) struct Context {
     randomness: fn() -> Randomness,
     /// Whether to say only what failed.
     pub(crate) quiet: bool,
+    /// How much work a passphrase may take.
+    pub(crate) work_factor_max: WorkFactor,
     /// How many threads encrypt and decrypt.
     pub(crate) threads: NonZeroUsize,
+    /// What lets others at secret files, as far as it was told.
+    exposed: Mutex<BTreeSet<Exposed>>,
     /// Done once this command has told its owner of requests by others.
     pub(crate) warned: Once,
 }
@@ -48,7 +56,9 @@ impl Context {
             clock,
             randomness,
             quiet: global.quiet,
+            work_factor_max: global.max_work_factor,
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            exposed: Mutex::default(),
             warned: Once::new(),
         })
     }
@@ -58,10 +68,47 @@ impl Context {
         (self.randomness)()
     }
 
+    /// Says who else can read a secret file that is about to be read, or exchange it: once, and also when little is to be said.
+    pub(crate) fn warn_if_exposed(&self, path: &Path) {
+        let mut told = self.exposed.lock().unwrap_or_else(PoisonError::into_inner);
+        for exposed in strongroom_files::exposed(path) {
+            if told.contains(&exposed) {
+                continue;
+            }
+            match &exposed {
+                Exposed::File { path, mode } => tell(format_args!(
+                    "warning: `{}` is secret, and not its owner alone can read it (mode {mode:04o}): `chmod go=` it",
+                    shown(path)
+                )),
+                Exposed::Folder { path, mode } => tell(format_args!(
+                    "warning: everybody can exchange what is in `{}` (mode {mode:04o}), secret files too: `chmod o-w` it",
+                    shown(path)
+                )),
+            }
+            told.insert(exposed);
+        }
+    }
+
+    /// Does so of the secret files in the home.
+    pub(crate) fn warn_of_exposed_home(&self) {
+        const SECRET: [&str; 7] = [
+            "identity.txt",
+            "device.key",
+            "exchange.priv",
+            "home.db",
+            "officer.key",
+            "recovery-sheet.txt",
+            "authority/keys.txt",
+        ];
+        for name in SECRET {
+            self.warn_if_exposed(&self.home.join(name));
+        }
+    }
+
     /// Says something on standard error, unless nothing is to be said.
     pub(crate) fn say(&self, text: impl std::fmt::Display) {
         if !self.quiet {
-            crate::terminal::tell(text);
+            tell(text);
         }
     }
 }

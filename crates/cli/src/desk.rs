@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, ensure};
 use clap::Args;
 use strongroom_authority::Caller;
-use strongroom_client::file::replace;
 use strongroom_client::home::Home;
 use strongroom_client::officer::{Desk, OfficerKey, Pin};
 use strongroom_client::{Address, ConnectError};
+use strongroom_files::replace;
 use strongroom_protocol::id::AuthorityId;
 
 use crate::context::Context;
@@ -69,6 +69,7 @@ impl DeskOptions {
         act: impl FnOnce(&mut Desk<'_>) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
         let path = self.key_path(context);
+        context.warn_if_exposed(&path);
         let key = OfficerKey::read(&path)?;
         let (address, known) = self.place(context)?;
         let pin_path = pin_path(&path);
@@ -86,7 +87,7 @@ impl DeskOptions {
         }
         let keep = |desk: &Desk<'_>| {
             let text = desk.pin().to_text();
-            replace(&pin_path, text.as_bytes(), 0o600, &mut context.rng())
+            replace(&pin_path, text.as_bytes(), &mut context.rng())
                 .with_context(|| format!("cannot write `{}`", pin_path.display()))
         };
         // Before anything is said to it, and again with what was seen since.
@@ -141,7 +142,7 @@ fn pin_path(key: &Path) -> PathBuf {
 
 fn read_pin(path: &Path) -> anyhow::Result<Option<Pin>> {
     let failed = || format!("cannot read `{}`", path.display());
-    let file = match std::fs::File::open(path) {
+    let file = match strongroom_files::open(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         file => file.with_context(failed)?,
     };

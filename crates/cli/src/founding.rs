@@ -10,9 +10,10 @@ use strongroom_authority::{Caller, FoundError, OpenError, PlaceError, Service};
 use strongroom_client::Address;
 use strongroom_client::connection::ExchangeError;
 use strongroom_client::enroll::Enrolling;
-use strongroom_client::file::{Disks, Distance, write_new};
+use strongroom_client::file::{Disks, Distance};
 use strongroom_client::home::{Home, HomeError, KeysError, Membership};
 use strongroom_client::sheet::Sheet;
+use strongroom_files::write_new;
 use strongroom_protocol::code::RecoveryCode;
 use strongroom_protocol::id::OwnerId;
 use strongroom_protocol::policy::Policy;
@@ -86,7 +87,7 @@ pub(crate) fn home_or_found(
 /// Begins a home, or finishes one that was begun, and says where everything is.
 pub(crate) fn found(context: &Context, plan: &Plan) -> anyhow::Result<Home> {
     let mut home = make(context)?;
-    strongroom_client::file::output::remove_leftovers(&context.home).ok();
+    strongroom_files::output::remove_leftovers(&context.home).ok();
     match home.membership()? {
         Some(membership) if membership.enrolled => {
             match plan.authority.as_ref().map(Address::absolute).transpose()? {
@@ -262,7 +263,7 @@ fn write_down(
 ) -> anyhow::Result<Option<RecoveryCode>> {
     let mut rng = context.rng();
     let path = sheet_path(context, plan);
-    let code = match sheet_of(&path, membership) {
+    let code = match sheet_of(context, &path, membership) {
         Some(sheet) => sheet.code,
         None if settled => return Ok(None),
         None => {
@@ -273,25 +274,24 @@ fn write_down(
                 code: RecoveryCode::generate(&mut rng),
             };
             let text = sheet.to_text(context.clock.now())?;
-            write_new(&path, text.as_bytes(), 0o600, &mut rng)
+            write_new(&path, text.as_bytes(), &mut rng)
                 .context("cannot write the recovery sheet")?;
             sheet.code
         }
     };
     if let Some(path) = &plan.code_file {
         let text = Zeroizing::new(format!("{}\n", *code.to_text()));
-        let found = std::fs::read(path).map(Zeroizing::new);
-        if !found.is_ok_and(|found| **found == *text.as_bytes()) {
-            write_new(path, text.as_bytes(), 0o600, &mut rng)
-                .context("cannot write the recovery code")?;
+        let found = prompt::code_file(path);
+        if !found.is_ok_and(|found| *found == *text) {
+            write_new(path, text.as_bytes(), &mut rng).context("cannot write the recovery code")?;
         }
     }
     Ok(Some(code))
 }
 
 /// Reads the sheet that is there, if it is this home's.
-fn sheet_of(path: &Path, membership: &Membership) -> Option<Sheet> {
-    let sheet = prompt::read_sheet(path).ok()?;
+fn sheet_of(context: &Context, path: &Path, membership: &Membership) -> Option<Sheet> {
+    let sheet = prompt::read_sheet(context, path).ok()?;
     let ours =
         sheet.authority == membership.founding.authority() && sheet.owner == membership.owner;
     ours.then_some(sheet)

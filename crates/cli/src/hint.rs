@@ -17,7 +17,6 @@ use strongroom_authority::{PlaceError, RestoreError, WrongCode};
 use strongroom_client::capi::decrypt::{DecryptError as CapiDecryptError, UnlockError};
 use strongroom_client::connection::ExchangeError;
 use strongroom_client::encrypt::EncryptError;
-use strongroom_client::file::output::{CommitError, CreateError};
 use strongroom_client::file::rewrite::PlanError;
 use strongroom_client::home::{ExchangeKeyError, HomeError, KeysError};
 use strongroom_client::mark::Changed;
@@ -29,6 +28,7 @@ use strongroom_client::sheet::SheetError;
 use strongroom_client::simple_blob::{DepositBlobError, RsaKeyError};
 use strongroom_client::spare::DepositError;
 use strongroom_client::{AddressError, ConnectError};
+use strongroom_files::output::{CommitError, CreateError};
 use strongroom_protocol::code::CodeError;
 use strongroom_protocol::receipt::DepositState;
 use strongroom_protocol::{Refusal, Unavailable, UnavailableKind};
@@ -336,7 +336,9 @@ fn of_key(cause: &(dyn Error + 'static)) -> Option<&'static str> {
         };
     }
     if let Some(UnwrapStanzaError::WorkFactor { .. }) = cause.downcast_ref() {
-        return Some("whoever made it asked for more work than is safe to do for a stranger");
+        return Some(
+            "whoever made it chose that: each one more takes twice the memory, and 20 takes 1 GiB. `--max-work-factor N` allows it",
+        );
     }
     if let Some(ParseIdentityError::Recipient) = cause.downcast_ref() {
         return Some("`-i` takes the file with the secret key, `-r` the public key");

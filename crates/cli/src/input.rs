@@ -1,7 +1,6 @@
 //! Which files are meant: those named, those in the folders named, and those in a list.
 
 use std::ffi::OsString;
-use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
@@ -85,12 +84,8 @@ fn is_leftover(entry: &DirEntry) -> bool {
 fn read_list(list: &Path, end: u8) -> anyhow::Result<Vec<PathBuf>> {
     let failed = || format!("cannot read the list `{}`", list.display());
     let mut bytes = Vec::new();
-    let file = if stream::is_pipe(list) {
-        stream::input()
-    } else {
-        File::open(list)
-    };
-    file.and_then(|mut file| file.read_to_end(&mut bytes))
+    stream::open(list)
+        .and_then(|mut file| file.read_to_end(&mut bytes))
         .with_context(failed)?;
     let paths = bytes.split(|byte| *byte == end);
     Ok(paths
@@ -122,7 +117,7 @@ pub(crate) fn remove_leftovers<'p>(paths: impl IntoIterator<Item = &'p Path>) {
             None => continue,
         };
         if last != Some(folder) {
-            let _: io::Result<usize> = strongroom_client::file::output::remove_leftovers(folder);
+            let _: io::Result<usize> = strongroom_files::output::remove_leftovers(folder);
             last = Some(folder);
         }
     }

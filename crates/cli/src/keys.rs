@@ -6,24 +6,31 @@ use strongroom_client::home::{Home, Identities};
 use strongroom_client::secret::{self, OpenSecretError, Secret};
 use strongroom_protocol::id::Serial;
 
+use crate::context::Context;
 use crate::prompt;
 
 /// The keys at hand for secrets.
-#[derive(Default)]
-pub(crate) struct SecretKeys(Option<Identities>);
+pub(crate) struct SecretKeys<'c> {
+    context: &'c Context,
+    own: Option<Identities>,
+}
 
-impl SecretKeys {
+impl<'c> SecretKeys<'c> {
+    pub(crate) fn new(context: &'c Context) -> Self {
+        Self { context, own: None }
+    }
+
     /// Opens a secret of the home's owner.
     pub(crate) fn open(&mut self, home: &Home, serial: Serial) -> anyhow::Result<Secret> {
         let membership = home.membership()?.ok_or(ConnectError::NoAuthority)?;
         if let Some(secret) = secret::released(home, membership.owner, serial)? {
             return Ok(secret);
         }
-        let identities = match &self.0 {
+        let identities = match &self.own {
             Some(read) => read,
             None => self
-                .0
-                .insert(home.identities(&mut prompt::identity_passphrase)?),
+                .own
+                .insert(home.identities(&mut prompt::passphrases(self.context))?),
         };
         Ok(secret::open(home, identities, serial)?)
     }

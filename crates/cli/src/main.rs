@@ -27,16 +27,32 @@ use std::time::SystemTime;
 
 use clap::Parser;
 use rand_core::UnwrapErr;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use strongroom_protocol::id::{Clock, Time};
 
 use context::{Context, Randomness};
 use options::Options;
 
 fn main() -> ExitCode {
+    keep_memory_private();
     let options = Options::parse();
     let result = Context::new(&options.global, Arc::new(SystemClock), system_randomness)
         .and_then(|context| command::run(&context, options.command));
     exit::end(result)
+}
+
+/// Sees that what this process has in memory, keys and the variables it was started with, gets into no core, and that other
+/// programs of this user neither read it nor follow it. Where the system has no such thing, nothing is lost.
+fn keep_memory_private() {
+    let most = getrlimit(Resource::Core).maximum;
+    let none = Rlimit {
+        current: Some(0),
+        maximum: most,
+    };
+    let _ = setrlimit(Resource::Core, none);
+    // A core that a program collects is not bound by that limit; and `/proc/PID/environ` is root's from here on.
+    #[cfg(any(target_os = "android", target_os = "linux"))]
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }
 
 /// The system's clock.

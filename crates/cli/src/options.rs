@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use strongroom_agefile::KeyType;
+use strongroom_agefile::{KeyType, WorkFactor};
 
 use crate::command::{
     authority, capi, decrypt, departed, deposit, device, encrypt, init, keygen, list, log, officer,
@@ -37,6 +37,24 @@ pub(crate) struct Global {
     /// Say only what failed, and what was asked for.
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
+    /// Open files with a passphrase up to this work factor: 20 takes 1 GiB of memory, each one more twice as much. Whoever made
+    /// the file chose it.
+    #[arg(
+        long,
+        global = true,
+        value_name = "N",
+        env = "STRONGROOM_MAX_WORK_FACTOR",
+        default_value = "20",
+        hide_default_value = true,
+        hide_short_help = true,
+        value_parser = work_factor
+    )]
+    pub(crate) max_work_factor: WorkFactor,
+}
+
+fn work_factor(text: &str) -> Result<WorkFactor, &'static str> {
+    let factor = text.parse().ok().and_then(WorkFactor::from_log_n);
+    factor.ok_or("a work factor is a number from 1 to 30")
 }
 
 #[derive(Subcommand)]

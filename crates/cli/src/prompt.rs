@@ -1,14 +1,15 @@
 //! Where secrets come from: a file or a variable that was named, or else somebody who is asked at the terminal.
 //! Never from the command's arguments, which others can read.
 
-use std::fs::File;
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use strongroom_agefile::Passphrase;
+use strongroom_agefile::{Passphrase, PassphraseIdentity};
 use strongroom_protocol::code::RecoveryCode;
 use zeroize::Zeroizing;
+
+use crate::context::Context;
 
 const CODE_VARIABLE: &str = "STRONGROOM_RECOVERY_CODE";
 const PASSPHRASE_VARIABLE: &str = "STRONGROOM_PASSPHRASE";
@@ -28,9 +29,15 @@ pub(crate) enum NobodyToAsk {
 }
 
 /// Returns the recovery code: from `file`, from the variable, or by asking.
-pub(crate) fn recovery_code(file: Option<&Path>) -> anyhow::Result<RecoveryCode> {
+pub(crate) fn recovery_code(
+    context: &Context,
+    file: Option<&Path>,
+) -> anyhow::Result<RecoveryCode> {
     let text = match (file, variable(CODE_VARIABLE)) {
-        (Some(file), _) => code_file(file)?,
+        (Some(file), _) => {
+            context.warn_if_exposed(file);
+            code_file(file)?
+        }
         (None, Some(text)) => text,
         (None, None) if can_ask_secretly() => ask("Recovery code: ")?,
         (None, None) => return Err(NobodyToAsk::Code.into()),
@@ -52,8 +59,9 @@ pub(crate) fn recovery_code_if_any() -> anyhow::Result<Option<RecoveryCode>> {
 }
 
 /// Returns the passphrase that opens `what`: from the variable, or by asking.
-pub(crate) fn passphrase(what: &str) -> io::Result<Passphrase> {
-    Passphrase::new(password(what)?).map_err(io::Error::other)
+pub(crate) fn passphrase(context: &Context, what: &str) -> io::Result<PassphraseIdentity> {
+    let passphrase = Passphrase::new(password(what)?).map_err(io::Error::other)?;
+    Ok(PassphraseIdentity::new(passphrase).with_work_factor_max(context.work_factor_max))
 }
 
 /// Returns the same as a text, for what is no age file.
@@ -70,9 +78,11 @@ pub(crate) fn has_passphrase() -> bool {
     variable(PASSPHRASE_VARIABLE).is_some()
 }
 
-/// Asks for the passphrase of an identity file.
-pub(crate) fn identity_passphrase(path: &Path) -> io::Result<Passphrase> {
-    passphrase(&crate::terminal::shown(path))
+/// Asks for the passphrases of sealed files.
+pub(crate) fn passphrases(
+    context: &Context,
+) -> impl FnMut(&Path) -> io::Result<PassphraseIdentity> + use<'_> {
+    |path| passphrase(context, &crate::terminal::shown(path))
 }
 
 /// Returns a new passphrase: from the variable, or by asking twice.
@@ -119,10 +129,10 @@ fn variable(name: &str) -> Option<Zeroizing<String>> {
     (!text.is_empty()).then_some(text)
 }
 
-fn code_file(path: &Path) -> anyhow::Result<Zeroizing<String>> {
+pub(crate) fn code_file(path: &Path) -> anyhow::Result<Zeroizing<String>> {
     let failed = || format!("cannot read the recovery code from `{}`", path.display());
     let mut text = Zeroizing::new(String::with_capacity(128));
-    File::open(path)
+    strongroom_files::open_input(path)
         .with_context(failed)?
         .take(CODE_FILE_BYTES_MAX)
         .read_to_string(&mut text)
@@ -140,17 +150,17 @@ fn ask(prompt: &str) -> io::Result<Zeroizing<String>> {
 }
 
 /// Reads a recovery sheet, from a file or from standard input.
-pub(crate) fn read_sheet(path: &Path) -> anyhow::Result<strongroom_client::sheet::Sheet> {
+pub(crate) fn read_sheet(
+    context: &Context,
+    path: &Path,
+) -> anyhow::Result<strongroom_client::sheet::Sheet> {
     use strongroom_client::sheet::Sheet;
 
     let failed = || format!("cannot read the recovery sheet `{}`", path.display());
-    let file = if crate::stream::is_pipe(path) {
-        crate::stream::input()
-    } else {
-        File::open(path)
-    };
+    context.warn_if_exposed(path);
     let mut text = Zeroizing::new(String::with_capacity(8192));
-    file.with_context(failed)?
+    crate::stream::open(path)
+        .with_context(failed)?
         .take(Sheet::BYTES_MAX)
         .read_to_string(&mut text)
         .with_context(failed)?;

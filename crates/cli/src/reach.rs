@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use strongroom_authority::{Caller, OpenError, Service, WrongCode};
+use strongroom_authority::{Caller, OpenError, Service, UnlockError};
 use strongroom_client::home::{Home, KeysError};
 use strongroom_client::{Address, Client, ConnectError};
 use strongroom_protocol::code::RecoveryCode;
@@ -41,7 +41,7 @@ impl Reached {
     }
 
     /// Unlocks the key that opens its deposits, for as long as it is open here.
-    pub(crate) fn unlock(&self, code: &RecoveryCode) -> Result<(), WrongCode> {
+    pub(crate) fn unlock(&self, code: &RecoveryCode) -> Result<(), UnlockError> {
         self.service
             .as_ref()
             .map_or(Ok(()), |service| service.unlock(code))
@@ -60,6 +60,7 @@ pub(crate) fn open(
 /// Opens the authority in a folder, as whoever runs it.
 pub(crate) fn service(context: &Context, address: &Address) -> anyhow::Result<Service> {
     let Address::Folder(folder) = address;
+    context.warn_if_exposed(&folder.join("keys.txt"));
     Service::open(folder, Arc::clone(&context.clock), context.rng())
         .map_err(|error: OpenError| Unavailable::from(error))
         .with_context(|| format!("cannot reach the authority in `{}`", folder.display()))

@@ -1,4 +1,5 @@
-//! Standard input and output as files: unbuffered where bytes by the gigabyte pass, and never locked.
+//! Standard input and output as files, unbuffered where bytes by the gigabyte pass, and never locked; and what is read in
+//! their place.
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal};
@@ -42,6 +43,14 @@ pub(crate) fn ensure_one_reader<'p>(
 /// Returns standard input.
 pub(crate) fn input() -> io::Result<File> {
     Ok(File::from(io::stdin().as_fd().try_clone_to_owned()?))
+}
+
+/// Opens a file to be read once from its beginning, or standard input where the path is `-`.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    match is_pipe(path) {
+        true => input(),
+        false => strongroom_files::open_input(path),
+    }
 }
 
 /// Returns standard output; who writes to it flushes it.

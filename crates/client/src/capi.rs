@@ -31,12 +31,8 @@ pub const PREFIX_BYTES: u64 = 16;
 #[must_use]
 pub fn is_capi_file(path: &Path) -> bool {
     let prefix = || {
-        // Never waited for: a pipe in a folder has no beginning.
-        if !path.metadata()?.is_file() {
-            return Ok(Vec::new());
-        }
         let mut prefix = Vec::new();
-        File::open(path)?
+        strongroom_files::open(path)?
             .take(PREFIX_BYTES)
             .read_to_end(&mut prefix)?;
         Ok::<_, io::Error>(prefix)

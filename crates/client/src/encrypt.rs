@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::num::NonZeroUsize;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rand_core::CryptoRng;
@@ -14,12 +13,13 @@ use strongroom_capi::cipher;
 use strongroom_capi::file::HeaderError;
 use strongroom_capi::public_key::WrapError;
 use strongroom_capi::session_key::WrongKeyLength;
+use strongroom_files::open_input;
+use strongroom_files::output::{CommitError, CreateError, Output, Overwrite, ReadableBy};
 use strongroom_protocol::id::{AuthorityId, Serial};
 use strongroom_protocol::receipt::DepositState;
 use strongroom_protocol::statement::{Particulars, ParticularsError};
 
 use crate::client::Client;
-use crate::file::output::{CommitError, CreateError, Output, Overwrite};
 use crate::file::same_file;
 use crate::home::HomeError;
 use crate::mark::{FileMark, Marking, header_digest};
@@ -39,8 +39,8 @@ pub struct Job {
 pub enum Source {
     /// A file.
     File(PathBuf),
-    /// Whatever comes, to its end.
-    Stream(Box<dyn Read + Send>),
+    /// What is open already: a pipe, to its end.
+    Stream(File),
 }
 
 /// Where the encrypted file goes.
@@ -177,7 +177,7 @@ const UNRECORDED_BYTES_MAX: u64 = 64 << 20;
 /// Refuses what can be seen to fail now.
 pub(crate) fn check(job: &Job) -> Result<(), EncryptError> {
     if let Source::File(path) = &job.source {
-        open(path)?;
+        open_source(path)?;
     }
     if let Target::File(path, overwrite) = &job.target {
         if let Source::File(source) = &job.source
@@ -190,17 +190,20 @@ pub(crate) fn check(job: &Job) -> Result<(), EncryptError> {
     Ok(())
 }
 
-/// Opens a file to be read; a folder or a device is none.
-pub(crate) fn open(path: &Path) -> Result<File, EncryptError> {
-    let failed = |source| EncryptError::Open {
+impl Source {
+    pub(crate) fn open(self) -> Result<File, EncryptError> {
+        match self {
+            Self::File(path) => open_source(&path),
+            Self::Stream(file) => Ok(file),
+        }
+    }
+}
+
+fn open_source(path: &Path) -> Result<File, EncryptError> {
+    open_input(path).map_err(|source| EncryptError::Open {
         path: path.to_path_buf(),
         source,
-    };
-    let file = File::open(path).map_err(failed)?;
-    if file.metadata().map_err(failed)?.is_dir() {
-        return Err(failed(io::ErrorKind::IsADirectory.into()));
-    }
-    Ok(file)
+    })
 }
 
 impl Spare {
@@ -217,27 +220,20 @@ impl Spare {
         progress: &mut (dyn FnMut(u64) + Send),
         rng: &mut impl CryptoRng,
     ) -> Result<Encrypted, EncryptError> {
-        let (source, mode): (Box<dyn Read + Send>, u32) = match source {
-            Source::File(path) => {
-                let file = open(&path)?;
-                let mode = file.metadata().map_or(0o600, |metadata| metadata.mode());
-                (Box::new(file), mode)
-            }
-            Source::Stream(stream) => (stream, 0o666),
-        };
-        // Nobody reads the encrypted file, nor what it is decrypted to, who could not read this one.
-        let mode = mode & 0o666 | 0o600;
+        let source = source.open()?;
         let (authority, serial, state) = (self.authority(), self.serial(), self.state());
         let (path, (bytes, mark)) = match target {
             Target::File(path, overwrite) => {
-                let mut output = Output::create(&path, overwrite, mode, rng)?;
-                let written = self.write(source, output.file_mut(), options, progress, rng)?;
+                // Nobody reads the encrypted file, nor what it is decrypted to, who could not read this one.
+                let readable = ReadableBy::ReadersOf(&source);
+                let mut output = Output::create(&path, overwrite, readable, rng)?;
+                let written = self.write(&source, output.file_mut(), options, progress, rng)?;
                 output.commit()?;
                 (Some(path), written)
             }
             // Where a pipe ends nobody knows here; what came out of it has the mark, if all of it is kept.
             Target::Stream(mut stream) => {
-                let written = self.write(source, &mut stream, options, progress, rng)?;
+                let written = self.write(&source, &mut stream, options, progress, rng)?;
                 stream.flush().map_err(SealError::Write)?;
                 (None, written)
             }

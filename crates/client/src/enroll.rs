@@ -6,7 +6,7 @@
 
 use rand_core::CryptoRng;
 use strongroom_agefile::KeyType;
-use strongroom_protocol::code::RecoveryCode;
+use strongroom_protocol::code::{NoMemory, RecoveryCode};
 use strongroom_protocol::id::{Clock, OwnerId};
 use strongroom_protocol::statement::{Enroll, SignedStatement};
 use strongroom_protocol::{Authority, QueryError};
@@ -79,7 +79,7 @@ impl Enrolling {
     ) -> Result<(), EnrollError> {
         let authority = self.membership.founding.authority();
         let device = home.ensure_device_key(&mut rng)?;
-        let code_key = code.signing_key(authority).verifying_key();
+        let code_key = code.signing_key(authority)?.verifying_key();
         let enrolment = SignedStatement::sign(
             Enroll {
                 authority,
@@ -150,6 +150,9 @@ pub enum EnrollError {
     /// A key can't be made or read.
     #[error(transparent)]
     Keys(#[from] KeysError),
+    /// There is not the memory that a code takes.
+    #[error(transparent)]
+    Memory(#[from] NoMemory),
     /// There is no recovery code yet.
     #[error("the recovery code is not settled")]
     NoCode,

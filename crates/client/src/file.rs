@@ -1,20 +1,17 @@
-//! Files on the owner's disk: how one appears whole ([`output`]), how a header is replaced where it lies
-//! ([`rewrite`]) or by a copy ([`copy`]), whether two lie on one disk ([`Disks`]), and one command at a time
-//! ([`lock`]). What is in a file is not known here: a header is bytes.
+//! Files on the owner's disk: how a header is replaced where it lies ([`rewrite`]) or by a copy ([`copy`]), whether two lie on
+//! one disk ([`Disks`]), and one command at a time ([`lock`]). How a file is opened and how one appears is in
+//! `strongroom_files`; what is in it is not known here: a header is bytes.
 
 pub mod copy;
 mod disk;
 pub mod lock;
-pub mod output;
 pub mod rewrite;
-mod small;
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 pub use disk::{Disks, Distance};
-pub use small::{WriteError, replace, write_new};
 
 /// What tells a file from every other one on this machine while it is running.
 ///

@@ -472,5 +472,5 @@ fn make_private_folder(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(error),
     }
-    std::fs::File::open(above.unwrap_or(Path::new(".")))?.sync_all()
+    strongroom_files::open_folder(above.unwrap_or(Path::new(".")))?.sync_all()
 }

@@ -212,14 +212,8 @@ impl EndedFile {
             path: path.to_path_buf(),
             source,
         };
-        let file = File::open(path).map_err(failed)?;
-        let metadata = file.metadata().map_err(failed)?;
-        if metadata.is_dir() {
-            return Err(failed(io::ErrorKind::IsADirectory.into()));
-        }
-        if !metadata.is_file() {
-            return Err(failed(io::ErrorKind::InvalidInput.into()));
-        }
+        let file = strongroom_files::open(path).map_err(failed)?;
+        let length = file.metadata().map_err(failed)?.len();
         let mut reader = Dearmored::new(BufReader::new(&file)).map_err(failed)?;
         let beginning = Beginning {
             header: Header::read(&mut reader)?,
@@ -231,7 +225,7 @@ impl EndedFile {
         } else {
             PayloadSource::File {
                 file,
-                bytes: metadata.len().saturating_sub(header_bytes),
+                bytes: length.saturating_sub(header_bytes),
             }
         };
         Ok(Self { beginning, payload })

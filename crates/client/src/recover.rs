@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use strongroom_agefile::KeyType;
-use strongroom_protocol::code::RecoveryCode;
+use strongroom_protocol::code::{NoMemory, RecoveryCode};
 use strongroom_protocol::id::{Digest, OwnerId, RequestId, Serial};
 use strongroom_protocol::policy::{Reason, SubjectState};
 use strongroom_protocol::statement::{
@@ -245,7 +245,7 @@ impl Client<'_> {
         code: &RecoveryCode,
     ) -> Result<(), RecoverError> {
         let authority = self.connection.founding().authority();
-        let code_key = code.signing_key(authority);
+        let code_key = code.signing_key(authority)?;
         // A code that this home knows to be another's is told so here: what the authority acknowledges changes nothing.
         let known = self.membership.code_key;
         if known.is_some_and(|known| known != code_key.verifying_key()) {
@@ -441,6 +441,9 @@ pub enum RecoverError {
     /// Not all that was asked for was answered.
     #[error("the authority released less than it approved, without saying so")]
     Incomplete,
+    /// There is not the memory that a code takes.
+    #[error(transparent)]
+    Memory(#[from] NoMemory),
     /// A released key is not the one that was deposited.
     #[error("the released key of serial {serial} is not the one that was deposited")]
     Key {

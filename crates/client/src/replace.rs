@@ -1,7 +1,6 @@
 //! A file's header is replaced: where it lies, under the journal, or by a copy (spec/rewrite.md). What the new header
 //! says, and that its MAC is right, is the caller's to see to.
 
-use std::fs::File;
 use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
 
@@ -9,9 +8,10 @@ use rand_core::CryptoRng;
 use strongroom_agefile::Header;
 use strongroom_agefile::armor::{ArmoredWriter, Dearmored};
 use strongroom_agefile::header::ReadHeaderError;
+use strongroom_files::open;
+use strongroom_files::output::{CommitError, CreateError, Output, Overwrite, ReadableBy};
 
 use crate::file::copy::{CopyError, Stamp, with_header};
-use crate::file::output::{CommitError, CreateError, Output, Overwrite};
 use crate::file::rewrite::{ApplyError, PlanError, Rewrite};
 use crate::home::{Home, HomeError, Matched};
 use crate::mark::FileMark;
@@ -29,10 +29,7 @@ impl Beginning {
             path: path.to_path_buf(),
             source,
         };
-        let file = File::open(path).map_err(failed)?;
-        if !file.metadata().map_err(failed)?.is_file() {
-            return Err(failed(io::Error::from(io::ErrorKind::InvalidInput)));
-        }
+        let file = open(path).map_err(failed)?;
         let mut reader = Dearmored::new(BufReader::new(file)).map_err(failed)?;
         Ok(Self {
             header: Header::read(&mut reader)?,
@@ -89,7 +86,12 @@ impl Replacement<'_> {
             }
         }
         let (target, overwrite) = self.output.unwrap_or((self.path, Overwrite::Force));
-        let output = Output::create(target, overwrite, 0o666, rng)?;
+        let failed = |source| CopyError::Read {
+            path: self.path.to_path_buf(),
+            source,
+        };
+        let source = open(self.path).map_err(failed)?;
+        let output = Output::create(target, overwrite, ReadableBy::ReadersOf(&source), rng)?;
         if self.old.armored {
             self.copy_armored(output)?;
         } else {
@@ -104,7 +106,7 @@ impl Replacement<'_> {
             path: self.path.to_path_buf(),
             source,
         };
-        let file = File::open(self.path).map_err(failed)?;
+        let file = open(self.path).map_err(failed)?;
         let before = Stamp::of(&file.metadata().map_err(failed)?);
         let mut payload = Dearmored::new(BufReader::new(file)).map_err(failed)?;
         if !Header::read(&mut payload).is_ok_and(|header| header == self.old.header) {

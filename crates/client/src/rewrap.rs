@@ -12,12 +12,12 @@ use strongroom_agefile::header::{InvalidHeader, ReadHeaderError};
 use strongroom_agefile::{Header, Recipient};
 use strongroom_capi::file::HeaderError;
 use strongroom_capi::public_key::WrapError;
+use strongroom_files::output::Overwrite;
 use strongroom_protocol::id::Serial;
 
 use self::find::{Evidence, Finder, Found};
 pub use self::repair::{Repair, RepairError, Repaired};
 use self::reseal::Resealed;
-use crate::file::output::Overwrite;
 use crate::file::same_file;
 use crate::home::{Home, HomeError, Identities, KeysError, Matched};
 use crate::mark::{Changed, EndedFile, Ends};

@@ -373,15 +373,10 @@ pub fn read_capi_header(path: &Path) -> Result<FileHeader, StatusError> {
 }
 
 fn open(path: &Path) -> Result<File, StatusError> {
-    let failed = |source| StatusError::Read {
+    strongroom_files::open(path).map_err(|source| StatusError::Read {
         path: path.to_path_buf(),
         source,
-    };
-    let file = File::open(path).map_err(failed)?;
-    if file.metadata().map_err(failed)?.is_dir() {
-        return Err(failed(io::ErrorKind::IsADirectory.into()));
-    }
-    Ok(file)
+    })
 }
 
 /// Why nothing can be said of a file.

@@ -260,10 +260,7 @@ fn open(path: &Path) -> Result<File, WholeError> {
         path: path.to_path_buf(),
         source,
     };
-    if !path.metadata().map_err(failed)?.is_file() {
-        return Err(failed(io::ErrorKind::InvalidInput.into()));
-    }
-    File::open(path).map_err(failed)
+    strongroom_files::open(path).map_err(failed)
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, WholeError> {

@@ -104,28 +104,35 @@ impl RecoveryCode {
     /// Derives the key that signs recovery requests to `authority` (spec/recovery-code.md#key). Takes 64 MiB and a moment.
     ///
     /// Authorities see unrelated public keys of one code.
-    #[must_use]
+    ///
+    /// # Errors
+    ///
+    /// Says so when there is not the memory for it.
     #[expect(clippy::missing_panics_doc, reason = "the lengths are constants")]
-    pub fn signing_key(&self, authority: AuthorityId) -> SigningKey {
+    pub fn signing_key(&self, authority: AuthorityId) -> Result<SigningKey, NoMemory> {
         let mut seed = Zeroizing::new([0; SigningKey::SEED_BYTES]);
         Salt::new(HKDF_SHA256, &[])
-            .extract(self.stretch(authority).as_ref())
+            .extract(self.stretch(authority)?.as_ref())
             .expand(&[Label::CODE_KEY.as_bytes()], SeedLength)
             .and_then(|okm| okm.fill(seed.as_mut()))
             .expect("32 bytes are within what HKDF-SHA256 gives");
-        SigningKey::from_seed(&seed)
+        Ok(SigningKey::from_seed(&seed))
     }
 
     /// Stretches the code; what is derived from this has each its own label.
     pub(crate) fn stretch(
         &self,
         authority: AuthorityId,
-    ) -> Zeroizing<[u8; SigningKey::SEED_BYTES]> {
+    ) -> Result<Zeroizing<[u8; SigningKey::SEED_BYTES]>, NoMemory> {
         // The parameters and lengths are constants, which the tests show to be taken.
         let params = Params::new(MEMORY_KIB, PASSES, LANES, Some(SigningKey::SEED_BYTES))
             .expect("the parameters are within what Argon2 takes");
-        // The memory is ours, so that it is zeroed: argon2 leaves what it allocates itself as it is.
-        let mut memory = Zeroizing::new(vec![Block::new(); params.block_count()]);
+        // The memory is ours, so that it may be refused, and is zeroed: argon2 leaves what it allocates itself as it is.
+        let mut memory = Zeroizing::new(Vec::new());
+        memory
+            .try_reserve_exact(params.block_count())
+            .map_err(|_| NoMemory)?;
+        memory.resize(params.block_count(), Block::new());
         let mut stretched = Zeroizing::new([0; SigningKey::SEED_BYTES]);
         Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
             .hash_password_into_with_memory(
@@ -135,9 +142,14 @@ impl RecoveryCode {
                 memory.as_mut_slice(),
             )
             .expect("the lengths are within what Argon2 takes");
-        stretched
+        Ok(stretched)
     }
 }
+
+/// There is not the memory that a recovery code takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a recovery code takes {} MiB of memory, which is not to be had", MEMORY_KIB / 1024)]
+pub struct NoMemory;
 
 /// Why a text is no recovery code. It never repeats the code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

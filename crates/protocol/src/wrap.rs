@@ -19,7 +19,7 @@ use crate::encoding::{Canonical, Malformed, Reader, Writer};
 use crate::id::{AuthorityId, Digest, Serial};
 use crate::label::Label;
 
-pub use sealed::SealedSecretKey;
+pub use sealed::{OpenSealedKeyError, SealedSecretKey};
 
 /// A public key that session keys are wrapped to: an authority's, or the one a recovery request names.
 ///

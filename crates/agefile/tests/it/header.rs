@@ -70,6 +70,33 @@ fn stanzas_that_make_no_header_are_refused() {
     let arguments = vec!["a"; Header::ARGUMENTS_MAX];
     let many = Stanza::new("a", arguments, []).unwrap();
     assert_eq!(refused(vec![many]), InvalidHeader::TooLong);
+    let most = vec![stanza("a", 1); Header::STANZAS_MAX];
+    let header = Header::seal(most.clone(), &key()).unwrap();
+    let read = Header::read(&mut header.as_bytes()).unwrap();
+    assert_eq!(read.stanzas().len(), Header::STANZAS_MAX);
+    let one_more = [most, vec![stanza("a", 1)]].concat();
+    assert_eq!(refused(one_more), InvalidHeader::TooManyStanzas);
+}
+
+/// Before any is tried, and before all of it is read.
+#[test]
+fn a_header_of_too_many_stanzas_is_read_no_further() {
+    let stanzas = b"-> a\n\n".repeat(Header::STANZAS_MAX + 1);
+    let mut planted = b"age-encryption.org/v1\n"
+        .chain(&stanzas[..])
+        .chain(std::io::repeat(0));
+    let error = Header::read(&mut std::io::BufReader::new(&mut planted)).unwrap_err();
+    let expected = InvalidHeader::TooManyStanzas;
+    assert!(matches!(error, ReadHeaderError::Invalid(error) if error == expected));
+}
+
+/// What fits is about as much as one identity should have to try.
+#[test]
+fn as_many_hybrid_stanzas_as_a_header_has_fit_into_it() {
+    let mut rng = TestRng::new(5);
+    let recipient = Identity::generate(KeyType::Hybrid, &mut rng).recipient();
+    let hybrid = recipient.wrap(&key(), &mut rng);
+    assert!(Header::seal(vec![hybrid; Header::STANZAS_MAX], &key()).is_ok());
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::io;
 use strongroom_agefile::identity::ParseIdentityError;
 use strongroom_agefile::identity_file::{
     IDENTITIES_BYTES_MAX, IdentityFile, OpenIdentitiesError, ParseIdentitiesError,
-    ParseRecipientsError, ReadIdentitiesError, identity_text, parse_identities, parse_recipients,
-    seal_identities,
+    ParseRecipientsError, ReadIdentitiesError, SealIdentitiesError, identity_text,
+    parse_identities, parse_recipients, seal_identities,
 };
 use strongroom_agefile::recipient::ParseRecipientError;
 use strongroom_agefile::{
@@ -114,7 +114,10 @@ fn a_passphrase_seals_and_opens_identities() {
 fn what_holds_no_identity_is_not_sealed() {
     let mut rng = TestRng::new(6);
     let sealed = seal_identities("# nothing", &passphrase("right"), low(), &mut rng);
-    assert_eq!(sealed.err(), Some(ParseIdentitiesError::Empty));
+    assert_eq!(
+        sealed.err(),
+        Some(SealIdentitiesError::Parse(ParseIdentitiesError::Empty))
+    );
 }
 
 #[test]

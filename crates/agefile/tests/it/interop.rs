@@ -81,7 +81,9 @@ fn what_is_encrypted_with_a_passphrase_age_opens() {
     let mut rng = TestRng::new(3);
     let file_key = FileKey::generate(&mut rng);
     let passphrase = Passphrase::new("correct horse".to_owned().into()).unwrap();
-    let stanza = passphrase.wrap(&file_key, WorkFactor::from_log_n(4).unwrap(), &mut rng);
+    let stanza = passphrase
+        .wrap(&file_key, WorkFactor::from_log_n(4).unwrap(), &mut rng)
+        .unwrap();
     let file = encrypt(&file_key, vec![stanza], b"text");
     let theirs = age::scrypt::Identity::new(SecretString::from("correct horse"));
     assert_eq!(age::decrypt(&theirs, &file).unwrap(), b"text");

@@ -194,7 +194,9 @@ fn a_work_factor_above_what_is_allowed_is_refused_before_the_work() {
 fn a_passphrase_opens_what_it_wrapped() {
     let mut rng = TestRng::new(6);
     let file_key = FileKey::generate(&mut rng);
-    let stanza = passphrase().wrap(&file_key, WorkFactor::from_log_n(2).unwrap(), &mut rng);
+    let stanza = passphrase()
+        .wrap(&file_key, WorkFactor::from_log_n(2).unwrap(), &mut rng)
+        .unwrap();
     assert_eq!(stanza.args()[1], "2");
     let unwrapped = PassphraseIdentity::new(passphrase())
         .unwrap(&stanza)

@@ -5,6 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
+use strongroom_files::{open_folder, readers};
 use strongroom_protocol::Founding;
 use strongroom_protocol::id::AuthorityId;
 use strongroom_protocol::keys::SigningKey;
@@ -50,32 +51,35 @@ const BYTES_MAX: u64 = 8192;
 
 impl KeyFile {
     /// Writes the file, which must not exist, and sees it onto the disk. Only its owner may read it.
-    pub(crate) fn create(&self, path: &Path) -> io::Result<()> {
+    pub(crate) fn create(&self, path: &Path) -> io::Result<File> {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(path)?;
         file.write_all(self.to_text().as_bytes())?;
-        file.sync_all()
+        file.sync_all()?;
+        Ok(file)
     }
 
-    /// Writes the file in place of the one that is there. A crash leaves the one or the other.
+    /// Writes the file in place of the one that is there, for those who could read that. A crash leaves the one or the other.
     pub(crate) fn replace(&self, path: &Path) -> io::Result<()> {
         let draft = path.with_extension("new");
         match fs::remove_file(&draft) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        self.create(&draft)?;
+        let file = self.create(&draft)?;
+        readers::keep(&file, path)?;
+        file.sync_all()?;
         fs::rename(&draft, path)?;
-        File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+        open_folder(path.parent().unwrap_or(Path::new(".")))?.sync_all()
     }
 
     /// Reads the file.
     pub(crate) fn read(path: &Path) -> Result<Self, KeyFileError> {
         let mut text = Zeroizing::new(String::new());
-        File::open(path)?
+        strongroom_files::open(path)?
             .take(BYTES_MAX)
             .read_to_string(&mut text)?;
         Self::parse(&text)

@@ -39,18 +39,20 @@ impl KeyPlace {
     }
 
     /// Puts other keys there: what `change` makes of those that are there. One at a time does.
-    pub(crate) fn replace(
+    pub(crate) fn replace<E: From<KeyFileError>>(
         &self,
-        change: impl FnOnce(KeyFile) -> KeyFile,
-    ) -> Result<(), KeyFileError> {
+        change: impl FnOnce(KeyFile) -> Result<KeyFile, E>,
+    ) -> Result<(), E> {
         match self {
             Self::File(path) => {
-                let _lock = lock_folder(path.parent().unwrap_or(Path::new(".")))?;
-                Ok(change(KeyFile::read(path)?).replace(path)?)
+                let _lock = lock_folder(path.parent().unwrap_or(Path::new(".")))
+                    .map_err(KeyFileError::from)?;
+                let changed = change(KeyFile::read(path)?)?;
+                Ok(changed.replace(path).map_err(KeyFileError::from)?)
             }
             Self::Memory(text) => {
                 let mut text = lock(text);
-                *text = change(KeyFile::parse(&text)?).to_text();
+                *text = change(KeyFile::parse(&text)?)?.to_text();
                 Ok(())
             }
         }
@@ -59,7 +61,7 @@ impl KeyPlace {
 
 /// Waits until nobody else changes what is in the folder beside the store. The lock goes with the file.
 pub(crate) fn lock_folder(folder: &Path) -> io::Result<File> {
-    let lock = File::open(folder)?;
+    let lock = strongroom_files::open_folder(folder)?;
     lock.lock()?;
     Ok(lock)
 }

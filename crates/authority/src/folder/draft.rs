@@ -71,7 +71,7 @@ impl<'f> Draft<'f> {
         match fs::rename(&self.path, self.folder) {
             Err(_) if check_vacant(self.folder).is_err() => Err(PlaceError::taken(self.folder)),
             renamed => renamed
-                .and_then(|()| File::open(&self.parent)?.sync_all())
+                .and_then(|()| strongroom_files::open_folder(&self.parent)?.sync_all())
                 .map_err(failed),
         }
     }

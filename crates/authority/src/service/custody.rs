@@ -1,7 +1,7 @@
 //! Sealing custody under the recovery code, and opening it again (spec/authority.md#sealed).
 
-use strongroom_protocol::code::RecoveryCode;
-use strongroom_protocol::wrap::SealedSecretKey;
+use strongroom_protocol::code::{NoMemory, RecoveryCode};
+use strongroom_protocol::wrap::{OpenSealedKeyError, SealedSecretKey};
 use strongroom_protocol::{ReleaseError, Unavailable, UnavailableKind};
 
 use super::Service;
@@ -32,34 +32,27 @@ impl Service {
     ///
     /// Says so when it is sealed already, or the key file can't be read or written.
     pub fn seal(&self, code: &RecoveryCode) -> Result<(), SealError> {
-        let mut was_sealed = false;
         self.custodian.place().replace(|keys| {
-            let wrap_key = match keys.wrap_key {
-                WrapKey::Open(key) => {
-                    let authority = keys.authority;
-                    let rng = &mut *self.rng();
-                    WrapKey::Sealed(SealedSecretKey::seal(&key, authority, code, rng))
-                }
-                sealed @ WrapKey::Sealed(_) => {
-                    was_sealed = true;
-                    sealed
-                }
+            let WrapKey::Open(key) = &keys.wrap_key else {
+                return Err(SealError::Sealed);
             };
-            KeyFile { wrap_key, ..keys }
-        })?;
-        if was_sealed {
-            return Err(SealError::Sealed);
-        }
-        Ok(())
+            let rng = &mut *self.rng();
+            let sealed = SealedSecretKey::seal(key, keys.authority, code, rng)?;
+            let wrap_key = WrapKey::Sealed(sealed);
+            Ok(KeyFile { wrap_key, ..keys })
+        })
     }
 
     /// Opens sealed custody with the recovery code, for as long as the authority is open here.
     ///
     /// # Errors
     ///
-    /// Says so when it is another code.
-    pub fn unlock(&self, code: &RecoveryCode) -> Result<(), WrongCode> {
-        self.custodian.unlock(code).map_err(|_| WrongCode)
+    /// Says so when it is another code, or when there is not the memory to tell.
+    pub fn unlock(&self, code: &RecoveryCode) -> Result<(), UnlockError> {
+        self.custodian.unlock(code).map_err(|error| match error {
+            OpenSealedKeyError::Memory(error) => error.into(),
+            OpenSealedKeyError::NotOpened(_) => WrongCode.into(),
+        })
     }
 }
 
@@ -76,9 +69,23 @@ pub enum SealError {
     /// The key file can't be read or written.
     #[error("can't use the authority's key file")]
     Keys(#[from] KeyFileError),
+    /// There is not the memory that a code takes.
+    #[error(transparent)]
+    Memory(#[from] NoMemory),
     /// It is sealed already.
     #[error("the authority's key is sealed already")]
     Sealed,
+}
+
+/// Why sealed custody was not opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnlockError {
+    /// There is not the memory that a code takes.
+    #[error(transparent)]
+    Memory(#[from] NoMemory),
+    /// It is another code.
+    #[error(transparent)]
+    WrongCode(#[from] WrongCode),
 }
 
 /// Not the code under which custody is sealed.

@@ -60,9 +60,9 @@ impl Service {
             .map_err(|_| RsaKeyError::Bits { bits })?;
         let sealed = self.custodian.seal_rsa(&made.to_blob(), &mut *self.rng());
         let sealed = sealed.ok_or(RsaKeyError::Sealed)?;
-        self.custodian.place().replace(|keys| KeyFile {
-            rsa_key: keys.rsa_key.or(Some(sealed)),
-            ..keys
+        self.custodian.place().replace(|keys| {
+            let rsa_key = keys.rsa_key.or(Some(sealed));
+            Ok::<_, KeyFileError>(KeyFile { rsa_key, ..keys })
         })?;
         let kept = self.custodian.place().read()?.rsa_key;
         kept.and_then(|sealed| self.custodian.open_rsa(&sealed).ok())

@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use strongroom_authority::{Caller, CheckError, Extent, Keys, SealError, Service, WrongCode};
+use strongroom_authority::{
+    Caller, CheckError, Extent, Keys, SealError, Service, UnlockError, WrongCode,
+};
 use strongroom_protocol::code::RecoveryCode;
 use strongroom_protocol::id::Clock;
 use strongroom_protocol::receipt::DepositState;
@@ -47,7 +49,10 @@ fn nothing_is_released_before_the_code_is_given_and_nothing_is_spoilt() {
         matches!(&refused, ReleaseError::Unavailable(error) if error.kind == UnavailableKind::Sealed),
         "{refused:?}"
     );
-    assert_eq!(service.unlock(&code(4)), Err(WrongCode));
+    assert_eq!(
+        service.unlock(&code(4)),
+        Err(UnlockError::WrongCode(WrongCode))
+    );
     assert!(service.is_sealed());
     service.unlock(&code(5)).unwrap();
     let page = session.release(asked.statement.id(), 0).unwrap();

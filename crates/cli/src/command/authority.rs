@@ -164,6 +164,10 @@ fn restore(
     folder: &Path,
     keys: Option<&Path>,
 ) -> anyhow::Result<Exit> {
+    context.warn_if_exposed(&from.join("keys.txt"));
+    if let Some(keys) = keys {
+        context.warn_if_exposed(keys);
+    }
     let clock = Arc::clone(&context.clock);
     let (service, held) = Service::restore(from, keys, folder, clock, context.rng())
         .with_context(|| format!("cannot restore an authority from `{}`", from.display()))?;

@@ -5,22 +5,21 @@ pub(crate) mod capi;
 
 use std::fs::File;
 use std::io::{BufReader, Cursor, Read, Write};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 use clap::Args;
 use strongroom_agefile::header::ReadHeaderError;
-use strongroom_agefile::{PassphraseIdentity, Unwrap, UnwrapError};
+use strongroom_agefile::{Unwrap, UnwrapError};
 use strongroom_capi::file::{FileHeader, looks_like};
 use strongroom_client::capi::PREFIX_BYTES;
 use strongroom_client::capi::decrypt::UnlockError;
 use strongroom_client::decrypt::{SealedFile, UnlockedFile};
-use strongroom_client::file::output::{CreateError, Output, Overwrite};
 use strongroom_client::file::same_file;
 use strongroom_client::home::{Home, HomeError, Identities};
 use strongroom_client::mark::FileMark;
 use strongroom_client::whole;
+use strongroom_files::output::{CreateError, Output, Overwrite, ReadableBy};
 
 use self::capi::{RsaKeys, Source};
 use crate::context::Context;
@@ -148,7 +147,7 @@ fn decrypt(
         in_the_way = Output::check(target, overwrite).err();
         input::remove_leftovers([target.as_path()]);
     }
-    let (mut file, length, mode) = open(path)?;
+    let (mut file, length) = open(path)?;
     let mut prefix = Vec::new();
     { &mut file }
         .take(PREFIX_BYTES)
@@ -167,29 +166,30 @@ fn decrypt(
             prefix,
             file,
             length,
-            mode,
         };
         let target = target.map(|target| (target, overwrite));
         capi::decrypt(context, arguments, rsa_keys, source, target)?;
         return Ok(None);
     }
     ensure!(arguments.key.is_none(), NotCapi);
-    let file = Cursor::new(prefix).chain(BufReader::with_capacity(1 << 16, file));
-    let file = unlock(SealedFile::read(file)?, keys)?;
+    let sealed = Cursor::new(prefix).chain(BufReader::with_capacity(1 << 16, &file));
+    let unlocked = unlock(SealedFile::read(sealed)?, keys)?;
     // What is decrypted onto the terminal is not drawn over.
     let shown = target.is_none() && stream::output_is_shown();
     let bar = Progress::bytes(context, if shown { 0 } else { length });
     let mut progress = |bytes| bar.set(bytes);
     let decrypted = match target {
         Some(target) => {
-            let mut output = Output::create(&target, overwrite, mode, &mut context.rng())?;
-            let decrypted = file.decrypt(&mut output, context.threads, &mut progress)?;
+            // Nobody reads that who could not read the file.
+            let readable = ReadableBy::ReadersOf(&file);
+            let mut output = Output::create(&target, overwrite, readable, &mut context.rng())?;
+            let decrypted = unlocked.decrypt(&mut output, context.threads, &mut progress)?;
             output.commit()?;
             decrypted
         }
         None => {
             let mut output = stream::output()?;
-            let decrypted = file.decrypt(&mut output, context.threads, &mut progress)?;
+            let decrypted = unlocked.decrypt(&mut output, context.threads, &mut progress)?;
             output.flush()?;
             decrypted
         }
@@ -226,17 +226,11 @@ fn target(path: &Path, arguments: &Arguments) -> anyhow::Result<Option<PathBuf>>
     }
 }
 
-/// Opens a file, and returns its length and the permissions of what it is decrypted to: nobody reads that who could
-/// not read the file.
-fn open(path: &Path) -> anyhow::Result<(File, u64, u32)> {
-    if stream::is_pipe(path) {
-        return Ok((stream::input()?, 0, 0o666));
-    }
-    let file = File::open(path).context("cannot open it")?;
+/// Opens a file, and returns its length, which of a pipe is 0.
+fn open(path: &Path) -> anyhow::Result<(File, u64)> {
+    let file = stream::open(path).context("cannot open it")?;
     let metadata = file.metadata().context("cannot open it")?;
-    ensure!(!metadata.is_dir(), "it is a folder");
-    let mode = metadata.mode() & 0o666 | 0o600;
-    Ok((file, metadata.len(), mode))
+    Ok((file, metadata.len()))
 }
 
 fn unlock<R: std::io::BufRead + Read + Send>(
@@ -249,8 +243,8 @@ fn unlock<R: std::io::BufRead + Read + Send>(
             identities.iter().flat_map(Identities::as_unwraps).collect();
         return Ok(file.unlock(&unwraps)?);
     }
-    let passphrase = prompt::passphrase("the file").context("no passphrase")?;
-    match file.unlock(&[&PassphraseIdentity::new(passphrase)]) {
+    let passphrase = prompt::passphrase(keys.context, "the file").context("no passphrase")?;
+    match file.unlock(&[&passphrase]) {
         Err(UnwrapError::NoMatch) => Err(WrongPassphrase.into()),
         unlocked => Ok(unlocked?),
     }
@@ -285,23 +279,29 @@ impl<'k> Keys<'k> {
             if !Home::exists(home)? {
                 return Err(HomeError::NotFound { path: home.clone() }.into());
             }
-            let own =
-                Identities::read(&home.join("identity.txt"), &mut prompt::identity_passphrase)?;
+            let own = Identities::read(
+                &home.join("identity.txt"),
+                &mut prompt::passphrases(self.context),
+            )?;
             return Ok(vec![own]);
         }
-        read_identities(self.named)
+        read_identities(self.context, self.named)
     }
 }
 
 /// Reads identity files; `-` is a pipe.
-pub(crate) fn read_identities(paths: &[PathBuf]) -> anyhow::Result<Vec<Identities>> {
+pub(crate) fn read_identities(
+    context: &Context,
+    paths: &[PathBuf],
+) -> anyhow::Result<Vec<Identities>> {
     let read = |path: &PathBuf| {
         let path = if stream::is_pipe(path) {
             Path::new("/dev/stdin")
         } else {
             path
         };
-        Identities::read(path, &mut prompt::identity_passphrase)
+        context.warn_if_exposed(path);
+        Identities::read(path, &mut prompt::passphrases(context))
     };
     Ok(paths.iter().map(read).collect::<Result<_, _>>()?)
 }

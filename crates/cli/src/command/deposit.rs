@@ -121,7 +121,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
         return report.end();
     }
     let mut home = founding::home_or_found(context, arguments.key_type)?;
-    let owner = home.recipient(&mut prompt::identity_passphrase)?;
+    let owner = home.recipient(&mut prompt::passphrases(context))?;
     report.see(&home)?;
     let authority = reach::authority_of(context, &home)?;
     let mut rng = context.rng();
@@ -129,7 +129,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     if arguments.from.is_some() {
         // Another machine of the owner's may have deposited newer ones.
         reach::connect(context, &mut home, &authority, &mut rng)?;
-        entries = changed(&mut home, entries, arguments.force, &mut report)?;
+        entries = changed(context, &mut home, entries, arguments.force, &mut report)?;
     }
     while !entries.is_empty() {
         let rest = entries.split_off(entries.len().min(Client::SPARES_MAX));
@@ -240,6 +240,7 @@ fn checked(
 /// What can't be compared is left out too, and told, or two machines with one list would deposit each other's secrets
 /// every night.
 fn changed(
+    context: &Context,
     home: &mut Home,
     entries: Vec<Entry>,
     force: bool,
@@ -247,7 +248,7 @@ fn changed(
 ) -> anyhow::Result<Vec<Entry>> {
     let is_sealed = home.is_identity_sealed()? && !prompt::has_passphrase();
     let newest = home.newest_secrets()?;
-    let mut keys = SecretKeys::default();
+    let mut keys = SecretKeys::new(context);
     let mut changed = Vec::new();
     for entry in entries {
         let newest = entry.name.as_ref().and_then(|name| newest.get(name));
@@ -292,7 +293,7 @@ enum Compared {
 
 fn compare(
     home: &Home,
-    keys: &mut SecretKeys,
+    keys: &mut SecretKeys<'_>,
     is_sealed: bool,
     newest: &[Serial],
     entry: &Entry,

@@ -4,7 +4,6 @@ pub(crate) mod capi;
 mod report;
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -14,8 +13,8 @@ use strongroom_agefile::identity_file::{RECIPIENTS_BYTES_MAX, parse_recipients};
 use strongroom_agefile::{KeyType, Recipient};
 use strongroom_client::ConnectError;
 use strongroom_client::encrypt::{EncryptOptions, Job, Source, Target, Watch};
-use strongroom_client::file::output::{Output, Overwrite};
 use strongroom_client::home::{Home, Identities};
+use strongroom_files::output::{Output, Overwrite};
 use strongroom_protocol::statement::Particulars;
 
 use self::capi::FormatOptions;
@@ -116,7 +115,7 @@ pub(crate) fn run(context: &Context, arguments: Arguments) -> anyhow::Result<Exi
     let paths = named_paths(&arguments)?;
     let lists = paths.paths.iter().chain(&paths.files_from);
     stream::ensure_one_reader(lists.chain(&arguments.recipients_file))?;
-    let others = others(&arguments)?;
+    let others = others(context, &arguments)?;
     let inputs = inputs(&paths, &arguments)?;
     let named: Vec<Named> = inputs
         .iter()
@@ -152,7 +151,7 @@ pub(crate) fn run(context: &Context, arguments: Arguments) -> anyhow::Result<Exi
         }
         return report.end(false);
     }
-    let owner = home.recipient(&mut prompt::identity_passphrase)?;
+    let owner = home.recipient(&mut prompt::passphrases(context))?;
     let kind = arguments.key_type.map(KeyType::from);
     ensure!(
         kind.is_none_or(|kind| (kind == KeyType::Hybrid) == owner.is_post_quantum()),
@@ -224,12 +223,12 @@ fn check_first_use(
         },
     ] = named
     {
-        File::open(path).with_context(|| format!("cannot open `{}`", path.display()))?;
+        stream::open(path).with_context(|| format!("cannot open `{}`", path.display()))?;
     }
     Ok(())
 }
 
-fn others(arguments: &Arguments) -> anyhow::Result<Vec<Recipient>> {
+fn others(context: &Context, arguments: &Arguments) -> anyhow::Result<Vec<Recipient>> {
     let mut others = Vec::new();
     for (number, text) in (1..).zip(&arguments.recipients) {
         let recipient = text
@@ -239,20 +238,17 @@ fn others(arguments: &Arguments) -> anyhow::Result<Vec<Recipient>> {
     }
     for path in &arguments.recipients_file {
         let failed = || format!("cannot read the recipients file `{}`", path.display());
-        let file = if stream::is_pipe(path) {
-            stream::input()
-        } else {
-            File::open(path)
-        };
         let mut text = Vec::new();
-        file.with_context(failed)?
+        stream::open(path)
+            .with_context(failed)?
             .take(RECIPIENTS_BYTES_MAX as u64 + 1)
             .read_to_end(&mut text)
             .with_context(failed)?;
         others.extend(parse_recipients(&text).with_context(failed)?);
     }
     for path in &arguments.identities {
-        others.extend(Identities::read(path, &mut prompt::identity_passphrase)?.recipients());
+        context.warn_if_exposed(path);
+        others.extend(Identities::read(path, &mut prompt::passphrases(context))?.recipients());
     }
     Ok(others)
 }
@@ -315,7 +311,7 @@ fn job(
     Ok(Job {
         source: match &named.source {
             Some(path) => Source::File(path.clone()),
-            None => Source::Stream(Box::new(stream::input()?)),
+            None => Source::Stream(stream::input()?),
         },
         target: match &named.target {
             Some(path) => Target::File(path.clone(), overwrite),

@@ -6,9 +6,9 @@ use anyhow::bail;
 use clap::Args;
 use strongroom_agefile::identity_file::{identity_text, seal_identities};
 use strongroom_agefile::{Identity, WorkFactor};
-use strongroom_client::file::write_new;
 use strongroom_client::home::Home;
 use strongroom_client::officer::OfficerKey;
+use strongroom_files::write_new;
 use strongroom_protocol::policy::file::officer_key_text;
 use zeroize::Zeroizing;
 
@@ -65,7 +65,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
         .as_deref()
         .filter(|path| !stream::is_pipe(path))
     {
-        Some(path) => write_new(path, text.as_bytes(), 0o600, &mut rng)?,
+        Some(path) => write_new(path, text.as_bytes(), &mut rng)?,
         None => terminal::print(text.trim_end())?,
     }
     context.say(format_args!("Public key: {}", identity.recipient()));

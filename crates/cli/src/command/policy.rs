@@ -5,7 +5,6 @@ pub(crate) mod difference;
 pub(crate) mod set;
 mod simulate;
 
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -80,13 +79,8 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Policy> {
     /// The length in bytes of the longest that is read.
     const BYTES_MAX: u64 = 1 << 20;
     let failed = || format!("cannot read the policy `{}`", path.display());
-    let input = if stream::is_pipe(path) {
-        stream::input()
-    } else {
-        File::open(path)
-    };
     let mut text = Vec::new();
-    input
+    stream::open(path)
         .with_context(failed)?
         .take(BYTES_MAX + 1)
         .read_to_end(&mut text)

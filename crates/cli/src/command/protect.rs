@@ -3,12 +3,10 @@
 mod capi;
 mod report;
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
 use clap::Args;
-use strongroom_agefile::Passphrase;
 use strongroom_client::ConnectError;
 use strongroom_client::home::{Home, Identities, KeysError};
 use strongroom_client::protect::{Job, ProtectOptions, look};
@@ -88,9 +86,9 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
         arguments.padding.said().is_none(),
         Usage("`--pkcs1` and `--oaep` go with `--key`")
     );
-    let others = read_identities(&arguments.identities)?;
+    let others = read_identities(context, &arguments.identities)?;
     let mut home = Home::open(&context.home)?;
-    let own = own_identities(&home, &others)?;
+    let own = own_identities(context, &home, &others)?;
     let options = ProtectOptions {
         identities: own.as_ref(),
         others: &others,
@@ -115,7 +113,8 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     let mut rng = context.rng();
     let mut client = reach::connect(context, &mut home, &authority, &mut rng)?;
     let jobs = jobs(arguments, &files, &particulars);
-    client.protect(jobs, &options, &mut ask, &mut report)?;
+    let ask = &mut prompt::passphrases(context);
+    client.protect(jobs, &options, ask, &mut report)?;
     report.end()
 }
 
@@ -135,8 +134,12 @@ fn jobs<'a>(
 }
 
 /// Reads the home's identities. One whose identity is lost may still protect what others open.
-fn own_identities(home: &Home, others: &[Identities]) -> Result<Option<Identities>, KeysError> {
-    match home.identities(&mut prompt::identity_passphrase) {
+fn own_identities(
+    context: &Context,
+    home: &Home,
+    others: &[Identities],
+) -> Result<Option<Identities>, KeysError> {
+    match home.identities(&mut prompt::passphrases(context)) {
         Err(KeysError::IdentityMissing { .. }) if !others.is_empty() => Ok(None),
         identities => identities.map(Some),
     }
@@ -151,9 +154,4 @@ fn named(path: &Path, particulars: &Particulars) -> Particulars {
     };
     let name = name.unwrap_or_default().to_string_lossy().into_owned();
     Particulars::new(name, particulars.labels().clone()).unwrap_or_else(|_| particulars.clone())
-}
-
-/// Asks for the passphrase of a file.
-fn ask(path: &Path) -> io::Result<Passphrase> {
-    prompt::passphrase(&crate::terminal::shown(path))
 }

@@ -14,9 +14,9 @@ use clap::Args;
 use strongroom_agefile::KeyType;
 use strongroom_authority::Caller;
 use strongroom_client::Address;
-use strongroom_client::file::output::Overwrite;
 use strongroom_client::home::{Home, KeysError};
 use strongroom_client::{enroll, recover::Wanted};
+use strongroom_files::output::Overwrite;
 use strongroom_protocol::id::{OwnerId, Serial};
 use strongroom_protocol::statement::Grounds;
 
@@ -142,7 +142,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     let blob = WantedBlob::of(arguments)?;
     let secret = WantedSecret::of(arguments)?;
     let sheet = match &arguments.sheet {
-        Some(path) => Some(prompt::read_sheet(path)?),
+        Some(path) => Some(prompt::read_sheet(context, path)?),
         None => None,
     };
     let code = match sheet {

@@ -8,11 +8,11 @@ use anyhow::ensure;
 use clap::Args;
 use strongroom_agefile::header::ReadHeaderError;
 use strongroom_client::capi::is_capi_file;
-use strongroom_client::file::output::Overwrite;
 use strongroom_client::home::Home;
 use strongroom_client::mark::Changed;
 use strongroom_client::rewrap::{How, Repair, RewrapError, RewrapOptions, Rewrapped, rewrap};
 use strongroom_client::status::read_header;
+use strongroom_files::output::Overwrite;
 
 use self::capi::For;
 use crate::command::decrypt::read_identities;
@@ -48,11 +48,11 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
         arguments.output.is_none() || files.len() == 1,
         Usage("`-o` is for one file alone")
     );
-    let others = read_identities(&arguments.identities)?;
+    let others = read_identities(context, &arguments.identities)?;
     let mut home = Home::open(&context.home)?;
     repair(context, &mut home)?;
     input::remove_leftovers(files.iter().map(|file| file.path.as_path()));
-    let identities = home.identities(&mut prompt::identity_passphrase)?;
+    let identities = home.identities(&mut prompt::passphrases(context))?;
     let overwrite = if arguments.force {
         Overwrite::Force
     } else {
@@ -98,7 +98,7 @@ pub(crate) fn repair(context: &Context, home: &mut Home) -> anyhow::Result<()> {
     if home.interrupted()?.is_empty() {
         return Ok(());
     }
-    let identities = home.identities(&mut prompt::identity_passphrase)?;
+    let identities = home.identities(&mut prompt::passphrases(context))?;
     for repaired in home.repair(&identities)? {
         let path = shown(&repaired.path);
         let repair = match repaired.repair {

@@ -1,6 +1,5 @@
 //! `strongroom sheet`: prints the recovery sheet, and tests one without spending anything.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
@@ -65,7 +64,9 @@ fn print(context: &Context, path: Option<&Path>) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     let failed = || format!("cannot read the recovery sheet `{}`", path.display());
-    let text = fs::read_to_string(path)
+    context.warn_if_exposed(path);
+    let text = strongroom_files::open_input(path)
+        .and_then(std::io::read_to_string)
         .map(Zeroizing::new)
         .with_context(failed)?;
     Sheet::parse(&text).with_context(failed)?;
@@ -94,7 +95,7 @@ fn test(context: &Context, path: Option<&Path>, code_file: Option<&Path>) -> any
     let authority = membership.founding.authority();
     let code = match path {
         Some(path) => {
-            let sheet = prompt::read_sheet(path)?;
+            let sheet = prompt::read_sheet(context, path)?;
             ensure!(sheet.authority == authority, OtherSheet("authority"));
             ensure!(sheet.owner == membership.owner, OtherSheet("owner"));
             if sheet.address != membership.address {
@@ -106,13 +107,13 @@ fn test(context: &Context, path: Option<&Path>, code_file: Option<&Path>) -> any
             }
             sheet.code
         }
-        None => prompt::recovery_code(code_file)?,
+        None => prompt::recovery_code(context, code_file)?,
     };
     let Some(code_key) = membership.code_key else {
         bail!("this home was rebuilt, and does not know its code yet: `recover` tells it");
     };
     ensure!(
-        code.signing_key(authority).verifying_key() == code_key,
+        code.signing_key(authority)?.verifying_key() == code_key,
         OtherCode
     );
     terminal::print("the recovery code is this home's owner's")?;

@@ -122,7 +122,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     let mut home = Home::open(&context.home)?;
     if !arguments.deep {
         // One that can't be read is no reason to say nothing of the files.
-        match identities_at_hand(&home) {
+        match identities_at_hand(context, &home) {
             Ok(at_hand) => identities = at_hand,
             Err(error) => unread_identity = Some(error),
         }
@@ -203,11 +203,11 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
 }
 
 /// Returns the home's identities, where they are there and lie open: nobody is asked for a passphrase to look.
-fn identities_at_hand(home: &Home) -> anyhow::Result<Option<Identities>> {
+fn identities_at_hand(context: &Context, home: &Home) -> anyhow::Result<Option<Identities>> {
     if !home.has_identity()? || home.is_identity_sealed()? {
         return Ok(None);
     }
-    Ok(Some(home.identities(&mut prompt::identity_passphrase)?))
+    Ok(Some(home.identities(&mut prompt::passphrases(context))?))
 }
 
 /// What was seen of the files and secrets that are asked about.

@@ -3,20 +3,19 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, Write};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rand_core::CryptoRng;
 use strongroom_capi::file::{DigestWriter, FileHeader};
 use strongroom_capi::{Padding, PublicKey, SessionKey, cipher};
+use strongroom_files::output::{Output, Overwrite, ReadableBy};
 use strongroom_protocol::id::Digest;
 use strongroom_protocol::session_key::BlindedKey;
 use strongroom_protocol::statement::{Draft, Particulars};
 
 use super::{CipherName, key, mark, text};
 use crate::client::Client;
-use crate::encrypt::{EncryptError, Encrypted, Job, Source, Target, Watch, check, open};
-use crate::file::output::{Output, Overwrite};
+use crate::encrypt::{EncryptError, Encrypted, Job, Target, Watch, check};
 use crate::home::{Matched, Observations};
 use crate::mark::{FileMark, Marking};
 use crate::spare::DepositError;
@@ -157,23 +156,16 @@ pub fn prepare(
     rng: &mut impl CryptoRng,
 ) -> Result<Prepared, EncryptError> {
     check(&job)?;
-    let (source, mode): (Box<dyn Read + Send>, u32) = match job.source {
-        Source::File(path) => {
-            let file = open(&path)?;
-            let mode = file.metadata().map_or(0o600, |metadata| metadata.mode());
-            (Box::new(file), mode)
-        }
-        Source::Stream(stream) => (stream, 0o666),
-    };
-    let mode = mode & 0o666 | 0o600;
+    let source = job.source.open()?;
     let mut file = match job.target {
         Target::File(path, overwrite) => {
-            Hidden::File(Output::create(&path, overwrite, mode, rng)?, path)
+            let readable = ReadableBy::ReadersOf(&source);
+            Hidden::File(Output::create(&path, overwrite, readable, rng)?, path)
         }
         Target::Stream(stream) => {
             let name = format!("strongroom-{:016x}", rng.next_u64());
             let path = options.spool.join(name);
-            let output = Output::create(&path, Overwrite::Refuse, 0o600, rng)?;
+            let output = Output::create(&path, Overwrite::Refuse, ReadableBy::Owner, rng)?;
             Hidden::Spool(output, stream)
         }
     };
@@ -182,7 +174,7 @@ pub fn prepare(
     let key = key::from_deposited(&key::to_deposited(&key)).unwrap_or(key);
     let blob = options.owner.wrap(&key, options.padding, rng)?;
     let header = FileHeader::new(&blob.to_bytes())?;
-    let (bytes, payload, mark) = write(&header, &key, source, file.as_file(), progress)?;
+    let (bytes, payload, mark) = write(&header, &key, &source, file.as_file(), progress)?;
     let particulars = job
         .particulars
         .with_header(mark.header)?

@@ -223,10 +223,7 @@ fn read(path: &Path) -> Result<(FileHeader, File), ProtectError> {
         path: path.to_path_buf(),
         source,
     };
-    let mut file = File::open(path).map_err(failed)?;
-    if !file.metadata().map_err(failed)?.is_file() {
-        return Err(failed(io::ErrorKind::InvalidInput.into()));
-    }
+    let mut file = strongroom_files::open(path).map_err(failed)?;
     Ok((FileHeader::read(&mut file)?, file))
 }
 

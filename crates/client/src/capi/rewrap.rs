@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use rand_core::CryptoRng;
 use strongroom_capi::file::{FileHeader, digest};
 use strongroom_capi::{Padding, PrivateKey, PublicKey, SessionKey};
+use strongroom_files::open;
+use strongroom_files::output::{Output, Overwrite, ReadableBy};
 use strongroom_protocol::id::{Digest, Serial};
 
 use super::decrypt::UnlockedCapiFile;
 use super::{Known, file_mark, key, mark, text};
-use crate::file::copy::with_header;
-use crate::file::output::{Output, Overwrite};
+use crate::file::copy::{CopyError, with_header};
 use crate::file::rewrite::{PlanError, Rewrite};
 use crate::file::same_file;
 use crate::home::{Home, HomeError, Matched, ReleasedKey};
@@ -151,7 +152,11 @@ impl NewHeader {
         }
         let in_its_place = (self.path.clone(), Overwrite::Force);
         let (target, overwrite) = self.output.as_ref().unwrap_or(&in_its_place);
-        let output = Output::create(target, *overwrite, 0o666, rng)?;
+        let source = open(&self.path).map_err(|source| CopyError::Read {
+            path: self.path.clone(),
+            source,
+        })?;
+        let output = Output::create(target, *overwrite, ReadableBy::ReadersOf(&source), rng)?;
         with_header(&self.path, &old, &new, output, progress)?;
         Ok(Replaced::Copied)
     }
@@ -387,7 +392,7 @@ impl<'p> Payload<'p> {
 
 /// Reads a file's header, and leaves the file to be read from behind it.
 fn read(path: &Path) -> Result<(FileHeader, File), RewrapError> {
-    let mut file = File::open(path).map_err(|source| RewrapError::Read {
+    let mut file = open(path).map_err(|source| RewrapError::Read {
         path: path.to_path_buf(),
         source,
     })?;

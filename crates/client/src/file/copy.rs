@@ -6,15 +6,16 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use strongroom_files::output::{CommitError, Output};
+
 use super::FileId;
-use super::output::{CommitError, Output};
 
 /// How much is copied between two calls of `progress`.
 const STEP_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Writes into `output` the header `new` and what follows the header `old` in the file at `path`, and commits it.
 ///
-/// To replace the file, `output` is made with [`Overwrite::Force`](super::output::Overwrite::Force) for the same path,
+/// To replace the file, `output` is made with [`Overwrite::Force`](strongroom_files::output::Overwrite::Force) for the same path,
 /// which keeps its permissions. `progress` is told how many bytes of the payload are copied, and of how many. The
 /// kernel copies where it can (`copy_file_range`).
 ///
@@ -36,7 +37,7 @@ pub fn with_header(
     let changed = || CopyError::Changed {
         path: path.to_path_buf(),
     };
-    let source = File::open(path).map_err(read)?;
+    let source = strongroom_files::open(path).map_err(read)?;
     let before = source.metadata().map_err(read)?;
     let payload_bytes = check_header(path, &source, &before, old)?;
     output.write_all(new).map_err(CopyError::Write)?;

@@ -5,7 +5,7 @@
 mod errors;
 
 use std::fs::{File, Metadata};
-use std::io;
+use std::io::{self, Seek};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
@@ -170,10 +170,28 @@ impl Rewrite {
         }
     }
 
+    /// Opens what follows the header, whichever it is.
+    ///
+    /// # Errors
+    ///
+    /// Says why it cannot be read.
+    pub fn open_payload(&self) -> Result<File, StateError> {
+        let open = || {
+            let opened = open(&self.path, OFlags::RDONLY)?;
+            let (mut file, _) = opened.map_err(|foreign| io::Error::other(foreign.to_string()))?;
+            file.seek(io::SeekFrom::Start(self.new.len() as u64))?;
+            Ok(file)
+        };
+        open().map_err(|source| StateError {
+            path: self.path.clone(),
+            source,
+        })
+    }
+
     /// Writes the new header, over the old one, a torn one or itself. When this returns it is on the disk.
     ///
     /// The caller has made the record durable, and has seen that the MAC of the new header verifies under the
-    /// session key. Only the header's bytes change; the time of modification does too, which is how a backup
+    /// file's session key. Only the header's bytes change; the time of modification does too, which is how a backup
     /// program notices.
     ///
     /// # Errors

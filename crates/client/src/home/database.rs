@@ -274,6 +274,10 @@ pub(super) fn create(path: &Path) -> Result<Database, HomeError> {
 }
 
 pub(super) fn open(path: &Path) -> Result<Database, HomeError> {
+    strongroom_files::check_database(path).map_err(|source| HomeError::Folder {
+        path: path.to_path_buf(),
+        source,
+    })?;
     let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE;
     let mut database = Database::open_with_flags(path, flags)?;
     configure(&database)?;
@@ -357,10 +361,10 @@ fn back_up(path: &Path, version: i64) -> io::Result<()> {
     let (draft, backup) = (beside(".part"), beside(""));
     // With the permissions of the original from the first byte on.
     fs::copy(path, &draft)?;
-    fs::File::open(&draft)?.sync_all()?;
+    strongroom_files::open(&draft)?.sync_all()?;
     fs::rename(&draft, &backup)?;
     let folder = path.parent().unwrap_or(Path::new("."));
-    fs::File::open(folder)?.sync_all()
+    strongroom_files::open_folder(folder)?.sync_all()
 }
 
 fn is_empty(database: &Database) -> rusqlite::Result<bool> {

@@ -1,7 +1,7 @@
 //! The owner's exchange key: the RSA key pair that CryptoAPI's session keys are wrapped to
 //! (spec/capi-owner.md#the-exchange-key). Sealed to the identity where that is sealed itself.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -13,11 +13,11 @@ use strongroom_agefile::{FileKey, Header, Recipient, UnwrapError};
 use strongroom_capi::key::KeyError;
 use strongroom_capi::private_key::NotGenerated;
 use strongroom_capi::{Key, KeySpec, PrivateKey, PublicKey};
+use strongroom_files::{self as files, WriteError};
 use zeroize::Zeroizing;
 
 use super::{AskPassphrase, Home, Identities, KeysError};
 use crate::decrypt::SealedFile;
-use crate::file::{self, WriteError};
 
 /// An exchange key that a recovery goes on with.
 pub struct EnsuredExchangeKey {
@@ -57,7 +57,7 @@ impl Home {
                 let key = read_exchange_key(&self.root, ask)?;
                 let public = key.public().clone();
                 if known.is_none_or(|known| known.to_blob() != public.to_blob()) {
-                    file::replace(&self.root.join(PUBLIC), &public.to_blob(), 0o600, rng)?;
+                    files::replace(&self.root.join(PUBLIC), &public.to_blob(), rng)?;
                 }
                 Ok((public, false))
             }
@@ -132,11 +132,11 @@ impl Home {
         match recipient {
             Some(recipient) => {
                 let sealed = seal(&key.to_blob(), &recipient, rng);
-                file::write_new(&self.root.join(SEALED), &sealed, 0o600, rng)?;
+                files::write_new(&self.root.join(SEALED), &sealed, rng)?;
             }
-            None => file::write_new(&self.root.join(PLAIN), &key.to_blob(), 0o600, rng)?,
+            None => files::write_new(&self.root.join(PLAIN), &key.to_blob(), rng)?,
         }
-        file::replace(&public, &key.public().to_blob(), 0o600, rng)?;
+        files::replace(&public, &key.public().to_blob(), rng)?;
         Ok(key)
     }
 
@@ -233,7 +233,7 @@ fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, ExchangeKeyError> {
         path: path.to_path_buf(),
         source,
     };
-    let file = match File::open(path) {
+    let file = match files::open_input(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed(error)),

@@ -1,30 +1,29 @@
 //! The owner's keys in the home: `identity.txt`, in age's own format, and `device.key`, which signs.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use rand_core::CryptoRng;
 use rusqlite::OptionalExtension;
 use strongroom_agefile::identity_file::{
-    self, IdentityFile, OpenIdentitiesError, ParseIdentitiesError, ReadIdentitiesError,
+    self, IdentityFile, OpenIdentitiesError, ReadIdentitiesError, SealIdentitiesError,
 };
 use strongroom_agefile::{
     Identity, KeyType, Passphrase, PassphraseIdentity, Recipient, Unwrap, WorkFactor,
 };
+use strongroom_files::{self as files, WriteError};
 use strongroom_protocol::id::{Digest, Time};
 use strongroom_protocol::keys::SigningKey;
 use zeroize::Zeroizing;
 
 use super::{DEVICE_KEY, DeviceId, Home, HomeError};
-use crate::file::{self, WriteError};
 use crate::signing_key_text;
 
 /// Identities from a file, the one in use first.
 pub struct Identities(Vec<Identity>);
 
-/// Asks for the passphrase of a sealed file.
-pub type AskPassphrase<'a> = dyn FnMut(&Path) -> io::Result<Passphrase> + 'a;
+/// Asks for the passphrase of a sealed file, and says how much work it may take.
+pub type AskPassphrase<'a> = dyn FnMut(&Path) -> io::Result<PassphraseIdentity> + 'a;
 
 impl Identities {
     /// Reads an identity file in age's format, sealed or not.
@@ -34,7 +33,7 @@ impl Identities {
     /// Tells a missing file from one that can't be read, and from a wrong passphrase.
     pub fn read(path: &Path, ask: &mut AskPassphrase<'_>) -> Result<Self, KeysError> {
         let path_buf = || path.to_path_buf();
-        let file = File::open(path).map_err(|source| {
+        let file = files::open_input(path).map_err(|source| {
             let path = path_buf();
             if source.kind() == io::ErrorKind::NotFound {
                 KeysError::IdentityMissing { path }
@@ -51,7 +50,7 @@ impl Identities {
             IdentityFile::Sealed(sealed) => {
                 let passphrase = ask(path).map_err(|source| KeysError::Passphrase { source })?;
                 sealed
-                    .open(&PassphraseIdentity::new(passphrase))
+                    .open(&passphrase)
                     .map_err(|source| KeysError::Sealed {
                         path: path_buf(),
                         source,
@@ -122,7 +121,7 @@ impl Home {
         }
         let identity = Identity::generate(key_type, rng);
         let text = identity_file::identity_text(&identity, &now.to_string());
-        file::write_new(&self.identity_path(), text.as_bytes(), 0o600, rng)?;
+        files::write_new(&self.identity_path(), text.as_bytes(), rng)?;
         Ok(())
     }
 
@@ -144,7 +143,7 @@ impl Home {
         let identity = Identity::generate(key_type, rng);
         let text = identity_file::identity_text(&identity, &now.to_string());
         let sealed = identity_file::seal_identities(&text, passphrase, WorkFactor::DEFAULT, rng)?;
-        file::write_new(&self.identity_path(), sealed.as_bytes(), 0o600, rng)?;
+        files::write_new(&self.identity_path(), sealed.as_bytes(), rng)?;
         let digest = Digest::of(&[sealed.as_bytes()]);
         Ok(self.record_recipient(digest, &identity.recipient())?)
     }
@@ -182,7 +181,14 @@ impl Home {
     fn identity_file(&self) -> Result<(Digest, IdentityFile), KeysError> {
         let path = self.identity_path();
         // Sealed, it may be no text.
-        let bytes = match std::fs::read(&path).map(Zeroizing::new) {
+        let bytes = files::open(&path).and_then(|mut file| {
+            // Room first: what grows leaves its beginnings behind.
+            let length = usize::try_from(file.metadata()?.len()).unwrap_or(0);
+            let mut bytes = Zeroizing::new(Vec::new());
+            bytes.try_reserve_exact(length.saturating_add(1))?;
+            file.read_to_end(&mut bytes).map(|_| bytes)
+        });
+        let bytes = match bytes {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(KeysError::IdentityMissing { path });
@@ -229,7 +235,7 @@ impl Home {
             return parse_device_key(&text).ok_or(KeysError::Device { path });
         }
         let key = SigningKey::generate(rng);
-        file::write_new(&path, device_key_text(&key).as_bytes(), 0o600, rng)?;
+        files::write_new(&path, device_key_text(&key).as_bytes(), rng)?;
         Ok(key)
     }
 
@@ -298,7 +304,7 @@ pub(crate) fn read_secret(path: &Path) -> Result<Option<Zeroizing<String>>, Keys
         path: path.to_path_buf(),
         source,
     };
-    let file = match File::open(path) {
+    let file = match files::open_input(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed(error)),
@@ -362,7 +368,7 @@ pub enum KeysError {
     },
     /// A new identity can't be sealed.
     #[error("cannot seal the identity")]
-    Seal(#[from] ParseIdentitiesError),
+    Seal(#[from] SealIdentitiesError),
     /// A sealed identity file does not open.
     #[error("cannot open the identity file `{path}`")]
     Sealed {

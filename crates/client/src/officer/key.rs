@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use rand_core::CryptoRng;
+use strongroom_files::{WriteError, write_new};
 use strongroom_protocol::keys::SigningKey;
 
-use crate::file::{WriteError, write_new};
 use crate::home::{KeysError, read_secret};
 use crate::signing_key_text;
 
@@ -51,7 +51,7 @@ impl OfficerKey {
             self.0.verifying_key()
         );
         let text = signing_key_text::write(&comment, PREFIX, &self.0);
-        write_new(path, text.as_bytes(), 0o600, rng)
+        write_new(path, text.as_bytes(), rng)
     }
 
     /// Returns the key.

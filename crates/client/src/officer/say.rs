@@ -1,7 +1,7 @@
 //! What a desk signs: words on what is asked, a change of the policy and the codes for it, and that an owner departed.
 //! What can't count is refused here, with the reason; the authority decides by itself what does.
 
-use strongroom_protocol::code::RecoveryCode;
+use strongroom_protocol::code::{NoMemory, RecoveryCode};
 use strongroom_protocol::id::{Digest, OwnerId};
 use strongroom_protocol::keys::VerifyingKey;
 use strongroom_protocol::policy::{Officer, Policy, Reason, SubjectState};
@@ -197,7 +197,7 @@ impl Desk<'_> {
             request: subject.digest(),
             kind: EvidenceKind::RecoveryCode,
         };
-        let evidence = SignedStatement::sign(evidence, &code.signing_key(authority));
+        let evidence = SignedStatement::sign(evidence, &code.signing_key(authority)?);
         match self.submit(evidence) {
             Err(ExchangeError::Submit(SubmitError::Refused(Refusal::Author))) => {
                 return Err(SayError::WrongCode);
@@ -242,6 +242,9 @@ pub enum SayError {
     /// It can't be found again.
     #[error(transparent)]
     Find(#[from] FindError),
+    /// There is not the memory that a code takes.
+    #[error(transparent)]
+    Memory(#[from] NoMemory),
     /// The policy is in force as it is.
     #[error("this policy is in force already")]
     InForce,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use strongroom_agefile::{FileKey, Header, PassphraseIdentity, Unwrap, UnwrapError};
+use strongroom_agefile::{FileKey, Header, Unwrap, UnwrapError};
 
 use super::{ProtectError, ProtectOptions};
 use crate::home::{AskPassphrase, Identities};
@@ -24,7 +24,7 @@ pub(super) fn open(
 ) -> Result<Opened, ProtectError> {
     if header.is_for_passphrase() {
         let passphrase = ask(path).map_err(|source| ProtectError::Passphrase { source })?;
-        let opened = unwrap(header, &[&PassphraseIdentity::new(passphrase)], 0);
+        let opened = unwrap(header, &[&passphrase], 0);
         return match opened {
             Err(UnwrapError::NoMatch) => Err(ProtectError::WrongPassphrase),
             opened => Ok(opened?),

@@ -1,12 +1,15 @@
 //! Finishes the rewrites that a crash interrupted (spec/rewrite.md#replay).
 
+use std::io::Read;
 use std::path::PathBuf;
 
+use strongroom_agefile::payload::{NONCE_BYTES, SEALED_CHUNK_BYTES, open_first_chunk};
 use strongroom_agefile::{FileKey, Header};
-use strongroom_capi::file::looks_like;
+use strongroom_capi::file::{FileHeader, digest, looks_like};
+use strongroom_protocol::id::Digest;
 
 use crate::capi::rewrap::is_ours;
-use crate::file::rewrite::{ApplyError, Foreign, OnDisk, StateError};
+use crate::file::rewrite::{ApplyError, Foreign, OnDisk, Rewrite, StateError};
 use crate::home::{Home, HomeError, Identities, Matched, Record};
 use crate::released::{ReleasedError, ReleasedKeys};
 
@@ -28,9 +31,10 @@ pub enum Repair {
     Foreign(Foreign),
     /// Nothing, and the record stays: there is no file. It may be on a disk that is not there now.
     Missing,
-    /// Nothing, and the record stays: the header is torn, and the key of the new one is not at hand.
+    /// Nothing, and the record stays: the header is torn, and no key at hand is both the new one's and the payload's.
     NoKey,
-    /// Nothing, and the record is gone: what it would have written is no header of a key that this home has.
+    /// Nothing, and the record is gone: what it would have written is no header of this file's key, or of none that this
+    /// home has.
     NotOurs,
 }
 
@@ -38,8 +42,9 @@ impl Home {
     /// Finishes what was interrupted. Every command that rewrites begins with this.
     ///
     /// A record is followed only where the file has the old header, the new one or a mix of the two, and the new one's
-    /// MAC verifies under the session key: the one that an identity unwraps from it, or the one of its deposit that
-    /// was released since.
+    /// MAC verifies under a session key at hand: the one that an identity unwraps from it, or the one of its deposit that
+    /// was released since. That key is the file's, by the old header where that is whole, or by the payload: whoever can
+    /// write records can make a header for this home's identity, with a session key of their own.
     ///
     /// # Errors
     ///
@@ -90,62 +95,117 @@ fn finish(
         return Ok((repair, None));
     }
     if looks_like(record.rewrite.new_header()) {
-        return Ok((finish_capi(home, record)?, None));
+        return Ok((finish_capi(home, record, on_disk)?, None));
     }
     let mut bytes = record.rewrite.new_header();
     let header = match Header::read(&mut bytes) {
         Ok(header) if bytes.is_empty() => header,
         Ok(_) | Err(_) => return Ok((Repair::NotOurs, None)),
     };
-    let Some(own) = own_stanza(home, record, &header, identities)? else {
-        // A header that is whole needs no record; a torn one has nothing else.
-        let repair = if on_disk == OnDisk::Torn {
-            Repair::NoKey
-        } else {
-            Repair::NotOurs
-        };
-        return Ok((repair, None));
+    let authentic = authentic(home, record, &header, identities)?;
+    let ours = match authentic {
+        Some(ours) if is_the_files(&ours.key, &record.rewrite, on_disk)? => ours,
+        _ => return Ok((not_finished(on_disk), None)),
     };
     record.rewrite.apply()?;
     let matched = record
         .serial
-        .map(|serial| Matched::new(&header, serial, own));
+        .map(|serial| Matched::new(&header, serial, ours.stanza));
     Ok((Repair::Finished, matched))
 }
 
+/// A header that is whole needs no record; a torn one has nothing else.
+fn not_finished(on_disk: OnDisk) -> Repair {
+    if on_disk == OnDisk::Torn {
+        Repair::NoKey
+    } else {
+        Repair::NotOurs
+    }
+}
+
+/// Tells whether a session key is that of the file as it lies there.
+fn is_the_files(key: &FileKey, rewrite: &Rewrite, on_disk: OnDisk) -> Result<bool, StateError> {
+    let old_is = || Header::read(&mut rewrite.old_header()).is_ok_and(|old| old.is_authentic(key));
+    // Of the old header in a record nothing is believed but what is on the disk.
+    if on_disk == OnDisk::New || on_disk == OnDisk::Old && old_is() {
+        return Ok(true);
+    }
+    let mut beginning = Vec::new();
+    rewrite
+        .open_payload()?
+        .take((NONCE_BYTES + SEALED_CHUNK_BYTES) as u64)
+        .read_to_end(&mut beginning)
+        .map_err(|source| StateError {
+            path: rewrite.path().to_path_buf(),
+            source,
+        })?;
+    Ok(open_first_chunk(key, &beginning))
+}
+
 /// Finishes a header of CryptoAPI's, which has no MAC, if the home remembers having made it: it did so before it began
-/// (spec/capi-owner.md#recovery).
-fn finish_capi(home: &Home, record: &Record) -> Result<Repair, RepairError> {
-    if !is_ours(home, record.rewrite.new_header(), record.serial)? {
+/// (spec/capi-owner.md#recovery). And it is this file's: by the header that is there, or by the payload's digest.
+fn finish_capi(home: &Home, record: &Record, on_disk: OnDisk) -> Result<Repair, RepairError> {
+    let rewrite = &record.rewrite;
+    let known = |mut header: &[u8]| match FileHeader::read(&mut header) {
+        Ok(header) => home.known_capi_file(&header),
+        Err(_) => Ok(None),
+    };
+    if !is_ours(home, rewrite.new_header(), record.serial)? {
         return Ok(Repair::NotOurs);
     }
-    record.rewrite.apply()?;
+    let by_header = match on_disk {
+        OnDisk::New => true,
+        OnDisk::Old => known(rewrite.old_header())?.map(|old| old.serial) == record.serial,
+        OnDisk::Foreign(_) | OnDisk::Torn => false,
+    };
+    let payload = known(rewrite.new_header())?.and_then(|new| new.payload);
+    let by_payload = || {
+        let found = digest(rewrite.open_payload()?).map_err(|source| StateError {
+            path: rewrite.path().to_path_buf(),
+            source,
+        })?;
+        Ok::<_, StateError>(payload == Some(Digest::from_bytes(found)))
+    };
+    if !by_header && !by_payload()? {
+        return Ok(not_finished(on_disk));
+    }
+    rewrite.apply()?;
     Ok(Repair::Finished)
 }
 
-/// Verifies the MAC of the new header under a session key at hand, and returns which stanza is the owner's, if that
-/// can be told. None without such a key.
-fn own_stanza(
+/// The session key of an authentic header.
+struct Authentic {
+    key: FileKey,
+    /// Which stanza is the owner's, where that can be told.
+    stanza: Option<usize>,
+}
+
+/// Finds a session key at hand under which the MAC of the new header verifies.
+fn authentic(
     home: &Home,
     record: &Record,
     header: &Header,
     identities: &Identities,
-) -> Result<Option<Option<usize>>, RepairError> {
+) -> Result<Option<Authentic>, RepairError> {
     if let Ok(opened) = header.unwrap_unauthenticated(&identities.as_unwraps())
         && header.is_authentic(&opened.file_key)
     {
-        return Ok(Some(Some(opened.stanza)));
+        return Ok(Some(Authentic {
+            key: opened.file_key,
+            stanza: Some(opened.stanza),
+        }));
     }
     let Some(serial) = record.serial else {
         return Ok(None);
     };
-    let released = ReleasedKeys::of(home).key(serial)?;
-    let authentic = released.is_some_and(|released| {
-        let key = released.key.into_key();
-        let bytes = key.expose().try_into();
-        bytes.is_ok_and(|bytes| header.is_authentic(&FileKey::from_bytes(bytes)))
-    });
-    Ok(authentic.then_some(None))
+    let Some(released) = ReleasedKeys::of(home).key(serial)? else {
+        return Ok(None);
+    };
+    let key = released.key.into_key();
+    let key = key.expose().try_into().ok().map(FileKey::from_bytes);
+    Ok(key
+        .filter(|key| header.is_authentic(key))
+        .map(|key| Authentic { key, stanza: None }))
 }
 
 /// Why an interrupted rewrite is not finished.

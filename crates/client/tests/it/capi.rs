@@ -12,11 +12,11 @@ use strongroom_client::capi::decrypt::{DecryptError, UnlockedCapiFile, verify};
 use strongroom_client::capi::encrypt::{CapiOptions, prepare};
 use strongroom_client::capi::rewrap::{self, CapiRewrapOptions, Prepared};
 use strongroom_client::encrypt::{Job, Source, Target};
-use strongroom_client::file::output::Overwrite;
 use strongroom_client::home::{Home, read_exchange_key};
 use strongroom_client::recover::Wanted;
 use strongroom_client::rewrap::{How, Repair, RewrapError};
 use strongroom_client::status::{Inspector, SpareState};
+use strongroom_files::output::Overwrite;
 use strongroom_protocol::statement::Particulars;
 
 use crate::fixture::World;

@@ -69,7 +69,7 @@ impl World {
                     strongroom_client::encrypt::Source::File(source),
                     strongroom_client::encrypt::Target::File(
                         target,
-                        strongroom_client::file::output::Overwrite::Refuse,
+                        strongroom_files::output::Overwrite::Refuse,
                     ),
                     &options,
                     &mut |_| {},

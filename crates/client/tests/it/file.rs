@@ -2,7 +2,6 @@
 
 mod copy;
 mod lock;
-mod output;
 mod rewrite;
 mod same_disk;
 
@@ -65,15 +64,6 @@ impl Mounted {
             "SKIPPED: this test mounts with {options:?}, which this user or this kernel may not"
         );
         None
-    }
-
-    fn make_read_only(&self) {
-        let status = Command::new("mount")
-            .args(["-o", "remount,ro"])
-            .arg(&self.0)
-            .status()
-            .unwrap();
-        assert!(status.success());
     }
 }
 

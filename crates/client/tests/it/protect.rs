@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use strongroom_agefile::armor::ArmoredWriter;
 use strongroom_agefile::{
-    FileKey, Header, Identity, KeyType, Passphrase, Recipient, Stanza, WorkFactor, identity_file,
-    payload, wrap_to,
+    FileKey, Header, Identity, KeyType, Passphrase, PassphraseIdentity, Recipient, Stanza,
+    WorkFactor, identity_file, payload, wrap_to,
 };
 use strongroom_authority::Caller;
 use strongroom_client::Pointer;
@@ -71,7 +71,9 @@ impl World {
     fn passphrase_file(&mut self, name: &str, text: &str) -> PathBuf {
         let key = FileKey::generate(&mut self.rng);
         let work_factor = WorkFactor::from_log_n(2).unwrap();
-        let stanza = passphrase("open").wrap(&key, work_factor, &mut self.rng);
+        let stanza = passphrase("open")
+            .wrap(&key, work_factor, &mut self.rng)
+            .unwrap();
         self.age_file(name, text, &[stanza], &key)
     }
 
@@ -95,7 +97,7 @@ impl World {
             particulars: Particulars::default(),
         });
         let jobs: Vec<Job> = jobs.collect();
-        let ask = &mut |_: &Path| Ok(passphrase("open"));
+        let ask = &mut |_: &Path| Ok(PassphraseIdentity::new(passphrase("open")));
         self.with_client(|client| client.protect(jobs, &options, ask, told))
             .unwrap()
             .unwrap();
@@ -357,7 +359,9 @@ fn a_wrong_passphrase_deposits_nothing() {
     let mut world = World::new();
     let key = FileKey::generate(&mut world.rng);
     let work_factor = WorkFactor::from_log_n(2).unwrap();
-    let stanza = passphrase("another").wrap(&key, work_factor, &mut world.rng);
+    let stanza = passphrase("another")
+        .wrap(&key, work_factor, &mut world.rng)
+        .unwrap();
     let file = world.age_file("a.age", "text", &[stanza], &key);
     let error = world.refused(&file);
     assert!(matches!(error, ProtectError::WrongPassphrase), "{error:?}");

@@ -65,6 +65,19 @@ impl Rewritten {
             .unwrap();
     }
 
+    /// A header of the same length with another session key, for the owner.
+    fn planted(&mut self) -> Vec<u8> {
+        let home = self.world.home();
+        let owner = self.world.identities(&home).recipient().unwrap();
+        drop(home);
+        let key = FileKey::generate(&mut self.world.rng);
+        let pointer = parts(&self.file).0.stanzas()[1].clone();
+        let stanzas = vec![owner.wrap(&key, &mut self.world.rng), pointer];
+        let planted = Header::seal(stanzas, &key).unwrap();
+        assert_eq!(planted.as_bytes().len(), self.old.len());
+        planted.as_bytes().to_vec()
+    }
+
     /// Puts into the record which deposit it is of, as a command that rewrites does.
     fn name_serial(&self) {
         let serial = self.world.home().released_serials().unwrap()[0];
@@ -119,6 +132,61 @@ fn a_planted_record_that_would_give_the_file_to_another_key_does_nothing() {
     rewritten.record(planted.as_bytes());
     assert_eq!(rewritten.repair(), [Repair::NotOurs]);
     assert_eq!(rewritten.bytes(), before);
+}
+
+/// Planted: a session key of the attacker's own, wrapped to the owner's public key. The header opens for the owner, and the
+/// payload does not.
+#[test]
+fn a_planted_record_with_another_session_key_for_the_owner_does_nothing() {
+    let mut rewritten = Rewritten::new();
+    rewritten.crash_with(&rewritten.old);
+    let planted = rewritten.planted();
+    let before = rewritten.bytes();
+    rewritten.record(&planted);
+    assert_eq!(rewritten.repair(), [Repair::NotOurs]);
+    assert_eq!(rewritten.bytes(), before);
+}
+
+/// Nor does it help to plant an old header that makes the file's own seem torn, or one that the planted key is right for.
+#[test]
+fn a_planted_record_with_another_old_header_does_nothing() {
+    let mut rewritten = Rewritten::new();
+    let header = rewritten.old.clone();
+    rewritten.crash_with(&header);
+    let planted = rewritten.planted();
+    let before = rewritten.bytes();
+    // Whatever the planted header lacks of the file's.
+    rewritten.old = std::iter::zip(&header, &planted)
+        .map(|(there, planted)| if there == planted { b'?' } else { *there })
+        .collect();
+    rewritten.record(&planted);
+    let mut home = rewritten.world.home();
+    let identities = rewritten.world.identities(&home);
+    let repaired = home.repair(&identities).unwrap();
+    assert_eq!(*repaired[0].repair.as_ref().unwrap(), Repair::NoKey);
+    assert_eq!(rewritten.bytes(), before);
+}
+
+/// Where the header is torn, the payload says whose key it is; where both headers are, the payload may be damaged.
+#[test]
+fn a_torn_header_is_finished_by_the_payload_and_a_whole_one_by_itself() {
+    let rewritten = Rewritten::new();
+    let half = rewritten.old.len() / 2;
+    let torn = [&rewritten.new[..half], &rewritten.old[half..]].concat();
+    let mut damaged = rewritten.payload.clone();
+    damaged[20] ^= 1;
+    fs::write(&rewritten.file, [&rewritten.old[..], &damaged].concat()).unwrap();
+    rewritten.record(&rewritten.new);
+    assert_eq!(rewritten.repair(), [Repair::Finished]);
+    assert_eq!(rewritten.bytes(), [&rewritten.new[..], &damaged].concat());
+
+    fs::write(&rewritten.file, [&torn[..], &damaged].concat()).unwrap();
+    rewritten.record(&rewritten.new);
+    let mut home = rewritten.world.home();
+    let identities = rewritten.world.identities(&home);
+    let repaired = home.repair(&identities).unwrap();
+    assert_eq!(*repaired[0].repair.as_ref().unwrap(), Repair::NoKey);
+    assert_eq!(home.interrupted().unwrap().len(), 1, "the record stays");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use strongroom_agefile::{FileKey, Header, KeyType, Passphrase};
+use strongroom_agefile::{FileKey, Header, KeyType, Passphrase, PassphraseIdentity};
 use strongroom_authority::{Caller, CheckReport, Extent, Service};
 use strongroom_client::connection::ExchangeError;
 use strongroom_client::home::{Home, KeysError, Matched};
@@ -102,7 +102,9 @@ fn a_sealed_identity_is_made_once_and_its_public_key_needs_no_passphrase() {
     let text = String::from_utf8(bytes.clone()).unwrap();
     assert!(!text.contains("SECRET"));
     let public = home.recipient(&mut |_| panic!("it was asked for")).unwrap();
-    let opened = home.identities(&mut |_| Ok(passphrase())).unwrap();
+    let opened = home
+        .identities(&mut |_| Ok(PassphraseIdentity::new(passphrase())))
+        .unwrap();
     assert_eq!(public.to_string(), opened.recipient().unwrap().to_string());
     home.ensure_sealed_identity(kind, now, &sealed, &mut rng)
         .unwrap();
@@ -130,13 +132,13 @@ fn a_remembered_public_key_is_that_of_this_very_file() {
     for _ in 0..2 {
         let public = home.recipient(&mut |_| {
             asked += 1;
-            Ok(passphrase())
+            Ok(PassphraseIdentity::new(passphrase()))
         });
         assert_eq!(public.unwrap().to_string(), remembered.to_string());
     }
     assert_eq!(asked, 1, "it is remembered again");
     fs::remove_file(home.identity_path()).unwrap();
-    let missing = home.recipient(&mut |_| Ok(passphrase()));
+    let missing = home.recipient(&mut |_| Ok(PassphraseIdentity::new(passphrase())));
     assert!(matches!(
         missing.err(),
         Some(KeysError::IdentityMissing { .. })

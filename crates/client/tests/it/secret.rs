@@ -3,7 +3,8 @@
 use std::num::NonZeroUsize;
 
 use strongroom_agefile::{
-    FileKey, Header, KeyType, Passphrase, Recipient, UnwrapError, payload, wrap_to,
+    FileKey, Header, KeyType, Passphrase, PassphraseIdentity, Recipient, UnwrapError, payload,
+    wrap_to,
 };
 use strongroom_authority::Caller;
 use strongroom_client::home::{Home, KeysError};
@@ -225,11 +226,15 @@ fn depositing_takes_no_passphrase_and_opening_does() {
     let mut asked = 0;
     let identities = home.identities(&mut |_| {
         asked += 1;
-        Ok(passphrase())
+        Ok(PassphraseIdentity::new(passphrase()))
     });
     let opened = secret::open(&home, &identities.unwrap(), serial).unwrap();
     assert_eq!((opened.expose(), asked), (&b"rose"[..], 1));
-    let wrong = home.identities(&mut |_| Ok(Passphrase::new("wrong".to_owned().into()).unwrap()));
+    let wrong = home.identities(&mut |_| {
+        Ok(PassphraseIdentity::new(
+            Passphrase::new("wrong".to_owned().into()).unwrap(),
+        ))
+    });
     assert!(!matches!(
         wrong.err(),
         None | Some(KeysError::IdentityMissing { .. })

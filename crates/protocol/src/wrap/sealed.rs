@@ -6,7 +6,7 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::{NotOpened, PublicKey, SecretKey, aead_key, zero_nonce};
-use crate::code::RecoveryCode;
+use crate::code::{NoMemory, RecoveryCode};
 use crate::id::AuthorityId;
 use crate::label::Label;
 
@@ -24,17 +24,20 @@ impl SealedSecretKey {
     const SEALED_BYTES: usize = SecretKey::SEED_BYTES + 16;
 
     /// Seals an authority's key. Takes 64 MiB and a moment, as all that is done with a code.
-    #[must_use]
+    ///
+    /// # Errors
+    ///
+    /// Says so when there is not the memory for it.
     #[expect(clippy::missing_panics_doc, reason = "the lengths are constants")]
     pub fn seal(
         key: &SecretKey,
         authority: AuthorityId,
         code: &RecoveryCode,
         rng: &mut impl CryptoRng,
-    ) -> Self {
+    ) -> Result<Self, NoMemory> {
         let mut salt = [0; Self::SALT_BYTES];
         rng.fill_bytes(&mut salt);
-        let derived = derive_key(code, authority, &key.public_key(), &salt);
+        let derived = derive_key(code, authority, &key.public_key(), &salt)?;
         let mut sealed = [0; Self::SEALED_BYTES];
         let (seed, tag) = sealed.split_at_mut(SecretKey::SEED_BYTES);
         seed.copy_from_slice(key.expose_seed().as_ref());
@@ -42,21 +45,21 @@ impl SealedSecretKey {
             .seal_in_place_separate_tag(zero_nonce(), Aad::empty(), seed)
             .expect("a seed is shorter than what the AEAD takes");
         tag.copy_from_slice(made.as_ref());
-        Self { salt, sealed }
+        Ok(Self { salt, sealed })
     }
 
     /// Opens what was sealed for this authority, whose public key is known from its founding.
     ///
     /// # Errors
     ///
-    /// Says so when it is another code, or the bytes were changed; never which.
+    /// Says so when it is another code, or the bytes were changed, never which; or when there is not the memory to tell.
     pub fn open(
         &self,
         authority: AuthorityId,
         public_key: &PublicKey,
         code: &RecoveryCode,
-    ) -> Result<SecretKey, NotOpened> {
-        let derived = derive_key(code, authority, public_key, &self.salt);
+    ) -> Result<SecretKey, OpenSealedKeyError> {
+        let derived = derive_key(code, authority, public_key, &self.salt)?;
         let mut buffer = Zeroizing::new(self.sealed);
         let seed = aead_key(&derived)
             .open_in_place(zero_nonce(), Aad::empty(), buffer.as_mut())
@@ -66,7 +69,7 @@ impl SealedSecretKey {
         if key.public_key() == *public_key {
             Ok(key)
         } else {
-            Err(NotOpened)
+            Err(NotOpened.into())
         }
     }
 
@@ -97,10 +100,10 @@ fn derive_key(
     authority: AuthorityId,
     public_key: &PublicKey,
     salt: &[u8],
-) -> Zeroizing<[u8; 32]> {
+) -> Result<Zeroizing<[u8; 32]>, NoMemory> {
     let mut key = Zeroizing::new([0; 32]);
     Salt::new(HKDF_SHA256, salt)
-        .extract(code.stretch(authority).as_ref())
+        .extract(code.stretch(authority)?.as_ref())
         .expand(
             &[
                 Label::CUSTODY_SEAL.as_bytes(),
@@ -111,7 +114,18 @@ fn derive_key(
         )
         .and_then(|okm| okm.fill(key.as_mut()))
         .expect("32 bytes are within what HKDF-SHA256 gives");
-    key
+    Ok(key)
+}
+
+/// Why a sealed key was not opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OpenSealedKeyError {
+    /// There is not the memory that a code takes.
+    #[error(transparent)]
+    Memory(#[from] NoMemory),
+    /// Another code, or other bytes.
+    #[error(transparent)]
+    NotOpened(#[from] NotOpened),
 }
 
 pub(super) struct KeyLength;

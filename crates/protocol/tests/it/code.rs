@@ -140,7 +140,7 @@ fn vectors_of_codes_are_read_and_give_their_keys() {
             "{vector}"
         );
         let authority = AuthorityId::from_bytes(vector.array("authority"));
-        let key = code.signing_key(authority);
+        let key = code.signing_key(authority).unwrap();
         assert_eq!(key.expose_seed()[..], vector.bytes("seed"), "{vector}");
         assert_eq!(
             key.verifying_key().to_string(),

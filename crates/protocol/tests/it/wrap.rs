@@ -292,7 +292,8 @@ fn a_wrapping_key_sealed_under_a_code_opens_with_that_code_for_that_authority_al
     let cast = Cast::new();
     let code = |fill| RecoveryCode::generate(&mut Counting(fill));
     let public_key = cast.wrap_key.public_key();
-    let sealed = SealedSecretKey::seal(&cast.wrap_key, cast.authority, &code(1), &mut Counting(2));
+    let sealed =
+        SealedSecretKey::seal(&cast.wrap_key, cast.authority, &code(1), &mut Counting(2)).unwrap();
     let read = SealedSecretKey::from_bytes(&sealed.to_bytes());
     let opened = read.open(cast.authority, &public_key, &code(1)).unwrap();
     assert!(opened.public_key() == public_key);
@@ -310,6 +311,7 @@ fn a_wrapping_key_sealed_under_a_code_opens_with_that_code_for_that_authority_al
         let changed = SealedSecretKey::from_bytes(&bytes);
         assert!(changed.open(cast.authority, &public_key, &code(1)).is_err());
     }
-    let again = SealedSecretKey::seal(&cast.wrap_key, cast.authority, &code(1), &mut Counting(4));
+    let again =
+        SealedSecretKey::seal(&cast.wrap_key, cast.authority, &code(1), &mut Counting(4)).unwrap();
     assert_ne!(again.to_bytes(), sealed.to_bytes());
 }

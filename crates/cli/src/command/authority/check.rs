@@ -84,7 +84,7 @@ pub(super) fn run(
         Work::Repair => return repair(context, &service, json),
     };
     if service.is_sealed() {
-        service.unlock(&prompt::recovery_code(code_file)?)?;
+        service.unlock(&prompt::recovery_code(context, code_file)?)?;
     }
     let bar = Progress::items(context);
     let report = service.check(extent, &mut |done, total| bar.set_of(done, total))?;

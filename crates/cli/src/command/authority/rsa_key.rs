@@ -9,8 +9,8 @@ use clap::Args;
 use strongroom_authority::RsaKeyError;
 use strongroom_capi::PublicKey;
 use strongroom_client::Address;
-use strongroom_client::file::output::{Output, Overwrite};
 use strongroom_client::home::Home;
+use strongroom_files::output::{Output, Overwrite, ReadableBy};
 use strongroom_protocol::statement::Statement;
 
 use crate::context::Context;
@@ -62,7 +62,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     let service = reach::service(context, &Address::Folder(folder))?;
     let statement = match service.make_rsa_key(arguments.key_bits.0) {
         Err(RsaKeyError::Sealed) => {
-            let code = prompt::recovery_code(arguments.code_file.as_deref())?;
+            let code = prompt::recovery_code(context, arguments.code_file.as_deref())?;
             service.unlock(&code)?;
             service.make_rsa_key(arguments.key_bits.0)?
         }
@@ -83,7 +83,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
             output.flush()?;
             return Ok(Exit::Done);
         }
-        let mut output = Output::create(path, overwrite, 0o666, &mut context.rng())?;
+        let mut output = Output::create(path, overwrite, ReadableBy::Umask, &mut context.rng())?;
         output.file_mut().write_all(&bytes)?;
         output.commit()?;
         context.say(format_args!("{}  {} bits", shown(path), key.bits()));

@@ -7,6 +7,7 @@ use clap::Args;
 use strongroom_capi::Algorithm;
 use strongroom_capi::cipher::{self, DecryptError};
 use strongroom_capi::file::explain;
+use strongroom_files::output::ReadableBy;
 
 use super::keys::read_session_key;
 use super::password::PasswordOptions;
@@ -58,7 +59,9 @@ pub(super) fn encrypt(context: &Context, arguments: &EncryptArguments) -> anyhow
     stream::ensure_one_reader([&arguments.session_key, &arguments.input])?;
     let key = read_session_key(&arguments.session_key)?;
     let input = place::open(&arguments.input)?;
-    arguments.target.stream(context, 0o666, |sink| {
+    let source = input.get_ref().try_clone()?;
+    let readable = ReadableBy::ReadersOf(&source);
+    arguments.target.stream(context, readable, |sink| {
         Ok(cipher::encrypt(&key, input, sink, &mut |_| {})?)
     })?;
     Ok(Exit::Done)
@@ -72,7 +75,7 @@ pub(super) fn decrypt(context: &Context, arguments: &DecryptArguments) -> anyhow
         None => arguments.password.key(&shown(&arguments.input))?,
     };
     let input = place::open(&arguments.input)?;
-    let decrypted = arguments.target.stream(context, 0o600, |sink| {
+    let decrypted = arguments.target.stream(context, ReadableBy::Owner, |sink| {
         Ok(cipher::decrypt(&key, input, sink, &mut |_| {})?)
     });
     let Err(error) = decrypted else {

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, PipeWriter, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::thread;
 
@@ -16,9 +16,9 @@ use strongroom_client::decrypt::SealedFile;
 use strongroom_client::encrypt::{
     self, EncryptError, EncryptOptions, Encrypted, Job, Source, Watch,
 };
-use strongroom_client::file::output::Output;
 use strongroom_client::file::same_file;
 use strongroom_client::home::{Home, read_exchange_key};
+use strongroom_files::output::{Output, ReadableBy};
 use strongroom_protocol::id::Digest;
 use strongroom_protocol::statement::Particulars;
 
@@ -118,7 +118,8 @@ fn convert_file(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit
     let expected = original.digest()?;
 
     let mut home = founding::home_or_found(context, None)?;
-    let mut copy = Output::create(output, overwrite, original.mode, &mut context.rng())?;
+    let readable = ReadableBy::ReadersOf(&original.file);
+    let mut copy = Output::create(output, overwrite, readable, &mut context.rng())?;
     let encrypted = encrypt(context, arguments, &mut home, &original, copy.file_mut())?;
     ensure!(
         decrypt(context, &home, copy.file_mut())? == expected,
@@ -144,7 +145,7 @@ fn encrypt(
     original: &Original,
     copy: &File,
 ) -> anyhow::Result<Encrypted> {
-    let owner = home.recipient(&mut prompt::identity_passphrase)?;
+    let owner = home.recipient(&mut prompt::passphrases(context))?;
     let mut options = EncryptOptions::new(&owner);
     options.threads = context.threads;
     let description = arguments.description.clone().unwrap_or_else(|| {
@@ -157,7 +158,7 @@ fn encrypt(
     let mut client = reach::connect(context, home, &authority, &mut rng)?;
     let (reader, writer) = io::pipe().context("cannot make a pipe")?;
     let job = Job {
-        source: Source::Stream(Box::new(reader)),
+        source: Source::Stream(File::from(OwnedFd::from(reader))),
         target: encrypt::Target::Stream(Box::new(copy.try_clone()?)),
         particulars,
     };
@@ -179,7 +180,7 @@ fn encrypt(
 /// Decrypts the copy, from its beginning, and returns SHA-256 of what comes out.
 fn decrypt(context: &Context, home: &Home, copy: &mut File) -> anyhow::Result<Digest> {
     copy.seek(SeekFrom::Start(0))?;
-    let identities = home.identities(&mut prompt::identity_passphrase)?;
+    let identities = home.identities(&mut prompt::passphrases(context))?;
     let mut digest = DigestWriter::new(io::sink());
     SealedFile::read(BufReader::new(copy))?
         .unlock(&identities.as_unwraps())?
@@ -189,9 +190,8 @@ fn decrypt(context: &Context, home: &Home, copy: &mut File) -> anyhow::Result<Di
 
 /// A file of the example programs, with what opens it.
 struct Original {
+    /// Nobody reads the copy who could not read it.
     file: File,
-    /// Its permissions: nobody reads the copy who could not read it.
-    mode: u32,
     /// Where the ciphertext begins.
     start: u64,
     unlocked: UnlockedCapiFile,
@@ -204,7 +204,7 @@ impl Original {
     fn open(context: &Context, arguments: &Arguments) -> anyhow::Result<Self> {
         let path = &arguments.input;
         let failed = || format!("cannot read `{}`", shown(path));
-        let mut file = File::open(path).with_context(failed)?;
+        let mut file = strongroom_files::open(path).with_context(failed)?;
         let mut prefix = [0; 16];
         let is_file = file.read_exact(&mut prefix).is_ok() && looks_like(&prefix);
         ensure!(
@@ -228,16 +228,14 @@ impl Original {
                     exists,
                     Usage("name the key that opens the file with `--key`")
                 );
-                read_exchange_key(home, &mut prompt::identity_passphrase)?
+                read_exchange_key(home, &mut prompt::passphrases(context))?
             }
         };
         let padding = known.and_then(|known| known.padding);
         let padding = arguments.padding.said().or(padding).ok_or(NoPadding)?;
         let unlocked = UnlockedCapiFile::unlock(&header, &key, padding, &mut context.rng())
             .with_context(|| format!("cannot open `{}`", shown(path)))?;
-        let mode = file.metadata().with_context(failed)?.mode();
         Ok(Self {
-            mode: mode & 0o666 | 0o600,
             start: header.bytes(),
             expected: known.and_then(|known| known.payload),
             file,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 use clap::Args;
-use strongroom_client::file::output::{Output, Overwrite};
+use strongroom_files::output::{Output, Overwrite, ReadableBy};
 use zeroize::Zeroizing;
 
 use crate::context::Context;
@@ -38,19 +38,27 @@ impl Target {
 
     /// Writes what is secret or may be: only its owner may read the file.
     pub(super) fn put(&self, context: &Context, bytes: &[u8]) -> anyhow::Result<()> {
-        self.stream(context, 0o600, |sink| Ok(sink.write_all(bytes)?))
+        self.stream(
+            context,
+            ReadableBy::Owner,
+            |sink| Ok(sink.write_all(bytes)?),
+        )
     }
 
     /// Writes what everybody may read.
     pub(super) fn put_public(&self, context: &Context, bytes: &[u8]) -> anyhow::Result<()> {
-        self.stream(context, 0o666, |sink| Ok(sink.write_all(bytes)?))
+        self.stream(
+            context,
+            ReadableBy::Umask,
+            |sink| Ok(sink.write_all(bytes)?),
+        )
     }
 
     /// Writes as `write` goes on. A file appears when all of it is there, and not if that fails.
     pub(super) fn stream<T>(
         &self,
         context: &Context,
-        mode: u32,
+        readable: ReadableBy<'_>,
         write: impl FnOnce(&mut dyn Write) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
         if stream::is_pipe(&self.output) {
@@ -60,7 +68,7 @@ impl Target {
             return Ok(done);
         }
         let mut rng = context.rng();
-        let mut output = Output::create(&self.output, self.overwrite(), mode, &mut rng)?;
+        let mut output = Output::create(&self.output, self.overwrite(), readable, &mut rng)?;
         let mut sink = BufWriter::with_capacity(1 << 16, output.file_mut());
         let done = write(&mut sink)?;
         sink.flush()?;
@@ -72,12 +80,7 @@ impl Target {
 
 /// Opens a file, or the pipe.
 pub(super) fn open(path: &Path) -> anyhow::Result<BufReader<File>> {
-    let file = if stream::is_pipe(path) {
-        stream::input()
-    } else {
-        File::open(path)
-    };
-    let file = file.with_context(|| format!("cannot open `{}`", shown(path)))?;
+    let file = stream::open(path).with_context(|| format!("cannot open `{}`", shown(path)))?;
     Ok(BufReader::with_capacity(1 << 16, file))
 }
 

@@ -9,8 +9,8 @@ use strongroom_capi::PrivateKey;
 use strongroom_capi::file::{Explanation, FileHeader};
 use strongroom_client::capi::Known;
 use strongroom_client::capi::decrypt::{DecryptError, UnlockedCapiFile, verify};
-use strongroom_client::file::output::{Output, Overwrite};
 use strongroom_client::home::{Home, HomeError, read_exchange_key, read_private_key};
+use strongroom_files::output::{Output, Overwrite, ReadableBy};
 use strongroom_protocol::id::Digest;
 
 use super::Arguments;
@@ -25,7 +25,6 @@ pub(super) struct Source {
     pub(super) prefix: Vec<u8>,
     pub(super) file: File,
     pub(super) length: u64,
-    pub(super) mode: u32,
 }
 
 /// From a pipe into a pipe nothing can be checked before it is gone.
@@ -72,7 +71,8 @@ pub(super) fn decrypt(
     let mut progress = |bytes| bar.set(bytes);
     match target {
         Some((target, overwrite)) => {
-            let mut output = Output::create(&target, overwrite, source.mode, &mut rng)?;
+            let mut output =
+                Output::create(&target, overwrite, ReadableBy::ReadersOf(file), &mut rng)?;
             payload.decrypt(&unlocked, &mut output, &mut progress)?;
             output.commit()?;
         }
@@ -197,9 +197,12 @@ impl<'k> RsaKeys<'k> {
             Some(path) if stream::is_pipe(path) => {
                 (read_private_key("/dev/stdin".as_ref())?, path.clone())
             }
-            Some(path) => (read_private_key(path)?, path.clone()),
+            Some(path) => {
+                self.context.warn_if_exposed(path);
+                (read_private_key(path)?, path.clone())
+            }
             None if Home::exists(home)? => {
-                let key = read_exchange_key(home, &mut prompt::identity_passphrase)?;
+                let key = read_exchange_key(home, &mut prompt::passphrases(self.context))?;
                 (key, home.clone())
             }
             None => return Err(HomeError::NotFound { path: home.clone() }.into()),

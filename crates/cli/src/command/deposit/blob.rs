@@ -1,6 +1,6 @@
 //! `deposit --simple-blob`: what a program of CryptoAPI's exported for the authority (spec/simple-blob.md).
 
-use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
@@ -128,7 +128,7 @@ fn own_file(options: &BlobOptions) -> anyhow::Result<Option<OwnFile>> {
         return Ok(None);
     };
     let failed = || format!("cannot read `{}`", shown(path));
-    let mut file = File::open(path).with_context(failed)?;
+    let mut file = strongroom_files::open_input(path).with_context(failed)?;
     let header = FileHeader::read(&mut file).with_context(failed)?;
     let payload = digest(file).with_context(failed)?;
     Ok(Some(OwnFile {
@@ -155,6 +155,7 @@ fn known_key(
     let own = own.ok_or(Usage(
         "`--key` opens the owner's SIMPLEBLOB: name it with `--own-blob`, or its `--file`",
     ))?;
+    context.warn_if_exposed(path);
     let key = read_private_key(path)?;
     warn_of(context, path, key.public());
     let blob = SimpleBlob::from_bytes(&own.blob)?;
@@ -180,11 +181,14 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     const BYTES_MAX: u64 = 64 << 10;
 
     let failed = || format!("cannot read `{}`", shown(path));
-    let length = fs::metadata(path).with_context(failed)?.len();
+    let mut blob = Vec::new();
+    strongroom_files::open_input(path)
+        .and_then(|file| file.take(BYTES_MAX + 1).read_to_end(&mut blob))
+        .with_context(failed)?;
     ensure!(
-        length <= BYTES_MAX,
+        blob.len() as u64 <= BYTES_MAX,
         "`{}` is too long for a key BLOB",
         shown(path)
     );
-    fs::read(path).with_context(failed)
+    Ok(blob)
 }

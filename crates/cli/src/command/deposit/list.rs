@@ -1,7 +1,6 @@
 //! Many secrets at once: a line of JSON for each. All lines are read before any of them is deposited.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
@@ -43,12 +42,7 @@ impl Drop for Line {
 
 pub(super) fn read(path: &Path) -> anyhow::Result<Vec<Entry>> {
     let failed = || format!("cannot read the list `{}`", path.display());
-    let file = if stream::is_pipe(path) {
-        stream::input()
-    } else {
-        File::open(path)
-    };
-    let file = file.with_context(failed)?;
+    let file = stream::open(path).with_context(failed)?;
     let length = file.metadata().map_or(0, |metadata| metadata.len());
     // A vector that grows would leave its beginnings in memory.
     let mut bytes = Zeroizing::new(Vec::with_capacity(

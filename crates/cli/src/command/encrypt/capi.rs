@@ -92,7 +92,7 @@ pub(super) fn encrypt(
     let mut rng = context.rng();
     let bits = options.key_bits.map_or(Home::EXCHANGE_BITS, |bits| bits.0);
     let (owner, made) =
-        home.ensure_exchange_key(bits, &mut prompt::identity_passphrase, &mut rng)?;
+        home.ensure_exchange_key(bits, &mut prompt::passphrases(context), &mut rng)?;
     if made {
         context.say(format_args!(
             "made an RSA key of {} bits for CryptoAPI's files, exchange.priv and exchange.pub in {}",

@@ -51,7 +51,7 @@ pub(super) fn run(
 ) -> anyhow::Result<Exit> {
     let policy = read(&arguments.file)?;
     let grounds = Grounds::new(arguments.reason.clone())?;
-    let act = |desk: &mut Desk<'_>| propose(arguments, desk, &policy, grounds);
+    let act = |desk: &mut Desk<'_>| propose(context, arguments, desk, &policy, grounds);
     let subject = if uses_home(context, desk)? {
         as_owner(context, act)?
     } else {
@@ -105,6 +105,7 @@ fn as_owner<T>(
 
 /// Asks for the change, or goes on with it. None if the policy is in force already.
 fn propose(
+    context: &Context,
     arguments: &Arguments,
     desk: &mut Desk<'_>,
     policy: &Policy,
@@ -122,6 +123,6 @@ fn propose(
     if !wants_code {
         return Ok(Some(subject));
     }
-    let code = prompt::recovery_code(arguments.code_file.as_deref())?;
+    let code = prompt::recovery_code(context, arguments.code_file.as_deref())?;
     Ok(Some(desk.show_code(&subject, &code)?))
 }

@@ -27,6 +27,7 @@ pub(super) fn protect(
     );
     let padding = arguments.padding.said().ok_or(NoPadding)?;
     let path = key;
+    context.warn_if_exposed(path);
     let key = read_private_key(path)?;
     warn_of(context, path, key.public());
     let key = CapiKey { key: &key, padding };

@@ -79,7 +79,7 @@ pub(super) fn ask(
         let is_own = request.request().owner == client.membership().owner;
         let asked = match code {
             Some(_) => None,
-            None => ask_for_code(arguments, &standing, is_own)?,
+            None => ask_for_code(context, arguments, &standing, is_own)?,
         };
         if let Some(code) = code.or(asked.as_ref()) {
             if wants_code {
@@ -179,6 +179,7 @@ fn request(
 /// Returns the recovery code: the one that was named, or the one that somebody types. Where the policy has another way,
 /// or the keys are somebody else's, it goes on without.
 fn ask_for_code(
+    context: &Context,
     arguments: &Arguments,
     standing: &RequestStanding,
     is_own: bool,
@@ -187,7 +188,7 @@ fn ask_for_code(
     Ok(match (file, is_own) {
         (None, false) => None,
         (None, true) if has_other_way(standing) => prompt::recovery_code_if_any()?,
-        (_, _) => Some(prompt::recovery_code(file)?),
+        (_, _) => Some(prompt::recovery_code(context, file)?),
     })
 }
 

@@ -6,8 +6,8 @@ use std::path::Path;
 use anyhow::bail;
 use strongroom_capi::{Padding, PublicKey};
 use strongroom_client::capi::rewrap::released_blob;
-use strongroom_client::file::output::{Output, Overwrite};
 use strongroom_client::home::{Home, read_public_key};
+use strongroom_files::output::{Output, Overwrite, ReadableBy};
 use strongroom_protocol::id::Serial;
 
 use super::Arguments;
@@ -63,7 +63,7 @@ impl<'a> WantedBlob<'a> {
             output.flush()?;
             return Ok(true);
         }
-        let mut output = Output::create(self.output, self.overwrite, 0o666, &mut rng)?;
+        let mut output = Output::create(self.output, self.overwrite, ReadableBy::Umask, &mut rng)?;
         output.write_all(&blob)?;
         output.commit()?;
         Ok(true)

@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use anyhow::{Error, ensure};
 use strongroom_agefile::KeyType;
 use strongroom_client::capi::is_capi_file;
-use strongroom_client::file::output::Overwrite;
 use strongroom_client::home::{Home, Identities};
 use strongroom_client::recover::{Collected, Wanted};
 use strongroom_client::rewrap::{self as files, RewrapError, RewrapOptions};
 use strongroom_client::status::read_header;
+use strongroom_files::output::Overwrite;
 use strongroom_protocol::id::Serial;
 
 use super::Arguments;
@@ -140,7 +140,7 @@ impl<'c> Files<'c> {
 
     /// Rewraps those that a key at hand opens.
     pub(super) fn rewrap(&mut self, home: &mut Home) -> anyhow::Result<()> {
-        let identities = home.identities(&mut prompt::identity_passphrase)?;
+        let identities = home.identities(&mut prompt::passphrases(self.context))?;
         let released: HashSet<Serial> = home.released_serials()?.into_iter().collect();
         for Open { file, .. } in std::mem::take(&mut self.open) {
             let Err(error) = self.rewrap_one(home, &identities, &file) else {

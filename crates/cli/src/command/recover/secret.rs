@@ -6,9 +6,9 @@ use std::path::Path;
 use anyhow::bail;
 use strongroom_agefile::UnwrapError;
 use strongroom_client::ConnectError;
-use strongroom_client::file::output::{Output, Overwrite};
 use strongroom_client::home::{Home, KeysError};
 use strongroom_client::secret::{self, OpenSecretError, Secret};
+use strongroom_files::output::{Output, Overwrite, ReadableBy};
 use strongroom_protocol::id::{OwnerId, Serial};
 use strongroom_protocol::statement::Particulars;
 
@@ -53,7 +53,7 @@ impl<'a> WantedSecret<'a> {
     pub(super) fn write_if_it_opens(&self, context: &Context, home: &Home) -> anyhow::Result<bool> {
         let secret = match secret::released(home, self.owner(home)?, self.serial)? {
             Some(secret) => Some(secret),
-            None if self.owner.is_none() => self.open(home)?,
+            None if self.owner.is_none() => self.open(context, home)?,
             None => None,
         };
         match secret {
@@ -62,12 +62,12 @@ impl<'a> WantedSecret<'a> {
         }
     }
 
-    fn open(&self, home: &Home) -> anyhow::Result<Option<Secret>> {
+    fn open(&self, context: &Context, home: &Home) -> anyhow::Result<Option<Secret>> {
         // What the home does not know needs no key, and nobody is asked for a passphrase.
         if home.deposit(self.serial)?.is_none() {
             return Ok(None);
         }
-        let identities = match home.identities(&mut prompt::identity_passphrase) {
+        let identities = match home.identities(&mut prompt::passphrases(context)) {
             Err(KeysError::IdentityMissing { .. }) => return Ok(None),
             identities => identities?,
         };
@@ -104,7 +104,7 @@ impl<'a> WantedSecret<'a> {
             return Ok(output.write_all(secret.expose())?);
         }
         let mut rng = context.rng();
-        let mut output = Output::create(self.output, self.overwrite, 0o600, &mut rng)?;
+        let mut output = Output::create(self.output, self.overwrite, ReadableBy::Owner, &mut rng)?;
         output.file_mut().write_all(secret.expose())?;
         output.commit()?;
         Ok(())

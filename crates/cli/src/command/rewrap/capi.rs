@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use strongroom_capi::{Padding, PrivateKey, PublicKey};
 use strongroom_client::capi::rewrap::{CapiRewrapOptions, Prepared, look, prepare};
-use strongroom_client::file::output::Overwrite;
 use strongroom_client::home::{Home, read_exchange_key, read_public_key};
 use strongroom_client::rewrap::{How, Rewrapped};
 use strongroom_client::status::read_capi_header;
+use strongroom_files::output::Overwrite;
 use strongroom_protocol::id::{Digest, Serial};
 
 use super::Done;
@@ -124,7 +124,7 @@ impl For {
     pub(crate) fn look(&self, context: &Context, home: &Home, path: &Path) -> anyhow::Result<()> {
         // One that is lost opens nothing, and is not made for a look.
         let current = match self {
-            Self::Home { .. } => read_exchange_key(home.root(), &mut prompt::identity_passphrase),
+            Self::Home { .. } => read_exchange_key(home.root(), &mut prompt::passphrases(context)),
             Self::Program { .. } => return Ok(look(home, path, None, &mut context.rng())?),
         };
         Ok(look(home, path, current.ok().as_ref(), &mut context.rng())?)
@@ -137,7 +137,7 @@ impl For {
         if key.is_some() {
             return Ok(());
         }
-        let ask = &mut prompt::identity_passphrase;
+        let ask = &mut prompt::passphrases(context);
         let Some(bits) = make else {
             *key = Some(Box::new(read_exchange_key(home.root(), ask)?));
             return Ok(());

@@ -29,7 +29,7 @@ pub(super) struct Deep {
 pub(super) fn read(context: &Context, files: &[Input]) -> anyhow::Result<Deep> {
     let mut home = Home::open(&context.home)?;
     let identities = match home.has_identity()? {
-        true => Some(home.identities(&mut prompt::identity_passphrase)?),
+        true => Some(home.identities(&mut prompt::passphrases(context))?),
         false => None,
     };
     let paths: Vec<&Path> = files.iter().map(|file| file.path.as_path()).collect();

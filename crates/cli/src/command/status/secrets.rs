@@ -2,7 +2,6 @@
 //! missing.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -56,12 +55,9 @@ struct Line<'l> {
 /// Reads the names that must be there: one a line; empty lines and those that begin with `#` say nothing.
 pub(super) fn read_names(path: &Path) -> anyhow::Result<Vec<String>> {
     let failed = || format!("cannot read the names in `{}`", path.display());
-    let text = if stream::is_pipe(path) {
-        stream::input().and_then(std::io::read_to_string)
-    } else {
-        fs::read_to_string(path)
-    };
-    let text = text.with_context(failed)?;
+    let text = stream::open(path)
+        .and_then(std::io::read_to_string)
+        .with_context(failed)?;
     let names = text.lines().map(str::trim);
     let mut known = BTreeSet::new();
     Ok(names
@@ -129,7 +125,7 @@ pub(super) fn report(
     arguments: &Arguments,
     totals: &mut Totals,
 ) -> anyhow::Result<()> {
-    let mut keys = SecretKeys::default();
+    let mut keys = SecretKeys::new(context);
     let opened: Vec<_> = seen
         .into_iter()
         .map(|seen| {

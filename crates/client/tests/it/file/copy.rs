@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use strongroom_client::file::copy::{self, CopyError};
-use strongroom_client::file::output::{CommitError, Output, Overwrite};
+use strongroom_files::output::{CommitError, Output, Overwrite, ReadableBy};
 use tempfile::{TempDir, tempdir};
 
 use super::{Counting, names};
@@ -21,7 +21,7 @@ fn file(folder: &TempDir, payload: &[u8]) -> PathBuf {
 }
 
 fn output(path: &Path, overwrite: Overwrite) -> Output {
-    Output::create(path, overwrite, 0o600, &mut Counting(0)).unwrap()
+    Output::create(path, overwrite, ReadableBy::Owner, &mut Counting(0)).unwrap()
 }
 
 #[test]

@@ -131,7 +131,7 @@ impl Story {
         let recorded = session.entries(Select::Owner(other.id), 0).unwrap();
         let authority = world.authority;
         Self {
-            code: world.code.signing_key(authority),
+            code: world.code.signing_key(authority).unwrap(),
             files,
             secret,
             officer,

@@ -10,6 +10,8 @@ use std::path::Path;
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
+use crate::open_folder;
+
 const PREFIX: &str = ".strongroom-";
 const SUFFIX: &str = ".tmp";
 const DIGITS: usize = 16;
@@ -26,7 +28,7 @@ const ATTEMPTS: u64 = 16;
 /// Says why the folder cannot be read. What cannot be removed stays, and is not counted.
 pub fn remove_leftovers(folder: &Path) -> io::Result<usize> {
     let mut removed = 0;
-    let held = File::open(folder)?;
+    let held = open_folder(folder)?;
     for entry in folder.read_dir()? {
         let name = entry?.file_name();
         if is_hidden(&name) && remove_leftover(&held, &name).is_ok() {

@@ -1,55 +1,38 @@
 //! Small private files, written whole: identities, the device's key, the recovery sheet.
 
-use std::fs::Permissions;
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use rand_core::CryptoRng;
 
-use super::output::{CommitError, CreateError, Output, Overwrite};
+use crate::output::{CommitError, CreateError, Output, Overwrite, ReadableBy};
 
-/// Writes a file that is not there yet, with exactly the permissions `mode`. When this returns it is on the disk.
+/// Writes a file that is not there yet, for its owner alone. When this returns it is on the disk.
 ///
 /// # Errors
 ///
 /// Says why it was not written. One that exists, even since a moment ago, is never replaced.
-pub fn write_new(
-    path: &Path,
-    bytes: &[u8],
-    mode: u32,
-    rng: &mut impl CryptoRng,
-) -> Result<(), WriteError> {
-    write(path, bytes, Overwrite::Refuse, mode, rng)
+pub fn write_new(path: &Path, bytes: &[u8], rng: &mut impl CryptoRng) -> Result<(), WriteError> {
+    write(path, bytes, Overwrite::Refuse, rng)
 }
 
-/// Writes a file in place of the one that may be there, with exactly the permissions `mode`, whatever that one had.
+/// Writes a file in place of the one that may be there, which passes on its permissions; a new one is for its owner alone.
 /// A crash leaves the one or the other, whole.
 ///
 /// # Errors
 ///
 /// Says why it was not written; the old one is then as it was.
-pub fn replace(
-    path: &Path,
-    bytes: &[u8],
-    mode: u32,
-    rng: &mut impl CryptoRng,
-) -> Result<(), WriteError> {
-    write(path, bytes, Overwrite::Force, mode, rng)
+pub fn replace(path: &Path, bytes: &[u8], rng: &mut impl CryptoRng) -> Result<(), WriteError> {
+    write(path, bytes, Overwrite::Force, rng)
 }
 
 fn write(
     path: &Path,
     bytes: &[u8],
     overwrite: Overwrite,
-    mode: u32,
     rng: &mut impl CryptoRng,
 ) -> Result<(), WriteError> {
-    let mut output = Output::create(path, overwrite, mode, rng)?;
-    // Before the first byte is in it.
-    output
-        .file_mut()
-        .set_permissions(Permissions::from_mode(mode))?;
+    let mut output = Output::create(path, overwrite, ReadableBy::Owner, rng)?;
     output.write_all(bytes)?;
     Ok(output.commit()?)
 }

@@ -1,6 +1,7 @@
 //! What needs a file system without O_TMPFILE, or looks like one.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Barrier;
 use std::thread;
 
@@ -9,7 +10,7 @@ use super::*;
 /// As where no file can be without a name.
 fn named(path: &Path, overwrite: Overwrite, seed: u64) -> Output {
     let place = Place::open(path).unwrap();
-    Output::create_in(place, overwrite, 0o600, seed, |_, _| Ok(None)).unwrap()
+    Output::create_in(place, overwrite, ReadableBy::Owner, seed, |_, _| Ok(None)).unwrap()
 }
 
 fn names(folder: &Path) -> Vec<String> {
@@ -69,7 +70,7 @@ fn a_hidden_name_that_is_taken_is_passed_over() {
         fs::remove_file(&path).unwrap();
         // Without a name until the last moment, then in need of a hidden one.
         let place = Place::open(&path).unwrap();
-        let output = Output::create_in(place, overwrite, 0o600, 7, nameless).unwrap();
+        let output = Output::create_in(place, overwrite, ReadableBy::Owner, 7, nameless).unwrap();
         output.commit().unwrap();
         fs::remove_file(&path).unwrap();
     }
@@ -133,9 +134,14 @@ fn of_many_that_want_one_name_one_gets_it_with_and_without_hidden_names() {
                     scope.spawn(move || {
                         let place = Place::open(path).unwrap();
                         let seed = u64::from(writer) << 8;
-                        let mut output =
-                            Output::create_in(place, Overwrite::Refuse, 0o600, seed, unnamed)
-                                .unwrap();
+                        let mut output = Output::create_in(
+                            place,
+                            Overwrite::Refuse,
+                            ReadableBy::Owner,
+                            seed,
+                            unnamed,
+                        )
+                        .unwrap();
                         output.write_all(&[writer; 100]).unwrap();
                         ready.wait();
                         match output.commit() {
@@ -171,4 +177,33 @@ fn without_rename_that_does_not_replace_a_link_does_not_either() {
     fs::remove_file(folder.path().join("out")).unwrap();
     hidden::link_no_replace(&held, hidden, out).unwrap();
     assert_eq!(names(folder.path()), ["out"]);
+}
+
+#[test]
+fn with_a_hidden_name_too_a_file_has_the_readers_of_what_it_is_made_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("source");
+    let mode = |path: &Path| path.metadata().unwrap().mode() & 0o777;
+    // In another folder, so that the names are counted without it.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let plain = elsewhere.path().join("plain");
+    fs::write(&plain, b"").unwrap();
+    for readable in [0o600, 0o640, 0o644] {
+        fs::write(&source, b"").unwrap();
+        fs::set_permissions(&source, fs::Permissions::from_mode(readable)).unwrap();
+        let open = File::open(&source).unwrap();
+        let place = Place::open(&folder.path().join("out")).unwrap();
+        let readers = ReadableBy::ReadersOf(&open);
+        let output = Output::create_in(place, Overwrite::Force, readers, 7, |_, _| Ok(None));
+        let output = output.unwrap();
+        assert_eq!(
+            names(folder.path()).len(),
+            2,
+            "the one that shows the umask is gone"
+        );
+        output.commit().unwrap();
+        let least = 0o600 | readable & mode(&plain);
+        assert_eq!(mode(&folder.path().join("out")), least);
+        fs::remove_file(folder.path().join("out")).unwrap();
+    }
 }

@@ -5,14 +5,17 @@ use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::Path;
 
-use strongroom_client::file::output::{CommitError, CreateError, Output, Overwrite, WriteFailed};
-use strongroom_client::file::{self, WriteError};
+use strongroom_files::output::{
+    CommitError, CreateError, Output, Overwrite, ReadableBy, WriteFailed,
+};
+use strongroom_files::{self as file, WriteError};
+use strongroom_testkit::TestRng;
 use tempfile::tempdir;
 
-use super::{Counting, Mounted, names};
+use super::{Mounted, names};
 
 fn create(path: &Path, overwrite: Overwrite) -> Result<Output, CreateError> {
-    Output::create(path, overwrite, 0o600, &mut Counting(0))
+    Output::create(path, overwrite, ReadableBy::Owner, &mut TestRng::new(0))
 }
 
 fn mode(path: &Path) -> u32 {
@@ -163,7 +166,7 @@ fn a_full_disk_is_said_to_be_full_and_shows_no_file() {
     drop(output);
     assert_eq!(names(folder.path()), [""; 0]);
     let bytes = [0; 100_000];
-    let error = file::write_new(&path, &bytes, 0o600, &mut Counting(0)).unwrap_err();
+    let error = file::write_new(&path, &bytes, &mut TestRng::new(0)).unwrap_err();
     assert!(matches!(error, WriteError::Write(_)), "{error}");
     assert_eq!(names(folder.path()), [""; 0]);
 }
@@ -187,18 +190,20 @@ fn a_read_only_disk_is_said_to_be_so() {
 fn a_small_file_is_never_written_over_another_unless_asked() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("identity.txt");
-    let mut rng = Counting(0);
-    file::write_new(&path, b"first", 0o600, &mut rng).unwrap();
-    let error = file::write_new(&path, b"second", 0o600, &mut rng).unwrap_err();
+    let mut rng = TestRng::new(0);
+    file::write_new(&path, b"first", &mut rng).unwrap();
+    let error = file::write_new(&path, b"second", &mut rng).unwrap_err();
     assert!(
         matches!(error, WriteError::Create(CreateError::Exists { .. })),
         "{error}"
     );
     assert_eq!(fs::read(&path).unwrap(), b"first");
-    fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
-    file::replace(&path, b"second", 0o600, &mut rng).unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+    file::replace(&path, b"second", &mut rng).unwrap();
     assert_eq!(fs::read(&path).unwrap(), b"second");
-    assert_eq!(mode(&path), 0o600);
-    file::replace(&folder.path().join("new"), b"", 0o600, &mut rng).unwrap();
+    assert_eq!(mode(&path), 0o640);
+    let new = folder.path().join("new");
+    file::replace(&new, b"", &mut rng).unwrap();
+    assert_eq!(mode(&new), 0o600);
     assert_eq!(names(folder.path()), ["identity.txt", "new"]);
 }

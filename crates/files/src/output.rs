@@ -6,10 +6,10 @@ mod hidden;
 mod tests;
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{File, Metadata, Permissions};
+use std::fs::{File, Metadata};
 use std::io::{self, IoSlice, Write};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rand_core::CryptoRng;
@@ -18,6 +18,7 @@ use rustix::io::Errno;
 
 pub use self::errors::{CommitError, CreateError, WriteFailed};
 pub use self::hidden::remove_leftovers;
+use crate::readers::Readers;
 
 /// What becomes of a file that has the name already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +27,18 @@ pub enum Overwrite {
     Force,
     /// It stays, whenever it came, and the new file does not appear.
     Refuse,
+}
+
+/// Who may read a file that replaces none (spec/files.md#readers).
+#[derive(Clone, Copy, Debug)]
+pub enum ReadableBy<'f> {
+    /// Its owner alone.
+    Owner,
+    /// Those who may read this file, which it is made from, less the process's umask: all of them, or the new file's owner
+    /// alone. Where this is a pipe, whoever the umask lets.
+    ReadersOf(&'f File),
+    /// Whoever the process's umask lets.
+    Umask,
 }
 
 /// A file being written, which nobody sees under its name before [`Output::commit`].
@@ -53,11 +66,11 @@ struct Place {
 }
 
 impl Output {
-    /// Starts the file that is to appear at `path`, with the permissions `mode` less the process's umask.
+    /// Starts the file that is to appear at `path`.
     ///
-    /// One that is replaced passes on its permissions instead, and its owner and group as far as this user may
-    /// give them; not its access lists and extended attributes. A symbolic link at `path` is always refused:
-    /// through it, a file would change that nobody named, and in its place, the one it points to would not.
+    /// One that is replaced passes on its permissions instead, with its access list, and its owner and group as far as
+    /// this user may give them; not its other extended attributes. A symbolic link at `path` is always refused: through
+    /// it, a file would change that nobody named, and in its place, the one it points to would not.
     ///
     /// # Errors
     ///
@@ -65,11 +78,11 @@ impl Output {
     pub fn create(
         path: &Path,
         overwrite: Overwrite,
-        mode: u32,
+        readable: ReadableBy<'_>,
         rng: &mut impl CryptoRng,
     ) -> Result<Self, CreateError> {
         let seed = rng.next_u64();
-        Self::create_in(Place::open(path)?, overwrite, mode, seed, nameless)
+        Self::create_in(Place::open(path)?, overwrite, readable, seed, nameless)
     }
 
     /// Tells whether [`Self::create`] would refuse what is at `path` now, and makes nothing.
@@ -85,24 +98,38 @@ impl Output {
             .map_err(|error| place.not_created(error))
     }
 
-    /// `unnamed` makes a file without a name, or says that this cannot be had here.
     fn create_in(
         place: Place,
         overwrite: Overwrite,
-        mode: u32,
+        readable: ReadableBy<'_>,
         seed: u64,
-        unnamed: fn(&File, Mode) -> Result<Option<File>, Errno>,
+        unnamed: Unnamed,
     ) -> Result<Self, CreateError> {
+        let failed = |source| CreateError::Io {
+            path: place.path.clone(),
+            source,
+        };
         let replaced = place.look(overwrite)?;
-        // What is replaced says who may read, and until its permissions are taken over nobody else may.
-        let mode = if replaced.is_some() { 0o600 } else { mode };
-        let mode = Mode::from_bits_truncate(mode as RawMode);
-        let (file, hidden) = match unnamed(&place.folder, mode) {
-            Ok(Some(file)) => (file, None),
-            Ok(None) => hidden::create(&place.folder, seed, mode)
-                .map(|(file, name)| (file, Some(name)))
-                .map_err(|error| place.not_created(error))?,
-            Err(error) => return Err(place.not_created(error)),
+        let made_from = match readable {
+            ReadableBy::ReadersOf(file) if file.metadata().map_err(failed)?.is_file() => Some(file),
+            _ => None,
+        };
+        // What is to be read by the readers of another file is opened by nobody before it has their permissions: who has
+        // it open reads what comes.
+        let is_open =
+            replaced.is_none() && made_from.is_none() && !matches!(readable, ReadableBy::Owner);
+        let mode = if is_open { 0o666 } else { 0o600 };
+        let (file, hidden) = place.start(seed, mode, unnamed)?;
+        let passed = match (replaced, made_from) {
+            (Some(replaced), _) => Readers::at(&place.path, &replaced)
+                .and_then(|readers| readers.pass_to(&file))
+                .map_err(failed),
+            (None, Some(made_from)) => place.umask(seed, unnamed).and_then(|most| {
+                Readers::of(made_from)
+                    .and_then(|readers| readers.pass_to_another(&file, most))
+                    .map_err(failed)
+            }),
+            (None, None) => Ok(()),
         };
         let output = Self {
             file,
@@ -111,13 +138,7 @@ impl Output {
             seed,
             hidden,
         };
-        if let Some(replaced) = replaced {
-            keep_permissions(&output.file, &replaced).map_err(|source| CreateError::Io {
-                path: output.place.path.clone(),
-                source,
-            })?;
-        }
-        Ok(output)
+        passed.map(|()| output)
     }
 
     /// Returns the file, to be written otherwise than through [`Write`].
@@ -265,6 +286,38 @@ impl Place {
         }
     }
 
+    /// Makes the file, without a name or with a hidden one.
+    fn start(
+        &self,
+        seed: u64,
+        mode: RawMode,
+        unnamed: Unnamed,
+    ) -> Result<(File, Option<OsString>), CreateError> {
+        let mode = Mode::from_bits_truncate(mode);
+        let started = match unnamed(&self.folder, mode) {
+            Ok(Some(file)) => Ok((file, None)),
+            Ok(None) => {
+                hidden::create(&self.folder, seed, mode).map(|(file, name)| (file, Some(name)))
+            }
+            Err(error) => Err(error),
+        };
+        started.map_err(|error| self.not_created(error))
+    }
+
+    /// Returns the permissions that a file gets here at most. The umask can't be asked for without changing it, but an empty
+    /// file that comes and goes shows it.
+    fn umask(&self, seed: u64, unnamed: Unnamed) -> Result<u32, CreateError> {
+        let (file, hidden) = self.start(seed, 0o666, unnamed)?;
+        if let Some(hidden) = hidden {
+            let _ = rustix::fs::unlinkat(&self.folder, hidden, AtFlags::empty());
+        }
+        let metadata = file.metadata().map_err(|source| CreateError::Io {
+            path: self.path.clone(),
+            source,
+        })?;
+        Ok(metadata.mode() & 0o777)
+    }
+
     fn not_created(&self, error: Errno) -> CreateError {
         let path = self.path.clone();
         let source = error.into();
@@ -285,6 +338,9 @@ impl Place {
         }
     }
 }
+
+/// Makes a file without a name, or says that this cannot be had here.
+type Unnamed = fn(&File, Mode) -> Result<Option<File>, Errno>;
 
 /// Makes a file without a name in `folder`; none where the file system has no such thing, or where `/proc`, which
 /// is needed to give it a name later, is not there.
@@ -320,20 +376,6 @@ fn descriptor(file: &File) -> String {
 /// Gives a file that has no name one that is free.
 fn link(file: &File, folder: &File, name: &OsStr) -> Result<(), Errno> {
     rustix::fs::linkat(CWD, descriptor(file), folder, name, AtFlags::SYMLINK_FOLLOW)
-}
-
-/// Gives the new file the permissions of the one it replaces, and its owner and group where this user may.
-fn keep_permissions(file: &File, replaced: &Metadata) -> io::Result<()> {
-    let new = file.metadata()?;
-    let mut mode = replaced.mode() & 0o777;
-    if (new.uid(), new.gid()) != (replaced.uid(), replaced.gid())
-        && fchown(file, Some(replaced.uid()), Some(replaced.gid())).is_err()
-        && fchown(file, None, Some(replaced.gid())).is_err()
-    {
-        // What its group might do was not said of this one.
-        mode &= !0o070;
-    }
-    file.set_permissions(Permissions::from_mode(mode))
 }
 
 /// Puts the names in a folder on the disk. Some network and FUSE file systems have no such call, and keep names their own way.
