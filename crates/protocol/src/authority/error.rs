@@ -32,6 +32,9 @@ pub enum Refusal {
     /// What the request is for is not what the log holds: a serial that is not there, or another number of them.
     #[error("it asks for what is not there")]
     Holdings,
+    /// No veto was said that could be overruled.
+    #[error("no device of the owner's vetoed it: there is nothing to overrule")]
+    NothingToOverrule,
     /// For another authority.
     #[error("it is for another authority")]
     OtherAuthority,
@@ -41,6 +44,9 @@ pub enum Refusal {
     /// It names a policy that is not in force.
     #[error("it names a policy that is not in force")]
     Policy,
+    /// Its author has asked for, or said, as much as the authority keeps open for one.
+    #[error("the same key has too much open already")]
+    TooMany,
     /// Sealed to a key that is not the authority's.
     #[error("it is sealed to a key that is not the authority's")]
     WrapKey,

@@ -7,14 +7,16 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use proptest::prelude::*;
 use strongroom_protocol::id::{AuthorityId, Digest, OwnerId, Time};
 use strongroom_protocol::keys::VerifyingKey;
-use strongroom_protocol::policy::{Around, OwnerKeys, Policy, Scene, SubjectState};
+use strongroom_protocol::policy::{
+    Around, OwnerKeys, Person, Policy, Scene, Sponsorship, SubjectState,
+};
 use strongroom_protocol::receipt::Acknowledgement;
 use strongroom_protocol::statement::{Decision, Kind, SignedStatement, Verdict, Word};
 use strongroom_protocol::{
     About, Founding, Holdings, Page, Recorded, ReleasePage, SubjectView, Succession,
 };
 
-use crate::cast::{Cast, NOW, two_officers};
+use crate::cast::{Cast, NOW, logged, officer, two_officers};
 use crate::receipt::Making;
 
 /// A view that its own text is read as again, letter for letter.
@@ -296,6 +298,17 @@ proptest! {
     }
 }
 
+fn person() -> impl Strategy<Value = Person> {
+    let key = any::<[u8; 32]>().prop_map(VerifyingKey::from_bytes);
+    let owner = any::<[u8; 32]>().prop_map(OwnerId::from_bytes);
+    let known = (
+        prop::option::of(any::<String>()),
+        prop::collection::vec(key, 0..3),
+        prop::collection::vec(owner, 0..3),
+    );
+    known.prop_map(|(name, keys, owners)| Person { name, keys, owners })
+}
+
 fn around_anything() -> impl Strategy<Value = Around> {
     let key = || any::<[u8; 32]>().prop_map(VerifyingKey::from_bytes);
     let keys = move || prop::collection::vec(key(), 0..4);
@@ -305,17 +318,22 @@ fn around_anything() -> impl Strategy<Value = Around> {
         any::<u64>(),
         prop::collection::btree_map(any::<String>(), any::<String>(), 0..4),
         any::<(bool, bool)>(),
-        prop::collection::vec((any::<String>(), key()), 0..3),
+        prop::collection::vec((person(), person()), 0..3),
+        prop::option::of(crate::policy::any_policy()),
     );
     let scene = scene.prop_map(
-        |(asker, asker_keys, keys, labels, (departed, rival), sponsors)| Scene {
+        |(asker, asker_keys, keys, labels, (departed, rival), sponsors, in_force)| Scene {
             asker,
             asker_keys,
             keys,
             labels,
             departed,
             rival,
-            sponsors,
+            sponsors: sponsors
+                .into_iter()
+                .map(|(officer, by)| Sponsorship { officer, by })
+                .collect(),
+            in_force,
         },
     );
     let of_request = (key(), keys(), scene, any::<u64>());
@@ -378,10 +396,10 @@ pub(crate) fn request(cast: &Cast) -> SubjectView {
     SubjectView {
         asked: recorded(cast, &cast.statement(Kind::Request)),
         policy: Policy::code_alone(),
-        words: vec![
+        words: logged(&[
             cast.statement(Kind::Evidence),
             SignedStatement::sign(cast.veto(&cast.request()), &cast.device),
-        ],
+        ]),
         decision: Some(recorded(cast, &cast.statement(Kind::Decision))),
         around: Around::Request {
             owner: cast.owner_keys(),
@@ -392,7 +410,15 @@ pub(crate) fn request(cast: &Cast) -> SubjectView {
                 labels: BTreeMap::from([("team".to_owned(), "archive".to_owned())]),
                 departed: true,
                 rival: false,
-                sponsors: vec![("ada".to_owned(), cast.stranger.verifying_key())],
+                sponsors: vec![Sponsorship {
+                    officer: Person::from(&officer("ada")),
+                    by: Person {
+                        name: None,
+                        keys: vec![cast.stranger.verifying_key()],
+                        owners: vec![cast.owner],
+                    },
+                }],
+                in_force: Some(two_officers()),
             },
             released: 1,
         },
@@ -408,7 +434,7 @@ pub(crate) fn change(cast: &Cast) -> SubjectView {
     SubjectView {
         asked: recorded(cast, &cast.statement(Kind::PolicyChange)),
         policy: Policy::code_alone(),
-        words: vec![SignedStatement::sign(word, &cast.officer)],
+        words: logged(&[SignedStatement::sign(word, &cast.officer)]),
         decision: None,
         around: Around::Change {
             author: cast.device.verifying_key(),
