@@ -37,6 +37,7 @@ fuzz TARGET SECONDS="300":
 # The property tests again with many more cases, and a kill at every moment of a command, than ./test has time for.
 soak:
     PROPTEST_CASES=20000 cargo nextest run --workspace --locked --release
+    cargo nextest run -p strongroom-authority --locked --release --run-ignored only
     STRONGROOM_SOAK=1 cargo test --locked -p strongroom-cli --test it crash::
 
 # The C program of examples/windows, compiled with mingw and run under Wine: needs gcc-mingw-w64-x86-64 and wine64.

@@ -12,6 +12,7 @@ mod enrol;
 mod entries;
 mod evidence;
 mod founding;
+mod limit;
 mod officer;
 mod plan;
 mod queue;

@@ -27,6 +27,10 @@ pub(super) enum Index {
     Deposit = 0x20,
     /// owner, entry, place → serial.
     DepositInOrder = 0x21,
+    /// first deposit that is kept, owner → nothing.
+    Depositor = 0x22,
+    /// owner → the first deposit that is kept.
+    FirstDeposit = 0x23,
     /// claim → entry, place.
     BlobClaim = 0x28,
     /// entry → nothing.
@@ -34,7 +38,7 @@ pub(super) enum Index {
 
     /// digest of a request or a change → its entry.
     Subject = 0x30,
-    /// entry → owner, device, keys, decision, asker.
+    /// entry → owner, device, keys, expires, decision, asker.
     Request = 0x31,
     /// device, entry → nothing.
     RequestBy = 0x32,
@@ -46,6 +50,10 @@ pub(super) enum Index {
     OpenRequestBy = 0x39,
     /// owner, entry → nothing.
     OpenRequestOf = 0x3a,
+    /// owner, entry → nothing: those that evidence was given for; this and the next only while it is not decided.
+    ProvedRequestOf = 0x3b,
+    /// expires, entry → nothing.
+    RequestLapse = 0x3c,
     /// decision → the request or the change.
     Decided = 0x35,
     /// request or change, entry → nothing.
@@ -55,8 +63,12 @@ pub(super) enum Index {
 
     /// entry → author, decision.
     Change = 0x40,
+    /// digest of the new policy, entry → nothing.
+    ChangeTo = 0x41,
     /// the entry that put the policy in force which it is to replace, or 0; entry → nothing; only while it is not decided.
     OpenChange = 0x42,
+    /// the same, author, entry → nothing.
+    OpenChangeBy = 0x47,
     /// the same, time, entry → nothing: from when on it can be decided, as far as is known.
     Due = 0x44,
     /// the same, time, entry → nothing: when it lapses, if what it lacks does not come.

@@ -11,6 +11,7 @@ mod history;
 mod hostile;
 mod map;
 mod migration;
+mod office;
 mod people;
 mod replay;
 mod rsa_key;
