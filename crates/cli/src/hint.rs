@@ -252,6 +252,9 @@ fn of_authority(cause: &(dyn Error + 'static)) -> Option<&'static str> {
         }
         Refusal::Expiry => Some("see that this machine's clock is right"),
         Refusal::Policy => Some("the policy was changed meanwhile: run the same command again"),
+        Refusal::TooMany => Some(
+            "wait until what is open is decided or lapses; officers may deny it, and another device or key has its own share",
+        ),
         _ => None,
     }
 }
@@ -266,13 +269,17 @@ fn of_officer(cause: &(dyn Error + 'static)) -> Option<&'static str> {
         return match error {
             FindError::Ambiguous { .. } => Some("give more of it"),
             FindError::NotFound { .. } => Some("`strongroom officer list --all` prints the ids"),
+            FindError::OutOfOffice => Some(
+                "name the right key with `--key`; `strongroom policy show` prints whose keys count",
+            ),
             _ => None,
         };
     }
     match cause.downcast_ref()? {
         SayError::NotAnOfficer => Some(
-            "name the right key with `--key`; `strongroom policy show` prints whose keys count",
+            "name the right key with `--key`; if yours is new, whoever asks has to ask again under the policy in force",
         ),
+        SayError::OutOfOffice => Some("`strongroom policy show` prints whose keys count"),
         SayError::Own => Some("another officer has to; you can deny it"),
         SayError::WrongCode => Some(
             "see that it is the newest sheet of an owner who had joined when the change was asked for",

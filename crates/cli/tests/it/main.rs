@@ -12,6 +12,7 @@ mod homes;
 mod independent;
 mod machine;
 mod moving;
+mod offices;
 mod people;
 mod protecting;
 mod readme;
