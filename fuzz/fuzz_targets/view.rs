@@ -3,7 +3,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use strongroom_protocol::{About, Holdings, Page, Recorded, ReleasePage, SubjectView};
+use strongroom_protocol::{
+    About, Holdings, Page, Possession, Recorded, ReleasePage, SubjectView,
+};
 
 macro_rules! read {
     ($text:expr, $($view:ty),+) => {$(
@@ -21,6 +23,7 @@ fuzz_target!(|text: &str| {
         About,
         Holdings,
         Page<Recorded>,
+        Possession,
         ReleasePage,
         SubjectView
     );

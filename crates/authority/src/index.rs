@@ -61,7 +61,9 @@ pub(crate) fn add(store: &Writing<'_>, entry: &Entry) -> Result<(), StoreError> 
     let index = entry.index();
     let signed = entry.statement();
     match signed.statement() {
-        Statement::Approval(approval) => add_word(store, approval.subject, index)?,
+        Statement::Approval(approval) => {
+            add_word(store, approval.subject, index)?;
+        }
         // Who has departed is between officers: it stands around requests, and is in nobody's listing.
         Statement::Departed(departed) => {
             store.put_departed(departed.owner, signed.author(), index);
@@ -84,8 +86,17 @@ pub(crate) fn add(store: &Writing<'_>, entry: &Entry) -> Result<(), StoreError> 
         }
         Statement::Request(request) => add_request(store, request, index)?,
         Statement::PolicyChange(change) => add_change(store, entry, change)?,
-        Statement::Evidence(evidence) => add_word(store, evidence.request, index)?,
-        Statement::Veto(veto) => add_word(store, veto.request, index)?,
+        Statement::Evidence(evidence) => {
+            let subject = add_word(store, evidence.request, index)?;
+            if let Subject::Request(row) = subject
+                && row.decision.is_none()
+            {
+                store.put_in(&Stream::ProvedRequestsOf(row.owner), row.entry);
+            }
+        }
+        Statement::Veto(veto) => {
+            add_word(store, veto.request, index)?;
+        }
         Statement::Decision(decision) => add_decision(store, decision, index)?,
         Statement::OwnBlob(own) => store.put_in(&Stream::Owner(own.owner), index),
         Statement::Release(release) => add_release(store, release, index)?,
@@ -115,6 +126,7 @@ pub(crate) fn recovery_rows(
     let of_owner = [
         Index::Owner,
         Index::Device,
+        Index::Revoked,
         Index::RequestOf,
         Index::Departed,
     ];
@@ -140,7 +152,9 @@ pub(crate) fn asked_for(signed: &SignedStatement) -> Vec<Key> {
     let Statement::Deposit(deposit) = signed.statement() else {
         return Vec::new();
     };
-    let mut keys = owners::rows_of_device(deposit.owner(), signed.author()).to_vec();
+    let owner = deposit.owner();
+    let mut keys = owners::rows_of_device(owner, signed.author()).to_vec();
+    keys.push(owners::first_deposit(owner));
     for key in deposit.keys() {
         keys.push(deposits::deposit(deposit.owner(), key.label.serial));
         keys.extend(claimed(key).map(blobs::blob_claim));
@@ -164,6 +178,9 @@ fn add_deposit(store: &Writing<'_>, entry: &Entry, deposit: &Deposit) -> Result<
             let entry = entry.index();
             store.put_blob_claim(claim, &BlobClaimRow { entry, place })?;
         }
+    }
+    if !rows.is_empty() {
+        store.put_depositor(deposit.owner(), entry.index())?;
     }
     store.put_deposits(deposit.owner(), &rows)?;
     // Refused keys and all: an owner is shown whatever they sent.
@@ -195,6 +212,7 @@ fn add_request(store: &Writing<'_>, request: &Request, index: u64) -> Result<(),
         device,
         asker: asker(store, owner, &device, index)?,
         keys: deposit_count(request),
+        expires: request.expires,
         decision: None,
     };
     store.put_request(&row, request.digest())?;
@@ -213,18 +231,21 @@ fn add_change(store: &Writing<'_>, entry: &Entry, change: &PolicyChange) -> Resu
         decision: None,
     };
     store.put_change(&row, change.digest())?;
-    store.put_in(&Stream::OpenChanges(reign), index);
+    for stream in open_change_listings(reign, &row) {
+        store.put_in(&stream, index);
+    }
+    store.put_in(&Stream::ChangesTo(change.policy.digest()), index);
     store.put_due(reign, index, Due::Decision(entry.time()))?;
     add_concern(store, &Subject::Change(row), index);
     Ok(())
 }
 
-/// Adds what was said to a request or a change.
-fn add_word(store: &Writing<'_>, digest: Digest, index: u64) -> Result<(), StoreError> {
+/// Adds what was said to a request or a change, and returns that.
+fn add_word(store: &Writing<'_>, digest: Digest, index: u64) -> Result<Subject, StoreError> {
     let subject = subject(store, digest, index)?;
     store.put_word(&subject, index);
     add_concern(store, &subject, index);
-    Ok(())
+    Ok(subject)
 }
 
 fn add_decision(store: &Writing<'_>, decision: &Decision, index: u64) -> Result<(), StoreError> {
@@ -242,7 +263,9 @@ fn add_decision(store: &Writing<'_>, decision: &Decision, index: u64) -> Result<
         Subject::Change(_) if decision.asker.is_some() => Err(wrong()),
         Subject::Change(change) => {
             let reign = store.reign(change.entry)?;
-            store.take_out(&Stream::OpenChanges(reign), change.entry);
+            for stream in open_change_listings(reign, &change) {
+                store.take_out(&stream, change.entry);
+            }
             store.take_due(change.entry)?;
             if approved {
                 store.put_policy(&PolicyRow {
@@ -312,6 +335,12 @@ fn open_listings(request: &RequestRow) -> Vec<Stream> {
     let owners = [Some(request.owner), request.asker].into_iter().flatten();
     let of = owners.map(Stream::OpenRequestsOf);
     all.into_iter().chain(of).collect()
+}
+
+/// Returns the listings that a change is in while it is not decided.
+fn open_change_listings(reign: u64, change: &ChangeRow) -> [Stream; 2] {
+    let by = Stream::OpenChangesBy(reign, change.author);
+    [Stream::OpenChanges(reign), by]
 }
 
 /// Returns how many deposits a request is for.

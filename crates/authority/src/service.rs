@@ -13,6 +13,7 @@ mod enrol;
 mod entries;
 mod evidence;
 mod founding;
+mod limit;
 mod officer;
 mod plan;
 mod possession;

@@ -157,6 +157,10 @@ fn secrets(size: usize, keys: usize, put: &mut dyn FnMut(&'static str, Ran)) {
         writeln!(list, "{{\"name\":\"{name}\",\"secret\":\"{secret}\"}}").unwrap();
     }
     put("`list` of secrets", setting.best("home", &["list"]));
+    let names: Vec<String> = (0..size).map(name).collect();
+    setting.write("names", names.join("\n").as_bytes());
+    let status = ["status", "--same-disk-ok", "--expect", "names"];
+    put("`status` of all secrets", setting.best("home", &status));
     let entries = setting.log_size();
     let unchanged = ["deposit", "--from", "-"];
     put(

@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use strongroom_client::fingerprint::Fingerprint;
-use strongroom_client::home::{
-    ApprovedRequest, DeviceId, DeviceOrigin, DeviceRecord, Home, HomeError,
-};
+use strongroom_client::home::{ApprovedRequest, DeviceId, DeviceRecord, Home, HomeError};
 
 use crate::command::officer::short;
 use crate::terminal::{escape, words};
@@ -118,9 +116,9 @@ pub(crate) fn digits(device: DeviceId) -> String {
 
 /// Says by what a device became the owner's.
 pub(crate) fn origin(device: &DeviceRecord) -> String {
-    match &device.origin {
-        DeviceOrigin::Enrolled => format!("enrolled on {}", device.since),
-        DeviceOrigin::Recovered(request) => format!(
+    match &device.request {
+        None => format!("enrolled on {}", device.since),
+        Some(request) => format!(
             "recovered on {} by request {} of {}, {}",
             device.since,
             short(request.id),

@@ -36,6 +36,7 @@ use strongroom_protocol::{Refusal, Unavailable, UnavailableKind};
 use crate::causes::causes;
 use crate::command::decrypt::capi::ReadOnce;
 use crate::command::decrypt::{Interrupted, NoName, NotCapi, OntoItself, WrongPassphrase};
+use crate::command::device::WrongDevice;
 use crate::command::encrypt::capi::LegacyRefused;
 use crate::command::encrypt::{MixedOnFirstUse, OntoTerminal, OtherKeyType};
 use crate::command::log::NotAccepted;
@@ -70,9 +71,9 @@ fn of_trouble(kind: UnavailableKind) -> Option<&'static str> {
             "set this machine's clock; if it is right, another machine's was ahead: `strongroom log verify` names what it wrote",
         ),
         UnavailableKind::Damaged => Some(
-            "`strongroom sync` gives back what your home has of it; whoever runs the authority finds what is damaged with \
-             `strongroom authority check --all`, and mends its indexes with `--repair`. A file that is missing comes from a \
-             backup: `keys.txt` never changes, an older `store.db` lacks what came after it",
+            "put the missing or damaged file back from a backup of the authority's folder: `keys.txt` never changes, an older \
+             `store.db` lacks what came after it. What is damaged in a `store.db` is told by `strongroom authority check --all`; \
+             its indexes are mended by `--repair`, and `strongroom sync` gives back what your home has",
         ),
         UnavailableKind::Failed => None,
         UnavailableKind::Full => Some("make room on the authority's disk"),
@@ -134,6 +135,18 @@ fn of_command(cause: &(dyn Error + 'static)) -> Option<&'static str> {
     }
     if let Some(Unsure::Nobody) = cause.downcast_ref() {
         return Some("look at it with `officer show`, and say so with `--yes`");
+    }
+    if let Some(error) = cause.downcast_ref() {
+        return match error {
+            WrongDevice::Ambiguous { .. } => Some("give more of it"),
+            WrongDevice::Last => {
+                Some("recover on another machine first: then this one is not the only one")
+            }
+            WrongDevice::NoFingerprint { .. } | WrongDevice::NotFound { .. } => {
+                Some("`strongroom device list` prints the fingerprints")
+            }
+            WrongDevice::NotRevoked => Some("if it is, add `--yes`"),
+        };
     }
     if let Some(NotVetoed::NotFound { .. }) = cause.downcast_ref() {
         return Some(
@@ -263,6 +276,9 @@ fn of_authority(cause: &(dyn Error + 'static)) -> Option<&'static str> {
         }
         Refusal::Expiry => Some("see that this machine's clock is right"),
         Refusal::Policy => Some("the policy was changed meanwhile: run the same command again"),
+        Refusal::TooMany => Some(
+            "wait until what is open is decided or lapses; officers may deny it, and another device or key has its own share",
+        ),
         _ => None,
     }
 }
@@ -277,13 +293,17 @@ fn of_officer(cause: &(dyn Error + 'static)) -> Option<&'static str> {
         return match error {
             FindError::Ambiguous { .. } => Some("give more of it"),
             FindError::NotFound { .. } => Some("`strongroom officer list --all` prints the ids"),
+            FindError::OutOfOffice => Some(
+                "name the right key with `--key`; `strongroom policy show` prints whose keys count",
+            ),
             _ => None,
         };
     }
     match cause.downcast_ref()? {
         SayError::NotAnOfficer => Some(
-            "name the right key with `--key`; `strongroom policy show` prints whose keys count",
+            "name the right key with `--key`; if yours is new, whoever asks has to ask again under the policy in force",
         ),
+        SayError::OutOfOffice => Some("`strongroom policy show` prints whose keys count"),
         SayError::Own => Some("another officer has to; you can deny it"),
         SayError::WrongCode => Some(
             "see that it is the newest sheet of an owner who had joined when the change was asked for",

@@ -2,7 +2,7 @@
 //! counts as told once it was written, and a thief who was quick is told of as one who still waits is.
 
 use strongroom_client::Client;
-use strongroom_client::home::{ApprovedRequest, DeviceOrigin, DeviceRecord, News};
+use strongroom_client::home::{ApprovedRequest, DeviceRecord, News};
 
 use crate::command::officer::short;
 use crate::devices::{Devices, approved_by, digits, origin, which};
@@ -68,11 +68,9 @@ fn more(all: usize, command: &str) -> Option<String> {
 
 fn of_device(device: &DeviceRecord) -> String {
     let which = which(device.id, device.name.as_deref());
-    let keys = match &device.origin {
-        DeviceOrigin::Enrolled => String::new(),
-        DeviceOrigin::Recovered(request) => {
-            format!("; {} left{}", keys(request), because(request))
-        }
+    let keys = match &device.request {
+        None => String::new(),
+        Some(request) => format!("; {} left{}", keys(request), because(request)),
     };
     let then = match device.revoked {
         Some(gone) => format!("It was revoked on {}", gone.time),

@@ -31,7 +31,7 @@ pub use accepted::Accepted;
 pub use checks::FailedChecks;
 pub(crate) use deposits::DepositEntry;
 pub use deposits::{DepositRecord, KeptDeposit, ListedDeposit, Matched, Observations};
-pub use devices::{ApprovedRequest, DeviceId, DeviceOrigin, DeviceRecord, News, Revocation};
+pub use devices::{ApprovedRequest, DeviceId, DeviceRecord, News, Revocation};
 pub use exchange::{
     EnsuredExchangeKey, ExchangeKeyError, read_exchange_key, read_private_key, read_public_key,
 };

@@ -9,7 +9,7 @@ mod subject;
 
 pub use key::{OfficerKey, OfficerKeyError};
 pub use pin::{Pin, PinError};
-pub use say::SayError;
+pub use say::{AfterWord, SayError};
 pub use subject::{Said, Subject, Who};
 
 use strongroom_protocol::id::Time;
@@ -143,6 +143,7 @@ impl<'a> Desk<'a> {
             (Some(_), Some(_)) => Err(FindError::Ambiguous { prefix }),
             (Some(_), None) if prefix.is_empty() => Err(FindError::Ambiguous { prefix }),
             (Some(asked), None) => Ok(self.look_at(&asked)?),
+            (None, _) if !self.is_in_office()? => Err(FindError::OutOfOffice),
             (None, _) => Err(FindError::NotFound { prefix }),
         }
     }
@@ -172,6 +173,17 @@ impl<'a> Desk<'a> {
     fn look_at(&self, asked: &SignedStatement) -> Result<Subject, ExchangeError> {
         let subject = self.connection.subject(asked.id())?;
         Ok(Subject::new(subject, self.now))
+    }
+
+    /// Tells whether the key is an officer's under the policy in force.
+    ///
+    /// # Errors
+    ///
+    /// The policy is not shown to be in force, or the authority can't be reached.
+    pub fn is_in_office(&self) -> Result<bool, ExchangeError> {
+        let in_force = self.policy()?;
+        let key = self.key.verifying_key();
+        Ok(in_force.policy().officer(&key).is_some())
     }
 
     /// Submits a statement and verifies its receipt.
@@ -209,6 +221,11 @@ pub enum FindError {
     /// What the authority says does not hold.
     #[error(transparent)]
     Exchange(#[from] ExchangeError),
+    /// Nothing is shown to this key.
+    #[error(
+        "by the policy in force this key is no officer's: nothing that was asked is shown to it"
+    )]
+    OutOfOffice,
     /// No id begins so.
     #[error("no request and no change has an id that begins with `{prefix}`")]
     NotFound {

@@ -1,6 +1,9 @@
 //! Depositing what a program of CryptoAPI's exported for the authority (spec/simple-blob.md). Not how its files are
 //! found and rewritten.
 
+use std::io::Read;
+
+use strongroom_capi::file::{FileHeader, HeaderError, digest};
 use strongroom_capi::{Malformed, Padding, PublicKey, SessionKey, SimpleBlob};
 use strongroom_protocol::Recorded;
 use strongroom_protocol::id::{AuthorityId, Digest, Serial, Time};
@@ -12,10 +15,11 @@ use strongroom_protocol::statement::{
     SignedStatement, Statement,
 };
 
-use crate::capi::{key, text};
+use crate::capi::{key, mark, text};
 use crate::client::Client;
 use crate::connection::ExchangeError;
 use crate::home::{KeysError, Matched, Observations};
+use crate::mark::{FileMark, Marking};
 use crate::spare::DepositError;
 
 /// A SIMPLEBLOB about to be deposited.
@@ -32,6 +36,8 @@ pub struct NewBlob {
     pub own_blob: Option<Digest>,
     /// Whether the session key that is known was seen to be in that one, too: file and deposit then agree.
     pub matches: bool,
+    /// The mark of the file, if it was read.
+    pub mark: Option<FileMark>,
 }
 
 /// What a depositor has of the file that a SIMPLEBLOB is the spare of.
@@ -40,6 +46,26 @@ pub struct OwnFile {
     pub blob: Vec<u8>,
     /// SHA-256 of the ciphertext behind it, if it is at hand.
     pub payload: Option<Digest>,
+    /// The mark of the file, likewise.
+    pub mark: Option<FileMark>,
+}
+
+impl OwnFile {
+    /// Reads a file to its end.
+    ///
+    /// # Errors
+    ///
+    /// It can't be read, or has no header of CryptoAPI's example programs.
+    pub fn read(mut file: impl Read) -> Result<Self, HeaderError> {
+        let header = FileHeader::read(&mut file)?;
+        let mut payload = Marking::new(file);
+        let digest = digest(&mut payload).map_err(HeaderError::Read)?;
+        Ok(Self {
+            blob: header.blob().to_vec(),
+            payload: Some(Digest::from_bytes(digest)),
+            mark: Some(payload.mark(mark(&header), header.bytes())),
+        })
+    }
 }
 
 /// What is known of the session key in a SIMPLEBLOB.
@@ -83,6 +109,7 @@ impl NewBlob {
             particulars,
             own_blob: own.map(|own| Digest::of(&[&own.blob])),
             matches,
+            mark: own.and_then(|own| own.mark),
         })
     }
 }
@@ -173,7 +200,11 @@ impl Client<'_> {
         .map_err(DepositError::from)?;
         let own = new.own_blob.filter(|_| new.matches && is_proven);
         let matched = own.map(|own| Matched::detached(own, serial));
-        let observed = Observations::matched(matched.as_slice());
+        let mark = new.mark.filter(|_| matched.is_some());
+        let observed = Observations {
+            marks: mark.as_slice(),
+            ..Observations::matched(matched.as_slice())
+        };
         let kept = self.submit_deposit(deposit, observed)?;
         let state = kept.states.first().copied();
         Ok(DepositedBlob {

@@ -5,10 +5,14 @@ mod approved;
 mod case;
 pub mod file;
 mod group;
+mod office;
+mod person;
 mod reason;
+mod roll;
 mod rule;
 mod standing;
 mod subject;
+mod word;
 
 use std::collections::BTreeSet;
 
@@ -17,10 +21,13 @@ use serde::{Deserialize, Serialize};
 pub use approved::{Approved, PolicyApproved};
 pub use case::{Case, ChangeCase, Ruling, Scene, decide, decide_change, standings};
 pub use group::Group;
+pub use office::Offices;
+pub use person::{Person, Sponsorship};
 pub use reason::Reason;
-pub use rule::{Change, Owners, Rule};
+pub use rule::{Asker, Change, Owners, Rule};
 pub use standing::{Inapplicable, Standing};
 pub use subject::{Around, Decided, Subject, SubjectState};
+pub use word::{Discount, LoggedWord};
 
 use crate::encoding::{self, Canonical, Malformed, Reader, Writer, canonical_struct, encode};
 use crate::id::{Digest, OwnerId};
@@ -120,6 +127,9 @@ impl Policy {
             if !names.insert(name) {
                 return Err(PolicyError::NameTwice(name.clone()));
             }
+            if name.eq_ignore_ascii_case(Asker::ANYONE) {
+                return Err(PolicyError::Reserved(name.clone()));
+            }
         }
         let mut keys = BTreeSet::new();
         for officer in &self.officers {
@@ -129,6 +139,12 @@ impl Policy {
             if !officer.keys.iter().all(|key| keys.insert(key)) {
                 return Err(PolicyError::KeyTwice(officer.name.clone()));
             }
+        }
+        // Groups count people, and this is one.
+        let mut owners = BTreeSet::new();
+        let same = |officer: &&Officer| officer.owner.is_some_and(|owner| !owners.insert(owner));
+        if let Some(officer) = self.officers.iter().find(same) {
+            return Err(PolicyError::OwnerTwice(officer.name.clone()));
         }
         group::check(self)?;
         rule::check(self)
@@ -208,6 +224,24 @@ impl Canonical for Vec<VerifyingKey> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PolicyError {
+    /// One person could ask by the rule in an owner's name and approve it.
+    #[error(
+        "the rule `{0}` is for whoever says to be the owner, and one person is enough for its approvals: it takes a group \
+         that no one person meets, since whoever asks may be one of those who approve"
+    )]
+    AnyoneByOne(String),
+    /// Who has departed has no veto against whoever says to be them.
+    #[error(
+        "the rule `{0}` is for whoever says to be an owner who has departed, and has no veto any more: name a group that may \
+         ask instead of `anyone`"
+    )]
+    AnyoneDeparted(String),
+    /// The owner could not notice that somebody asks in their name, or do nothing about it.
+    #[error(
+        "the rule `{0}` is for whoever says to be the owner: it takes a `wait`, and `veto = true`, so that the owner can say \
+         that it is not them"
+    )]
+    AnyoneUnguarded(String),
     /// A group is a member of itself, or of one of its members.
     #[error("the group `{0}` has itself among its members")]
     Circle(String),
@@ -223,6 +257,11 @@ pub enum PolicyError {
     /// A person without a key.
     #[error("the officer `{0}` has no key")]
     NoKey(String),
+    /// Evidence shows who asks by the rule, so that it is not for anyone.
+    #[error(
+        "the rule `{0}` asks for evidence, which shows that it is the owner: it is not for `anyone`"
+    )]
+    NotForAnyone(String),
     /// A name of an officer, a group, a rule or a label, or a label's value, that is not seen as it is.
     #[error(
         "`{}` has characters that are not seen as themselves, or white space at an end or beside another",
@@ -240,10 +279,22 @@ pub enum PolicyError {
     /// A rule that asks for nothing would give keys to whoever waits.
     #[error("the rule `{0}` asks for neither evidence nor approvals")]
     NothingAsked(String),
+    /// Nothing shows that the owner asks by the rule, and it does not say so.
+    #[error(
+        "the rule `{0}` asks for no evidence: it is for whoever says to be the owner. If that is meant, say so with \
+         `asker = \"anyone\"`"
+    )]
+    NothingShown(String),
     /// The policy could be changed by anybody.
     #[error("changing the policy asks for nothing")]
     NothingAskedToChange,
     /// A rule for other people's keys that no officer has a say in.
     #[error("the rule `{0}` lets somebody ask for another's keys without an approval")]
     OthersUnapproved(String),
+    /// Two officers are one owner, and so one person.
+    #[error("the officer `{0}` is the same owner as another officer: one person is one officer")]
+    OwnerTwice(String),
+    /// A name that stands for whoever says to be the owner.
+    #[error("`{0}` is the word for whoever says to be the owner, and nobody's name")]
+    Reserved(String),
 }

@@ -106,6 +106,18 @@ impl Writing<'_> {
     }
 }
 
+impl Writing<'_> {
+    /// Takes away the rows of a deposit that is gone for good.
+    pub(crate) fn take_deposit(&self, owner: OwnerId, row: &DepositRow) -> Result<(), StoreError> {
+        self.remove(deposit(owner, row.serial));
+        let in_order = in_order(owner, row.entry, row.place)?;
+        if self.get(in_order.clone())?.as_deref() == Some(row.serial.as_bytes()) {
+            self.remove(in_order);
+        }
+        Ok(())
+    }
+}
+
 pub(super) fn deposit(owner: OwnerId, serial: Serial) -> Key {
     Index::Deposit.key(&[owner.as_bytes(), serial.as_bytes()])
 }

@@ -125,6 +125,9 @@ fn of_deposit(
     let mut wanted = vec![put(in_stream(&Stream::Owner(owner), index), nothing())];
     let keys = (0..).zip(deposit.keys().iter().zip(entry.states()));
     let kept: Vec<_> = keys.filter(|(_, (_, state))| state.is_kept()).collect();
+    if !kept.is_empty() {
+        wanted.extend(of_depositor(log, store, owner, index)?);
+    }
     let serials = kept.iter().map(|(_, (key, _))| key.label.serial);
     let by_serial: Vec<Key> = serials
         .map(|serial| deposits::deposit(owner, serial))
@@ -152,8 +155,12 @@ fn of_deposit(
             wanted.push(put(key, deposits::value(&row)?));
             let in_order = deposits::in_order(owner, index, place)?;
             wanted.push(put(in_order, serial.as_bytes().to_vec()));
+            // The row beside the wrong one, unless it is another's.
             if let Some(other) = other {
-                wanted.push((deposits::in_order(owner, other.entry, other.place)?, None));
+                let beside = deposits::in_order(owner, other.entry, other.place)?;
+                if store.get(beside.clone())?.as_deref() == Some(serial.as_bytes()) {
+                    wanted.push((beside, None));
+                }
             }
         }
         if let Some(claim) = proved(sealed, *state) {
@@ -176,6 +183,38 @@ fn of_deposit(
             }
         }
     }
+    Ok(wanted)
+}
+
+/// An owner has a say in the policy from the first deposit on that is kept.
+fn of_depositor(
+    log: &Log,
+    store: &Snapshot<'_>,
+    owner: OwnerId,
+    index: u64,
+) -> Result<Vec<Mend>, StoreError> {
+    let first = owners::first_deposit(owner);
+    let earlier = store.get(first.clone())?;
+    let earlier = earlier.as_ref().and_then(read_entry);
+    let is_earlier = match earlier.filter(|earlier| *earlier < index) {
+        Some(earlier) => readable(log, store, earlier)?.is_some_and(|entry| {
+            matches!(entry.statement().statement(), Statement::Deposit(deposit) if deposit.owner() == owner)
+                && entry.states().iter().any(|state| state.is_kept())
+        }),
+        None => false,
+    };
+    if is_earlier {
+        return Ok(Vec::new());
+    }
+    let entry = number(index);
+    let by_entry = |entry: &[u8]| Index::Depositor.key(&[entry, owner.as_bytes()]);
+    let wrong = earlier.filter(|earlier| *earlier != index);
+    let mut wanted: Vec<Mend> = wrong
+        .map(|wrong| (by_entry(&number(wrong)), None))
+        .into_iter()
+        .collect();
+    wanted.push(put(first, entry.to_vec()));
+    wanted.push(put(by_entry(&entry), nothing()));
     Ok(wanted)
 }
 

@@ -7,7 +7,7 @@ use strongroom_protocol::keys::VerifyingKey;
 
 use super::table::{ENTRY, Fields, Index, KEY, OWNER, entry, last_entries, nothing, number};
 use super::{ALL, Order};
-use crate::store::{DeviceRow, Key, Snapshot, StoreError, Writing};
+use crate::store::{Damage, DeviceRow, Key, Snapshot, StoreError, Writing};
 
 impl Snapshot<'_> {
     /// Returns the entry of an owner's enrolment.
@@ -21,6 +21,25 @@ impl Snapshot<'_> {
         let end = Index::Enrolment.key(&[&number(before)]);
         let enrolments = Index::Enrolment.span(&[]).before(end);
         last_entries(&self.range(&enrolments, Order::Forward, ALL)?, 0)
+    }
+
+    /// Returns the enrolments of those who had a deposit that is kept before an entry, in the order of their first deposits.
+    pub(crate) fn depositors(&self, before: u64) -> Result<Vec<u64>, StoreError> {
+        let end = Index::Depositor.key(&[&number(before)]);
+        let depositors = Index::Depositor.span(&[]).before(end);
+        let pairs = self.range(&depositors, Order::Forward, ALL)?;
+        let enrolment = |(key, _): &(Key, _)| {
+            let mut fields = Fields::behind(key, ENTRY)?;
+            let owner = fields.owner()?;
+            fields.end()?;
+            Ok(Index::Owner.key(&[owner.as_bytes()]))
+        };
+        let keys: Result<Vec<Key>, StoreError> = pairs.iter().map(enrolment).collect();
+        let missing = || Damage::of("the enrolment of an owner who has deposits is missing");
+        let found = self.get_many(&keys?)?.into_iter();
+        found
+            .map(|value| entry(&value.ok_or_else(missing)?))
+            .collect()
     }
 
     /// Returns the first enrolment before an entry that has this key as its recovery code's.
@@ -133,6 +152,17 @@ impl Writing<'_> {
         Ok(true)
     }
 
+    /// Who has a deposit that is kept has a say in what becomes of it, from the first on.
+    pub(super) fn put_depositor(&self, owner: OwnerId, deposit: u64) -> Result<(), StoreError> {
+        let first = first_deposit(owner);
+        if self.get(first.clone())?.is_none() {
+            let entry = number(deposit);
+            self.put(first, entry.to_vec());
+            self.put(Index::Depositor.key(&[&entry, owner.as_bytes()]), nothing());
+        }
+        Ok(())
+    }
+
     /// A device that is the owner's already stays so, by what first made it so; one that was revoked stays revoked.
     pub(super) fn put_device(
         &self,
@@ -163,6 +193,10 @@ impl Writing<'_> {
 /// Returns the rows that say whether a key is a device of the owner's.
 pub(super) fn rows_of_device(owner: OwnerId, key: &VerifyingKey) -> [Key; 2] {
     [device(owner, key), revoked(owner, key)]
+}
+
+pub(super) fn first_deposit(owner: OwnerId) -> Key {
+    Index::FirstDeposit.key(&[owner.as_bytes()])
 }
 
 pub(super) fn device(owner: OwnerId, key: &VerifyingKey) -> Key {

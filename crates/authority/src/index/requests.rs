@@ -1,10 +1,10 @@
 //! The indexes of requests. Not the listings of them: those are `streams`.
 
-use strongroom_protocol::id::{Digest, OwnerId};
+use strongroom_protocol::id::{Digest, OwnerId, Time};
 use strongroom_protocol::keys::VerifyingKey;
 
-use super::table::{Fields, Index, entry, number};
-use super::{ALL, decision_bytes, read_decision};
+use super::table::{ENTRY, Fields, Index, entry, last_entries, nothing, number};
+use super::{ALL, Order, decision_bytes, read_decision};
 use crate::store::{Damage, Key, RequestRow, Snapshot, StoreError, Stream, Value, Writing};
 
 impl Snapshot<'_> {
@@ -13,16 +13,15 @@ impl Snapshot<'_> {
         found.map(|value| row(entry, &value)).transpose()
     }
 
-    /// Returns the undecided requests for an owner by other devices than this.
+    /// Returns the undecided requests for an owner by other devices than this, for which evidence was given.
     pub(crate) fn rivals(
         &self,
         owner: OwnerId,
         device: &VerifyingKey,
     ) -> Result<Vec<RequestRow>, StoreError> {
-        // Among these are what a device of the owner's asks of others, and what is approved and not all released.
-        let open = self.stream(&Stream::OpenRequestsOf(owner), 0, ALL)?;
-        let mut rows = self.request_rows(&open)?;
-        rows.retain(|row| row.owner == owner && row.decision.is_none() && row.device != *device);
+        let proved = self.stream(&Stream::ProvedRequestsOf(owner), 0, ALL)?;
+        let mut rows = self.request_rows(&proved)?;
+        rows.retain(|row| row.device != *device);
         Ok(rows)
     }
 
@@ -32,6 +31,26 @@ impl Snapshot<'_> {
         let mut rows = self.request_rows(&open)?;
         rows.retain(|row| row.decision.is_none());
         Ok(rows.iter().map(|row| row.entry).collect())
+    }
+
+    /// Returns the first requests by a device that are open, at most `limit`.
+    pub(crate) fn open_requests_by(
+        &self,
+        device: &VerifyingKey,
+        limit: u64,
+    ) -> Result<Vec<RequestRow>, StoreError> {
+        let open = self.stream(&Stream::OpenRequestsBy(*device), 0, limit)?;
+        self.request_rows(&open)
+    }
+
+    /// Returns the first request that has lapsed by now, by its own word, and is not decided.
+    pub(crate) fn lapsed_request(&self, now: Time) -> Result<Option<RequestRow>, StoreError> {
+        let later = now.as_millis().saturating_add(1);
+        let end = Index::RequestLapse.key(&[&number(later)]);
+        let lapsed = Index::RequestLapse.span(&[]).before(end);
+        let first = self.range(&lapsed, Order::Forward, 1)?;
+        let entries = last_entries(&first, ENTRY)?;
+        Ok(self.request_rows(&entries)?.pop())
     }
 
     /// Returns the request that a decision is on.
@@ -64,7 +83,13 @@ impl Writing<'_> {
         let entry = number(row.entry).to_vec();
         self.put_first(Index::Subject.key(&[digest.as_bytes()]), entry)?;
         self.put(request(row.entry), value(row));
+        self.put(lapse(row), nothing());
         Ok(())
+    }
+
+    /// Has a request not looked at again because of the time.
+    pub(crate) fn take_lapse(&self, row: &RequestRow) {
+        self.remove(lapse(row));
     }
 
     pub(super) fn decide_request(&self, row: &RequestRow, decision: u64) {
@@ -73,6 +98,8 @@ impl Writing<'_> {
             ..*row
         };
         self.put(request(row.entry), value(&decided));
+        self.take_lapse(row);
+        self.take_out(&Stream::ProvedRequestsOf(row.owner), row.entry);
     }
 }
 
@@ -80,9 +107,15 @@ pub(super) fn request(entry: u64) -> Key {
     Index::Request.key(&[&number(entry)])
 }
 
+fn lapse(row: &RequestRow) -> Key {
+    let fields = [number(row.expires.as_millis()), number(row.entry)];
+    Index::RequestLapse.key(&[&fields[0], &fields[1]])
+}
+
 fn value(row: &RequestRow) -> Value {
     let mut value = [row.owner.as_bytes(), &row.device.as_bytes()[..]].concat();
     value.extend(number(row.keys));
+    value.extend(number(row.expires.as_millis()));
     value.extend(decision_bytes(row.decision));
     value.extend(row.asker.iter().flat_map(OwnerId::as_bytes));
     value
@@ -95,6 +128,7 @@ pub(super) fn row(entry: u64, value: &Value) -> Result<RequestRow, StoreError> {
         owner: fields.owner()?,
         device: fields.verifying_key()?,
         keys: fields.number()?,
+        expires: Time::from_millis(fields.number()?),
         decision: read_decision(&mut fields)?,
         asker: fields.go_on().then(|| fields.owner()).transpose()?,
     };

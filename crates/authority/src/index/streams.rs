@@ -1,7 +1,7 @@
 //! Entries that are listed together, in the log's order: what concerns whom, and which requests and changes there are.
 
 use super::Order;
-use super::table::{ENTRY, Index, KEY, OWNER, last_entry, nothing, number};
+use super::table::{Index, last_entry, nothing, number};
 use crate::store::{Key, Snapshot, StoreError, Stream, Writing};
 
 impl Snapshot<'_> {
@@ -12,11 +12,7 @@ impl Snapshot<'_> {
         from: u64,
         limit: u64,
     ) -> Result<Vec<u64>, StoreError> {
-        let StreamPlace {
-            index,
-            whose,
-            found_by,
-        } = place(stream);
+        let StreamPlace { index, whose } = place(stream);
         let mut span = index.span(&[&whose]);
         if let Some(before) = from.checked_sub(1) {
             span = span.after(index.key(&[&whose, &number(before)]));
@@ -24,11 +20,10 @@ impl Snapshot<'_> {
         let mut entries = Vec::new();
         loop {
             let pairs = self.range(&span, Order::Forward, limit)?;
-            entries.extend(
-                pairs
-                    .iter()
-                    .filter_map(|(key, _)| last_entry(key, found_by).ok()),
-            );
+            let found = pairs
+                .iter()
+                .filter_map(|(key, _)| last_entry(key, whose.len()).ok());
+            entries.extend(found);
             let enough = entries.len() as u64 >= limit;
             match pairs.last() {
                 Some((last, _)) if !enough && pairs.len() as u64 >= limit => {
@@ -61,27 +56,28 @@ pub(super) fn key(stream: &Stream, entry: u64) -> Key {
 /// Where a stream's entries stand in the map: the last field of a key is the entry.
 struct StreamPlace {
     index: Index,
+    /// What stands between the two.
     whose: Vec<u8>,
-    /// The length of what stands between the two.
-    found_by: usize,
 }
 
 fn place(stream: &Stream) -> StreamPlace {
-    let (index, whose, found_by): (_, &[u8], _) = match stream {
-        Stream::Changes => (Index::Change, &[], 0),
-        Stream::Everybody => (Index::Everybody, &[], 0),
-        Stream::OpenChanges(reign) => (Index::OpenChange, &number(*reign), ENTRY),
-        Stream::OpenRequests => (Index::OpenRequest, &[], 0),
-        Stream::OpenRequestsBy(key) => (Index::OpenRequestBy, key.as_bytes(), KEY),
-        Stream::OpenRequestsOf(owner) => (Index::OpenRequestOf, owner.as_bytes(), OWNER),
-        Stream::Owner(owner) => (Index::Concern, owner.as_bytes(), OWNER),
-        Stream::Requests => (Index::Request, &[], 0),
-        Stream::RequestsBy(key) => (Index::RequestBy, key.as_bytes(), KEY),
-        Stream::RequestsOf(owner) => (Index::RequestOf, owner.as_bytes(), OWNER),
+    let (index, whose): (_, Vec<u8>) = match stream {
+        Stream::Changes => (Index::Change, Vec::new()),
+        Stream::ChangesTo(policy) => (Index::ChangeTo, policy.as_bytes().to_vec()),
+        Stream::Everybody => (Index::Everybody, Vec::new()),
+        Stream::OpenChanges(reign) => (Index::OpenChange, number(*reign).to_vec()),
+        Stream::OpenChangesBy(reign, author) => {
+            let whose = [&number(*reign)[..], author.as_bytes()].concat();
+            (Index::OpenChangeBy, whose)
+        }
+        Stream::OpenRequests => (Index::OpenRequest, Vec::new()),
+        Stream::OpenRequestsBy(key) => (Index::OpenRequestBy, key.as_bytes().to_vec()),
+        Stream::OpenRequestsOf(owner) => (Index::OpenRequestOf, owner.as_bytes().to_vec()),
+        Stream::Owner(owner) => (Index::Concern, owner.as_bytes().to_vec()),
+        Stream::ProvedRequestsOf(owner) => (Index::ProvedRequestOf, owner.as_bytes().to_vec()),
+        Stream::Requests => (Index::Request, Vec::new()),
+        Stream::RequestsBy(key) => (Index::RequestBy, key.as_bytes().to_vec()),
+        Stream::RequestsOf(owner) => (Index::RequestOf, owner.as_bytes().to_vec()),
     };
-    StreamPlace {
-        index,
-        whose: whose.to_vec(),
-        found_by,
-    }
+    StreamPlace { index, whose }
 }

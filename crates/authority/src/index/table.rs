@@ -29,6 +29,10 @@ pub(super) enum Index {
     Deposit = 0x20,
     /// owner, entry, place → serial.
     DepositInOrder = 0x21,
+    /// first deposit that is kept, owner → nothing.
+    Depositor = 0x22,
+    /// owner → the first deposit that is kept.
+    FirstDeposit = 0x23,
     /// claim → entry, place.
     BlobClaim = 0x28,
     /// entry → nothing.
@@ -36,7 +40,7 @@ pub(super) enum Index {
 
     /// digest of a request or a change → its entry.
     Subject = 0x30,
-    /// entry → owner, device, keys, decision, asker.
+    /// entry → owner, device, keys, expires, decision, asker.
     Request = 0x31,
     /// device, entry → nothing.
     RequestBy = 0x32,
@@ -48,6 +52,10 @@ pub(super) enum Index {
     OpenRequestBy = 0x39,
     /// owner, entry → nothing.
     OpenRequestOf = 0x3a,
+    /// owner, entry → nothing: those that evidence was given for; this and the next only while it is not decided.
+    ProvedRequestOf = 0x3b,
+    /// expires, entry → nothing.
+    RequestLapse = 0x3c,
     /// decision → the request or the change.
     Decided = 0x35,
     /// request or change, entry → nothing.
@@ -57,8 +65,12 @@ pub(super) enum Index {
 
     /// entry → author, decision.
     Change = 0x40,
+    /// digest of the new policy, entry → nothing.
+    ChangeTo = 0x41,
     /// the entry that put the policy in force which it is to replace, or 0; entry → nothing; only while it is not decided.
     OpenChange = 0x42,
+    /// the same, author, entry → nothing.
+    OpenChangeBy = 0x47,
     /// the same, time, entry → nothing: from when on it can be decided, as far as is known.
     Due = 0x44,
     /// the same, time, entry → nothing: when it lapses, if what it lacks does not come.
@@ -78,14 +90,17 @@ pub(super) enum Index {
 
 impl Index {
     /// All of them, with the names that people are told.
-    const ALL: [(Self, &'static str); 28] = [
+    const ALL: [(Self, &'static str); 35] = [
         (Self::Owner, "enrolments by owner"),
         (Self::Enrolment, "enrolments in order"),
         (Self::Code, "enrolments by recovery code"),
         (Self::Device, "devices by owner"),
         (Self::DeviceOwner, "owners by device"),
+        (Self::Revoked, "revoked devices"),
         (Self::Deposit, "deposits by serial"),
         (Self::DepositInOrder, "deposits in order"),
+        (Self::Depositor, "depositors in order"),
+        (Self::FirstDeposit, "first deposits"),
         (Self::BlobClaim, "proofs of blobs"),
         (Self::RsaKey, "the RSA key"),
         (Self::Subject, "requests and changes by digest"),
@@ -95,11 +110,15 @@ impl Index {
         (Self::OpenRequest, "open requests"),
         (Self::OpenRequestBy, "open requests by device"),
         (Self::OpenRequestOf, "open requests by owner"),
+        (Self::ProvedRequestOf, "requests with evidence"),
+        (Self::RequestLapse, "requests that lapse"),
         (Self::Decided, "decisions"),
         (Self::Word, "what was said"),
         (Self::ReleasePage, "released pages"),
         (Self::Change, "changes of the policy"),
+        (Self::ChangeTo, "changes by what they are to"),
         (Self::OpenChange, "open changes"),
+        (Self::OpenChangeBy, "open changes by author"),
         (Self::Due, "changes that are due"),
         (Self::Lapse, "changes that lapse"),
         (Self::DueOf, "when changes are due"),

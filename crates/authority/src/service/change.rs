@@ -12,7 +12,9 @@ use super::Service;
 use super::request::is_timely;
 use crate::identity;
 use crate::log::Growth;
-use crate::store::{ChangeRow, Damage, Key, Snapshot, StoreError, Subject as SubjectRow, Writing};
+use crate::store::{
+    ChangeRow, Damage, Key, RequestRow, Snapshot, StoreError, Subject as SubjectRow, Writing,
+};
 
 impl Service {
     /// Anybody who has a part in the authority may ask: it is the policy in force that decides.
@@ -41,26 +43,48 @@ impl Service {
         if store.subject(change.digest())?.is_some() {
             return Ok(Err(Refusal::Author));
         }
+        if self.has_too_many_changes(store, author, now)? {
+            return Ok(Err(Refusal::TooMany));
+        }
         Ok(Ok(Outcome::Recorded))
     }
 
-    /// Decides the changes that are due, before anything that rests on the policy in force.
+    /// Decides the changes that are due, before anything that rests on the policy in force, and some of what has lapsed.
     ///
     /// Only these are looked at: however many others are open, an act costs the same. One that is approved supersedes the
     /// rest, which are to replace a policy that is not in force any more, and are not looked at again.
     pub(super) fn settle(&self, growth: &mut Growth<'_>, now: Time) -> Result<(), StoreError> {
-        // Anybody who has a device may ask for changes without end, and have all lapse at once: that they did is recorded
-        // by the way. One that has lapsed can't come into force, recorded or not.
+        // Anybody may ask without end, and have all lapse at once: that it did is recorded by the way. What has lapsed is not
+        // approved any more, recorded or not.
         const LAPSES_MAX: usize = 16;
         while let Some(due) = in_this_reign(growth, |store, reign| store.due_change(reign, now))? {
             self.settle_one(growth, due, now)?;
         }
         for _ in 0..LAPSES_MAX {
             let lapsed = in_this_reign(growth, |store, reign| store.lapsed_change(reign, now))?;
-            let Some(lapsed) = lapsed else { break };
-            self.settle_one(growth, lapsed, now)?;
+            if let Some(lapsed) = lapsed {
+                self.settle_one(growth, lapsed, now)?;
+            } else if let Some(row) = growth.store().lapsed_request(now)? {
+                self.settle_request(growth, row, now)?;
+            } else {
+                break;
+            }
         }
         Ok(())
+    }
+
+    /// Decides a request that has lapsed. One that can't be read stays open, and is not found here again.
+    fn settle_request(
+        &self,
+        growth: &mut Growth<'_>,
+        row: RequestRow,
+        now: Time,
+    ) -> Result<(), StoreError> {
+        growth.store().take_lapse(&row);
+        match self.decide_row(growth, &SubjectRow::Request(row), now) {
+            Err(StoreError::Damaged(_)) => Ok(()),
+            decided => decided,
+        }
     }
 
     /// Decides a change that is due, or finds when it is due next: either way it is not found again.
@@ -126,7 +150,8 @@ impl Service {
         Ok(*key.unwrap_or(author))
     }
 
-    /// Returns the public keys of the recovery codes of all owners who were enrolled before an entry.
+    /// Returns the public keys of the recovery codes of all owners who had a deposit before an entry: it is their keys that a
+    /// policy disposes of. While nobody has any, of all who were enrolled.
     fn codes(&self, store: &Snapshot<'_>, before: u64) -> Result<Vec<VerifyingKey>, StoreError> {
         let code = |index| {
             let entry = self.log.entry(store, index)?;
@@ -135,7 +160,11 @@ impl Service {
             };
             Ok(enroll.code_key)
         };
-        store.owners(before)?.into_iter().map(code).collect()
+        let mut owners = store.depositors(before)?;
+        if owners.is_empty() {
+            owners = store.owners(before)?;
+        }
+        owners.into_iter().map(code).collect()
     }
 }
 
@@ -155,8 +184,10 @@ fn in_this_reign(
 mod tests {
     use std::sync::Arc;
 
-    use strongroom_protocol::Authority;
-    use strongroom_testkit::{Owner, TestClock, TestRng, ask_change, submit};
+    use strongroom_protocol::policy::{Group, Rule};
+    use strongroom_protocol::statement::{Scope, Word};
+    use strongroom_protocol::{Authority, Select};
+    use strongroom_testkit::{Asked, Owner, Person, TestClock, TestRng, ask_change, submit};
 
     use super::*;
     use crate::Caller;
@@ -165,39 +196,65 @@ mod tests {
     use crate::store::Memory;
     use crate::store::watched::{Calls, Watched};
 
-    /// An authority that counts what it asks its store, and an owner.
+    /// An authority that counts what it asks its store, with owners who ask for changes and are asked for.
     struct Watch {
         clock: Arc<TestClock>,
         calls: Calls,
         service: Service,
         owner: Owner,
+        /// Who asks for one change after another, until they have as many open as they may.
+        asker: Owner,
+        askers: u64,
         asked: u64,
     }
 
     impl Watch {
         fn new() -> Self {
+            Self::under(Policy::code_alone())
+        }
+
+        fn under(policy: Policy) -> Self {
             let (clock, mut rng) = (TestClock::new(), TestRng::new(1));
-            let founding = NewAuthority::new(Policy::code_alone(), clock_now(&clock), &mut rng);
+            let founding = NewAuthority::new(policy, clock_now(&clock), &mut rng);
             let keys = KeyPlace::in_memory(founding.keys());
             let store = Memory::default();
             founding.record(&store).unwrap();
             let (watched, calls) = Watched::over(Box::new(store));
             let service = Service::over(Box::new(watched), keys, clock.clone(), rng).unwrap();
-            let owner = Owner::enrolled(&service.session(Caller::Operator), 1);
+            let session = service.session(Caller::Operator);
+            let mut owner = Owner::enrolled(&session, 1);
+            submit(&session, &owner.deposit(1));
+            let asker = Owner::enrolled(&session, 2);
             Self {
                 clock,
                 calls,
                 service,
                 owner,
+                asker,
+                askers: 2,
                 asked: 0,
             }
+        }
+
+        /// Returns how often `act` asked the store. The tree's hashes, too, are read for a receipt: a few more as it grows.
+        fn cost<T>(&self, act: impl FnOnce() -> T) -> (T, usize) {
+            self.calls.lock().unwrap().clear();
+            let result = act();
+            let calls = self.calls.lock().unwrap();
+            let asked = ["entries", "entries_of", "get_many", "range"];
+            let asked = asked.iter().filter_map(|name| calls.get(name)).sum();
+            (result, asked)
         }
 
         /// Asks for a change that was not asked for yet; returns it, with how often the store was asked for that.
         fn ask(&mut self) -> (SignedStatement, usize) {
             self.asked += 1;
-            let about = self.service.about();
             let session = self.service.session(Caller::Operator);
+            if self.asked.is_multiple_of(32) {
+                self.askers += 1;
+                self.asker = Owner::enrolled(&session, self.askers);
+            }
+            let about = self.service.about();
             let in_force = self
                 .service
                 .store
@@ -208,14 +265,18 @@ mod tests {
                 ..old.clone()
             };
             let now = clock_now(&self.clock);
-            let change = ask_change(about, &old, policy, now, &self.owner.device);
-            self.calls.lock().unwrap().clear();
-            session.submit(&change).unwrap();
-            // The tree's hashes, too, are read for a receipt: a few more as it grows.
-            let calls = self.calls.lock().unwrap();
-            let asked = ["entries", "entries_of", "get_many", "range"];
-            let asked = asked.iter().filter_map(|name| calls.get(name)).sum();
-            (change, asked)
+            let change = ask_change(about, &old, policy, now, &self.asker.device);
+            let (_, cost) = self.cost(|| session.submit(&change).unwrap());
+            (change, cost)
+        }
+
+        /// A stranger asks for the owner's keys, by a device that nobody knows; returns how often the store was asked for that.
+        fn ask_for_keys(&mut self) -> (Asked, usize) {
+            let session = self.service.session(Caller::Operator);
+            let scope = Scope::of(self.owner.keys.keys().copied()).unwrap();
+            let asked = self.owner.ask(scope, clock_now(&self.clock));
+            let (_, cost) = self.cost(|| session.submit(&asked.statement).unwrap());
+            (asked, cost)
         }
 
         fn open(&self) -> usize {
@@ -253,6 +314,103 @@ mod tests {
         let (_, after) = watch.ask();
         // The policy is not the founding's any more, which costs a look at what put it in force, and no more.
         assert!(after <= few + 10, "{after} questions, and {few} before");
+    }
+
+    /// What everybody does who lives with strangers: asks for keys, shows the code, answers, looks at what is asked, lists it page
+    /// by page, asks for a change.
+    fn costs(watch: &mut Watch) -> Vec<(&'static str, usize)> {
+        let (_, change) = watch.ask();
+        let (denied, _) = watch.ask_for_keys();
+        let (asked, request) = watch.ask_for_keys();
+        let session = watch.service.session(Caller::Operator);
+        let id = asked.statement.id();
+        let (_, look) = watch.cost(|| session.subject(id).unwrap());
+        let (_, list) = watch.cost(|| session.entries(Select::Open, 0).unwrap());
+        let evidence = watch.owner.evidence(&asked);
+        let (_, prove) = watch.cost(|| session.submit(&evidence).unwrap());
+        let deny = Person::new("ada", 1).say(Word::Deny, &denied);
+        let (_, deny) = watch.cost(|| session.submit(&deny).unwrap());
+        let policy = watch.service.about().found().policy.digest();
+        let select = Select::ChangesTo(policy);
+        let (_, same) = watch.cost(|| session.entries(select, 0).unwrap());
+        vec![
+            ("a change", change),
+            ("a request", request),
+            ("a look", look),
+            ("a page of what is open", list),
+            ("the code", prove),
+            ("a denial", deny),
+            ("the same change", same),
+        ]
+    }
+
+    fn is_flat(open: usize) {
+        let ada = Person::new("ada", 1);
+        let mut policy = Policy::code_alone();
+        policy.officers = vec![ada.officer()];
+        policy.groups = vec![Group {
+            name: "desk".to_owned(),
+            need: 1,
+            of: vec!["ada".to_owned()],
+        }];
+        policy.rules = vec![
+            Rule {
+                wait_millis: 1,
+                ..Rule::code_alone("code")
+            },
+            Rule {
+                approvals: Some("desk".to_owned()),
+                ..Rule::code_alone("code and desk")
+            },
+        ];
+        let mut watch = Watch::under(policy);
+        // A page is full either way.
+        for _ in 0..260 {
+            watch.ask();
+            watch.ask_for_keys();
+        }
+        // With the code that is shown in it, what is asked there is a rival to what is asked later: there is one then.
+        costs(&mut watch);
+        let few = costs(&mut watch);
+        for _ in 260..open {
+            watch.ask();
+            watch.ask_for_keys();
+        }
+        assert_eq!(
+            costs(&mut watch),
+            few,
+            "with {open} changes and {open} requests open"
+        );
+    }
+
+    #[test]
+    fn acts_cost_the_same_with_600_changes_and_600_requests_open() {
+        is_flat(600);
+    }
+
+    #[test]
+    #[ignore = "takes minutes: `just soak` runs it"]
+    fn acts_cost_the_same_with_10000_changes_and_10000_requests_open() {
+        is_flat(10_000);
+    }
+
+    #[test]
+    fn requests_that_lapse_at_once_are_recorded_a_few_at_a_time_and_are_not_open() {
+        let mut watch = Watch::new();
+        for _ in 0..50 {
+            watch.ask_for_keys();
+        }
+        watch.clock.advance_millis(60 * TestClock::DAY_MILLIS);
+        let mut open = Vec::new();
+        for _ in 0..5 {
+            watch.ask_for_keys();
+            let listed = watch
+                .service
+                .store
+                .read(|store| store.stream(&crate::store::Stream::OpenRequests, 0, u64::MAX));
+            open.push(listed.unwrap().len());
+        }
+        assert_eq!(open, [35, 20, 5, 4, 5]);
     }
 
     #[test]

@@ -298,8 +298,9 @@ impl Act {
     /// Tells whether the policy in force has a say in it.
     fn rests_on_policy(&self) -> bool {
         match self {
-            Self::Decide(_) => true,
-            Self::Own(_) | Self::Release(_) => false,
+            // Words count by it, also for what was approved.
+            Self::Decide(_) | Self::Release(_) => true,
+            Self::Own(_) => false,
             Self::Submit { statement, .. } => !matches!(
                 statement.kind(),
                 Kind::Deposit | Kind::Device | Kind::Enroll | Kind::OwnBlob
@@ -317,9 +318,11 @@ fn counter(refusal: Refusal) -> &'static str {
         Refusal::Expiry => "refused: expiry",
         Refusal::Holdings { .. } => "refused: holdings",
         Refusal::LastDevice => "refused: last device",
+        Refusal::NothingToOverrule => "refused: nothing to overrule",
         Refusal::OtherAuthority => "refused: other authority",
         Refusal::OwnerExists => "refused: owner exists",
         Refusal::Policy => "refused: policy",
+        Refusal::TooMany => "refused: too many",
         Refusal::WrapKey => "refused: wrap key",
         _ => "refused",
     }

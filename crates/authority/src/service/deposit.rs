@@ -120,10 +120,12 @@ impl Service {
                 *state = DepositState::Mismatch;
             }
             // Nothing is overwritten. That this may be the same key again is for its owner to see.
-            if let Some(taken) = taken
-                && self.is_taken(store, deposit.owner(), &taken)?
-            {
-                *state = DepositState::Conflict;
+            if let Some(taken) = taken {
+                if self.is_taken(store, deposit.owner(), &taken)? {
+                    *state = DepositState::Conflict;
+                } else {
+                    store.take_deposit(deposit.owner(), &taken)?;
+                }
             }
         }
         Ok(Ok(Outcome::Deposited(states)))

@@ -113,6 +113,7 @@ impl Service {
     ) -> Result<bool, StoreError> {
         let subject = match entry.statement().statement() {
             Statement::Deposit(deposit) => return Ok(has_owner(streams, deposit.owner())),
+            Statement::Device(device) => return Ok(has_owner(streams, device.owner)),
             Statement::Enroll(enroll) => return Ok(has_owner(streams, enroll.owner)),
             Statement::OwnBlob(own) => return Ok(has_owner(streams, own.owner)),
             Statement::Approval(approval) => approval.subject,
@@ -120,6 +121,13 @@ impl Service {
             Statement::Evidence(evidence) => evidence.request,
             Statement::Release(release) => release.request(),
             Statement::Veto(veto) => veto.request,
+            Statement::PolicyChange(change) => {
+                return Ok(streams.iter().any(|stream| match stream {
+                    Stream::ChangesTo(policy) => *policy == change.replaces,
+                    // What concerns everybody is in every listing that it can be in.
+                    _ => true,
+                }));
+            }
             Statement::Request(request) => {
                 return self.is_of_request(store, streams, request, entry.index());
             }
@@ -153,7 +161,12 @@ impl Service {
                 *owner == request.owner || asker == Some(*owner)
             }
             Stream::OpenRequests | Stream::Requests => true,
-            Stream::Changes | Stream::Everybody | Stream::OpenChanges(_) => false,
+            Stream::Changes
+            | Stream::ChangesTo(_)
+            | Stream::Everybody
+            | Stream::OpenChanges(_)
+            | Stream::OpenChangesBy(..)
+            | Stream::ProvedRequestsOf(_) => false,
         }))
     }
 }

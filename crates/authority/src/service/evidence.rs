@@ -7,6 +7,7 @@ use strongroom_protocol::receipt::Outcome;
 use strongroom_protocol::statement::{Evidence, EvidenceKind, SignedStatement, Veto};
 
 use super::Service;
+use super::limit::may_say_more;
 use crate::store::{StoreError, Subject as SubjectRow, Writing};
 
 impl Service {
@@ -40,7 +41,7 @@ impl Service {
         Ok(match (may, is_over) {
             (false, _) => Err(Refusal::Author),
             (true, true) => Err(Refusal::Ended),
-            (true, false) => Ok(Outcome::Recorded),
+            (true, false) => may_say_more(&subject, by),
         })
     }
 
@@ -66,7 +67,7 @@ impl Service {
         Ok(match (may, subject.is_over(now)) {
             (false, _) => Err(Refusal::Author),
             (true, true) => Err(Refusal::Ended),
-            (true, false) => Ok(Outcome::Recorded),
+            (true, false) => may_say_more(&subject, statement.author()),
         })
     }
 }

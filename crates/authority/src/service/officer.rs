@@ -3,16 +3,18 @@
 use strongroom_protocol::Refusal;
 use strongroom_protocol::id::Time;
 use strongroom_protocol::receipt::Outcome;
-use strongroom_protocol::statement::{Approval, Departed, SignedStatement};
+use strongroom_protocol::statement::{Approval, Departed, SignedStatement, Word};
 
 use super::Service;
+use super::limit::may_say_more;
 use crate::store::{StoreError, Writing};
 
 impl Service {
-    /// A word is by an officer of the policy that decides, which the officer must have seen to be that one.
+    /// A word is by an officer of the policy that decides, which the officer must have seen to be that one, and of the policy
+    /// in force.
     ///
     /// It may come after an approval: a denial then stops what was not released yet. Whose word is not asked for is
-    /// recorded too, and counts for nothing.
+    /// recorded too, and counts for nothing. What overrules comes after what it overrules.
     pub(super) fn check_approval(
         &self,
         store: &Writing<'_>,
@@ -25,12 +27,19 @@ impl Service {
         };
         let subject = self.read_subject(store, &row, now)?.subject;
         let policy = subject.policy();
-        let may =
-            policy.officer(statement.author()).is_some() && policy.digest() == approval.policy;
-        Ok(match (may, subject.is_over(now)) {
-            (false, _) => Err(Refusal::Author),
-            (true, true) => Err(Refusal::Ended),
-            (true, false) => Ok(Outcome::Recorded),
+        let by = statement.author();
+        let in_force = self.policy_now(store)?;
+        let policies = [policy, &in_force.policy];
+        let may = policies.iter().all(|policy| policy.officer(by).is_some())
+            && policy.digest() == approval.policy;
+        Ok(if !may {
+            Err(Refusal::Author)
+        } else if subject.is_over(now) {
+            Err(Refusal::Ended)
+        } else if approval.word == Word::Overrule && !subject.is_vetoed() {
+            Err(Refusal::NothingToOverrule)
+        } else {
+            may_say_more(&subject, by)
         })
     }
 

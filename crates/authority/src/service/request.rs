@@ -39,6 +39,9 @@ impl Service {
         if growth.store().subject(request.digest())?.is_some() {
             return Ok(Err(Refusal::Author));
         }
+        if Self::has_too_many_requests(growth.store(), &request.device_key, now)? {
+            return Ok(Err(Refusal::TooMany));
+        }
         Ok(Ok(Outcome::Recorded))
     }
 }

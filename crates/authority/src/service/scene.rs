@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use strongroom_protocol::id::{OwnerId, Time};
 use strongroom_protocol::keys::VerifyingKey;
-use strongroom_protocol::policy::{Policy, Scene};
+use strongroom_protocol::policy::{Offices, Policy, Scene};
 use strongroom_protocol::statement::{Request, Statement};
 
 use super::Service;
@@ -31,11 +31,14 @@ impl Service {
         store: &Snapshot<'_>,
         row: &RequestRow,
         request: &Request,
-        in_force: &InForce,
+        decides: &InForce,
         rivals: Rivals,
         labels: Option<&Labels>,
     ) -> Result<Scene, StoreError> {
-        let policy = &in_force.policy;
+        let policy = &decides.policy;
+        let now = self.policy_now(store)?;
+        let in_force = Some(&now.policy).filter(|now| *now != policy);
+        let offices = Offices { policy, in_force };
         let asker = self.asker(store, row, request)?;
         let asker_keys = match asker {
             Some(asker) => self.asker_keys(store, row, asker, request)?,
@@ -51,12 +54,13 @@ impl Service {
             asker_keys,
             keys: index::deposit_count(request),
             labels,
-            departed: self.is_departed(store, request.owner, policy)?,
+            departed: self.is_departed(store, request.owner, offices)?,
             rival: match rivals {
                 Rivals::Known => true,
                 Rivals::Sought(now) => self.has_rival(store, request, now)?,
             },
-            sponsors: in_force.sponsors.clone(),
+            sponsors: decides.sponsors.clone(),
+            in_force: in_force.cloned(),
         })
     }
 
@@ -93,13 +97,15 @@ impl Service {
         Ok(all)
     }
 
-    /// Tells whether enough officers say that an owner has departed: each person's last word counts, once.
+    /// Tells whether enough officers say that an owner has departed: each person's last word counts, once, as long as they
+    /// are asked by the policy in force, too. That one has not stands where that is in doubt.
     fn is_departed(
         &self,
         store: &Snapshot<'_>,
         owner: OwnerId,
-        policy: &Policy,
+        offices: Offices<'_>,
     ) -> Result<bool, StoreError> {
+        let policy = offices.policy;
         let Some(group) = policy
             .departed
             .as_deref()
@@ -117,17 +123,23 @@ impl Service {
             if departed.owner != owner {
                 return Err(Damage::of_entry(index, "it is about another owner").into());
             }
-            if let Some(officer) = policy.officer(said.author()) {
+            let officer = if departed.departed {
+                offices.speaker(said.author(), group)
+            } else {
+                let officer = policy.officer(said.author());
+                officer.filter(|officer| offices.may_still_hold(officer))
+            };
+            if let Some(officer) = officer {
                 words.insert(officer.name.as_str(), departed.departed);
             }
         }
-        let people = group.people(policy);
-        let say_so = |name: &&str| people.contains(name) && words.get(name) == Some(&true);
+        let say_so = |name: &&str| words.get(name) == Some(&true);
         let agreed: BTreeSet<&str> = words.keys().copied().filter(say_so).collect();
         Ok(group.is_met(policy, &agreed))
     }
 
-    /// Tells whether another device's request for the same owner is open.
+    /// Tells whether another device's request for the same owner is open, with the evidence that a rule asks: one that anybody
+    /// could make is nobody's rival.
     fn has_rival(
         &self,
         store: &Snapshot<'_>,
@@ -137,7 +149,7 @@ impl Service {
         for row in store.rivals(request.owner, &request.device_key)? {
             // Where this one is open, it is the other's rival.
             match self.read_request(store, &row, Rivals::Known, None) {
-                Ok(other) if other.subject.is_over(now) => {}
+                Ok(other) if !other.subject.is_rival(now) => {}
                 // One that can't be read is not known to have ended.
                 Ok(_) | Err(StoreError::Damaged(_)) => return Ok(true),
                 Err(error) => return Err(error),

@@ -50,6 +50,11 @@ impl Service {
         select: Select,
     ) -> Result<Vec<Stream>, QueryError> {
         let open = match select {
+            Select::ChangesTo(policy) => {
+                let sight = self.sight(store, caller)?.ok_or(QueryError::NotFound)?;
+                let changes = sight.shows_changes().then_some(Stream::ChangesTo(policy));
+                return Ok(changes.into_iter().collect());
+            }
             Select::Owner(owner) if caller.speaks_for(&self.log, store, owner)? => {
                 return Ok(vec![Stream::Owner(owner), Stream::Everybody]);
             }
@@ -64,6 +69,7 @@ impl Service {
         } else {
             Stream::Changes
         };
+        let shows_changes = sight.shows_changes();
         Ok(match sight {
             Sight::All if open => vec![changes, Stream::OpenRequests],
             Sight::All => vec![changes, Stream::Requests],
@@ -77,8 +83,7 @@ impl Service {
                 } else {
                     Stream::RequestsBy(key)
                 };
-                // Changes are every owner's matter: they may ask for every owner's code.
-                let changes = (!owners.is_empty()).then_some(changes);
+                let changes = shows_changes.then_some(changes);
                 [by].into_iter().chain(changes).chain(of).collect()
             }
         })
@@ -94,11 +99,19 @@ impl Sight {
         }
     }
 
+    /// Tells whether changes are shown: they are every owner's matter, since they may ask for every owner's code.
+    fn shows_changes(&self) -> bool {
+        match self {
+            Self::All => true,
+            Self::Of { owners, .. } => !owners.is_empty(),
+        }
+    }
+
     /// Tells whether a request or a change is among those that are shown.
     pub(super) fn shows(&self, subject: &SubjectRow) -> bool {
         match (self, subject) {
             (Self::All, _) => true,
-            (Self::Of { owners, .. }, SubjectRow::Change(_)) => !owners.is_empty(),
+            (Self::Of { .. }, SubjectRow::Change(_)) => self.shows_changes(),
             (Self::Of { key, owners }, SubjectRow::Request(row)) => {
                 let is_theirs = |owner: &OwnerId| owners.contains(owner);
                 row.device == *key

@@ -3,8 +3,8 @@
 
 use strongroom_protocol::id::{Digest, OwnerId, StatementId, Time};
 use strongroom_protocol::keys::VerifyingKey;
-use strongroom_protocol::policy::{Approved, Around, Decided, Subject};
-use strongroom_protocol::statement::{Request, SignedStatement, Statement, Verdict};
+use strongroom_protocol::policy::{Approved, Around, Decided, LoggedWord, Subject};
+use strongroom_protocol::statement::{Request, Statement, Verdict};
 use strongroom_protocol::{QueryError, SubjectView};
 
 use super::Service;
@@ -183,13 +183,12 @@ impl Service {
     }
 
     /// Reads what was said to a request or a change, in the log's order.
-    fn words(
-        &self,
-        store: &Snapshot<'_>,
-        subject: u64,
-    ) -> Result<Vec<SignedStatement>, StoreError> {
+    fn words(&self, store: &Snapshot<'_>, subject: u64) -> Result<Vec<LoggedWord>, StoreError> {
         let words = store.words(subject)?.into_iter();
-        let word = |index| Ok(self.log.entry(store, index)?.into_statement());
+        let word = |index| {
+            let statement = self.log.entry(store, index)?.into_statement();
+            Ok(LoggedWord { index, statement })
+        };
         words.map(word).collect()
     }
 }
@@ -226,7 +225,7 @@ fn leave_out_owner(view: &mut SubjectView) {
     let Around::Request { owner, scene, .. } = &mut view.around else {
         return;
     };
-    let spoke = |key: &VerifyingKey| view.words.iter().any(|word| word.author() == key);
+    let spoke = |key: &VerifyingKey| view.words.iter().any(|word| word.statement.author() == key);
     owner.devices.retain(spoke);
     owner.revoked.retain(spoke);
     owner.code_key = owner.code_key.filter(spoke);

@@ -6,18 +6,19 @@ use std::sync::atomic::Ordering;
 
 use strongroom_protocol::Succession;
 use strongroom_protocol::keys::VerifyingKey;
-use strongroom_protocol::policy::{Officer, Policy};
+use strongroom_protocol::policy::{Officer, Person, Policy, Sponsorship};
 use strongroom_protocol::statement::Statement;
 
 use super::Service;
+use crate::identity;
 use crate::log::{self, Entry, Receipts};
 use crate::store::{Damage, PolicyRow, Snapshot, StoreError};
 
 /// A policy that is in force, or was.
 pub(super) struct InForce {
     pub(super) policy: Policy,
-    /// By whom its officers came into it, where a change brought them in.
-    pub(super) sponsors: Vec<(String, VerifyingKey)>,
+    /// Through whom officers came into it, and into those before it.
+    pub(super) sponsors: Vec<Sponsorship>,
     /// The change and the decision that put it in force; none for the founding's.
     decided: Option<(Entry, Entry)>,
 }
@@ -83,9 +84,15 @@ impl Service {
             return Err(wrong().into());
         }
         let policy = change.policy.clone();
-        let sponsor = *asked.statement().author();
+        let author = asked.statement().author();
+        let owners = identity::owners_of(&self.log, store, author, row.change)?;
+        let asking = Person {
+            name: None,
+            keys: vec![*author],
+            owners,
+        };
         Ok(InForce {
-            sponsors: sponsors(before, &policy, sponsor),
+            sponsors: sponsors(before, &policy, asking),
             policy,
             decided: Some((asked, decided)),
         })
@@ -108,22 +115,31 @@ impl InForce {
     }
 }
 
-/// Returns who brought in the officers of a policy: for those that have a key that was not theirs before, whoever asked
-/// for the change, too.
-fn sponsors(before: &InForce, policy: &Policy, by: VerifyingKey) -> Vec<(String, VerifyingKey)> {
-    let names = |name: &String| policy.officers.iter().any(|officer| officer.name == *name);
+/// Returns through whom officers came into a policy, and into those before it: what was once so stays so, whoever leaves and
+/// whatever happens to anybody's keys.
+///
+/// Who has a key that was not theirs before came in through whoever asked for the change; and who is known by something else
+/// than before came in through who they were.
+fn sponsors(before: &InForce, policy: &Policy, asking: Person) -> Vec<Sponsorship> {
+    let officers =
+        |policy: &Policy| -> Vec<Person> { policy.officers.iter().map(Person::from).collect() };
+    let (old, new) = (officers(&before.policy), officers(policy));
+    let as_officer = old.iter().filter(|officer| officer.is(&asking)).cloned();
+    let askers: Vec<Person> = as_officer.chain([asking.clone()]).collect();
     let was_theirs = |officer: &Officer, key: &VerifyingKey| {
         let before = before.policy.officer(key);
         before.is_some_and(|before| before.name == officer.name)
     };
-    let is_new = |officer: &&Officer| !officer.keys.iter().all(|key| was_theirs(officer, key));
-    let brought_in = policy.officers.iter().filter(is_new);
-    let brought_in: Vec<_> = brought_in
-        .map(|officer| (officer.name.clone(), by))
-        .collect();
+    let is_new = |officer: &Officer| !officer.keys.iter().all(|key| was_theirs(officer, key));
     let mut sponsors = before.sponsors.clone();
-    sponsors.retain(|(name, _)| names(name));
-    sponsors.extend(brought_in);
+    for (officer, person) in policy.officers.iter().zip(&new) {
+        let brought_in = is_new(officer).then_some(&askers).into_iter().flatten();
+        let earlier = old.iter().filter(|old| old.is(person) && *old != person);
+        sponsors.extend(brought_in.chain(earlier).map(|by| Sponsorship {
+            officer: person.clone(),
+            by: by.clone(),
+        }));
+    }
     sponsors.sort_unstable();
     sponsors.dedup();
     sponsors

@@ -1,6 +1,6 @@
 //! The rows: what is stored of an entry, and what the questions of `index` are answered with. Unchecked, all of it.
 
-use strongroom_protocol::id::{OwnerId, Serial, StatementId, Time};
+use strongroom_protocol::id::{Digest, OwnerId, Serial, StatementId, Time};
 use strongroom_protocol::keys::{Signature, VerifyingKey};
 use strongroom_protocol::log::{Frontier, LeafSalt, NodeHash};
 
@@ -82,6 +82,8 @@ pub(crate) struct RequestRow {
     pub(crate) asker: Option<OwnerId>,
     /// How many deposits it is for.
     pub(crate) keys: u64,
+    /// When it lapses, by its own word; the policy may say earlier.
+    pub(crate) expires: Time,
     pub(crate) decision: Option<u64>,
 }
 
@@ -132,11 +134,17 @@ pub(crate) enum Stream {
     Changes,
     /// What concerns everybody.
     Everybody,
+    /// The changes to the policy of this digest.
+    ChangesTo(Digest),
     /// The undecided changes of the policy that the entry put in force, 0 for the founding's. Once another policy is in
     /// force nobody asks for these any more.
     OpenChanges(u64),
+    /// Of these, those that a key asked for.
+    OpenChangesBy(u64, VerifyingKey),
     /// Of [`Self::Requests`] those that are open: not decided, or approved and not all released.
     OpenRequests,
+    /// The undecided requests for an owner's keys that the owner's evidence was given for.
+    ProvedRequestsOf(OwnerId),
     /// Of [`Self::RequestsBy`] those that are open.
     OpenRequestsBy(VerifyingKey),
     /// Of [`Self::RequestsOf`] those that are open.

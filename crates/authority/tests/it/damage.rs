@@ -73,8 +73,8 @@ impl Robbery {
 /// What somebody does to the rows, and in which words it is told when it worked.
 type Edit<'e> = (&'static str, &'e dyn Fn(&Map));
 
-/// Behind the owner, the device and the number of keys in a request's row.
-pub(crate) const REQUEST_DECISION: usize = 72;
+/// Behind the owner, the device, the number of keys and the time in a request's row.
+pub(crate) const REQUEST_DECISION: usize = 80;
 
 const DECIDE: Edit<'_> = ("another request's decision", &|map| {
     map.change(&key(REQUEST, &[WANTED]), |row| {

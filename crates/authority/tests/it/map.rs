@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::Embedded;
 
 /// The indexes, by the first byte of their keys; but for when changes are to be looked at.
-pub(crate) const INDEXES: [(u8, &str); 25] = [
+pub(crate) const INDEXES: [(u8, &str); 31] = [
     (OWNER, "owner"),
     (ENROLMENT, "enrolment"),
     (CODE, "code"),
@@ -13,6 +13,8 @@ pub(crate) const INDEXES: [(u8, &str); 25] = [
     (DEVICE_OWNER, "owner of a device"),
     (DEPOSIT, "deposit"),
     (DEPOSIT_IN_ORDER, "deposit in order"),
+    (DEPOSITOR, "depositor"),
+    (FIRST_DEPOSIT, "first deposit"),
     (BLOB_CLAIM, "claim of a blob"),
     (RSA_KEY, "RSA key"),
     (SUBJECT, "subject"),
@@ -25,7 +27,11 @@ pub(crate) const INDEXES: [(u8, &str); 25] = [
     (OPEN_REQUEST, "open request"),
     (OPEN_REQUEST_BY, "open request by a key"),
     (OPEN_REQUEST_OF, "open request of an owner"),
+    (PROVED_REQUEST_OF, "proved request of an owner"),
+    (REQUEST_LAPSE, "lapse of a request"),
     (CHANGE, "change"),
+    (CHANGE_TO, "change to a policy"),
+    (OPEN_CHANGE_BY, "open change by a key"),
     (OPEN_CHANGE, "open change"),
     (POLICY, "policy"),
     (DEPARTED, "departed"),
@@ -40,6 +46,8 @@ pub(crate) const DEVICE: u8 = 0x18;
 pub(crate) const DEVICE_OWNER: u8 = 0x19;
 pub(crate) const DEPOSIT: u8 = 0x20;
 pub(crate) const DEPOSIT_IN_ORDER: u8 = 0x21;
+pub(crate) const DEPOSITOR: u8 = 0x22;
+pub(crate) const FIRST_DEPOSIT: u8 = 0x23;
 pub(crate) const BLOB_CLAIM: u8 = 0x28;
 pub(crate) const RSA_KEY: u8 = 0x2a;
 pub(crate) const SUBJECT: u8 = 0x30;
@@ -52,9 +60,13 @@ pub(crate) const RELEASE_PAGE: u8 = 0x37;
 pub(crate) const OPEN_REQUEST: u8 = 0x38;
 pub(crate) const OPEN_REQUEST_BY: u8 = 0x39;
 pub(crate) const OPEN_REQUEST_OF: u8 = 0x3a;
+pub(crate) const PROVED_REQUEST_OF: u8 = 0x3b;
+pub(crate) const REQUEST_LAPSE: u8 = 0x3c;
 pub(crate) const CHANGE: u8 = 0x40;
+pub(crate) const CHANGE_TO: u8 = 0x41;
 pub(crate) const OPEN_CHANGE: u8 = 0x42;
 pub(crate) const POLICY: u8 = 0x43;
+pub(crate) const OPEN_CHANGE_BY: u8 = 0x47;
 pub(crate) const DEPARTED: u8 = 0x48;
 pub(crate) const EVERYBODY: u8 = 0x50;
 pub(crate) const CONCERN: u8 = 0x51;

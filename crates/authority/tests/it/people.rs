@@ -4,7 +4,7 @@ use strongroom_authority::Caller;
 use strongroom_protocol::Authority;
 use strongroom_protocol::id::Clock;
 use strongroom_protocol::keys::SigningKey;
-use strongroom_protocol::policy::{Group, Policy, Rule};
+use strongroom_protocol::policy::{Asker, Group, Policy, Rule};
 use strongroom_protocol::statement::{SignedStatement, Word};
 use strongroom_testkit::{Asked, Owner, Person, TestClock, ask_change, submit};
 
@@ -48,13 +48,13 @@ pub(crate) fn policy(need: u64) -> Policy {
     };
     policy.groups = vec![group("both", 2), group("some", need)];
     let own = Rule {
-        evidence: Vec::new(),
         approvals: Some("some".to_owned()),
         ..Rule::code_alone("own")
     };
     let others = Rule {
         name: "others".to_owned(),
-        asker: Some("both".to_owned()),
+        asker: Asker::Group("both".to_owned()),
+        evidence: Vec::new(),
         approvals: Some("both".to_owned()),
         ..own.clone()
     };
@@ -104,6 +104,8 @@ impl Office {
         }
         assert_eq!(submit(&session, &wanted.statement).index(), FOR_VICTIM);
         submit(&session, &ann.say(Word::Approve, &wanted));
+        submit(&session, &thief.evidence(&own));
+        submit(&session, &victim.evidence(&wanted));
         embedded.clock.advance_millis(TestClock::DAY_MILLIS);
         Self {
             ann,

@@ -75,7 +75,16 @@ fn blobs(embedded: &Embedded, owner: &mut Owner) {
 fn a_map_that_was_emptied_comes_back_pair_by_pair() {
     let embedded = with_history();
     let before = rows(&embedded);
-    let empty = ["change", "open change", "policy", "departed"];
+    let empty = [
+        "change",
+        "change to a policy",
+        "departed",
+        "lapse of a request",
+        "open change",
+        "open change by a key",
+        "policy",
+        "proved request of an owner",
+    ];
     for (index, rows) in &before {
         assert_eq!(rows.is_empty(), empty.contains(index), "{index}");
     }

@@ -41,11 +41,10 @@ impl Story {
             of: vec!["ann".to_owned()],
         }];
         let desk = Rule {
-            evidence: Vec::new(),
             approvals: Some("desk".to_owned()),
             ..Rule::code_alone("desk")
         };
-        policy.rules = vec![Rule::code_alone("code"), desk];
+        policy.rules = vec![desk, Rule::code_alone("code")];
         policy.change.codes = false;
         policy.change.approvals = Some("desk".to_owned());
         let embedded = Embedded::found_under(policy, 42);
@@ -354,6 +353,7 @@ fn unproven_deposits_are_looked_at_as_far_as_that_goes() {
     let asked = story.thief.ask(scope, story.embedded.clock.now());
     submit(&session, &asked.statement);
     submit(&session, &Person::new("ann", 1).say(Word::Approve, &asked));
+    submit(&session, &story.thief.evidence(&asked));
     let page = session.release(asked.statement.id(), 0).unwrap();
     let opened = asked.open_any(story.embedded.service.about(), &page);
     let keys: Vec<_> = opened
@@ -441,6 +441,7 @@ fn edited_claims_gain_nothing() {
         let asked = story.thief.ask(scope, story.embedded.clock.now());
         submit(&session, &asked.statement);
         submit(&session, &Person::new("ann", 1).say(Word::Approve, &asked));
+        submit(&session, &story.thief.evidence(&asked));
         if let Ok(page) = session.release(asked.statement.id(), 0) {
             assert_eq!(page.release().withheld(), [stolen], "{edit}");
         }

@@ -4,9 +4,8 @@ use anyhow::{bail, ensure};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use strongroom_client::Client;
-use strongroom_client::home::{
-    ApprovedRequest, DeviceId, DeviceOrigin, DeviceRecord, Home, OpenRequest,
-};
+use strongroom_client::fingerprint::Fingerprint;
+use strongroom_client::home::{ApprovedRequest, DeviceId, DeviceRecord, Home, OpenRequest};
 use strongroom_protocol::id::Time;
 use strongroom_protocol::statement::DeviceName;
 
@@ -102,34 +101,37 @@ struct RevokedLine {
 }
 
 pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
-    // Before anything is asked of anybody.
-    let name = match &arguments.command {
-        Command::Name { name, .. } => Some(DeviceName::new(name.clone())?),
-        Command::List { .. } | Command::Revoke { .. } => None,
-    };
+    match &arguments.command {
+        Command::List { json } => connected(context, |client| list(client.home(), *json))?,
+        Command::Name { name, device } => {
+            // Before anything is asked of anybody.
+            let name = DeviceName::new(name.clone())?;
+            connected(context, |client| {
+                let device = match device {
+                    Some(given) => find(client.home(), given)?,
+                    None => DeviceId::from(&client.home().device_key()?.verifying_key()),
+                };
+                Ok(client.name_device(device, name)?)
+            })?;
+        }
+        Command::Revoke { device, yes } => connected(context, |client| {
+            let device = find(client.home(), device)?;
+            revoke(context, client, device, *yes)
+        })?,
+    }
+    Ok(Exit::Done)
+}
+
+/// Does something as the owner, connected.
+fn connected(
+    context: &Context,
+    act: impl FnOnce(&mut Client<'_>) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let mut home = Home::open(&context.home)?;
     let authority = reach::authority_of(context, &home)?;
     let mut rng = context.rng();
     let mut client = reach::connect(context, &mut home, &authority, &mut rng)?;
-    match (&arguments.command, name) {
-        (Command::Name { device, .. }, Some(name)) => {
-            let device = match device {
-                Some(given) => find(client.home(), given)?,
-                None => client
-                    .home()
-                    .device_key()
-                    .map(|key| (&key.verifying_key()).into())?,
-            };
-            client.name_device(device, name)?;
-        }
-        (Command::Revoke { device, yes }, _) => {
-            let device = find(client.home(), device)?;
-            revoke(context, &mut client, device, *yes)?;
-        }
-        (Command::List { json }, _) => list(client.home(), *json)?,
-        (Command::Name { .. }, None) => {}
-    }
-    Ok(Exit::Done)
+    act(&mut client)
 }
 
 /// Finds a device by the beginning of its fingerprint, however that is spaced. Names are not looked at: anybody who has a
@@ -227,7 +229,7 @@ fn list(home: &Home, json: bool) -> anyhow::Result<()> {
 }
 
 fn shown(device: &DeviceRecord, devices: &Devices, last: Option<Time>) -> String {
-    let mut text = strongroom_client::fingerprint::Fingerprint::from(device.id).to_string();
+    let mut text = Fingerprint::from(device.id).to_string();
     if let Some(name) = &device.name {
         text += &format!("  {}", words(name));
     }
@@ -255,10 +257,7 @@ fn line<'d>(device: &'d DeviceRecord, devices: &Devices, last: Option<Time>) -> 
         name: device.name.as_deref(),
         this_machine: devices.is_ours(device.id),
         since: device.since.to_string(),
-        request: match &device.origin {
-            DeviceOrigin::Enrolled => None,
-            DeviceOrigin::Recovered(request) => Some(request_line(request)),
-        },
+        request: device.request.as_ref().map(request_line),
         revoked: device.revoked.map(|gone| RevokedLine {
             time: gone.time.to_string(),
             by: digits(gone.by),

@@ -202,13 +202,14 @@ fn print(
 
 /// Returns which device of the owner's did it, of what only those can do.
 fn author(act: &Act) -> Option<DeviceId> {
-    match act {
-        Act::Deposit { by, .. }
-        | Act::DeviceNamed { by, .. }
-        | Act::DeviceRevoked { by, .. }
-        | Act::OwnBlob { by } => Some(*by),
-        _ => None,
+    if let Act::Deposit { by, .. }
+    | Act::DeviceNamed { by, .. }
+    | Act::DeviceRevoked { by, .. }
+    | Act::OwnBlob { by } = act
+    {
+        return Some(*by);
     }
+    None
 }
 
 /// Says what happened.

@@ -5,7 +5,9 @@ pub(crate) mod show;
 
 use anyhow::ensure;
 use clap::{Args, Subcommand};
-use strongroom_client::officer::Subject;
+use strongroom_client::home::Home;
+use strongroom_client::officer::{AfterWord, SayError, Subject};
+use strongroom_protocol::id::OwnerId;
 use strongroom_protocol::policy::{Reason, SubjectState};
 use strongroom_protocol::statement::{Grounds, Word};
 
@@ -121,9 +123,12 @@ fn say_word(
     word: Word,
 ) -> anyhow::Result<Exit> {
     let grounds = named_grounds(word, say.reason.as_deref())?;
-    let (subject, passed_over) = options.at(context, |desk| {
+    let (before, after, discount) = options.at(context, |desk| {
         let subject = desk.find(&say.id)?;
         desk.may_say(&subject, word)?;
+        if word != Word::Deny && is_of_this_home(context, &subject)? {
+            return Err(SayError::Own.into());
+        }
         if !say.yes {
             show::print(&subject)?;
         }
@@ -134,18 +139,50 @@ fn say_word(
         if !say.yes {
             be_sure(word)?;
         }
-        let subject = desk.say(&subject, word, grounds)?;
-        let passed_over = word == Word::Approve && desk.is_passed_over(&subject);
-        Ok((subject, passed_over))
+        let after = desk.say(&subject, word, grounds)?;
+        let discount = match &after {
+            AfterWord::Stands(subject) => desk.discount(subject, word),
+            AfterWord::OutOfOffice { .. } => None,
+        };
+        Ok((subject, after, discount))
     })?;
-    tell_standing(context, &subject);
-    if passed_over {
-        context.say(
-            "Your approval is on record and does not count for it: the policy asks others, or you became an officer by\n\
-             a change that the owner or whoever asks had asked for.",
-        );
+    match after {
+        AfterWord::Stands(subject) => tell_standing(context, &subject),
+        AfterWord::OutOfOffice { is_in_force } => {
+            tell_out_of_office(context, kind(&before), is_in_force);
+        }
+    }
+    if let Some(why) = discount {
+        context.say(format_args!(
+            "Your word is on record and does not count: {why}."
+        ));
     }
     Ok(Exit::Done)
+}
+
+/// Says that what was said or asked for is on record, and that the speaker is no officer any more.
+pub(crate) fn tell_out_of_office(context: &Context, what: &str, is_in_force: bool) {
+    context.say(if is_in_force {
+        "the change is in force; you are no officer by it".to_owned()
+    } else {
+        format!("it is on record; by the policy in force now you are no officer, and see the {what} no more")
+    });
+}
+
+/// Tells whether this home asks, or is asked for: whether or not the policy knows the officer as its owner, who works here
+/// with both does not approve their own.
+fn is_of_this_home(context: &Context, subject: &Subject) -> anyhow::Result<bool> {
+    if !Home::exists(&context.home)? {
+        return Ok(false);
+    }
+    let home = Home::open(&context.home)?;
+    let Some(membership) = home.membership()? else {
+        return Ok(false);
+    };
+    let is_ours = |owner: Option<OwnerId>| owner == Some(membership.owner);
+    let owner = subject.request().map(|request| request.owner);
+    let author = home.device_key()?.verifying_key();
+    Ok(*subject.author() == author || is_ours(owner) || is_ours(subject.asker()))
 }
 
 /// Takes the reason that was named. None if it has to be asked for, of somebody who is there.

@@ -25,7 +25,9 @@ need = 3
 of = ["ada", "bob", "cid"]
 [[rule]]
 name = "officers"
+asker = "anyone"
 approvals = "two"
+wait = "1 millisecond"
 veto = true
 overrule = "all"
 [[rule]]

@@ -100,8 +100,10 @@ evidence = ["recovery code"]
 approvals = "one"
 [[rule]]
 name = "without it"
+asker = "anyone"
 approvals = "two"
 wait = "3 seconds"
+veto = true
 [change]
 approvals = "two"
 "#;
@@ -406,7 +408,7 @@ fn an_officers_reason_is_read_wherever_somebody_looks() {
 #[test]
 fn changing_the_policy_takes_what_the_policy_asks() {
     let group = Group::new(TWO_OF_THREE);
-    let stricter = TWO_OF_THREE.replace("veto = true", "veto = true\nwait = \"3 days\"");
+    let stricter = TWO_OF_THREE.replace("1 millisecond", "3 days");
     group
         .machine
         .write("stricter.toml", group.policy(&stricter));
@@ -612,20 +614,38 @@ fn a_policy_is_explained_and_tried_before_it_matters() {
         "{}",
         says.text()
     );
+    assert!(
+        says.text()
+            .contains("Rule `officers`: whoever says to be an owner gets their keys"),
+        "{}",
+        says.text()
+    );
     let findings = machine
         .run(["policy", "check", "policy.toml", "--json"])
         .json();
     assert!(findings.iter().any(|line| line["kind"] == "says"));
     assert!(findings.iter().all(|line| line["text"].is_string()));
-    let simulate =
-        |args: &[&str]| machine.run(["policy", "simulate", "policy.toml"].iter().chain(args));
+    let simulate = |args: &[&str]| {
+        let begin = ["policy", "simulate", "policy.toml", "--after", "1 second"];
+        machine.run(begin.iter().chain(args))
+    };
     simulate(&[]).refused(3, &[]);
     simulate(&["--approve", "ada"]).refused(3, &[]);
     let ran = simulate(&["--approve", "ada", "--approve", "bob", "--json"]).done();
     assert_eq!(ran.json()[0]["rule"], "officers");
     simulate(&["--deny", "cid"]).refused(1, &[]);
     simulate(&["--approve", "eve"]).refused(1, &["no officer `eve`"]);
-    simulate(&["--after", "soon"]).refused(2, &["72 hours"]);
+    let tried = simulate(&["--approve", "ada"]);
+    assert!(
+        tried
+            .text()
+            .contains("rule `officers` is for whoever says to be the owner"),
+        "{}",
+        tried.text()
+    );
+    machine
+        .run(["policy", "simulate", "policy.toml", "--after", "soon"])
+        .refused(2, &["72 hours"]);
 
     machine.write(
         "wrong.toml",

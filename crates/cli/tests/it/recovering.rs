@@ -59,16 +59,19 @@ fn a_wrong_code_releases_nothing() {
             1,
             &["this is not the recovery code of this owner", "hint: "],
         );
-    let typo = machine.code().replacen(|c: char| c != '-', "Z", 1);
+    let other = if machine.code().starts_with('Z') {
+        "Y"
+    } else {
+        "Z"
+    };
+    let typo = machine.code().replacen(|c: char| c != '-', other, 1);
     let ran = machine.run_with(variable, &typo, ["recover", "a.age"]);
-    if typo != machine.code() {
-        let ran = ran.refused(1, &["recovery code", "hint: it is eight groups of four"]);
-        assert!(
-            !ran.stderr.contains(typo.trim_start_matches(|c| c != '-')),
-            "{}",
-            ran.stderr
-        );
-    }
+    let ran = ran.refused(1, &["recovery code", "hint: it is eight groups of four"]);
+    assert!(
+        !ran.stderr.contains(typo.trim_start_matches(|c| c != '-')),
+        "{}",
+        ran.stderr
+    );
     machine.run(["decrypt", "a.age", "-o", "-"]).refused(1, &[]);
     machine.recover(["a.age"]).done();
     machine.opens_to("a.age", b"a");

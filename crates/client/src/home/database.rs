@@ -259,6 +259,20 @@ DROP TABLE device_5;
 ";
 
 pub(super) fn create(path: &Path) -> Result<Database, HomeError> {
+    let failed = |source| HomeError::Folder {
+        path: path.to_path_buf(),
+        source,
+    };
+    match create_private(path) {
+        // A command was killed before it had put anything into it; but for a file of our own nothing is written to.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let metadata = fs::symlink_metadata(path).map_err(failed)?;
+            if !metadata.is_file() {
+                return Err(failed(error));
+            }
+        }
+        created => drop(created.map_err(failed)?),
+    }
     let mut database = Database::open(path)?;
     restrict(path)?;
     configure(&database)?;
@@ -359,12 +373,26 @@ fn back_up(path: &Path, version: i64) -> io::Result<()> {
         PathBuf::from(name)
     };
     let (draft, backup) = (beside(".part"), beside(""));
-    // With the permissions of the original from the first byte on.
-    fs::copy(path, &draft)?;
-    strongroom_files::open(&draft)?.sync_all()?;
+    // Its name can be foretold: what stands there, a killed command's or somebody's symbolic link, goes, and is not written to.
+    match fs::remove_file(&draft) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut copy = create_private(&draft)?;
+    io::copy(&mut fs::File::open(path)?, &mut copy)?;
+    copy.sync_all()?;
     fs::rename(&draft, &backup)?;
     let folder = path.parent().unwrap_or(Path::new("."));
     strongroom_files::open_folder(folder)?.sync_all()
+}
+
+/// Makes a file that is not there yet, and that only its owner may read.
+fn create_private(path: &Path) -> io::Result<fs::File> {
+    use std::os::unix::fs::OpenOptionsExt;
+
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600);
+    options.open(path)
 }
 
 fn is_empty(database: &Database) -> rusqlite::Result<bool> {

@@ -43,19 +43,10 @@ pub struct DeviceRecord {
     pub name: Option<String>,
     /// Since when it is the owner's, by the authority's clock.
     pub since: Time,
-    /// What made it the owner's.
-    pub origin: DeviceOrigin,
+    /// The request that was approved and made it so; none of the one that the owner was enrolled with.
+    pub request: Option<ApprovedRequest>,
     /// That it is the owner's no more.
     pub revoked: Option<Revocation>,
-}
-
-/// What made a device the owner's.
-#[derive(Clone, Debug)]
-pub enum DeviceOrigin {
-    /// The owner was enrolled with it.
-    Enrolled,
-    /// A request of its own for the owner's keys was approved.
-    Recovered(ApprovedRequest),
 }
 
 /// A request for the owner's keys that was approved.
@@ -143,17 +134,17 @@ impl Home {
         })?;
         rows.map(|row| {
             let (id, name, since, made, revoked) = row?;
-            let origin = match parse_statement(&made)?.statement() {
-                Statement::Decision(decision) => {
-                    DeviceOrigin::Recovered(self.approved_request(decision, since)?)
-                }
-                _ => DeviceOrigin::Enrolled,
+            let request = if let Statement::Decision(decision) = parse_statement(&made)?.statement()
+            {
+                Some(self.approved_request(decision, since)?)
+            } else {
+                None
             };
             Ok(DeviceRecord {
                 id,
                 name,
                 since,
-                origin,
+                request,
                 revoked,
             })
         })
@@ -262,10 +253,7 @@ impl Home {
             return Ok(News::default());
         }
         let mut devices = self.devices()?;
-        let made = |device: &DeviceRecord| match &device.origin {
-            DeviceOrigin::Enrolled => None,
-            DeviceOrigin::Recovered(request) => Some(*request.digest.as_bytes()),
-        };
+        let made = |device: &DeviceRecord| Some(*device.request.as_ref()?.digest.as_bytes());
         devices.retain(|device| keys.contains(device.id.as_bytes()));
         let of_devices: Vec<_> = devices.iter().filter_map(made).collect();
         let mut requests = self.approved_requests()?;

@@ -374,6 +374,7 @@ fn is_grounded(
     transaction: &Transaction<'_>,
     owner: &Owner,
     decision: &Decision,
+    index: u64,
 ) -> Result<bool, HomeError> {
     if decision.verdict != Verdict::Approved {
         return Ok(true);
@@ -404,11 +405,21 @@ fn is_grounded(
     if !decision.evidence.is_empty() && !is_by_owner && is_asked_of_owner(transaction, decision)? {
         return Ok(false);
     }
+    let in_force = policy_before(transaction, owner, index)?;
+    // A policy is changed by the one in force and no other.
+    if is_change(transaction, decision.request)? && in_force.digest() != decision.policy {
+        return Ok(false);
+    }
     if decision.approvals.is_empty() {
         return Ok(true);
     }
     let Some(policy) = policy(transaction, owner, decision.policy)? else {
         return Ok(false);
+    };
+    // Who was taken out of the policy since it was asked has no say in it any more.
+    let is_officer = |key: &VerifyingKey| {
+        let policies = [&policy, &in_force];
+        policies.iter().all(|policy| policy.officer(key).is_some())
     };
     for id in &decision.approvals {
         let Some(signed) = statement(transaction, *id)? else {
@@ -416,26 +427,30 @@ fn is_grounded(
         };
         let is_about = matches!(signed.statement(), Statement::Approval(approval)
             if approval.subject == decision.request && approval.policy == decision.policy);
-        if !is_about || policy.officer(signed.author()).is_none() {
+        if !is_about || !is_officer(signed.author()) {
             return Ok(false);
         }
     }
     Ok(true)
 }
 
-/// Tells whether a change of the policy was asked for when this owner was enrolled: then a change that needs codes needs
+/// Tells whether a change of the policy was asked for when this owner had a deposit: then a change that needs codes needs
 /// this owner's too.
 fn is_asked_of_owner(transaction: &Transaction<'_>, decision: &Decision) -> rusqlite::Result<bool> {
     transaction
         .prepare_cached(
             "SELECT 1 FROM subject JOIN statement ON statement.number = subject.statement
              WHERE digest = ?1 AND owner IS NULL
-                 AND entry > (SELECT min(entry) FROM statement WHERE kind = ?2)",
+                 AND entry > (SELECT min(entry) FROM statement
+                              WHERE number IN (SELECT statement FROM deposit))",
         )?
-        .exists((
-            decision.request.as_bytes(),
-            Kind::Enroll.code().cast_signed(),
-        ))
+        .exists((decision.request.as_bytes(),))
+}
+
+fn is_change(transaction: &Transaction<'_>, subject: Digest) -> rusqlite::Result<bool> {
+    transaction
+        .prepare_cached("SELECT 1 FROM subject WHERE digest = ?1 AND owner IS NULL")?
+        .exists((subject.as_bytes(),))
 }
 
 /// Returns a statement that the home has read in the log.
@@ -494,6 +509,48 @@ fn policy(
         }
     }
     Ok(None)
+}
+
+/// Returns the policy that was in force before an entry: the founding's, or that of the last change that was approved.
+fn policy_before(
+    transaction: &Transaction<'_>,
+    owner: &Owner,
+    index: u64,
+) -> Result<Policy, HomeError> {
+    let mut rows = transaction.prepare_cached(
+        "SELECT bytes FROM statement WHERE kind = ?1 AND entry < ?2 ORDER BY entry DESC",
+    )?;
+    let kind = Kind::Decision.code().cast_signed();
+    let mut rows = rows.query((kind, index.cast_signed()))?;
+    while let Some(row) = rows.next()? {
+        let signed = parse_statement(&row.get::<_, Vec<u8>>(0)?)?;
+        if let Statement::Decision(decision) = signed.statement()
+            && decision.verdict == Verdict::Approved
+            && let Some(policy) = policy_asked_for(transaction, decision.request)?
+        {
+            return Ok(policy);
+        }
+    }
+    Ok(owner.founding.found().policy.clone())
+}
+
+/// Returns the policy that a change asks for.
+fn policy_asked_for(
+    transaction: &Transaction<'_>,
+    change: Digest,
+) -> Result<Option<Policy>, HomeError> {
+    let bytes: Option<Vec<u8>> = transaction
+        .prepare_cached(
+            "SELECT bytes FROM subject JOIN statement ON statement.number = subject.statement
+             WHERE digest = ?1 AND subject.owner IS NULL",
+        )?
+        .query_row((change.as_bytes(),), |row| row.get(0))
+        .optional()?;
+    let signed = bytes.as_deref().map(parse_statement).transpose()?;
+    Ok(signed.and_then(|signed| match signed.statement() {
+        Statement::PolicyChange(change) => Some(change.policy.clone()),
+        _ => None,
+    }))
 }
 
 fn is_approved(transaction: &Transaction<'_>, subject: Digest) -> rusqlite::Result<bool> {
@@ -571,7 +628,8 @@ fn admit(
         ),
         Statement::Decision(decision) => (
             by_authority,
-            about_known(decision.request)? && is_grounded(transaction, owner, decision)?,
+            about_known(decision.request)?
+                && is_grounded(transaction, owner, decision, entry.acknowledgement.index())?,
             "it shows a decision that is not its own, or that rests on what it did not show",
         ),
         Statement::Release(release) => (

@@ -4,12 +4,12 @@
 use strongroom_protocol::code::{NoMemory, RecoveryCode};
 use strongroom_protocol::id::{Digest, OwnerId};
 use strongroom_protocol::keys::VerifyingKey;
-use strongroom_protocol::policy::{Officer, Policy, Reason, SubjectState};
+use strongroom_protocol::policy::{Discount, Officer, Policy, SubjectState};
 use strongroom_protocol::statement::{
     Approval, Departed, Evidence, EvidenceKind, Grounds, PolicyChange, SignedStatement, Statement,
     Verdict, Word,
 };
-use strongroom_protocol::{Refusal, Select, SubmitError};
+use strongroom_protocol::{QueryError, Refusal, Select, SubmitError};
 
 use super::{Desk, FindError, Subject, Who};
 use crate::connection::ExchangeError;
@@ -37,36 +37,40 @@ impl Desk<'_> {
         }
         let said = subject.said();
         let same = Who::Officer(officer.name.clone(), word);
-        if said.iter().any(|said| said.who == same) {
-            return Err(SayError::AlreadySaid(word));
+        let last = said.iter().rposition(|said| said.who == same);
+        if word != Word::Overrule {
+            return last.map_or(Ok(()), |_| Err(SayError::AlreadySaid(word)));
         }
-        let vetoed = said.iter().any(|said| matches!(said.who, Who::Device(_)));
-        if word == Word::Overrule && !vetoed {
-            return Err(SayError::NoVeto);
-        }
-        Ok(())
-    }
-
-    /// Tells whether an approval by this key is passed over wherever approvals are missing: the policy asks others, or
-    /// whoever asks brought this officer in.
-    #[must_use]
-    pub fn is_passed_over(&self, subject: &Subject) -> bool {
-        let officer = subject.policy().officer(&self.key.verifying_key());
-        let Some(name) = officer.map(|officer| &officer.name) else {
-            return false;
-        };
-        let missing = subject.reasons().iter().filter_map(|reason| {
-            if let Reason::NeedsApprovals { have, .. } = reason {
-                Some(have)
-            } else {
-                None
+        // What overrules answers all devices that have vetoed by then, and each of them once.
+        let mut devices = Vec::new();
+        let mut veto = None;
+        for (place, said) in said.iter().enumerate() {
+            if let Who::Device(device) = said.who
+                && !devices.contains(&device)
+            {
+                devices.push(device);
+                veto = Some(place);
             }
-        });
-        let counted: Vec<bool> = missing.map(|have| have.contains(name)).collect();
-        !counted.is_empty() && !counted.contains(&true)
+        }
+        match veto {
+            None => Err(SayError::NoVeto),
+            Some(veto) if last.is_some_and(|overruled| overruled > veto) => {
+                Err(SayError::AlreadySaid(word))
+            }
+            Some(_) => Ok(()),
+        }
     }
 
-    /// Says `word` on a subject and why, as an officer of the policy that it is decided by. Returns it as it is then.
+    /// Returns why this key's word on a subject does not count, if it was said and does not.
+    #[must_use]
+    pub fn discount(&self, subject: &Subject, word: Word) -> Option<Discount> {
+        let officer = subject.policy().officer(&self.key.verifying_key())?;
+        let who = Who::Officer(officer.name.clone(), word);
+        let said = subject.said();
+        said.iter().rfind(|said| said.who == who)?.discount
+    }
+
+    /// Says `word` on a subject and why, as an officer of the policy that it is decided by. Returns what becomes of it.
     ///
     /// # Errors
     ///
@@ -76,7 +80,7 @@ impl Desk<'_> {
         subject: &Subject,
         word: Word,
         grounds: Grounds,
-    ) -> Result<Subject, SayError> {
+    ) -> Result<AfterWord, SayError> {
         self.may_say(subject, word)?;
         let approval = Approval {
             authority: self.founding().authority(),
@@ -86,8 +90,31 @@ impl Desk<'_> {
             grounds,
             created: self.now,
         };
-        self.submit(SignedStatement::sign(approval, self.key))?;
-        Ok(self.look_at(subject.statement())?)
+        match self.submit(SignedStatement::sign(approval, self.key)) {
+            // Something that was due is in force since.
+            Err(ExchangeError::Submit(SubmitError::Refused(Refusal::Author)))
+                if !self.is_in_office()? =>
+            {
+                Err(SayError::OutOfOffice)
+            }
+            said => {
+                said?;
+                self.look_after(subject.statement())
+            }
+        }
+    }
+
+    /// Looks at a subject that this key has just spoken to, or asked for. What it put in force may have ended its own say.
+    fn look_after(&self, asked: &SignedStatement) -> Result<AfterWord, SayError> {
+        match self.look_at(asked) {
+            Err(ExchangeError::Query(QueryError::NotFound)) if !self.is_in_office()? => {
+                let in_force = self.policy()?.digest();
+                let is_in_force = matches!(asked.statement(), Statement::PolicyChange(change)
+                    if change.policy.digest() == in_force);
+                Ok(AfterWord::OutOfOffice { is_in_force })
+            }
+            seen => Ok(AfterWord::Stands(Box::new(seen?))),
+        }
     }
 
     /// Says that an owner has departed, or that they have not.
@@ -135,7 +162,7 @@ impl Desk<'_> {
         policy: &Policy,
         grounds: Grounds,
         again: bool,
-    ) -> Result<Subject, SayError> {
+    ) -> Result<AfterWord, SayError> {
         let in_force = self.policy()?;
         if in_force.policy() == policy {
             return Err(SayError::InForce);
@@ -143,7 +170,7 @@ impl Desk<'_> {
         if let Some(known) = self.same_change(policy, in_force.digest(), again)? {
             // Sent again, it is decided if it can be by now.
             self.submit(known.statement().clone())?;
-            return Ok(self.look_at(known.statement())?);
+            return self.look_after(known.statement());
         }
         let change = PolicyChange {
             authority: self.founding().authority(),
@@ -155,33 +182,37 @@ impl Desk<'_> {
         };
         let statement = SignedStatement::sign(change, self.key);
         self.submit(statement.clone())?;
-        Ok(self.look_at(&statement)?)
+        self.look_after(&statement)
     }
 
-    /// Finds the last change to a policy, from the one in force: one that is open, or that was denied unless that is to be
-    /// passed over.
+    /// Finds the change to a policy, from the one in force: the first that is open, which everybody finds; or the last, if that
+    /// was denied and is not to be passed over.
     fn same_change(
         &self,
         policy: &Policy,
         replaces: Digest,
         again: bool,
     ) -> Result<Option<Subject>, ExchangeError> {
-        let mut last = None;
-        self.each_asked(Select::Subjects, &mut |asked| {
+        let mut same = Vec::new();
+        self.each_asked(Select::ChangesTo(policy.digest()), &mut |asked| {
             if let Statement::PolicyChange(change) = asked.statement.statement()
                 && change.policy == *policy
                 && change.replaces == replaces
             {
-                last = Some(asked.statement);
+                same.push(asked.statement);
             }
             Ok(())
         })?;
-        let last = last.map(|asked| self.look_at(&asked)).transpose()?;
-        Ok(last.filter(|last| match last.state() {
-            SubjectState::Requested => true,
-            SubjectState::Decided(verdict) => verdict == Verdict::Denied && !again,
-            SubjectState::Released => false,
-        }))
+        let mut last = None;
+        for asked in &same {
+            let subject = self.look_at(asked)?;
+            if subject.state() == SubjectState::Requested {
+                return Ok(Some(subject));
+            }
+            last = Some(subject);
+        }
+        let denied = SubjectState::Decided(Verdict::Denied);
+        Ok(last.filter(|last| last.state() == denied && !again))
     }
 
     /// Shows a recovery code for a change of the policy. The code signs, and does not leave this function. Returns the
@@ -190,7 +221,7 @@ impl Desk<'_> {
     /// # Errors
     ///
     /// Says so when it is nobody's code, or what the authority says does not hold.
-    pub fn show_code(&self, subject: &Subject, code: &RecoveryCode) -> Result<Subject, SayError> {
+    pub fn show_code(&self, subject: &Subject, code: &RecoveryCode) -> Result<AfterWord, SayError> {
         let authority = self.founding().authority();
         let evidence = Evidence {
             authority,
@@ -204,8 +235,20 @@ impl Desk<'_> {
             }
             shown => shown?,
         }
-        Ok(self.look_at(subject.statement())?)
+        self.look_after(subject.statement())
     }
+}
+
+/// What becomes of something that this key has just spoken to, or asked for.
+#[derive(Debug)]
+pub enum AfterWord {
+    /// The key is no officer's any more, and sees it no more.
+    OutOfOffice {
+        /// Whether it is a change that is in force by now: it ended this officer's say itself.
+        is_in_force: bool,
+    },
+    /// Where it stands now.
+    Stands(Box<Subject>),
 }
 
 /// Tells whether a subject is an officer's own, as far as the officer can tell: the authority knows more devices.
@@ -260,6 +303,11 @@ pub enum SayError {
     /// Others are asked.
     #[error("the policy does not ask you whether an owner has departed")]
     NotAsked,
+    /// The policy in force has no officer with this key.
+    #[error(
+        "by the policy that is in force since just now, this key is no officer's any more: its word was not recorded"
+    )]
+    OutOfOffice,
     /// No one approves their own request.
     #[error("it is your own: nobody approves their own request")]
     Own,

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use strongroom_protocol::id::{Digest, OwnerId, StatementId, Time};
 use strongroom_protocol::keys::VerifyingKey;
-use strongroom_protocol::policy::{self, Around, Policy, Reason, SubjectState};
+use strongroom_protocol::policy::{
+    self, Around, Asker, Discount, LoggedWord, Policy, Reason, SubjectState,
+};
 use strongroom_protocol::statement::{
     Grounds, PolicyChange, Request, SignedStatement, Statement, Verdict, Word,
 };
@@ -27,6 +29,8 @@ pub struct Said {
     pub when: Option<Time>,
     /// Why.
     pub grounds: Option<Grounds>,
+    /// Why it does not count, if it is an officer's word that does not.
+    pub discount: Option<Discount>,
 }
 
 /// Who said what.
@@ -175,6 +179,27 @@ impl Subject {
         self.subject.scene().is_some_and(|scene| scene.departed)
     }
 
+    /// Tells whether one of the owner's devices asks, as the authority says.
+    #[must_use]
+    pub fn is_by_owners_device(&self) -> bool {
+        matches!(self.subject.around(), Around::Request { owner, .. }
+            if owner.devices.contains(self.author()))
+    }
+
+    /// Tells whether a rule of the policy that decides is for whoever says to be the owner.
+    #[must_use]
+    pub fn has_rule_for_anyone(&self) -> bool {
+        let mut rules = self.policy().rules.iter();
+        rules.any(|rule| rule.asker == Asker::Anyone)
+    }
+
+    /// Tells whether the policy in force is another than the one that decides it, as the authority says.
+    #[must_use]
+    pub fn is_of_an_old_policy(&self) -> bool {
+        let in_force = |scene: &policy::Scene| scene.in_force.is_some();
+        self.subject.scene().is_some_and(in_force)
+    }
+
     /// Tells whether another request for this owner is open, as the authority says.
     #[must_use]
     pub fn has_rival(&self) -> bool {
@@ -191,35 +216,44 @@ impl Subject {
     /// something else, or by nobody who has a say, is left out.
     #[must_use]
     pub fn said(&self) -> Vec<Said> {
-        let said = |signed: &SignedStatement| match signed.statement() {
-            Statement::Approval(approval) => {
-                let officer = self.subject.policy().officer(signed.author())?;
-                let so = approval.subject == self.digest() && approval.policy == self.decided_by();
-                so.then(|| Said {
-                    who: Who::Officer(officer.name.clone(), approval.word),
-                    when: Some(approval.created),
-                    grounds: Some(approval.grounds.clone()),
-                })
+        let said = |word: &LoggedWord| {
+            let signed = &word.statement;
+            match signed.statement() {
+                Statement::Approval(approval) => {
+                    let officer = self.subject.policy().officer(signed.author())?;
+                    let so =
+                        approval.subject == self.digest() && approval.policy == self.decided_by();
+                    so.then(|| Said {
+                        who: Who::Officer(officer.name.clone(), approval.word),
+                        when: Some(approval.created),
+                        grounds: Some(approval.grounds.clone()),
+                        discount: self.subject.discount(word),
+                    })
+                }
+                Statement::Evidence(evidence) => {
+                    (evidence.request == self.digest()).then_some(Said {
+                        who: Who::Code,
+                        when: None,
+                        grounds: None,
+                        discount: None,
+                    })
+                }
+                Statement::Veto(veto) => (veto.request == self.digest()).then(|| Said {
+                    who: Who::Device(*signed.author()),
+                    when: Some(veto.created),
+                    grounds: Some(veto.grounds.clone()),
+                    discount: None,
+                }),
+                Statement::Decision(_)
+                | Statement::Departed(_)
+                | Statement::Deposit(_)
+                | Statement::Enroll(_)
+                | Statement::Found(_)
+                | Statement::PolicyChange(_)
+                | Statement::Release(_)
+                | Statement::Request(_)
+                | _ => None,
             }
-            Statement::Evidence(evidence) => (evidence.request == self.digest()).then_some(Said {
-                who: Who::Code,
-                when: None,
-                grounds: None,
-            }),
-            Statement::Veto(veto) => (veto.request == self.digest()).then(|| Said {
-                who: Who::Device(*signed.author()),
-                when: Some(veto.created),
-                grounds: Some(veto.grounds.clone()),
-            }),
-            Statement::Decision(_)
-            | Statement::Departed(_)
-            | Statement::Deposit(_)
-            | Statement::Enroll(_)
-            | Statement::Found(_)
-            | Statement::PolicyChange(_)
-            | Statement::Release(_)
-            | Statement::Request(_)
-            | _ => None,
         };
         self.subject.words().iter().filter_map(said).collect()
     }

@@ -141,7 +141,7 @@ impl<'f> Finder<'f> {
             match found.evidence {
                 Evidence::Mac | Evidence::MacRestored(_) => return Ok(Some(found)),
                 Evidence::OthersHeader | Evidence::Payload => {
-                    tried.altered = tried.altered.take().or(Some(found))
+                    tried.altered = tried.altered.take().or(Some(found));
                 }
             }
         }

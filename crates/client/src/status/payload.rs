@@ -101,9 +101,10 @@ impl Inspector<'_> {
             status.state = Some(SpareState::Verified);
         }
         // What is certain of the file here comes before what the authority would say; what this home did not see, behind.
-        status.doubt = match doubt {
-            Doubt::NotSeen => status.doubt.or(Some(doubt)),
-            doubt => Some(doubt),
+        status.doubt = if doubt == Doubt::NotSeen {
+            status.doubt.or(Some(doubt))
+        } else {
+            Some(doubt)
         };
         Ok(())
     }

@@ -9,7 +9,7 @@ use strongroom_client::{Client, ConnectError};
 
 use strongroom_protocol::id::Clock;
 use strongroom_protocol::keys::SigningKey;
-use strongroom_protocol::policy::{Group, Officer, Policy, Rule, SubjectState};
+use strongroom_protocol::policy::{Asker, Group, Officer, Policy, Rule, SubjectState};
 use strongroom_protocol::receipt::DepositState;
 use strongroom_protocol::statement::{
     Decision, Grounds, Scope, SignedStatement, Statement, Verdict, Word,
@@ -25,12 +25,13 @@ use crate::hostile::lying;
 /// The seed of an owner who may ask for others' keys.
 pub(crate) const COLLEAGUE: u64 = 3;
 
-/// A policy by which an officer's word is enough, for the colleague who asks for another's keys, too.
+/// A policy by which two officers give an owner's keys to whoever says to be them, and one to the colleague who asks for
+/// another's.
 pub(crate) fn policy(officer: &SigningKey) -> Policy {
     let mut policy = crate::officer::policy(officer);
     policy.officers.push(Officer {
         name: "cid".to_owned(),
-        keys: vec![SigningKey::from_seed(&[8; 32]).verifying_key()],
+        keys: vec![other_officer().verifying_key()],
         owner: Some(Owner::id_of(COLLEAGUE)),
     });
     policy.groups.push(Group {
@@ -38,16 +39,36 @@ pub(crate) fn policy(officer: &SigningKey) -> Policy {
         need: 1,
         of: vec!["cid".to_owned()],
     });
-    policy.rules.push(Rule {
-        asker: Some("askers".to_owned()),
-        name: "leavers".to_owned(),
-        ..policy.rules[0].clone()
+    policy.groups.push(Group {
+        name: "two".to_owned(),
+        need: 2,
+        of: vec!["ada".to_owned(), "cid".to_owned()],
     });
+    policy.rules = vec![
+        Rule {
+            asker: Asker::Anyone,
+            evidence: Vec::new(),
+            approvals: Some("two".to_owned()),
+            wait_millis: 1,
+            veto: true,
+            ..Rule::code_alone("two")
+        },
+        Rule {
+            asker: Asker::Group("askers".to_owned()),
+            evidence: Vec::new(),
+            approvals: Some("one".to_owned()),
+            ..Rule::code_alone("leavers")
+        },
+    ];
     policy
 }
 
 fn officer() -> SigningKey {
     SigningKey::from_seed(&[9; 32])
+}
+
+fn other_officer() -> SigningKey {
+    SigningKey::from_seed(&[8; 32])
 }
 
 /// Connects, and returns what the home has of a deposit then.
@@ -234,6 +255,78 @@ fn whoever_has_the_log_key_alone_makes_no_device_the_owners() {
     }
 }
 
+/// Who was an officer when it was asked, and has the log key, but was taken out of the policy since.
+#[test]
+fn who_is_no_officer_any_more_makes_no_device_the_owners_with_the_log_key() {
+    let (officer, gone) = (officer(), other_officer());
+    let mut world = World::under(policy(&officer));
+    world.encrypt("letter", "dear reader");
+    let operator = world.operator();
+    let founded = operator.about().unwrap().founding;
+    let old = founded.found().policy.clone();
+    let mut thief = Owner::new(&founded, 4);
+    let asked = ask(&world, &mut thief);
+    let request = asked.request();
+    let words = [&officer, &gone].map(|key| say(Word::Approve, &asked, key));
+    // By everybody's code, `gone` is none.
+    let mut to = old.clone();
+    to.officers
+        .retain(|known| known.keys != [gone.verifying_key()]);
+    to.officers.push(Officer {
+        name: "dan".to_owned(),
+        keys: vec![SigningKey::from_seed(&[5; 32]).verifying_key()],
+        owner: None,
+    });
+    for group in &mut to.groups {
+        group
+            .of
+            .iter_mut()
+            .filter(|name| *name == "cid")
+            .for_each(|name| "dan".clone_into(name));
+    }
+    let device = world.device_at(HOME);
+    let change = ask_change(&founded, &old, to, world.clock.now(), &device);
+    submit(&operator, &change);
+    let evidence = strongroom_protocol::statement::Evidence {
+        authority: world.authority,
+        request: change_of(&change).digest(),
+        kind: strongroom_protocol::statement::EvidenceKind::RecoveryCode,
+    };
+    let code = world.code.signing_key(world.authority).unwrap();
+    submit(&operator, &SignedStatement::sign(evidence, &code));
+    assert!(operator.about().unwrap().policy.is_some());
+    let log_key = HostileAuthority::steal_log_key(&world.path("authority"));
+    let decided_on = |approvals: &[&SignedStatement]| {
+        let decision = Decision {
+            authority: world.authority,
+            request: request.digest(),
+            policy: request.policy,
+            evidence: Vec::new(),
+            approvals: approvals.iter().map(|said| said.id()).collect(),
+            asker: None,
+            verdict: Verdict::Approved,
+            not_after: request.expires,
+        };
+        SignedStatement::sign(decision, &log_key)
+    };
+    let [by_officer, by_gone] = words;
+    let forged = decided_on(&[&by_gone]);
+    drop(operator);
+    world.copy_home(HOME, "before");
+    let liar = lying(
+        &mut world,
+        Trick::ListingWithStrangers(vec![by_officer, by_gone, forged]),
+    );
+    let _ = liar.entries(Select::Owner(world.owner), 0);
+    let shown = world.with_authority(&liar, |_| ()).unwrap_err();
+    let ConnectError::Exchange(ExchangeError::Wrong { what, .. }) = shown else {
+        panic!("{shown:?}");
+    };
+    assert!(what.contains("a decision"), "{what}");
+    let thiefs = thief.device.verifying_key();
+    assert!(!world.home().is_device(&thiefs).unwrap());
+}
+
 #[test]
 fn a_device_that_officers_made_the_owners_is() {
     let officer = officer();
@@ -242,7 +335,10 @@ fn a_device_that_officers_made_the_owners_is() {
     // Nobody's device before: whoever lost machine and code.
     let mut lost = Owner::new(&world.operator().about().unwrap().founding, 4);
     let asked = ask(&world, &mut lost);
-    submit(&world.operator(), &say(Word::Approve, &asked, &officer));
+    world.clock.advance_millis(1);
+    for officer in [&officer, &other_officer()] {
+        submit(&world.operator(), &say(Word::Approve, &asked, officer));
+    }
     let approved = SubjectState::Decided(Verdict::Approved);
     assert_eq!(decided(&world, &asked), approved);
     let deposit = world.deposit_signed_by(&lost.device, 1);

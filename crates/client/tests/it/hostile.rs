@@ -10,6 +10,7 @@ use strongroom_client::connection::ExchangeError;
 use strongroom_client::recover::{Collected, RecoverError, Wanted};
 use strongroom_client::rewrap::RewrapError;
 use strongroom_client::spare::{DepositError, Spare};
+use strongroom_client::status::Inspector;
 use strongroom_client::{Client, ConnectError};
 use strongroom_protocol::code::RecoveryCode;
 use strongroom_protocol::policy::Policy;
@@ -177,6 +178,32 @@ fn a_released_key_with_a_label_to_match_is_named_and_costs_no_file() {
         "{rewrapped:?}"
     );
     assert_eq!(fs::read(&file).unwrap(), before);
+}
+
+#[test]
+fn what_an_authority_does_not_show_is_not_protected() {
+    let mut world = World::new();
+    let files = [world.encrypt("a", "1"), world.encrypt("b", "2")];
+    let mut protected = |trick| {
+        let liar = lying(&mut world, trick);
+        let looked = world.with_authority(&liar, |client| {
+            let inspector = Inspector::new(client.home(), true).unwrap();
+            let mut looked = [&files[0], &files[1]].map(|file| inspector.inspect(file).unwrap());
+            let asked = client.confirm(&mut looked, &mut |_, _| {});
+            (asked, looked.map(|status| status.is_protected(true)))
+        });
+        looked.unwrap()
+    };
+    assert!(matches!(
+        protected(Trick::Unreachable(0)),
+        (Ok(()), [true, true])
+    ));
+    for trick in [Trick::PossessionOfOld, Trick::PossessionOfOthers] {
+        assert!(matches!(protected(trick), (Ok(()), [false, false])));
+    }
+    let (asked, protected) = protected(Trick::PossessionShort);
+    assert!(matches!(asked, Err(ExchangeError::Possession)), "{asked:?}");
+    assert_eq!(protected, [false, false]);
 }
 
 #[test]

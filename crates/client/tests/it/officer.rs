@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use strongroom_authority::{Caller, Service, Session};
 use strongroom_client::connection::ExchangeError;
-use strongroom_client::officer::{Desk, FindError, Pin, SayError};
+use strongroom_client::officer::{AfterWord, Desk, FindError, Pin, SayError};
 use strongroom_protocol::id::{AuthorityId, Clock, Digest, Time};
 use strongroom_protocol::keys::SigningKey;
 use strongroom_protocol::policy::{Group, Officer, Policy, Rule};
@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use crate::liar::Liar;
 
-/// An authority with one officer, whose word is enough, and an owner who asks.
+/// An authority with one officer, whose word is enough, and an owner who asks and has shown their code.
 struct World {
     folder: TempDir,
     clock: Arc<TestClock>,
@@ -39,6 +39,7 @@ impl World {
         submit(&operator, &owner.deposit(2));
         let asked = owner.ask(owner.everything(&operator), clock.now());
         submit(&operator, &asked.statement);
+        submit(&operator, &owner.evidence(&asked));
         drop(operator);
         Self {
             folder,
@@ -88,7 +89,6 @@ pub(crate) fn policy(officer: &SigningKey) -> Policy {
         of: vec!["ada".to_owned()],
     });
     policy.rules = vec![Rule {
-        evidence: Vec::new(),
         approvals: Some("one".to_owned()),
         ..Rule::code_alone("officers")
     }];
@@ -104,7 +104,9 @@ fn an_officer_approves_what_is_in_the_log_and_the_authority_decides() {
     assert_eq!(open.len(), 1);
     assert_eq!(open[0].digest(), world.asked.request().digest());
     assert_eq!(open[0].keys(), 2);
-    let subject = desk.say(&open[0], Word::Approve, why()).unwrap();
+    let AfterWord::Stands(subject) = desk.say(&open[0], Word::Approve, why()).unwrap() else {
+        panic!("the officer is one still");
+    };
     assert!(subject.is_approved());
     let said = subject.said();
     assert!(said.iter().any(|said| said.grounds == Some(why())));

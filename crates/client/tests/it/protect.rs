@@ -150,7 +150,9 @@ fn passphrase(text: &str) -> Passphrase {
 }
 
 fn sealed(key: &FileKey, text: &str) -> Vec<u8> {
-    let (nonce, mut bytes) = ([7; payload::NONCE_BYTES], Vec::new());
+    let digest = Digest::of(&[text.as_bytes()]);
+    let nonce = *digest.as_bytes().first_chunk().unwrap();
+    let mut bytes = Vec::new();
     let one = std::num::NonZeroUsize::MIN;
     payload::seal(key, nonce, text.as_bytes(), &mut bytes, one, &mut |_| {}).unwrap();
     bytes

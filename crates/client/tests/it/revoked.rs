@@ -5,7 +5,7 @@ use std::fs;
 
 use strongroom_authority::Caller;
 use strongroom_client::connection::ExchangeError;
-use strongroom_client::home::{DeviceId, DeviceOrigin, Home};
+use strongroom_client::home::{DeviceId, Home};
 use strongroom_client::officer::Desk;
 use strongroom_client::recover::Wanted;
 use strongroom_client::{Client, ConnectError};
@@ -191,12 +191,10 @@ fn every_home_knows_the_same_of_devices_however_late_it_reads() {
     );
     let revocation = devices[1].revoked.unwrap();
     assert_eq!(revocation.by, first);
-    let DeviceOrigin::Recovered(request) = &devices[1].origin else {
-        panic!("it recovered");
-    };
+    let request = devices[1].request.as_ref().unwrap();
     assert!(request.by_code && request.by_officers.is_empty());
     assert_eq!((request.keys, request.answered), (1, 1));
-    assert!(matches!(devices[0].origin, DeviceOrigin::Enrolled));
+    assert!(devices[0].request.is_none());
 }
 
 #[test]

@@ -39,6 +39,7 @@ fn new(program: &Program, key: BlobKey) -> NewBlob {
         particulars: Particulars::default(),
         own_blob: None,
         matches: false,
+        mark: None,
     }
 }
 

@@ -2,13 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::OwnerId;
+use crate::id::{Digest, OwnerId};
 use crate::receipt::Receipt;
 use crate::statement::SignedStatement;
 
 /// Which entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Select {
+    /// The changes of the policy, decided or not, to the one that has this digest.
+    ///
+    /// For those who may see changes: officers, the operator, and every owner's devices.
+    ChangesTo(Digest),
     /// What is open of [`Self::Subjects`]: nothing that was decided, but for approved requests whose keys are not all out.
     Open,
     /// What concerns an owner: their enrolment, deposits and blobs; requests for their keys or by their devices, with what

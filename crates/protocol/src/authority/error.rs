@@ -39,6 +39,9 @@ pub enum Refusal {
     /// It revokes the only device that its owner has.
     #[error("it is the only device that its owner has")]
     LastDevice,
+    /// No veto was said that could be overruled.
+    #[error("no device of the owner's vetoed it: there is nothing to overrule")]
+    NothingToOverrule,
     /// For another authority.
     #[error("it is for another authority")]
     OtherAuthority,
@@ -48,6 +51,9 @@ pub enum Refusal {
     /// It names a policy that is not in force.
     #[error("it names a policy that is not in force")]
     Policy,
+    /// Its author has asked for, or said, as much as the authority keeps open for one.
+    #[error("the same key has too much open already")]
+    TooMany,
     /// Sealed to a key that is not the authority's.
     #[error("it is sealed to a key that is not the authority's")]
     WrapKey,

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::entries::Recorded;
-use crate::policy::{Around, Decided, Policy, Subject};
+use crate::policy::{Around, Decided, LoggedWord, Policy, Subject};
 use crate::receipt::Acknowledgement;
 use crate::statement::{SignedStatement, Statement};
 
@@ -16,7 +16,7 @@ pub struct SubjectView {
     /// The policy that decides it: the one whose digest it names.
     pub policy: Policy,
     /// What was said to it, in the log's order: evidence, vetoes, officers' words.
-    pub words: Vec<SignedStatement>,
+    pub words: Vec<LoggedWord>,
     /// The decision, once there is one.
     pub decision: Option<Recorded>,
     /// What else the log says, by the authority's word.

@@ -10,5 +10,7 @@ mod text;
 pub use check::{Finding, Severity, check};
 pub use explain::explain;
 pub use key::{OfficerKeyError, officer_key_text, parse_officer_key};
-pub use simulate::{Outcome, Said, Scenario, SimulateError, Simulation, Trial, Whose, simulate};
+pub use simulate::{
+    Outcome, Said, Scenario, SimulateError, Simulation, Trial, Trying, Whose, simulate,
+};
 pub use text::{PolicyFileError, parse, to_text};

@@ -64,12 +64,14 @@ impl Group {
     /// Returns the officers in it, and in the groups in it.
     #[must_use]
     pub fn people<'p>(&'p self, policy: &'p Policy) -> BTreeSet<&'p str> {
+        let by_name = policy.groups.iter().map(|group| (&*group.name, group));
+        let by_name: BTreeMap<&str, &Group> = by_name.collect();
         let mut people = BTreeSet::new();
         let mut seen = BTreeSet::from([self.name.as_str()]);
         let mut groups = vec![self];
         while let Some(group) = groups.pop() {
             for member in &group.of {
-                match policy.group(member) {
+                match by_name.get(member.as_str()) {
                     Some(group) if seen.insert(&group.name) => groups.push(group),
                     Some(_) => {}
                     None => {

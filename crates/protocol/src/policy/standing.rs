@@ -28,6 +28,8 @@ pub enum Inapplicable {
     },
     /// The rule asks for nothing, and is none.
     AsksNothing,
+    /// It is for whoever says to be the owner, who has departed.
+    Departed,
     /// It is for those who ask for somebody else's keys.
     ForOthers,
     /// It is for owners who ask for their own.
@@ -55,6 +57,9 @@ impl fmt::Display for Inapplicable {
         match self {
             Self::Asker { group } => write!(f, "only people of `{group}` may ask"),
             Self::AsksNothing => f.write_str("it asks for nothing, and is no rule"),
+            Self::Departed => {
+                f.write_str("it is for whoever says to be the owner, and the owner has departed")
+            }
             Self::ForOthers => f.write_str("it is for who asks for somebody else's keys"),
             Self::ForOwners => f.write_str("it is for owners who ask for their own keys"),
             Self::Label { name, value } => {

@@ -4,9 +4,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::case::deadline;
+use super::case::{deadline, discount, discount_of_change, is_proved, vetoes};
 use super::{
-    Approved, Case, ChangeCase, OwnerKeys, Policy, Reason, Ruling, Scene, decide, decide_change,
+    Approved, Case, ChangeCase, Discount, LoggedWord, OwnerKeys, Policy, Reason, Ruling, Scene,
+    decide, decide_change,
 };
 use crate::id::{Digest, Time};
 use crate::keys::VerifyingKey;
@@ -21,7 +22,7 @@ pub struct Subject {
     index: u64,
     recorded: Time,
     policy: Policy,
-    words: Vec<SignedStatement>,
+    words: Vec<LoggedWord>,
     decided: Option<Decided>,
     // Invariant: `Request` around a request, `Change` around a change.
     around: Around,
@@ -93,7 +94,7 @@ impl Subject {
         asked: SignedStatement,
         (index, recorded): (u64, Time),
         policy: Policy,
-        words: Vec<SignedStatement>,
+        words: Vec<LoggedWord>,
         decided: Option<Decided>,
         around: Around,
     ) -> Option<Self> {
@@ -166,7 +167,7 @@ impl Subject {
 
     /// Returns what was said to it: evidence, vetoes, officers' words.
     #[must_use]
-    pub fn words(&self) -> &[SignedStatement] {
+    pub fn words(&self) -> &[LoggedWord] {
         &self.words
     }
 
@@ -276,6 +277,38 @@ impl Subject {
         }
     }
 
+    /// Tells whether it is a rival of every other request for the same owner by another device: it is open, and has all the
+    /// evidence that a rule without approvals asks.
+    #[must_use]
+    pub fn is_rival(&self, now: Time) -> bool {
+        let Around::Request { owner, scene, .. } = &self.around else {
+            return false;
+        };
+        let case = self.case(owner, scene);
+        self.decided.is_none() && !self.is_over(now) && case.is_some_and(|case| is_proved(&case))
+    }
+
+    /// Tells whether a device of the owner's has vetoed it, so that there is something to overrule.
+    #[must_use]
+    pub fn is_vetoed(&self) -> bool {
+        let Around::Request { owner, scene, .. } = &self.around else {
+            return false;
+        };
+        self.case(owner, scene)
+            .is_some_and(|case| !vetoes(&case).is_empty())
+    }
+
+    /// Says why an officer's word on it does not count, if it does not.
+    #[must_use]
+    pub fn discount(&self, word: &LoggedWord) -> Option<Discount> {
+        match &self.around {
+            Around::Request { owner, scene, .. } => discount(&self.case(owner, scene)?, word),
+            Around::Change { author, codes, .. } => {
+                discount_of_change(&self.change_case(author, codes)?, word)
+            }
+        }
+    }
+
     /// Tells whether all that a request was approved for was answered.
     #[must_use]
     pub fn is_released(&self) -> bool {
@@ -356,17 +389,9 @@ impl Subject {
                 let lapsed = vec![Reason::Lapsed { at }];
                 Some(Ruling::Ended(Verdict::Lapsed, lapsed))
             }
-            Around::Change { author, codes, .. } => self.change().map(|change| {
-                let case = ChangeCase {
-                    policy: &self.policy,
-                    change,
-                    author,
-                    recorded: self.recorded,
-                    codes,
-                    statements: &self.words,
-                };
-                decide_change(&case, now).map(|approved| approved.decision())
-            }),
+            Around::Change { author, codes, .. } => self
+                .change_case(author, codes)
+                .map(|case| decide_change(&case, now).map(|approved| approved.decision())),
         };
         // There is no subject of one kind with what is around another.
         ruling.unwrap_or(Ruling::Pending(Vec::new()))
@@ -379,7 +404,22 @@ impl Subject {
             recorded: self.recorded,
             owner,
             scene,
-            statements: &self.words,
+            words: &self.words,
+        })
+    }
+
+    fn change_case<'s>(
+        &'s self,
+        author: &'s VerifyingKey,
+        codes: &'s [VerifyingKey],
+    ) -> Option<ChangeCase<'s>> {
+        Some(ChangeCase {
+            policy: &self.policy,
+            change: self.change()?,
+            author,
+            recorded: self.recorded,
+            codes,
+            words: &self.words,
         })
     }
 
@@ -411,6 +451,12 @@ impl Around {
             earlier(|around| {
                 if let Self::Request { scene, .. } = around {
                     scene.departed = false;
+                }
+            }),
+            // Officers whose word counted then are none any more.
+            earlier(|around| {
+                if let Self::Request { scene, .. } = around {
+                    scene.in_force = None;
                 }
             }),
             // Another policy came into force in the same millisecond, behind the decision.

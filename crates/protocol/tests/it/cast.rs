@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use strongroom_protocol::id::{AuthorityId, Digest, OwnerId, RequestId, Serial, Time};
 use strongroom_protocol::keys::SigningKey;
 use strongroom_protocol::log::NodeHash;
-use strongroom_protocol::policy::{Change, Group, Officer, OwnerKeys, Owners, Policy, Rule};
+use strongroom_protocol::policy::{
+    Asker, Change, Group, LoggedWord, Officer, OwnerKeys, Owners, Policy, Rule,
+};
 use strongroom_protocol::session_key::{Algorithm, BlindedKey, SessionKey};
 use strongroom_protocol::simple_blob::BlindedBlob;
 use strongroom_protocol::statement::{
@@ -308,6 +310,14 @@ impl Cast {
     }
 }
 
+/// What was said, one after another, as the log has it.
+pub(crate) fn logged(statements: &[SignedStatement]) -> Vec<LoggedWord> {
+    let words = (20..).zip(statements.iter().cloned());
+    words
+        .map(|(index, statement)| LoggedWord { index, statement })
+        .collect()
+}
+
 /// The key of an officer of this name.
 pub(crate) fn officer_key(name: &str) -> SigningKey {
     let mut seed = [0x0f; 32];
@@ -342,7 +352,7 @@ pub(crate) fn two_officers() -> Policy {
         owners: Owners::These(vec![OwnerId::from_bytes([3; 32])]),
         labels: BTreeMap::from([("team".to_owned(), "archive".to_owned())]),
         keys_max: Some(10),
-        asker: Some("either".to_owned()),
+        asker: Asker::Group("either".to_owned()),
         evidence: Vec::new(),
         approvals: Some("both".to_owned()),
         wait_millis: DAY,

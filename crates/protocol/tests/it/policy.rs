@@ -4,6 +4,7 @@
 mod change;
 mod file;
 mod group;
+mod office;
 mod officers;
 mod random;
 mod subject;
@@ -18,14 +19,16 @@ use strongroom_protocol::id::{AuthorityId, Digest, Time};
 use strongroom_protocol::keys::{SigningKey, VerifyingKey};
 use strongroom_protocol::label::Label;
 use strongroom_protocol::policy::{
-    Case, OwnerKeys, Policy, PolicyError, Reason, Rule, Ruling, Scene, decide,
+    Case, LoggedWord, OwnerKeys, Policy, PolicyError, Reason, Rule, Ruling, Scene, decide,
 };
 use strongroom_protocol::statement::{
     Decision, Evidence, EvidenceKind, Request, SignedStatement, Verdict, Veto,
 };
 
-use crate::cast::{Cast, DAY, NOW};
+use crate::cast::{Cast, DAY, NOW, logged};
 use crate::wire::Parts;
+
+pub(crate) use file::any_policy;
 
 #[test]
 fn without_a_rule_a_request_is_denied() {
@@ -74,7 +77,7 @@ fn without_evidence_a_request_is_pending_and_says_what_it_needs() {
 fn the_owners_code_approves() {
     let stage = Stage::new(vec![rule("code", 0, false)]);
     let statements = [stage.code()];
-    let Ruling::Approved(approved) = decide(&stage.case(&statements), NOW) else {
+    let Ruling::Approved(approved) = decide(&stage.case(&logged(&statements)), NOW) else {
         panic!("it is not approved")
     };
     assert_eq!(approved.rule(), "code");
@@ -248,7 +251,7 @@ fn a_request_lapses_when_it_says_or_when_the_policy_says() {
     stage.policy.lapse_millis = 5;
     assert_eq!(stage.outcome(&code, NOW.plus_millis(4)), approved);
     assert_eq!(stage.outcome(&code, NOW.plus_millis(5)), lapsed);
-    let Ruling::Approved(early) = decide(&stage.case(&code), NOW) else {
+    let Ruling::Approved(early) = decide(&stage.case(&logged(&code)), NOW) else {
         panic!()
     };
     assert_eq!(early.decision().not_after, NOW.plus_millis(5));
@@ -344,7 +347,7 @@ fn evidence_that_a_rule_names_twice_counts_once() {
         ..rule("twice", 0, false)
     };
     let stage = Stage::new(vec![twice]);
-    let Ruling::Approved(approved) = decide(&stage.case(&[stage.code()]), NOW) else {
+    let Ruling::Approved(approved) = decide(&stage.case(&logged(&[stage.code()])), NOW) else {
         panic!()
     };
     assert_eq!(approved.decision().evidence.len(), 1);
@@ -419,7 +422,8 @@ proptest! {
         let is_approved = |take: &dyn Fn(usize) -> bool| {
             let picked = pool.iter().enumerate().filter(|(number, _)| take(*number));
             let statements: Vec<_> = picked.map(|(_, statement)| statement.clone()).collect();
-            let case = Case { policy: &policy, ..stage.case(&statements) };
+            let words = logged(&statements);
+            let case = Case { policy: &policy, ..stage.case(&words) };
             matches!(decide(&case, NOW.plus_millis(days * DAY)), Ruling::Approved(_))
         };
         if is_approved(&|number| chosen[number]) {
@@ -512,19 +516,19 @@ impl Stage {
         ]
     }
 
-    fn case<'c>(&'c self, statements: &'c [SignedStatement]) -> Case<'c> {
+    fn case<'c>(&'c self, words: &'c [LoggedWord]) -> Case<'c> {
         Case {
             policy: &self.policy,
             request: &self.request,
             recorded: self.recorded,
             owner: &self.owner,
             scene: &self.scene,
-            statements,
+            words,
         }
     }
 
     fn outcome(&self, statements: &[SignedStatement], now: Time) -> Outcome {
-        match decide(&self.case(statements), now) {
+        match decide(&self.case(&logged(statements)), now) {
             Ruling::Approved(approved) => Outcome::Approved(approved.rule().to_owned()),
             Ruling::Ended(verdict, _) => Outcome::Ended(verdict),
             Ruling::Pending(_) => Outcome::Pending,
@@ -532,14 +536,14 @@ impl Stage {
     }
 
     fn decision(&self, statements: &[SignedStatement], now: Time) -> Decision {
-        let Ruling::Approved(approved) = decide(&self.case(statements), now) else {
+        let Ruling::Approved(approved) = decide(&self.case(&logged(statements)), now) else {
             panic!("it is not approved")
         };
         approved.decision()
     }
 
     fn reasons(&self, statements: &[SignedStatement], now: Time) -> Vec<String> {
-        let reasons = match decide(&self.case(statements), now) {
+        let reasons = match decide(&self.case(&logged(statements)), now) {
             Ruling::Approved(_) => Vec::new(),
             Ruling::Ended(_, reasons) | Ruling::Pending(reasons) => reasons,
         };

@@ -7,14 +7,17 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use proptest::prelude::*;
 use strongroom_protocol::id::{AuthorityId, Digest, OwnerId, Time};
 use strongroom_protocol::keys::SigningKey;
-use strongroom_protocol::policy::{Around, OwnerKeys, Policy, Scene, SubjectState};
+use strongroom_protocol::policy::{
+    Around, OwnerKeys, Person, Policy, Scene, Sponsorship, SubjectState,
+};
 use strongroom_protocol::receipt::Acknowledgement;
 use strongroom_protocol::statement::{Decision, Kind, SignedStatement, Verdict, Word};
 use strongroom_protocol::{
-    About, Founding, Holdings, Page, Recorded, ReleasePage, SubjectView, Succession,
+    About, Founding, Holdings, Page, Possession, PossessionProof, Recorded, ReleasePage,
+    SubjectView, Succession,
 };
 
-use crate::cast::{Cast, NOW, two_officers};
+use crate::cast::{Cast, NOW, logged, officer, two_officers};
 use crate::receipt::Making;
 
 /// A view that its own text is read as again, letter for letter.
@@ -40,6 +43,8 @@ fn what_is_written_is_read_again() {
 
     let holdings = holdings();
     assert_eq!(writes_itself!(holdings, Holdings), holdings);
+
+    assert_eq!(writes_itself!(possession(), Possession), possession());
 
     let page = writes_itself!(page(&cast), Page<Recorded>);
     assert_eq!((page.items.len(), page.next), (16, 40));
@@ -260,10 +265,10 @@ proptest! {
         cut in any::<prop::sample::Index>(),
         patch in prop::sample::select(vec!["", " ", "\n", "0", "1", "-", "\"", ",", "{}", "null", "\\u0041", "=", "9", "e1"]),
         remove in 0..3_usize,
-        which in 0..6_usize,
+        which in 0..7_usize,
     ) {
         // Made once: keys cost more than what is read of them.
-        static TEXTS: LazyLock<[String; 6]> = LazyLock::new(|| {
+        static TEXTS: LazyLock<[String; 7]> = LazyLock::new(|| {
             let cast = Cast::new();
             [
                 about(&cast).to_json(),
@@ -272,6 +277,7 @@ proptest! {
                 release(&cast).to_json(),
                 request(&cast).to_json(),
                 change(&cast).to_json(),
+                possession().to_json(),
             ]
         });
         let text = &TEXTS[which];
@@ -291,9 +297,21 @@ proptest! {
         same!(About);
         same!(Holdings);
         same!(Page<Recorded>);
+        same!(Possession);
         same!(ReleasePage);
         same!(SubjectView);
     }
+}
+
+fn person() -> impl Strategy<Value = Person> {
+    let key = any::<[u8; 32]>().prop_map(|seed| SigningKey::from_seed(&seed).verifying_key());
+    let owner = any::<[u8; 32]>().prop_map(OwnerId::from_bytes);
+    let known = (
+        prop::option::of(any::<String>()),
+        prop::collection::vec(key, 0..3),
+        prop::collection::vec(owner, 0..3),
+    );
+    known.prop_map(|(name, keys, owners)| Person { name, keys, owners })
 }
 
 fn around_anything() -> impl Strategy<Value = Around> {
@@ -305,17 +323,22 @@ fn around_anything() -> impl Strategy<Value = Around> {
         any::<u64>(),
         prop::collection::btree_map(any::<String>(), any::<String>(), 0..4),
         any::<(bool, bool)>(),
-        prop::collection::vec((any::<String>(), key()), 0..3),
+        prop::collection::vec((person(), person()), 0..3),
+        prop::option::of(crate::policy::any_policy()),
     );
     let scene = scene.prop_map(
-        |(asker, asker_keys, keys, labels, (departed, rival), sponsors)| Scene {
+        |(asker, asker_keys, keys, labels, (departed, rival), sponsors, in_force)| Scene {
             asker,
             asker_keys,
             keys,
             labels,
             departed,
             rival,
-            sponsors,
+            sponsors: sponsors
+                .into_iter()
+                .map(|(officer, by)| Sponsorship { officer, by })
+                .collect(),
+            in_force,
         },
     );
     let of_request = (
@@ -358,6 +381,17 @@ pub(crate) fn about(cast: &Cast) -> About {
     }
 }
 
+pub(crate) fn possession() -> Possession {
+    let proof = PossessionProof {
+        entry: 7,
+        place: 255,
+        hash: Digest::from_bytes([0xcd; 32]),
+    };
+    Possession {
+        proofs: vec![Some(proof), None],
+    }
+}
+
 pub(crate) fn holdings() -> Holdings {
     Holdings {
         tree_size: 1 << 40,
@@ -387,10 +421,10 @@ pub(crate) fn request(cast: &Cast) -> SubjectView {
     SubjectView {
         asked: recorded(cast, &cast.statement(Kind::Request)),
         policy: Policy::code_alone(),
-        words: vec![
+        words: logged(&[
             cast.statement(Kind::Evidence),
             SignedStatement::sign(cast.veto(&cast.request()), &cast.device),
-        ],
+        ]),
         decision: Some(recorded(cast, &cast.statement(Kind::Decision))),
         around: Around::Request {
             owner: cast.owner_keys(),
@@ -401,7 +435,15 @@ pub(crate) fn request(cast: &Cast) -> SubjectView {
                 labels: BTreeMap::from([("team".to_owned(), "archive".to_owned())]),
                 departed: true,
                 rival: false,
-                sponsors: vec![("ada".to_owned(), cast.stranger.verifying_key())],
+                sponsors: vec![Sponsorship {
+                    officer: Person::from(&officer("ada")),
+                    by: Person {
+                        name: None,
+                        keys: vec![cast.stranger.verifying_key()],
+                        owners: vec![cast.owner],
+                    },
+                }],
+                in_force: Some(two_officers()),
             },
             released: 1,
         },
@@ -417,7 +459,7 @@ pub(crate) fn change(cast: &Cast) -> SubjectView {
     SubjectView {
         asked: recorded(cast, &cast.statement(Kind::PolicyChange)),
         policy: Policy::code_alone(),
-        words: vec![SignedStatement::sign(word, &cast.officer)],
+        words: logged(&[SignedStatement::sign(word, &cast.officer)]),
         decision: None,
         around: Around::Change {
             author: cast.device.verifying_key(),

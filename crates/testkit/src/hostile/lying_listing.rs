@@ -60,7 +60,7 @@ impl HostileAuthority {
                     });
                     self.cut(&self.with_planted(all), inner, from)
                 }
-                Select::Open | Select::Subjects => honest(),
+                Select::ChangesTo(_) | Select::Open | Select::Subjects => honest(),
             },
             Trick::ListingWithStrangers(strangers) => {
                 let Select::Owner(owner) = select else {
@@ -86,7 +86,9 @@ impl HostileAuthority {
                     let all = self.all(inner, select)?;
                     self.cut(&self.with_planted(all), inner, from)
                 }
-                Select::Open | Select::Owner(_) | Select::Subjects => honest(),
+                Select::ChangesTo(_) | Select::Open | Select::Owner(_) | Select::Subjects => {
+                    honest()
+                }
             },
         }
     }

@@ -8,7 +8,7 @@ use strongroom_protocol::policy::{Policy, Rule};
 use strongroom_protocol::receipt::DepositState;
 use strongroom_protocol::statement::{OpenedKey, Particulars, Statement, Word};
 
-use super::people::{by, group, say};
+use super::people::{code_and, group, say};
 use super::{Setting, assert_refused};
 use crate::blob::{Program, own_blob};
 use crate::listing;
@@ -24,12 +24,12 @@ pub(super) fn all(found: &mut dyn FnMut(Policy) -> Setting) {
     a_file_is_found_by_the_blob_it_has_now(&found(Policy::code_alone()));
 }
 
-/// The recovery code, or an officer, at once.
+/// The recovery code, with an officer or without, at once.
 fn desk() -> Policy {
     let mut policy = Policy::code_alone();
     policy.officers = vec![Person::new("ann", 1).officer()];
     policy.groups = vec![group("desk", 1, &["ann"])];
-    policy.rules = vec![Rule::code_alone("code"), by("desk")];
+    policy.rules = vec![code_and("desk"), Rule::code_alone("code")];
     policy.change.codes = false;
     policy.change.approvals = Some("desk".to_owned());
     policy
@@ -132,6 +132,7 @@ fn an_unproven_blob_takes_an_officer(setting: &Setting) {
         Word::Approve,
         &asked,
     );
+    submit(&*authority, &owner.evidence(&asked));
     let page = authority.release(asked.statement.id(), 0).unwrap();
     assert!(page.release().withheld().is_empty());
     let mut opened = asked.open_any(&setting.about(), &page);
@@ -197,6 +198,7 @@ fn who_proved_a_blob_has_it(setting: &Setting) {
         Word::Approve,
         &asked,
     );
+    submit(&*authority, &thief.evidence(&asked));
     let page = authority.release(asked.statement.id(), 0).unwrap();
     assert_eq!(page.release().withheld(), [stolen]);
     let asked = ask(setting, &mut owner);

@@ -6,7 +6,8 @@ use strongroom_protocol::statement::{SignedStatement, Statement, Verdict, Word};
 use strongroom_protocol::{Authority, Select};
 
 use super::people::{
-    APPROVED, CAS, DAY, DENIED, Staff, asked, assert_kept, assert_released, by, owner, say, state,
+    APPROVED, CAS, DAY, DENIED, Staff, asked, assert_kept, assert_released, code_and, owner, say,
+    state,
 };
 use super::{Setting, assert_refused};
 use crate::listing::listed;
@@ -26,10 +27,10 @@ pub(super) fn all(found: &mut dyn FnMut(Policy) -> Setting) {
     every_owners_code_changes_a_policy_of_codes(&found(Policy::code_alone()));
 }
 
-/// One officer, and it is given.
+/// The code and one officer, and it is given.
 fn loose(staff: &Staff) -> Policy {
     Policy {
-        rules: vec![by("desk")],
+        rules: vec![code_and("desk")],
         ..staff.policy()
     }
 }
@@ -132,6 +133,7 @@ fn a_policy_loosened_and_put_back_gives_away_nothing(setting: &Setting, staff: &
     submit(&*authority, &late.statement);
     let back = put_in_force(setting, staff, staff.policy());
     assert_kept(&*authority, &strict);
+    submit(&*authority, &owner.evidence(&late));
     say(&*authority, &[&staff.ann], Word::Approve, &late);
     assert_released(setting, &owner, &late);
     // One more under the loose one comes too late.
@@ -177,12 +179,20 @@ fn an_officer_brought_in_by_the_asker_does_not_approve(setting: &Setting, staff:
         let scope = owner.everything(&*authority);
         let asked = owner.ask_with(scope, setting.now(), |request| request.policy = digest);
         submit(&*authority, &asked.statement);
+        setting.clock.advance_millis(1);
         asked
     };
     let own = ask(&mut thief);
     let by = thief.device.verifying_key();
-    let sponsors = [("ben".to_owned(), by), ("zoe".to_owned(), by)];
-    assert_eq!(setting.look(&own.statement).scene().sponsors, sponsors);
+    let sponsors = setting.look(&own.statement).scene().sponsors.clone();
+    let brought_in = sponsors.iter().filter(|it| it.by.keys == [by]);
+    let brought_in = brought_in.map(|it| it.officer.name.as_deref().unwrap());
+    assert_eq!(brought_in.collect::<Vec<_>>(), ["ben", "zoe"]);
+    assert!(
+        sponsors
+            .iter()
+            .all(|it| it.by.keys != [by] || it.by.owners == [thief.id])
+    );
     let three = [&staff.ann, &zoe, &mallory];
     say(&*authority, &three, Word::Approve, &own);
     assert_eq!(state(setting, &own), SubjectState::Requested);
@@ -283,7 +293,9 @@ fn a_change_is_asked_for_by_those_who_may(setting: &Setting, staff: &Staff) {
 fn every_owners_code_changes_a_policy_of_codes(setting: &Setting) {
     let authority = setting.operator();
     let mut one = owner(&*authority, 1);
-    let other = Owner::enrolled(&*authority, 2);
+    let other = owner(&*authority, 2);
+    // Who has no deposit has nothing that a policy disposes of.
+    drop(Owner::enrolled(&*authority, 4));
     let patient = Policy {
         rules: vec![Rule {
             wait_millis: DAY,

@@ -2,7 +2,7 @@
 
 use strongroom_protocol::id::Digest;
 use strongroom_protocol::keys::SigningKey;
-use strongroom_protocol::policy::{Around, Policy, Reason, Rule, SubjectState};
+use strongroom_protocol::policy::{Around, Asker, Policy, Reason, Rule, SubjectState};
 use strongroom_protocol::statement::{DeviceName, DeviceWord, OwnBlob, SignedStatement, Word};
 use strongroom_protocol::{QueryError, ReleaseError, Select};
 
@@ -295,7 +295,7 @@ fn for_askers(staff: &Staff) -> Policy {
     let mut policy = staff.policy();
     policy.groups.push(people::group("askers", 1, &["cas"]));
     policy.rules.push(Rule {
-        asker: Some("askers".to_owned()),
+        asker: Asker::Group("askers".to_owned()),
         name: "leavers".to_owned(),
         ..people::by("board")
     });

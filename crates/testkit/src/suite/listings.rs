@@ -35,7 +35,9 @@ fn others(staff: &Staff) -> Policy {
     policy.rules = vec![
         strongroom_protocol::policy::Rule {
             name: "others".to_owned(),
-            asker: Some("desk".to_owned()),
+            wait_millis: 0,
+            veto: false,
+            asker: strongroom_protocol::policy::Asker::Group("desk".to_owned()),
             ..own.clone()
         },
         own,

@@ -4,7 +4,9 @@ use strongroom_protocol::policy::{Policy, Rule, SubjectState};
 use strongroom_protocol::statement::{Verdict, Word};
 use strongroom_protocol::{Authority, Select};
 
-use super::people::{APPROVED, DAY, Staff, asked, assert_kept, assert_released, by, owner, say};
+use super::people::{
+    APPROVED, DAY, Staff, asked, assert_kept, assert_released, code_and, owner, say,
+};
 use super::{Setting, assert_refused};
 use crate::listing::listed;
 use crate::owner::{Owner, submit};
@@ -83,7 +85,7 @@ fn looking_puts_no_policy_in_force(setting: &Setting, staff: &Staff) {
     let authority = setting.operator();
     let stranger = owner(&*authority, 1);
     let loose = Policy {
-        rules: vec![by("desk")],
+        rules: vec![code_and("desk")],
         ..staff.policy()
     };
     let change = ask(setting, loose, &staff.cas);
@@ -164,7 +166,7 @@ fn a_change_that_is_due_is_in_force_for_who_acts_next(setting: &Setting, staff: 
     let authority = setting.operator();
     let mut owner = owner(&*authority, 1);
     let loose = Policy {
-        rules: vec![by("desk")],
+        rules: vec![code_and("desk")],
         ..staff.policy()
     };
     let change = ask(setting, loose.clone(), &staff.cas);
@@ -183,7 +185,7 @@ fn a_change_that_is_due_is_in_force_for_who_acts_next(setting: &Setting, staff: 
 fn of_open_changes_only_one_comes_into_force(setting: &Setting, staff: &Staff) {
     let authority = setting.operator();
     let policies = ["desk", "board"].map(|group| Policy {
-        rules: vec![by(group)],
+        rules: vec![code_and(group)],
         ..staff.policy()
     });
     let [one, other] = policies

@@ -5,7 +5,7 @@ mod officers;
 mod thieves;
 
 use strongroom_protocol::Authority;
-use strongroom_protocol::policy::{Group, Policy, Reason, Rule, SubjectState};
+use strongroom_protocol::policy::{Asker, Group, Policy, Reason, Rule, SubjectState};
 use strongroom_protocol::statement::{Verdict, Word};
 
 use super::Setting;
@@ -42,7 +42,7 @@ impl Staff {
         }
     }
 
-    /// The recovery code after a day, with a veto that two can overrule; two of three at once.
+    /// The recovery code after a day, with a veto that two can overrule; two of three as soon as can be.
     pub(super) fn policy(&self) -> Policy {
         let officers = [&self.ann, &self.ben, &self.cas];
         let mut policy = Policy::code_alone();
@@ -68,10 +68,21 @@ impl Staff {
     }
 }
 
-/// A rule by which a group approves, at once.
+/// A rule by which a group approves for whoever says to be the owner: as soon as such a rule can.
 pub(super) fn by(group: &str) -> Rule {
     Rule {
+        asker: Asker::Anyone,
         evidence: Vec::new(),
+        approvals: Some(group.to_owned()),
+        wait_millis: 1,
+        veto: true,
+        ..Rule::code_alone(group)
+    }
+}
+
+/// A rule by which a group approves for who has the code, at once.
+pub(super) fn code_and(group: &str) -> Rule {
+    Rule {
         approvals: Some(group.to_owned()),
         ..Rule::code_alone(group)
     }
@@ -92,12 +103,13 @@ pub(super) fn owner(authority: &dyn Authority, seed: u64) -> Owner {
     owner
 }
 
-/// A request for everything from a new device, recorded.
+/// A request for everything from a new device, recorded a moment ago.
 pub(super) fn asked(setting: &Setting, owner: &mut Owner) -> Asked {
     let authority = setting.operator();
     let scope = owner.everything(&*authority);
     let asked = owner.ask(scope, setting.now());
     submit(&*authority, &asked.statement);
+    setting.clock.advance_millis(1);
     asked
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use strongroom_protocol::id::OwnerId;
 use strongroom_protocol::keys::SigningKey;
-use strongroom_protocol::policy::{Change, Group, Officer, Owners, Policy, Rule};
+use strongroom_protocol::policy::{Asker, Change, Group, Officer, Owners, Policy, Rule};
 use strongroom_testkit::TestRng;
 
 const HOUR: u64 = 60 * 60 * 1000;
@@ -99,9 +99,13 @@ pub(super) fn policy(clerks: &[Clerk], owners: &[OwnerId], dice: &mut Dice) -> P
 fn rules(owners: &[OwnerId]) -> Vec<Rule> {
     let name = |name: &str| Some(name.to_owned());
     let code = Rule::code_alone;
+    let group = |name: &str| Asker::Group(name.to_owned());
     let approved = |called: &str, by: &str| Rule {
+        asker: Asker::Anyone,
         evidence: Vec::new(),
         approvals: name(by),
+        wait_millis: HOUR,
+        veto: true,
         ..code(called)
     };
     vec![
@@ -130,18 +134,19 @@ fn rules(owners: &[OwnerId]) -> Vec<Rule> {
         },
         Rule {
             labels: BTreeMap::from([("team".to_owned(), "archive".to_owned())]),
-            ..approved("the team's", "crew")
+            ..approved("the team's", "board")
         },
         Rule {
             owners: Owners::Departed,
-            asker: name("askers"),
+            asker: group("askers"),
             wait_millis: DAY,
+            veto: false,
             ..approved("leaver", "desk")
         },
         Rule {
             keys_max: Some(1),
-            asker: name("askers"),
-            veto: true,
+            asker: group("askers"),
+            wait_millis: 0,
             ..approved("for another", "board")
         },
     ]
@@ -157,6 +162,13 @@ pub(super) fn loosened(policy: &Policy, dice: &mut Dice) -> Policy {
             for group in &mut loose.groups {
                 group.need = 1;
             }
+        }
+    }
+    // For whoever says to be the owner it takes two and a wait, also where somebody wants to get at a key.
+    for rule in &mut loose.rules {
+        if rule.asker == Asker::Anyone {
+            rule.asker = Asker::Owner;
+            rule.evidence = Rule::code_alone("any").evidence;
         }
     }
     loose

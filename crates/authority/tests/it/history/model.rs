@@ -11,10 +11,11 @@ use strongroom_protocol::policy::{Officer, Policy, SubjectState};
 use strongroom_protocol::receipt::DepositState;
 use strongroom_protocol::statement::{
     Approval, Decision, Deposit, Device, DeviceWord, Evidence, Particulars, PolicyChange, Release,
-    Request, Scope, SignedStatement, Statement, Verdict, Veto,
+    Request, Scope, SignedStatement, Statement, Verdict, Veto, Word,
 };
 
 pub(super) use ruling::Ruling;
+use ruling::{Marks, marks};
 
 /// How far an asker's clock may be ahead.
 const CLOCK_SLACK_MILLIS: u64 = 15 * 60 * 1000;
@@ -40,8 +41,8 @@ pub(super) struct Model {
 struct Reign {
     since: u64,
     policy: Policy,
-    /// Who came in by whose change.
-    sponsors: BTreeSet<(String, VerifyingKey)>,
+    /// Who came in through whom, here and before: what both were known by.
+    sponsors: BTreeSet<(Marks, Marks)>,
 }
 
 #[derive(Clone)]
@@ -407,14 +408,28 @@ impl Model {
     }
 
     fn may_say(&self, now: Time, by: &VerifyingKey, word: &Approval) -> Result<bool, String> {
-        let is_officer =
-            |policy: &Policy| policy.officer(by).is_some() && policy.digest() == word.policy;
+        let is_officer = |policy: &Policy| {
+            let policies = [policy, self.policy()];
+            policies.iter().all(|policy| policy.officer(by).is_some())
+                && policy.digest() == word.policy
+        };
         if let Some(asked) = self.request(word.subject) {
-            Ok(is_officer(self.policy_of(asked.index)) && !self.is_over(asked, now))
+            let to_overrule = word.word != Word::Overrule || self.is_vetoed(asked);
+            Ok(is_officer(self.policy_of(asked.index)) && !self.is_over(asked, now) && to_overrule)
         } else {
             let asked = self.change(word.subject).ok_or("nothing was asked")?;
-            Ok(is_officer(self.policy_of(asked.index)) && !self.is_change_over(asked, now))
+            let of_change = word.word != Word::Overrule;
+            let may = is_officer(self.policy_of(asked.index));
+            Ok(may && !self.is_change_over(asked, now) && of_change)
         }
+    }
+
+    fn is_vetoed(&self, asked: &Subject<Request>) -> bool {
+        asked.words.iter().any(|word| {
+            matches!(word.statement(), Statement::Veto(_))
+                && *word.author() != asked.what.device_key
+                && self.is_device(word.author(), asked.what.owner)
+        })
     }
 
     fn may_prove(&self, now: Time, by: &VerifyingKey, proof: &Evidence) -> Result<bool, String> {
@@ -509,16 +524,31 @@ impl Model {
         }
         let before = self.reigns.last().unwrap();
         let policy = asked.what.policy.clone();
-        let names: BTreeSet<&String> = policy.officers.iter().map(|who| &who.name).collect();
-        let stay = before.sponsors.iter().cloned();
-        let mut sponsors: BTreeSet<_> = stay.filter(|(name, _)| names.contains(name)).collect();
+        let author = asked.signed.author();
+        let mut asking = Marks::from([format!("{author:?}")]);
+        for (owner, person) in &self.owners {
+            let mut devices = person.devices.iter();
+            if devices.any(|(since, device)| device == author && *since < asked.index) {
+                asking.insert(format!("{owner:?}"));
+            }
+        }
+        let old = before.policy.officers.iter();
+        let askers = old
+            .filter(|old| !marks(old).is_disjoint(&asking))
+            .map(marks);
+        let askers: Vec<Marks> = askers.chain([asking.clone()]).collect();
+        let mut sponsors = before.sponsors.clone();
         for officer in &policy.officers {
             let known = |old: &Officer| old.name == officer.name;
             let old = before.policy.officers.iter().find(|old| known(old));
             let old = old.map(|old| old.keys.clone()).unwrap_or_default();
             if officer.keys.iter().any(|key| !old.contains(key)) {
-                sponsors.insert((officer.name.clone(), *asked.signed.author()));
+                sponsors.extend(askers.iter().map(|by| (marks(officer), by.clone())));
             }
+            // Who was known otherwise is who they were.
+            let earlier = before.policy.officers.iter().map(marks);
+            let earlier = earlier.filter(|old| !old.is_disjoint(&marks(officer)));
+            sponsors.extend(earlier.map(|old| (marks(officer), old)));
         }
         self.reigns.push(Reign {
             since: index,
@@ -631,8 +661,14 @@ impl Model {
 
     /// The codes that a change asks for.
     fn codes_of(&self, asked: &Subject<PolicyChange>) -> BTreeSet<VerifyingKey> {
+        let has_deposit = |owner: &Person| owner.kept.values().any(|kept| kept.index < asked.index);
+        let has_any = self.owners.values().any(has_deposit);
         let owners = self.owners.values();
-        let owners = owners.filter(|owner| owner.enrolled < asked.index);
+        // Who has nothing there has no say; while nobody has, all have.
+        let owners = owners.filter(|owner| match has_any {
+            true => has_deposit(owner),
+            false => owner.enrolled < asked.index,
+        });
         let codes = self.policy_of(asked.index).change.codes;
         owners.filter(|_| codes).map(|owner| owner.code).collect()
     }

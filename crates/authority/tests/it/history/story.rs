@@ -235,7 +235,7 @@ impl Story {
     /// for what is not there; under the policy in force or another; for as long as it lets them, or not.
     fn ask(&mut self) {
         let rules = &self.world.model.policy().rules;
-        let for_others = rules.iter().any(|rule| rule.asker.is_some());
+        let for_others = rules.iter().any(|rule| rule.asker.group().is_some());
         let owner = if for_others { 1 } else { self.somebody() };
         self.ask_for(owner);
         if self.dice.percent(30) {
@@ -266,7 +266,7 @@ impl Story {
         };
         let other = (owner + 1 + self.dice.below(2)) % 3;
         let rules = &self.world.model.policy().rules;
-        let for_others = rules.iter().any(|rule| rule.asker.is_some());
+        let for_others = rules.iter().any(|rule| rule.asker.group().is_some());
         let (who, device) = match self.dice.below(20) {
             // The officer who is an owner, for somebody else, where there is a rule for that.
             0..9 if for_others => ("ada's device", copy(&self.owners[0].device)),
@@ -573,7 +573,7 @@ impl Story {
     /// One or all say that somebody has departed, or has not, or take it back; and a colleague asks for their keys.
     fn depart(&mut self) {
         let rules = &self.world.model.policy().rules;
-        let for_others = rules.iter().any(|rule| rule.asker.is_some());
+        let for_others = rules.iter().any(|rule| rule.asker.group().is_some());
         let owner = if for_others { 1 } else { self.dice.below(2) };
         let one = self.clerk();
         let words: &[bool] = match self.dice.below(4) {

@@ -5,12 +5,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
-use strongroom_capi::file::{FileHeader, digest};
 use strongroom_capi::{Algorithm, Padding, SessionKey, SimpleBlob};
 use strongroom_client::home::read_private_key;
 use strongroom_client::simple_blob::{KnownKey, NewBlob, OwnFile};
 use strongroom_client::status::SpareState;
-use strongroom_protocol::id::Digest;
 use strongroom_protocol::receipt::DepositState;
 use strongroom_protocol::statement::Particulars;
 
@@ -122,19 +120,15 @@ fn own_file(options: &BlobOptions) -> anyhow::Result<Option<OwnFile>> {
         return Ok(Some(OwnFile {
             blob,
             payload: None,
+            mark: None,
         }));
     }
     let Some(path) = &options.file else {
         return Ok(None);
     };
     let failed = || format!("cannot read `{}`", shown(path));
-    let mut file = strongroom_files::open_input(path).with_context(failed)?;
-    let header = FileHeader::read(&mut file).with_context(failed)?;
-    let payload = digest(file).with_context(failed)?;
-    Ok(Some(OwnFile {
-        blob: header.blob().to_vec(),
-        payload: Some(Digest::from_bytes(payload)),
-    }))
+    let file = strongroom_files::open_input(path).with_context(failed)?;
+    Ok(Some(OwnFile::read(file).with_context(failed)?))
 }
 
 /// Returns the session key, where the depositor has it.

@@ -40,6 +40,9 @@ struct SaidLine {
     when: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    /// Why it does not count; left out where it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    does_not_count: Option<String>,
 }
 
 impl From<&Said> for SaidLine {
@@ -54,6 +57,7 @@ impl From<&Said> for SaidLine {
             what,
             when: said.when.map(|when| when.to_string()),
             reason: said.grounds.as_ref().map(ToString::to_string),
+            does_not_count: said.discount.map(|why| why.to_string()),
         }
     }
 }

@@ -44,13 +44,18 @@ fn print_request(subject: &Subject, request: &Request) -> io::Result<()> {
             "asked by",
             "a device that its owner REVOKED: it may be in somebody else's hands",
         )?,
-        None => field("asked by", "a device that says it is the owner's")?,
+        None => field("asked by", who_asks(subject))?,
     }
     if subject.is_departed() {
         line("               the owner has departed: their veto does not count")?;
     }
     if subject.has_rival() {
-        line("               another request for this owner is open")?;
+        line("               another request for this owner, with the evidence, is open")?;
+    }
+    if subject.is_of_an_old_policy() {
+        line(
+            "               the policy was changed since: words count of those who are officers by both",
+        )?;
     }
     match &request.scope {
         Scope::Everything { count: keys, .. } => {
@@ -76,6 +81,20 @@ fn print_request(subject: &Subject, request: &Request) -> io::Result<()> {
     field("policy", short(request.policy))
 }
 
+/// Says who asks for their own keys, by what shows it.
+fn who_asks(subject: &Subject) -> &'static str {
+    let showed_code = subject.said().iter().any(|said| said.who == Who::Code);
+    if showed_code {
+        "whoever has the owner's recovery code"
+    } else if subject.is_by_owners_device() {
+        "a device of the owner's"
+    } else if subject.has_rule_for_anyone() {
+        "whoever says to be the owner: nothing shows it, and it may be an officer"
+    } else {
+        "whoever says to be the owner: nothing shows it yet"
+    }
+}
+
 fn print_change(subject: &Subject, change: &PolicyChange) -> io::Result<()> {
     let policy = subject.policy();
     match policy.officer(subject.author()) {
@@ -98,6 +117,9 @@ fn print_said(subject: &Subject) -> io::Result<()> {
     line("said so far:")?;
     for said in said {
         line(format_args!("  {}", sentence(&said)))?;
+        if let Some(why) = said.discount {
+            line(format_args!("    which does not count: {why}"))?;
+        }
         let words = said.grounds.as_ref().map_or("", Grounds::as_str);
         if !words.is_empty() {
             print_words(words)?;

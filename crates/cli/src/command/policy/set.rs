@@ -5,22 +5,25 @@ use std::path::PathBuf;
 use clap::Args;
 use strongroom_client::ConnectError;
 use strongroom_client::home::Home;
-use strongroom_client::officer::{Desk, Pin, SayError, Subject};
+use strongroom_client::officer::{AfterWord, Desk, Pin, SayError};
 use strongroom_protocol::policy::{Policy, Reason, SubjectState};
 use strongroom_protocol::statement::{EvidenceKind, Grounds, Verdict};
 
 use super::{read, uses_home};
-use crate::command::officer::{exit_of, short, tell_standing};
+use crate::command::officer::{exit_of, short, tell_out_of_office, tell_standing};
 use crate::command::recover::ended;
 use crate::context::Context;
 use crate::desk::DeskOptions;
 use crate::exit::Exit;
+use crate::terminal::shown;
 use crate::{prompt, reach};
 
 /// Change the policy to the one in a file, once what the policy in force asks for is there.
 ///
 /// Run again, it goes on with the same change; while that waits, it says what for and exits with 3. Where the policy
 /// asks for recovery codes, every owner runs it once. Officers answer with `officer approve` or `officer deny`.
+///
+/// In a home with the `officer.key` of an officer it asks as that officer, whose own approval then does not count.
 #[derive(Args)]
 pub(super) struct Arguments {
     /// The policy; from a pipe if it is `-`.
@@ -52,14 +55,25 @@ pub(super) fn run(
     let policy = read(&arguments.file)?;
     let grounds = Grounds::new(arguments.reason.clone())?;
     let act = |desk: &mut Desk<'_>| propose(context, arguments, desk, &policy, grounds);
-    let subject = if uses_home(context, desk)? {
-        as_owner(context, act)?
-    } else {
+    let subject = if !uses_home(context, desk)? {
         desk.at(context, act)?
+    } else if is_officers_home(context, desk)? {
+        let key = desk.key_path(context);
+        context.say(format_args!("as the officer with {}", shown(&key)));
+        desk.at(context, act)?
+    } else {
+        as_owner(context, act)?
     };
-    let Some(subject) = subject else {
-        context.say("this policy is in force");
-        return Ok(Exit::Done);
+    let subject = match subject {
+        None => {
+            context.say("this policy is in force");
+            return Ok(Exit::Done);
+        }
+        Some(AfterWord::OutOfOffice { is_in_force }) => {
+            tell_out_of_office(context, "change", is_in_force);
+            return Ok(Exit::Done);
+        }
+        Some(AfterWord::Stands(subject)) => subject,
     };
     match subject.state() {
         SubjectState::Decided(verdict) if verdict != Verdict::Approved => Err(NotChanged {
@@ -80,6 +94,14 @@ pub(super) fn run(
             Ok(Exit::Done)
         }
     }
+}
+
+/// Tells whether an officer works in this home: then they ask as that, and do not approve their own change.
+fn is_officers_home(context: &Context, desk: &DeskOptions) -> anyhow::Result<bool> {
+    Ok(
+        desk.key_path(context).try_exists()?
+            && desk.at(context, |desk| Ok(desk.is_in_office()?))?,
+    )
 }
 
 /// Lets `act` work at a desk with the key of the home's device, and keeps what was seen in the home.
@@ -110,10 +132,13 @@ fn propose(
     desk: &mut Desk<'_>,
     policy: &Policy,
     grounds: Grounds,
-) -> anyhow::Result<Option<Subject>> {
+) -> anyhow::Result<Option<AfterWord>> {
     let subject = match desk.propose(policy, grounds, arguments.again) {
         Err(SayError::InForce) => return Ok(None),
-        subject => subject?,
+        after => match after? {
+            AfterWord::Stands(subject) => subject,
+            gone @ AfterWord::OutOfOffice { .. } => return Ok(Some(gone)),
+        },
     };
     let kind = EvidenceKind::RecoveryCode;
     let wants_code = subject.state() == SubjectState::Requested
@@ -121,7 +146,7 @@ fn propose(
             |reason| matches!(reason, Reason::NeedsEvidence { kind: wanted, .. } if *wanted == kind),
         );
     if !wants_code {
-        return Ok(Some(subject));
+        return Ok(Some(AfterWord::Stands(subject)));
     }
     let code = prompt::recovery_code(context, arguments.code_file.as_deref())?;
     Ok(Some(desk.show_code(&subject, &code)?))

@@ -43,7 +43,7 @@ pub(super) struct Arguments {
     /// The owner has departed.
     #[arg(long)]
     departed: bool,
-    /// Another request for this owner is open.
+    /// Another request for this owner, with the evidence, is open.
     #[arg(long)]
     rival: bool,
     /// The owner's recovery code is shown.
@@ -105,14 +105,15 @@ impl Arguments {
             (&self.deny, Word::Deny),
             (&self.overrule, Word::Overrule),
         ];
-        let mut said: Vec<Trial> = words
+        let words = words
             .into_iter()
             .flat_map(|(names, word)| names.iter().map(move |name| (name, word)))
-            .map(|(name, word)| Trial::Word(name.clone(), word))
-            .collect();
-        said.extend(self.code.then_some(Trial::Code));
-        said.extend(self.veto.then_some(Trial::Veto));
-        let said = said.into_iter().map(|what| Said { at: recorded, what });
+            .map(|(name, word)| Trial::Word(name.clone(), word));
+        // A veto is said before it is overruled.
+        let veto = self.veto.then_some(Trial::Veto);
+        let code = self.code.then_some(Trial::Code);
+        let said = veto.into_iter().chain(code).chain(words);
+        let said = said.map(|what| Said { at: recorded, what });
         let is_officer = |name: &String| policy.officers.iter().any(|it| it.name == *name);
         let whose = match &self.whose {
             None => Whose::Anybodys,

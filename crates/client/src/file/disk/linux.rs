@@ -11,7 +11,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, FileType, StatxFlags, major, makedev, minor};
 
@@ -105,13 +105,15 @@ impl Beneath {
     }
 }
 
+type Locate = dyn Fn(&Path) -> io::Result<Spot> + Send;
+
 /// What the kernel told when it was asked.
 pub(super) struct Kernel {
     /// Where `/sys` is.
     sys: PathBuf,
     mounts: Vec<Mount>,
     /// Looks where the path lies that the kernel named; in a test, in the test's own tree.
-    locate: Box<dyn Fn(&Path) -> io::Result<Spot> + Send>,
+    locate: Box<Locate>,
     seen: RefCell<HashMap<Spot, Beneath>>,
 }
 
@@ -306,7 +308,7 @@ fn hardware(folder: &Path) -> Option<PathBuf> {
 }
 
 fn is_virtual(folder: &Path) -> bool {
-    let mut parts = folder.components().map(|part| part.as_os_str());
+    let mut parts = folder.components().map(Component::as_os_str);
     parts.any(|part| part == "devices") && parts.next() == Some(OsStr::new("virtual"))
 }
 

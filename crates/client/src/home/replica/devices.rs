@@ -76,11 +76,13 @@ pub(super) fn is_in_owners_name(
     owner: &Owner,
     signed: &SignedStatement,
 ) -> rusqlite::Result<bool> {
-    match signed.statement() {
-        Statement::Deposit(_) | Statement::Device(_) | Statement::OwnBlob(_) => Ok(true),
-        Statement::Veto(veto) => is_for_owners_keys(transaction, owner, veto.request),
-        _ => Ok(false),
+    if let Statement::Veto(veto) = signed.statement() {
+        return is_for_owners_keys(transaction, owner, veto.request);
     }
+    Ok(matches!(
+        signed.kind(),
+        Kind::Deposit | Kind::Device | Kind::OwnBlob
+    ))
 }
 
 /// Tells whether a device is revoked before something that it was shown to have said.

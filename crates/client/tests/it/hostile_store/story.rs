@@ -12,7 +12,7 @@ use strongroom_client::status::Inspector;
 use strongroom_client::sync::give_back_all;
 use strongroom_protocol::id::{Clock, Serial};
 use strongroom_protocol::keys::SigningKey;
-use strongroom_protocol::policy::{Group, Policy, Rule};
+use strongroom_protocol::policy::{Asker, Group, Policy, Rule};
 use strongroom_protocol::statement::{Evidence, EvidenceKind, Grounds, SignedStatement, Word};
 use strongroom_protocol::{Authority, Recorded, Select};
 use strongroom_testkit::{Owner, Person, TestRng, ask_change, submit};
@@ -57,7 +57,7 @@ fn policy(officer: &Person) -> Policy {
     policy.rules.push(Rule {
         evidence: Vec::new(),
         approvals: Some("board".to_owned()),
-        asker: Some("board".to_owned()),
+        asker: Asker::Group("board".to_owned()),
         ..Rule::code_alone("board")
     });
     policy.departed = Some("board".to_owned());

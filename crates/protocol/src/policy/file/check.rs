@@ -1,17 +1,18 @@
 //! What a policy says that was hardly meant: rules that can never match, that approve too easily, or that lock
 //! everybody out. Not whether it makes sense at all: that is `Policy::validate`.
 
-mod fewest;
+mod people;
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use super::explain::list;
 use super::text::wait_text;
-use crate::policy::{Group, Owners, Policy, Rule};
+use crate::id::OwnerId;
+use crate::policy::{Asker, Group, Owners, Policy, Rule};
 use crate::statement::EvidenceKind;
 
-use fewest::{apparent, fewest};
+pub(super) use people::People;
 
 /// Something in a policy that was hardly meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,20 +46,19 @@ impl fmt::Display for Finding {
 #[must_use]
 pub fn check(policy: &Policy) -> Vec<Finding> {
     let mut findings = Findings(Vec::new());
+    let mut people = People::of(policy);
+    let scopes: Vec<RuleScope<'_>> = policy.rules.iter().map(RuleScope::of).collect();
     for (number, rule) in policy.rules.iter().enumerate() {
-        findings.never_matches(policy, rule);
-        findings.is_shadowed(policy, number, rule);
-        findings.approves_too_easily(policy, rule);
-        if rule.veto && rule.overrule.is_none() {
-            findings.warning(format!(
-                "rule `{}` has a veto that nobody can overrule: a thief with an old device can veto for ever",
-                rule.name
-            ));
-        }
+        findings.never_matches(policy, &people, rule);
+        findings.is_shadowed(policy, &people, &scopes, number);
+        findings.approves_too_easily(policy, &mut people, rule);
+        findings.veto(&people, rule);
     }
-    findings.owners_have_a_way(policy);
-    findings.groups(policy);
-    findings.change(policy);
+    findings.owners_have_a_way(policy, &people);
+    findings.groups(policy, &mut people);
+    findings.departed(policy, &people);
+    findings.change(policy, &mut people);
+    findings.officers(policy);
     findings.0
 }
 
@@ -79,17 +79,15 @@ impl Findings {
         });
     }
 
-    fn never_matches(&mut self, policy: &Policy, rule: &Rule) {
+    fn never_matches(&mut self, policy: &Policy, people: &People<'_>, rule: &Rule) {
         let name = &rule.name;
-        if let Some(why) = never(policy, rule) {
+        if let Some(why) = never(policy, people, rule) {
             self.error(format!("rule `{name}` never matches: {why}"));
         }
-        if let (Some(asker), Some(approvals)) = (&rule.asker, &rule.approvals) {
-            let askers = askers(policy, asker);
-            let alone = askers
-                .iter()
-                .filter(|asker| !is_met_without(policy, approvals, asker));
-            let alone: Vec<&str> = alone.copied().collect();
+        if let (Asker::Group(asker), Some(approvals)) = (&rule.asker, &rule.approvals) {
+            let askers = people.owners(asker);
+            let mut alone = people.indispensable(approvals);
+            alone.retain(|person| askers.contains(person));
             if !alone.is_empty() && alone.len() < askers.len() {
                 self.warning(format!(
                     "rule `{name}` never matches when {} asks: `{approvals}` is not enough without them",
@@ -100,36 +98,66 @@ impl Findings {
     }
 
     /// Any rule that is met is enough, so one that asks for more than another changes nothing.
-    fn is_shadowed(&mut self, policy: &Policy, number: usize, rule: &Rule) {
-        let by = policy.rules.iter().enumerate().find(|(other, by)| {
-            let first = *other < number || !(covers(rule, by) && asks_for_no_more(rule, by));
-            *other != number && first && covers(by, rule) && asks_for_no_more(by, rule)
+    fn is_shadowed(
+        &mut self,
+        policy: &Policy,
+        people: &People<'_>,
+        scopes: &[RuleScope<'_>],
+        number: usize,
+    ) {
+        let Some(scope) = scopes.get(number) else {
+            return;
+        };
+        let mut others = scopes.iter().enumerate();
+        let by = others.find(|(other, by)| {
+            *other != number
+                && by.asks_for_no_more_than(scope)
+                && (*other < number || !scope.asks_for_no_more_than(by))
         });
-        if let Some((_, by)) = by.filter(|(_, by)| never(policy, by).is_none()) {
+        if let Some((_, by)) = by.filter(|(_, by)| never(policy, people, by.rule).is_none()) {
             self.warning(format!(
                 "rule `{}` never matters: `{}` is for all that it is for, and asks for no more",
-                rule.name, by.name
+                scope.rule.name, by.rule.name
             ));
         }
     }
 
-    fn approves_too_easily(&mut self, policy: &Policy, rule: &Rule) {
+    /// Names each way in which one person is enough, alone or by asking as well.
+    fn approves_too_easily(&mut self, policy: &Policy, people: &mut People<'_>, rule: &Rule) {
         let name = &rule.name;
-        let people = rule
-            .approvals
-            .as_ref()
-            .and_then(|group| people(policy, group));
-        if rule.asker.is_some()
+        if let (Asker::Group(asker), Some(group)) = (&rule.asker, &rule.approvals)
             && rule.evidence.is_empty()
-            && rule.wait_millis == 0
-            && people == Some(1)
         {
-            self.warning(format!(
-                "rule `{name}` gives away another's keys at once on one person's word"
-            ));
+            let alone = people.enough_alone(group);
+            if !alone.is_empty() {
+                let at_once = if rule.wait_millis == 0 {
+                    " at once"
+                } else {
+                    ""
+                };
+                self.warning(format!(
+                    "rule `{name}` gives away another's keys{at_once} on one person's word: whoever of `{asker}` asks, {} \
+                     alone is enough",
+                    list(&alone, "or")
+                ));
+            }
+        }
+        if let (Asker::Anyone, Some(group)) = (&rule.asker, &rule.approvals) {
+            if people.fewest(group) == Some(2) {
+                self.warning(format!(
+                    "rule `{name}` is for whoever says to be the owner, who may be one of those who approve: then one other \
+                     person is enough for `{group}`"
+                ));
+            }
+            if rule.wait_millis < Policy::DAY_MILLIS {
+                self.warning(format!(
+                    "rule `{name}` is for whoever says to be the owner, who has only {} to see it and say that it is not them",
+                    wait_text(rule.wait_millis)
+                ));
+            }
         }
         let waits = rule.wait_millis > 0 && rule.veto;
-        let code_alone = rule.approvals.is_none() && rule.asker.is_none();
+        let code_alone = rule.approvals.is_none() && rule.asker == Asker::Owner;
         if code_alone && !waits && !policy.officers.is_empty() {
             self.warning(format!(
                 "by rule `{name}` the recovery code alone is enough, without a wait and a veto, though there are \
@@ -138,9 +166,30 @@ impl Findings {
         }
     }
 
-    fn owners_have_a_way(&mut self, policy: &Policy) {
-        let own = policy.rules.iter().filter(|rule| rule.asker.is_none());
-        let mut own = own.filter(|rule| never(policy, rule).is_none()).peekable();
+    fn veto(&mut self, people: &People<'_>, rule: &Rule) {
+        let name = &rule.name;
+        match &rule.overrule {
+            _ if !rule.veto => {}
+            None => self.warning(format!(
+                "rule `{name}` has a veto that nobody can overrule: a thief with an old device can veto for ever"
+            )),
+            Some(group) => {
+                let alone = people.enough_alone(group);
+                if !alone.is_empty() {
+                    self.warning(format!(
+                        "by rule `{name}` one person overrules the owner's veto: {} alone is enough",
+                        list(&alone, "or")
+                    ));
+                }
+            }
+        }
+    }
+
+    fn owners_have_a_way(&mut self, policy: &Policy, people: &People<'_>) {
+        let own = policy.rules.iter();
+        let own = own.filter(|rule| rule.asker.group().is_none());
+        let own = own.filter(|rule| never(policy, people, rule).is_none());
+        let mut own = own.peekable();
         if own.peek().is_none() {
             self.error("no owner can get their own keys back: there is no rule for it".to_owned());
         } else if !own.any(is_for_everything) {
@@ -151,7 +200,7 @@ impl Findings {
         }
     }
 
-    fn groups(&mut self, policy: &Policy) {
+    fn groups(&mut self, policy: &Policy, people: &mut People<'_>) {
         let rules = policy.rules.iter();
         let asked = rules.flat_map(|rule| rule.approvals.iter().chain(&rule.overrule));
         let asked: BTreeSet<&String> = asked
@@ -161,22 +210,24 @@ impl Findings {
         let asked_for = |group: &&Group| asked.contains(&group.name);
         for group in policy.groups.iter().filter(asked_for) {
             let name = &group.name;
-            let (fewest, apparent) = (fewest(policy, group), apparent(policy, group));
-            if let Some(fewest) = fewest.filter(|fewest| (*fewest as u64) < apparent) {
-                let who = match fewest {
-                    1 => "one person alone is".to_owned(),
-                    _ => format!("{fewest} people are"),
-                };
-                self.warning(format!(
-                    "{who} enough for `{name}`, which seems to need {apparent}: somebody is in more than one of its \
-                     groups"
-                ));
+            let apparent = people.apparent(name);
+            match people.fewest(name) {
+                None => self.warning(format!(
+                    "how few people are enough for `{name}` was not counted: its groups have too much in common"
+                )),
+                Some(fewest) if (fewest as u64) < apparent => {
+                    let who = match fewest {
+                        1 => "one person alone is".to_owned(),
+                        _ => format!("{fewest} people are"),
+                    };
+                    self.warning(format!(
+                        "{who} enough for `{name}`, which seems to need {apparent}: somebody is in more than one of its \
+                         groups"
+                    ));
+                }
+                Some(_) => {}
             }
-            let people = group.people(policy);
-            let needed = people
-                .iter()
-                .filter(|person| !is_met_without(policy, name, person));
-            let needed: Vec<&str> = needed.copied().collect();
+            let needed = people.indispensable(name);
             if !needed.is_empty() {
                 self.warning(format!(
                     "`{name}` is never enough without {}: when they are away, ill or gone, nothing is approved",
@@ -186,7 +237,20 @@ impl Findings {
         }
     }
 
-    fn change(&mut self, policy: &Policy) {
+    fn departed(&mut self, policy: &Policy, people: &People<'_>) {
+        let alone = policy.departed.as_ref();
+        let alone = alone
+            .map(|group| people.enough_alone(group))
+            .unwrap_or_default();
+        if !alone.is_empty() {
+            self.warning(format!(
+                "one person says that an owner has departed, who then has no veto: {} alone is enough",
+                list(&alone, "or")
+            ));
+        }
+    }
+
+    fn change(&mut self, policy: &Policy, people: &mut People<'_>) {
         let change = &policy.change;
         if change.wait_millis >= policy.lapse_millis {
             self.error(format!(
@@ -197,11 +261,18 @@ impl Findings {
         }
         if let Some(group) = &change.approvals {
             // Who asks for a change does not approve it.
-            let mut officers = policy.officers.iter();
-            if officers.all(|officer| !is_met_without(policy, group, &officer.name)) {
+            if people.indispensable(group).len() == policy.officers.len() {
                 self.error(format!(
                     "no officer can ask for a change of the policy: `{group}` is not enough without any one of its people, \
                      and nobody approves their own"
+                ));
+            }
+            let alone = people.enough_alone(group);
+            if !alone.is_empty() && !change.codes {
+                self.warning(format!(
+                    "one person changes the policy: {} alone is enough, and may ask for the change as an owner whom nobody \
+                     knows",
+                    list(&alone, "or")
                 ));
             }
         }
@@ -210,22 +281,43 @@ impl Findings {
                 "the policy is changed at once: nobody has time to notice a change that was not meant".to_owned(),
             );
         }
-        let own = (change_people(policy), change.wait_millis);
-        let is_stronger = |rule: &Rule| {
-            let of_rule = (rule_people(policy, rule), rule.wait_millis);
+        if change.codes && !policy.officers.is_empty() {
+            self.warning(
+                "the policy is changed with the recovery code of every owner: whoever enrolls and deposits one key has a \
+                 say in every change, and can keep it from being made, as can an owner who is gone"
+                    .to_owned(),
+            );
+        }
+        let own = (change_people(policy, people), change.wait_millis);
+        let mut is_stronger = |rule: &Rule| {
+            let of_rule = (rule_people(people, rule), rule.wait_millis);
             own.0 <= of_rule.0 && own.1 <= of_rule.1 && own != of_rule
         };
-        if !policy.rules.is_empty() && policy.rules.iter().all(is_stronger) {
+        if !policy.rules.is_empty() && policy.rules.iter().all(&mut is_stronger) {
             self.warning(
                 "changing the policy takes less than any rule does: whoever cannot get keys changes the policy first"
                     .to_owned(),
             );
         }
     }
+
+    /// An officer whom the policy does not know as an owner can ask as that owner, and approve as an officer.
+    fn officers(&mut self, policy: &Policy) {
+        let unknown = policy.officers.iter();
+        let unknown = unknown.filter(|officer| officer.owner.is_none());
+        let unknown: Vec<&str> = unknown.map(|officer| officer.name.as_str()).collect();
+        if !unknown.is_empty() {
+            let has = if unknown.len() == 1 { "has" } else { "have" };
+            self.warning(format!(
+                "{} {has} no `owner`: whoever of them is an owner here approves what they ask for as that owner",
+                list(&unknown, "and")
+            ));
+        }
+    }
 }
 
 /// Says why no request ever meets a rule, if none does.
-fn never(policy: &Policy, rule: &Rule) -> Option<String> {
+fn never(policy: &Policy, people: &People<'_>, rule: &Rule) -> Option<String> {
     if rule.wait_millis >= policy.lapse_millis {
         let (wait, lapse) = (wait_text(rule.wait_millis), wait_text(policy.lapse_millis));
         return Some(format!("it waits {wait}, and requests lapse after {lapse}"));
@@ -242,55 +334,30 @@ fn never(policy: &Policy, rule: &Rule) -> Option<String> {
         }
         Owners::Any | Owners::Departed | Owners::These(_) => {}
     }
-    let (asker, approvals) = (rule.asker.as_ref()?, rule.approvals.as_ref()?);
-    let askers = askers(policy, asker);
+    let (asker, approvals) = (rule.asker.group()?, rule.approvals.as_ref()?);
+    let askers = people.owners(asker);
     if askers.is_empty() {
         return Some(format!("nobody in `{asker}` has an owner's id to ask with"));
     }
-    let alone = askers
-        .iter()
-        .all(|asker| !is_met_without(policy, approvals, asker));
+    let indispensable: BTreeSet<&str> = people.indispensable(approvals).into_iter().collect();
+    let alone = askers.is_subset(&indispensable);
     alone.then(|| format!("`{approvals}` is not enough without whoever of `{asker}` asks"))
 }
 
-/// Returns who of a group can ask for somebody else's keys: those who are owners.
-fn askers<'p>(policy: &'p Policy, group: &str) -> Vec<&'p str> {
-    let people = policy.group(group).map(|group| group.people(policy));
-    let people = people.unwrap_or_default();
-    let officers = policy.officers.iter();
-    officers
-        .filter(|officer| officer.owner.is_some() && people.contains(officer.name.as_str()))
-        .map(|officer| officer.name.as_str())
-        .collect()
-}
-
-/// Tells whether a group is met when all but one person agree.
-fn is_met_without(policy: &Policy, group: &str, person: &str) -> bool {
-    policy.group(group).is_some_and(|group| {
-        let mut people = group.people(policy);
-        people.remove(person);
-        group.is_met(policy, &people)
-    })
-}
-
-fn people(policy: &Policy, group: &str) -> Option<usize> {
-    policy.group(group).and_then(|group| fewest(policy, group))
-}
-
 /// Counts who has to take part in a request by a rule: people who approve, and the owner's code.
-fn rule_people(policy: &Policy, rule: &Rule) -> usize {
+fn rule_people(people: &mut People<'_>, rule: &Rule) -> usize {
     let approvals = rule.approvals.as_ref();
     let code = rule.evidence.contains(&EvidenceKind::RecoveryCode);
     approvals
-        .and_then(|group| people(policy, group))
+        .and_then(|group| people.fewest(group))
         .unwrap_or(0)
         + usize::from(code)
 }
 
-fn change_people(policy: &Policy) -> usize {
+fn change_people(policy: &Policy, people: &mut People<'_>) -> usize {
     let approvals = policy.change.approvals.as_ref();
     approvals
-        .and_then(|group| people(policy, group))
+        .and_then(|group| people.fewest(group))
         .unwrap_or(0)
         + usize::from(policy.change.codes)
 }
@@ -299,31 +366,45 @@ fn is_for_everything(rule: &Rule) -> bool {
     rule.owners == Owners::Any && rule.labels.is_empty() && rule.keys_max.is_none()
 }
 
-/// Tells whether all that `other` is for, `rule` is for too.
-fn covers(rule: &Rule, other: &Rule) -> bool {
-    let owners = match (&rule.owners, &other.owners) {
-        (Owners::Any, _) | (Owners::Departed, Owners::Departed) => true,
-        (Owners::These(all), Owners::These(some)) => some.iter().all(|owner| all.contains(owner)),
-        (Owners::Departed | Owners::These(_), _) => false,
-    };
-    let mut labels = rule.labels.iter();
-    let keys = match (rule.keys_max, other.keys_max) {
-        (None, _) => true,
-        (Some(most), Some(others)) => others <= most,
-        (Some(_), None) => false,
-    };
-    owners
-        && labels.all(|(name, value)| other.labels.get(name) == Some(value))
-        && keys
-        && rule.asker == other.asker
+/// A rule, with the owners it names, to be held against others.
+struct RuleScope<'p> {
+    rule: &'p Rule,
+    owners: BTreeSet<OwnerId>,
 }
 
-fn asks_for_no_more(rule: &Rule, other: &Rule) -> bool {
-    let mut evidence = rule.evidence.iter();
-    let veto =
-        !rule.veto || other.veto && (other.overrule.is_none() || other.overrule == rule.overrule);
-    evidence.all(|kind| other.evidence.contains(kind))
-        && (rule.approvals.is_none() || rule.approvals == other.approvals)
-        && rule.wait_millis <= other.wait_millis
-        && veto
+impl<'p> RuleScope<'p> {
+    fn of(rule: &'p Rule) -> Self {
+        let owners = match &rule.owners {
+            Owners::These(owners) => owners.iter().copied().collect(),
+            Owners::Any | Owners::Departed => BTreeSet::new(),
+        };
+        Self { rule, owners }
+    }
+
+    /// Tells whether it is for all that another is for, and asks for no more.
+    fn asks_for_no_more_than(&self, other: &Self) -> bool {
+        let (rule, than) = (self.rule, other.rule);
+        let owners = match (&rule.owners, &than.owners) {
+            (Owners::Any, _) | (Owners::Departed, Owners::Departed) => true,
+            (Owners::These(_), Owners::These(_)) => other.owners.is_subset(&self.owners),
+            (Owners::Departed | Owners::These(_), _) => false,
+        };
+        let mut labels = rule.labels.iter();
+        let keys = match (rule.keys_max, than.keys_max) {
+            (None, _) => true,
+            (Some(most), Some(others)) => others <= most,
+            (Some(_), None) => false,
+        };
+        let mut evidence = rule.evidence.iter();
+        let veto =
+            !rule.veto || than.veto && (than.overrule.is_none() || than.overrule == rule.overrule);
+        owners
+            && labels.all(|(name, value)| than.labels.get(name) == Some(value))
+            && keys
+            && rule.asker == than.asker
+            && evidence.all(|kind| than.evidence.contains(kind))
+            && (rule.approvals.is_none() || rule.approvals == than.approvals)
+            && rule.wait_millis <= than.wait_millis
+            && veto
+    }
 }

@@ -1,12 +1,16 @@
 //! The policy in sentences that an officer can read.
 
+use std::collections::BTreeSet;
+
+use super::check::People;
 use super::text::wait_text;
-use crate::policy::{Group, Owners, Policy, Rule};
+use crate::policy::{Asker, Group, Owners, Policy, Rule};
 use crate::statement::EvidenceKind;
 
 /// Says what a policy says, a sentence for each of its parts.
 #[must_use]
 pub fn explain(policy: &Policy) -> Vec<String> {
+    let mut people = People::of(policy);
     let mut sentences = Vec::new();
     let officers: Vec<&str> = policy.officers.iter().map(|it| it.name.as_str()).collect();
     sentences.push(match officers[..] {
@@ -14,18 +18,20 @@ pub fn explain(policy: &Policy) -> Vec<String> {
         [name] => format!("The one officer is {name}."),
         _ => format!("The officers are {}.", list(&officers, "and")),
     });
+    let groups: BTreeSet<&str> = policy.groups.iter().map(|it| it.name.as_str()).collect();
     for group in &policy.groups {
         sentences.push(format!(
             "Group `{}` is {}.",
             group.name,
-            members(policy, group)
+            members(&groups, group)
         ));
     }
     if policy.rules.is_empty() {
         sentences.push("There is no rule: nobody gets any key back.".to_owned());
     }
     for rule in &policy.rules {
-        sentences.push(format!("Rule `{}`: {}", rule.name, rule_sentence(rule)));
+        let sentence = rule_sentence(rule, &mut people);
+        sentences.push(format!("Rule `{}`: {sentence}", rule.name));
     }
     sentences.push(match &policy.departed {
         Some(group) => {
@@ -39,20 +45,25 @@ pub fn explain(policy: &Policy) -> Vec<String> {
     sentences
 }
 
-fn rule_sentence(rule: &Rule) -> String {
+fn rule_sentence(rule: &Rule, people: &mut People<'_>) -> String {
     let owners = match &rule.owners {
-        Owners::Any => String::new(),
-        Owners::Departed => " an owner who has departed".to_owned(),
-        Owners::These(owners) if owners.len() == 1 => " one owner it names".to_owned(),
-        Owners::These(owners) => format!(" {} owners it names", owners.len()),
+        Owners::Any => "an owner".to_owned(),
+        Owners::Departed => "an owner who has departed".to_owned(),
+        Owners::These(owners) if owners.len() == 1 => "one owner it names".to_owned(),
+        Owners::These(owners) => format!("one of {} owners it names", owners.len()),
     };
-    let who = match (&rule.asker, owners.as_str()) {
-        (Some(group), "") => format!("anybody of `{group}` gets somebody else's keys"),
-        (Some(group), owners) => format!("anybody of `{group}` gets the keys of{owners}"),
-        (None, "") => "an owner gets their own keys".to_owned(),
-        (None, owners) => format!("{} gets their own keys", owners.trim_start()),
+    let has_code = rule.evidence.contains(&EvidenceKind::RecoveryCode);
+    let (mut sentence, mut with) = match &rule.asker {
+        Asker::Group(group) => (
+            format!("anybody of `{group}` gets the keys of {owners}"),
+            has_code.then(|| "the owner's recovery code".to_owned()),
+        ),
+        Asker::Anyone => (format!("whoever says to be {owners} gets their keys"), None),
+        Asker::Owner => (
+            format!("whoever has the recovery code of {owners} gets their keys"),
+            None,
+        ),
     };
-    let mut sentence = who;
     let labels = rule
         .labels
         .iter()
@@ -65,16 +76,22 @@ fn rule_sentence(rule: &Rule) -> String {
     if let Some(most) = rule.keys_max {
         sentence += &format!(", at most {most} at a time,");
     }
-    let mut with = Vec::new();
-    if rule.evidence.contains(&EvidenceKind::RecoveryCode) {
-        with.push("the owner's recovery code".to_owned());
-    }
     if let Some(group) = &rule.approvals {
-        with.push(format!(
-            "the approval of `{group}`, of whom any one can deny it"
-        ));
+        let mut approval = format!("the approval of `{group}`, of whom any one can deny it");
+        if rule.asker == Asker::Anyone {
+            approval += " and who asks may be one";
+            if let Some(fewest) = people.fewest(group) {
+                approval += &format!(", so that it takes {} more", fewest.saturating_sub(1));
+            }
+        }
+        with = Some(match with {
+            Some(code) => format!("{code} and {approval}"),
+            None => approval,
+        });
     }
-    sentence += &format!(" with {}", with.join(" and "));
+    if let Some(with) = with {
+        sentence += &format!(" with {with}");
+    }
     sentence += &match rule.wait_millis {
         0 => ", at once".to_owned(),
         wait => format!(", after a wait of {}", wait_text(wait)),
@@ -97,7 +114,7 @@ fn change_sentence(policy: &Policy) -> String {
         ));
     }
     if change.codes {
-        with.push("the recovery code of every owner".to_owned());
+        with.push("the recovery code of every owner who has a deposit".to_owned());
     }
     let wait = match change.wait_millis {
         0 => "at once".to_owned(),
@@ -107,15 +124,12 @@ fn change_sentence(policy: &Policy) -> String {
 }
 
 /// `any 2 of ada, bob and cid`.
-fn members(policy: &Policy, group: &Group) -> String {
-    let names: Vec<String> = group
-        .of
-        .iter()
-        .map(|name| match policy.group(name) {
-            Some(_) => format!("`{name}`"),
-            None => name.clone(),
-        })
-        .collect();
+fn members(groups: &BTreeSet<&str>, group: &Group) -> String {
+    let name = |name: &String| match groups.contains(name.as_str()) {
+        true => format!("`{name}`"),
+        false => name.clone(),
+    };
+    let names: Vec<String> = group.of.iter().map(name).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     if let [name] = names[..] {
         return format!("{name} alone");

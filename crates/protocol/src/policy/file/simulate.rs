@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use crate::id::{AuthorityId, Digest, OwnerId, RequestId, Serial, Time};
 use crate::keys::SigningKey;
-use crate::policy::{Case, OwnerKeys, Policy, Reason, Ruling, Scene, Standing, decide, standings};
+use crate::policy::{
+    Asker, Case, LoggedWord, OwnerKeys, Policy, Reason, Ruling, Scene, Standing, decide, standings,
+};
 use crate::statement::{
     Approval, Evidence, EvidenceKind, Grounds, Request, Scope, SignedStatement, Statement, Verdict,
     Veto, Word,
@@ -25,11 +27,11 @@ pub struct Scenario {
     pub labels: BTreeMap<String, String>,
     /// Whether the owner has departed.
     pub departed: bool,
-    /// Whether another request for this owner is open.
+    /// Whether another request for this owner, with the evidence, is open.
     pub rival: bool,
     /// When the request is recorded.
     pub recorded: Time,
-    /// What is said to it, and when; what is said after [`Self::now`] is not said yet.
+    /// What is said to it, and when, one after another; what is said after [`Self::now`] is not said yet.
     pub said: Vec<Said>,
     /// As of when to decide.
     pub now: Time,
@@ -69,10 +71,21 @@ pub enum Trial {
 /// What became of a request that nobody made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Simulation {
-    /// How it stands with each rule, by name, in their order.
-    pub rules: Vec<(String, Standing)>,
+    /// How it stands with each rule, in their order.
+    pub rules: Vec<Trying>,
     /// What is decided.
     pub outcome: Outcome,
+}
+
+/// How a request that nobody made stands with a rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trying {
+    /// The rule's name.
+    pub rule: String,
+    /// Whether it is for whoever says to be the owner.
+    pub is_for_anyone: bool,
+    /// How the request stands with it.
+    pub standing: Standing,
 }
 
 /// What is decided.
@@ -94,19 +107,27 @@ pub enum Outcome {
 pub fn simulate(policy: &Policy, scenario: &Scenario) -> Result<Simulation, SimulateError> {
     let stage = Stage::new(policy, scenario)?;
     let said = scenario.said.iter().filter(|said| said.at <= scenario.now);
-    let statements: Result<Vec<_>, _> = said.map(|said| stage.statement(said)).collect();
-    let statements = statements?;
+    let words = said.zip(0..).map(|(said, index)| {
+        let statement = stage.statement(said)?;
+        Ok(LoggedWord { index, statement })
+    });
+    let words = words.collect::<Result<Vec<_>, _>>()?;
     let case = Case {
         policy: &stage.policy,
         request: &stage.request,
         recorded: scenario.recorded,
         owner: &stage.owner_keys(),
         scene: &stage.scene,
-        statements: &statements,
+        words: &words,
     };
-    let names = policy.rules.iter().map(|rule| rule.name.clone());
+    let rules = policy.rules.iter().zip(standings(&case, scenario.now));
+    let rules = rules.map(|(rule, standing)| Trying {
+        rule: rule.name.clone(),
+        is_for_anyone: rule.asker == Asker::Anyone,
+        standing,
+    });
     Ok(Simulation {
-        rules: names.zip(standings(&case, scenario.now)).collect(),
+        rules: rules.collect(),
         outcome: match decide(&case, scenario.now) {
             Ruling::Approved(approved) => Outcome::Approved(approved.rule().to_owned()),
             Ruling::Ended(verdict, reasons) => Outcome::Ended(verdict, reasons),
@@ -120,8 +141,15 @@ impl Simulation {
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
-        for (name, standing) in &self.rules {
-            match standing {
+        for tried in &self.rules {
+            let name = &tried.rule;
+            let applies = !matches!(tried.standing, Standing::Inapplicable(_));
+            if tried.is_for_anyone && applies {
+                lines.push(format!(
+                    "rule `{name}` is for whoever says to be the owner: nothing shows it"
+                ));
+            }
+            match &tried.standing {
                 Standing::Inapplicable(why) => {
                     lines.push(format!("rule `{name}` is not for this request: {why}"));
                 }
@@ -184,6 +212,7 @@ impl Stage {
             rival: scenario.rival,
             asker_keys: Vec::new(),
             sponsors: Vec::new(),
+            in_force: None,
         };
         let request = Request {
             authority: AuthorityId::from_bytes([0; 32]),

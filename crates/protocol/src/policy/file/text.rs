@@ -11,7 +11,7 @@ use super::key::{OfficerKeyError, officer_key_text, parse_officer_key};
 use crate::encoding::{decode, encode};
 use crate::id::{OwnerId, ParseIdError};
 use crate::keys::VerifyingKey;
-use crate::policy::{Change, Group, Officer, Owners, Policy, PolicyError, Rule};
+use crate::policy::{Asker, Change, Group, Officer, Owners, Policy, PolicyError, Rule};
 use crate::statement::EvidenceKind;
 use crate::text::is_name;
 
@@ -89,14 +89,21 @@ fn line(text: &str, place: usize) -> usize {
 /// Returns the name of what is at fault, as [`PolicyText::places`] lists it.
 fn at_fault(error: &PolicyError) -> &str {
     match error {
-        PolicyError::Circle(name)
+        PolicyError::AnyoneByOne(name)
+        | PolicyError::AnyoneDeparted(name)
+        | PolicyError::AnyoneUnguarded(name)
+        | PolicyError::Circle(name)
         | PolicyError::KeyTwice(name)
         | PolicyError::NameTwice(name)
         | PolicyError::Need(name)
         | PolicyError::NoKey(name)
+        | PolicyError::NotForAnyone(name)
         | PolicyError::NotPlain(name)
         | PolicyError::NothingAsked(name)
+        | PolicyError::NothingShown(name)
         | PolicyError::OthersUnapproved(name)
+        | PolicyError::OwnerTwice(name)
+        | PolicyError::Reserved(name)
         | PolicyError::NoSuchName { by: name, .. } => name,
         PolicyError::NothingAskedToChange => "change",
     }
@@ -464,7 +471,11 @@ impl From<RuleText> for Rule {
             },
             labels: labels.map(|(name, value)| (name.0, value.0)).collect(),
             keys_max: rule.keys_max,
-            asker: rule.asker.map(name),
+            asker: match rule.asker.map(name) {
+                None => Asker::Owner,
+                Some(word) if word == Asker::ANYONE => Asker::Anyone,
+                Some(group) => Asker::Group(group),
+            },
             evidence: rule.evidence.into_iter().map(EvidenceKind::from).collect(),
             approvals: rule.approvals.map(name),
             wait_millis: rule.wait.0,
@@ -521,7 +532,11 @@ impl From<&Rule> for RuleText {
                 }
             },
             keys_max: rule.keys_max,
-            asker: rule.asker.clone().map(Name),
+            asker: match &rule.asker {
+                Asker::Owner => None,
+                Asker::Anyone => Some(Name(Asker::ANYONE.to_owned())),
+                Asker::Group(group) => Some(Name(group.clone())),
+            },
             evidence: rule.evidence.iter().map(EvidenceText::from).collect(),
             approvals: rule.approvals.clone().map(Name),
             wait: Wait(rule.wait_millis),

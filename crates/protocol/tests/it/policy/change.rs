@@ -4,12 +4,14 @@ use std::slice::from_ref;
 
 use strongroom_protocol::id::{AuthorityId, Digest, Time};
 use strongroom_protocol::keys::{SigningKey, VerifyingKey};
-use strongroom_protocol::policy::{Change, ChangeCase, Policy, Reason, Ruling, decide_change};
+use strongroom_protocol::policy::{
+    Change, ChangeCase, LoggedWord, Policy, Reason, Ruling, decide_change,
+};
 use strongroom_protocol::statement::{
     Approval, Evidence, EvidenceKind, Grounds, PolicyChange, SignedStatement, Verdict, Word,
 };
 
-use crate::cast::{Cast, DAY, NOW, group, officer, officer_key, two_officers};
+use crate::cast::{Cast, DAY, NOW, group, logged, officer, officer_key, two_officers};
 use crate::policy::Outcome;
 
 #[test]
@@ -35,7 +37,7 @@ fn a_change_needs_the_approvals_and_the_wait_of_the_policy_in_force() {
             format!("rule `change` waits until {after}"),
         ]
     );
-    let Ruling::Approved(change) = decide_change(&stage.case(&both), after) else {
+    let Ruling::Approved(change) = decide_change(&stage.case(&logged(&both)), after) else {
         panic!("it is not approved")
     };
     let decision = change.decision();
@@ -275,19 +277,19 @@ impl Stage {
         SignedStatement::sign(evidence, key)
     }
 
-    pub(super) fn case<'c>(&'c self, statements: &'c [SignedStatement]) -> ChangeCase<'c> {
+    pub(super) fn case<'c>(&'c self, words: &'c [LoggedWord]) -> ChangeCase<'c> {
         ChangeCase {
             policy: &self.policy,
             change: &self.change,
             author: &self.author,
             recorded: NOW,
             codes: &self.codes,
-            statements,
+            words,
         }
     }
 
     fn outcome(&self, statements: &[SignedStatement], now: Time) -> Outcome {
-        match decide_change(&self.case(statements), now) {
+        match decide_change(&self.case(&logged(statements)), now) {
             Ruling::Approved(_) => approved(),
             Ruling::Ended(verdict, _) => Outcome::Ended(verdict),
             Ruling::Pending(_) => Outcome::Pending,
@@ -295,7 +297,7 @@ impl Stage {
     }
 
     fn reasons(&self, statements: &[SignedStatement], now: Time) -> Vec<String> {
-        match decide_change(&self.case(statements), now) {
+        match decide_change(&self.case(&logged(statements)), now) {
             Ruling::Approved(_) => Vec::new(),
             Ruling::Ended(_, reasons) | Ruling::Pending(reasons) => {
                 reasons.iter().map(Reason::to_string).collect()

@@ -12,7 +12,7 @@ use strongroom_protocol::keys::SigningKey;
 use strongroom_protocol::policy::file::{
     explain, officer_key_text, parse, parse_officer_key, to_text,
 };
-use strongroom_protocol::policy::{Change, Group, Officer, Owners, Policy, Rule};
+use strongroom_protocol::policy::{Asker, Change, Group, Officer, Owners, Policy, Rule};
 use strongroom_protocol::statement::EvidenceKind;
 
 use crate::cast::two_officers;
@@ -290,7 +290,7 @@ fn a_policy_is_told_in_sentences() {
             "Rule `asked for`: anybody of `either` gets the keys of one owner it names that are labelled team=archive, at \
              most 10 at a time, with the approval of `both`, of whom any one can deny it, after a wait of 1 day, unless a \
              device of the owner's vetoes it and `both` does not overrule that.",
-            "Rule `recovery code`: an owner gets their own keys with the owner's recovery code, at once.",
+            "Rule `recovery code`: whoever has the recovery code of an owner gets their keys, at once.",
             "`either` can say that an owner has departed, who then has no veto.",
             "What is not approved within 30 days lapses.",
             "The policy is changed with the approval of `both`, of whom any one can deny it, after a wait of 3 days.",
@@ -300,10 +300,10 @@ fn a_policy_is_told_in_sentences() {
         explain(&Policy::code_alone()),
         [
             "There are no officers.",
-            "Rule `recovery code`: an owner gets their own keys with the owner's recovery code, at once.",
+            "Rule `recovery code`: whoever has the recovery code of an owner gets their keys, at once.",
             "Nobody can say that an owner has departed.",
             "What is not approved within 30 days lapses.",
-            "The policy is changed with the recovery code of every owner, at once.",
+            "The policy is changed with the recovery code of every owner who has a deposit, at once.",
         ]
     );
 }
@@ -325,8 +325,22 @@ proptest! {
     }
 }
 
+/// The policy with its rules for whoever says to be the owner, where that makes sense.
+fn with_rules_for_anyone(mut policy: Policy) -> Policy {
+    for place in 0..policy.rules.len() {
+        let mut policy_for_anyone = policy.clone();
+        let rule = &mut policy_for_anyone.rules[place];
+        rule.asker = Asker::Anyone;
+        rule.evidence.clear();
+        if policy_for_anyone.validate().is_ok() {
+            policy = policy_for_anyone;
+        }
+    }
+    policy
+}
+
 /// Policies that make sense, with odd names in them. Names begin with what they are of, so that none comes twice.
-pub(super) fn any_policy() -> impl Strategy<Value = Policy> {
+pub(crate) fn any_policy() -> impl Strategy<Value = Policy> {
     let officers = prop::collection::vec(
         (
             "[!-~À-ÿ漢字🙂]{0,8}",
@@ -391,7 +405,7 @@ pub(super) fn any_policy() -> impl Strategy<Value = Policy> {
             let group = |at: usize| Some(made[at % made.len()].name.clone());
             let rules = rules.into_iter().enumerate().map(
                 |(place, ((owners, code, others, approvals, veto), labels, keys_max, at, wait))| {
-                    let approvals = approvals || others || !code;
+                    let approvals = approvals || others;
                     Rule {
                         name: format!("r{place} \"'"),
                         owners: match owners % 3 {
@@ -405,8 +419,12 @@ pub(super) fn any_policy() -> impl Strategy<Value = Policy> {
                         },
                         labels: labels.into_iter().collect::<BTreeMap<_, _>>(),
                         keys_max,
-                        asker: group(at).filter(|_| others),
-                        evidence: vec![EvidenceKind::RecoveryCode; usize::from(code)],
+                        asker: if others {
+                            Asker::Group(group(at).unwrap())
+                        } else {
+                            Asker::Owner
+                        },
+                        evidence: vec![EvidenceKind::RecoveryCode; usize::from(code || !others)],
                         approvals: group(at + 1).filter(|_| approvals),
                         wait_millis: wait,
                         veto,
@@ -415,7 +433,7 @@ pub(super) fn any_policy() -> impl Strategy<Value = Policy> {
                 },
             );
             let (codes, departed, wait_millis, lapse_millis) = rest;
-            Policy {
+            let policy = Policy {
                 rules: rules.collect(),
                 change: Change {
                     codes,
@@ -426,7 +444,8 @@ pub(super) fn any_policy() -> impl Strategy<Value = Policy> {
                 lapse_millis,
                 groups: made.clone(),
                 officers,
-            }
+            };
+            with_rules_for_anyone(policy)
         },
     )
 }

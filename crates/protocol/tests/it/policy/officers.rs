@@ -3,14 +3,16 @@
 use std::slice::from_ref;
 
 use strongroom_protocol::id::{AuthorityId, Digest, OwnerId, Time};
-use strongroom_protocol::keys::SigningKey;
-use strongroom_protocol::policy::{Owners, Policy, Rule, Ruling, decide};
+use strongroom_protocol::keys::{SigningKey, VerifyingKey};
+use strongroom_protocol::policy::{
+    Asker, Owners, Person, Policy, Rule, Ruling, Sponsorship, decide,
+};
 use strongroom_protocol::statement::{
     Approval, Grounds, Request, Scope, SignedStatement, Verdict, Word,
 };
 
 use super::{Outcome, Stage};
-use crate::cast::{DAY, NOW, group, officer, officer_key, serial};
+use crate::cast::{DAY, NOW, group, logged, officer, officer_key, serial};
 
 #[test]
 fn a_group_approves_with_as_many_people_as_it_needs() {
@@ -127,7 +129,7 @@ fn nobody_approves_their_own_request_by_whatever_they_are_known() {
     assert!(!approves(&|stage| stage.owner.devices.push(ada())));
     assert!(!approves(&|stage| stage.owner.code_key = Some(ada())));
     // Whoever brought the officer in: the owner's device, the asking one, or an officer who is the owner.
-    let sponsor = |stage: &mut Stage, key| stage.scene.sponsors = vec![("ada".to_owned(), key)];
+    let sponsor = |stage: &mut Stage, key| stage.scene.sponsors = vec![came_in("ada", key)];
     assert!(!approves(&|stage| sponsor(
         stage,
         stage.cast.device.verifying_key()
@@ -145,7 +147,7 @@ fn nobody_approves_their_own_request_by_whatever_they_are_known() {
         officer_key("dan").verifying_key()
     )));
     assert!(approves(&|stage| {
-        stage.scene.sponsors = vec![("dan".to_owned(), stage.cast.device.verifying_key())];
+        stage.scene.sponsors = vec![came_in("dan", stage.cast.device.verifying_key())];
     }));
 }
 
@@ -153,7 +155,7 @@ fn nobody_approves_their_own_request_by_whatever_they_are_known() {
 fn somebody_elses_keys_are_for_who_may_ask_and_does_not_approve() {
     let asker = OwnerId::from_bytes([44; 32]);
     let mut stage = stage(Rule {
-        asker: Some("askers".to_owned()),
+        asker: Asker::Group("askers".to_owned()),
         ..by("two")
     });
     let two = |stage: &Stage, one, other| {
@@ -186,7 +188,7 @@ fn somebody_elses_keys_are_for_who_may_ask_and_does_not_approve() {
         Outcome::Pending
     );
     let statements = two(&stage, "ada", "bob");
-    let Ruling::Approved(given) = decide(&stage.case(&statements), NOW) else {
+    let Ruling::Approved(given) = decide(&stage.case(&logged(&statements)), NOW) else {
         panic!("it is not approved")
     };
     assert_eq!(
@@ -258,10 +260,13 @@ fn a_veto_is_overruled_by_the_group_or_ends_with_the_owners_departure() {
     let rule = Rule {
         veto: true,
         overrule: Some("desk".to_owned()),
+        evidence: Rule::code_alone("rule").evidence,
+        asker: Asker::Owner,
         ..by("two")
     };
     let mut stage = stage(rule);
     let vetoed = [
+        stage.code(),
         says(&stage, "ada", Word::Approve),
         says(&stage, "bob", Word::Approve),
         stage.veto(&stage.cast.device),
@@ -283,6 +288,7 @@ fn a_veto_is_overruled_by_the_group_or_ends_with_the_owners_departure() {
     let mut dans = Stage { ..stage };
     dans.policy.officers[3].owner = Some(dans.request.owner);
     let overruled = [
+        dans.code(),
         says(&dans, "ada", Word::Approve),
         says(&dans, "bob", Word::Approve),
         dans.veto(&dans.cast.device),
@@ -291,7 +297,7 @@ fn a_veto_is_overruled_by_the_group_or_ends_with_the_owners_departure() {
     assert_eq!(dans.outcome(&overruled, NOW), Outcome::Pending);
     stage = dans;
     stage.scene.departed = true;
-    assert_eq!(stage.outcome(&overruled[..3], NOW), approved());
+    assert_eq!(stage.outcome(&overruled[..4], NOW), approved());
 }
 
 #[test]
@@ -351,11 +357,16 @@ fn a_rule_is_for_its_owners_labels_and_number_of_keys() {
     ));
     assert!(!applies(&owners(Owners::These(vec![owner(9)])), &|_| ()));
     assert!(!applies(&owners(Owners::These(vec![])), &|_| ()));
-    assert!(!applies(&owners(Owners::Departed), &|_| ()));
-    assert!(applies(&owners(Owners::Departed), &|stage| stage
-        .scene
-        .departed =
-        true));
+    let by_evidence = |rule: &mut Rule| {
+        rule.owners = Owners::Departed;
+        rule.asker = Asker::Owner;
+        rule.evidence = Rule::code_alone("rule").evidence;
+    };
+    let departed = |stage: &mut Stage| stage.scene.departed = true;
+    assert!(!applies(&by_evidence, &|_| ()));
+    assert!(applies(&by_evidence, &departed));
+    // Nobody says to be an owner who is gone.
+    assert!(!applies(&owners(Owners::Any), &departed));
     let most = |rule: &mut Rule| rule.keys_max = Some(2);
     assert!(applies(&most, &|stage| stage.scene.keys = 2));
     assert!(!applies(&most, &|stage| stage.scene.keys = 3));
@@ -402,9 +413,22 @@ pub(super) fn approved() -> Outcome {
     Outcome::Approved("rule".to_owned())
 }
 
-/// A rule that needs this group and nothing else.
+/// That an officer came in by a change that this key asked for.
+fn came_in(officer: &str, by: VerifyingKey) -> Sponsorship {
+    Sponsorship {
+        officer: Person::from(&crate::cast::officer(officer)),
+        by: Person {
+            keys: vec![by],
+            ..Person::default()
+        },
+    }
+}
+
+/// A rule that needs this group and nothing else, at once and without a veto: no policy that is read has one, since it is for
+/// whoever says to be the owner.
 pub(super) fn by(approvals: &str) -> Rule {
     Rule {
+        asker: Asker::Anyone,
         evidence: Vec::new(),
         approvals: Some(approvals.to_owned()),
         ..Rule::code_alone("rule")
@@ -424,7 +448,11 @@ pub(super) fn stage(rule: Rule) -> Stage {
         group("askers", 1, &["cid", "dan"]),
         group("two and desk", 2, &["two", "desk"]),
     ];
-    assert_eq!(stage.policy.validate(), Ok(()));
+    let sound = Policy {
+        rules: vec![Rule::code_alone("rule")],
+        ..stage.policy.clone()
+    };
+    assert_eq!(sound.validate(), Ok(()));
     stage
 }
 

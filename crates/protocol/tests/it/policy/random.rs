@@ -3,15 +3,17 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use strongroom_protocol::policy::{Case, Policy, Rule, Ruling, Scene, Standing, decide, standings};
+use strongroom_protocol::policy::{
+    Asker, Policy, Rule, Ruling, Scene, Standing, decide, standings,
+};
 use strongroom_protocol::statement::{SignedStatement, Statement, Word};
 
 use super::officers::{by, says, stage};
-use crate::cast::{DAY, NOW};
+use crate::cast::{DAY, NOW, logged};
 
 const OFFICERS: [&str; 4] = ["ada", "bob", "cid", "dan"];
 
-/// What may be said to a request: the code, every officer's yes, then all that stops it.
+/// What may be said to a request: the code, every officer's yes, then all that stops it. A veto comes before what overrules it.
 fn said(stage: &super::Stage) -> (Vec<SignedStatement>, Vec<SignedStatement>) {
     let mut for_it = vec![stage.code()];
     for_it.extend(OFFICERS.map(|name| says(stage, name, Word::Approve)));
@@ -40,6 +42,7 @@ proptest! {
             let code_alone = Rule::code_alone(&format!("rule {number}"));
             Rule {
                 evidence: if *code || !officers { code_alone.evidence.clone() } else { Vec::new() },
+                asker: if *code || !officers { Asker::Owner } else { Asker::Anyone },
                 approvals: officers.then(|| group.to_owned()),
                 wait_millis: wait * DAY,
                 veto: *veto,
@@ -54,25 +57,32 @@ proptest! {
             picked.map(|(_, signed)| signed.clone()).collect::<Vec<_>>()
         };
         let against = pick(&against, &|number| no[number]);
-        let few = [pick(&for_it, &|number| some[number]), against.clone()].concat();
-        let many = [pick(&for_it, &|number| some[number] || more[number]), against].concat();
+        // In the log what stops it comes first, so that it can be overruled.
+        let few = [against.clone(), pick(&for_it, &|number| some[number])].concat();
+        let many = [against, pick(&for_it, &|number| some[number] || more[number])].concat();
+        let (few_words, many_words) = (logged(&few), logged(&many));
         let now = NOW.plus_millis(days * DAY);
-        let ruling = decide(&stage.case(&few), now);
+        let ruling = decide(&stage.case(&few_words), now);
         if let Ruling::Approved(approved) = &ruling {
-            prop_assert!(matches!(decide(&stage.case(&many), now), Ruling::Approved(_)));
+            prop_assert!(matches!(decide(&stage.case(&many_words), now), Ruling::Approved(_)));
             let rule = stage.policy.rules.iter().find(|rule| rule.name == approved.rule()).unwrap();
             prop_assert!(meets(&stage.policy, rule, &few, days, departed));
             prop_assert!(!rival || rule.approvals.is_some());
         }
-        // Whatever the order.
-        let mut shuffled = few.clone();
+        // In whatever order words are handed in: their places in the log stay what they are.
+        let mut shuffled = few_words.clone();
         let places = shuffled.len().max(1);
         shuffled.rotate_left(usize::try_from(order % places as u64).unwrap());
         shuffled.reverse();
         prop_assert_eq!(format!("{:?}", decide(&stage.case(&shuffled), now)), format!("{ruling:?}"));
+        // Nobody overrules what was not said yet.
+        let overruled_first = logged(&[&few[..], &[stage.veto(&stage.cast.device)]].concat());
+        if let Ruling::Approved(approved) = decide(&stage.case(&overruled_first), now) {
+            let rule = stage.policy.rules.iter().find(|rule| rule.name == approved.rule()).unwrap();
+            prop_assert!(!rule.veto || departed || no[0]);
+        }
         // What is told of each rule is what was decided.
-        let case: Case<'_> = stage.case(&few);
-        let met = standings(&case, now).contains(&Standing::Met);
+        let met = standings(&stage.case(&few_words), now).contains(&Standing::Met);
         prop_assert_eq!(met, matches!(ruling, Ruling::Approved(_)));
     }
 }
@@ -100,7 +110,8 @@ fn meets(
         let no = people(Word::Deny);
         group.is_met(policy, &people(Word::Approve)) && group.people(policy).is_disjoint(&no)
     });
+    let for_departed = !departed || rule.asker != Asker::Anyone;
     let vetoed = rule.veto && !departed && has(&|it| matches!(it, Statement::Veto(_)));
     let overruled = people(Word::Overrule).contains("dan");
-    code && yes && (!vetoed || overruled) && rule.wait_millis <= days * DAY
+    for_departed && code && yes && (!vetoed || overruled) && rule.wait_millis <= days * DAY
 }

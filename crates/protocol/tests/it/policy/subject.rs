@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use strongroom_protocol::id::{OwnerId, Time};
 use strongroom_protocol::policy::{
-    Around, Decided, Policy, Reason, Rule, Ruling, Scene, Subject, SubjectState, decide,
+    Around, Asker, Decided, Policy, Reason, Rule, Ruling, Scene, Subject, SubjectState, decide,
     decide_change,
 };
 use strongroom_protocol::statement::{Decision, SignedStatement, Verdict, Word};
@@ -11,12 +11,13 @@ use strongroom_protocol::statement::{Decision, SignedStatement, Verdict, Word};
 use super::change;
 use super::officers::{by, says, stage};
 use super::{Stage, rule};
-use crate::cast::{Cast, DAY, NOW, officer};
+use crate::cast::{Cast, DAY, NOW, logged, officer};
 
 /// What a request's rule needs, in the tables below: the code, two officers, no veto.
 fn asked() -> Stage {
     let mut stage = stage(Rule {
         evidence: Rule::code_alone("rule").evidence,
+        asker: Asker::Owner,
         veto: true,
         ..by("two")
     });
@@ -146,7 +147,7 @@ fn a_decision_names_the_subject_the_policy_and_the_other_owner_who_asked() {
     let asker = OwnerId::from_bytes([44; 32]);
     let mut stage = asked();
     stage.policy.officers[2].owner = Some(asker);
-    stage.policy.rules[0].asker = Some("askers".to_owned());
+    stage.policy.rules[0].asker = Asker::Group("askers".to_owned());
     stage.scene.asker = Some(asker);
     let words = |more: &[SignedStatement]| [yes(&stage), more.to_vec()].concat();
     let deny = says(&stage, "cid", Word::Deny);
@@ -395,6 +396,7 @@ proptest! {
                 overrule: overruled.then(|| "desk".to_owned()),
                 approvals: (!code).then(|| "two".to_owned()),
                 evidence: if *code { code_alone.evidence.clone() } else { Vec::new() },
+                asker: if *code { Asker::Owner } else { Asker::Anyone },
                 ..code_alone
             }
         }).collect();
@@ -415,7 +417,7 @@ proptest! {
         let now = NOW.plus_millis(hours * HOUR);
         let subject = subject(&stage, &words, None, 0);
 
-        let ruling = decide(&stage.case(&words), now);
+        let ruling = decide(&stage.case(&logged(&words)), now);
         let (state, reasons) = subject.standing(now);
         prop_assert_eq!(subject.approved(now).is_some(), matches!(ruling, Ruling::Approved(_)));
         match ruling {
@@ -459,7 +461,7 @@ proptest! {
         let subject = subject_of_change(&stage, &words, None, superseded);
         let (state, reasons) = subject.standing(now);
         if superseded.is_none_or(|at| now < at) {
-            match decide_change(&stage.case(&words), now) {
+            match decide_change(&stage.case(&logged(&words)), now) {
                 Ruling::Approved(approved) => prop_assert_eq!(subject.decision(now), Some(approved.decision())),
                 Ruling::Ended(verdict, why) => {
                     prop_assert_eq!((state, reasons), (SubjectState::Decided(verdict), why));
@@ -540,7 +542,7 @@ fn subject(
         asked,
         (7, stage.recorded),
         stage.policy.clone(),
-        words.to_vec(),
+        logged(words),
         decided,
         around_request(stage, released),
     )
@@ -564,7 +566,7 @@ fn subject_of_change(
     let asked = SignedStatement::sign(stage.change.clone(), &stage.cast.device);
     let policy: Policy = stage.policy.clone();
     let around = around_change(stage, superseded);
-    Subject::new(asked, (7, NOW), policy, words.to_vec(), decided, around).unwrap()
+    Subject::new(asked, (7, NOW), policy, logged(words), decided, around).unwrap()
 }
 
 /// The word for a standing, with a plus where it has reasons.

@@ -25,6 +25,13 @@ fn accept() -> Page {
             },
         ),
         ("something in each place", Pieces::two_officers()),
+        (
+            "for whoever says to be the owner",
+            Pieces {
+                rules: vec![for_anyone()],
+                ..Pieces::two_officers()
+            },
+        ),
     ];
     for (name, pieces) in cases {
         let policy = pieces.encode();
@@ -47,6 +54,14 @@ fn wrong() -> Vec<(&'static str, Vec<u8>)> {
     let full = Pieces::two_officers;
     let rule = |change: fn(&mut Vec<Vec<u8>>)| {
         let mut rule = raw_items(&code_alone("r"));
+        change(&mut rule);
+        Pieces {
+            rules: vec![array(rule)],
+            ..full()
+        }
+    };
+    let anyone = |change: fn(&mut Vec<Vec<u8>>)| {
+        let mut rule = raw_items(&for_anyone());
         change(&mut rule);
         Pieces {
             rules: vec![array(rule)],
@@ -78,6 +93,7 @@ fn wrong() -> Vec<(&'static str, Vec<u8>)> {
     };
     // So that what follows is refused for what its name says.
     assert!(read(&rule(|_| ()).encode()).is_some());
+    assert!(read(&anyone(|_| ()).encode()).is_some());
     assert!(read(&groups(vec![group("g", 1, &["ada"])]).encode()).is_some());
     assert!(read(&officers(vec![officer("ada", &[&one, &other])]).encode()).is_some());
     assert!(read(&change(1, none()).encode()).is_some());
@@ -135,13 +151,67 @@ fn wrong() -> Vec<(&'static str, Vec<u8>)> {
         (
             "an asker group that is none",
             rule(|rule| {
-                rule[4] = e(vec![Item::Text("nobody")]);
+                rule[4] = e(vec![Item::Uint(2), Item::Text("nobody")]);
                 rule[6] = e(vec![Item::Text("both")]);
             }),
         ),
         (
             "another's keys without an approval",
-            rule(|rule| rule[4] = e(vec![Item::Text("both")])),
+            rule(|rule| rule[4] = e(vec![Item::Uint(2), Item::Text("both")])),
+        ),
+        (
+            "an asker of kind 3",
+            rule(|rule| rule[4] = e(vec![Item::Uint(3)])),
+        ),
+        (
+            "an asker as an optional group",
+            rule(|rule| {
+                rule[4] = e(vec![Item::Text("both")]);
+                rule[6] = e(vec![Item::Text("both")]);
+            }),
+        ),
+        (
+            "approvals without evidence for an owner",
+            anyone(|rule| rule[4] = e(vec![Item::Uint(0)])),
+        ),
+        (
+            "evidence by whoever says to be the owner",
+            anyone(|rule| rule[5] = e(vec![Item::Uint(1)])),
+        ),
+        (
+            "nothing but a wait for whoever says to be the owner",
+            anyone(|rule| rule[6] = e(vec![])),
+        ),
+        (
+            "one person's approval for whoever says to be the owner",
+            anyone(|rule| rule[6] = e(vec![Item::Text("either")])),
+        ),
+        (
+            "no wait for whoever says to be the owner",
+            anyone(|rule| rule[7] = e(vec![Item::Uint(0)])[1..].to_vec()),
+        ),
+        (
+            "no veto against whoever says to be the owner",
+            anyone(|rule| rule[8] = vec![0]),
+        ),
+        (
+            "whoever says to be an owner who has departed",
+            anyone(|rule| rule[1] = e(vec![Item::Uint(1)])),
+        ),
+        (
+            "a group named as whoever says to be the owner",
+            groups(vec![group("Anyone", 1, &["ada"])]),
+        ),
+        (
+            "an officer named as whoever says to be the owner",
+            officers(vec![officer("anyone", &[&one])]),
+        ),
+        (
+            "one owner who is two officers",
+            officers(vec![
+                officer_of("ada", &one, &[7; 32]),
+                officer_of("bob", &other, &[7; 32]),
+            ]),
         ),
         (
             "a rule of nine items",
@@ -259,7 +329,7 @@ impl Pieces {
                 Item::Text("archive"),
             ])]),
             Item::Items(vec![Item::Uint(10)]),
-            Item::Items(vec![Item::Text("either")]),
+            Item::Items(vec![Item::Uint(2), Item::Text("either")]),
             Item::Items(vec![]),
             Item::Items(vec![Item::Text("both")]),
             Item::Uint(DAY),
@@ -328,6 +398,30 @@ fn group(name: &str, need: u64, of: &[&str]) -> Vec<u8> {
     e(vec![Item::Text(name), Item::Uint(need), Item::Items(of)])
 }
 
+fn officer_of(name: &str, key: &[u8; 32], owner: &[u8; 32]) -> Vec<u8> {
+    e(vec![
+        Item::Text(name),
+        Item::Items(vec![Item::Bytes(key)]),
+        Item::Items(vec![Item::Bytes(owner)]),
+    ])
+}
+
+/// A rule for whoever says to be the owner, of the groups of [`Pieces::two_officers`].
+fn for_anyone() -> Vec<u8> {
+    e(vec![
+        Item::Text("anyone's"),
+        Item::Items(vec![Item::Uint(0)]),
+        none(),
+        none(),
+        Item::Items(vec![Item::Uint(1)]),
+        none(),
+        Item::Items(vec![Item::Text("both")]),
+        Item::Uint(DAY),
+        Item::Uint(1),
+        none(),
+    ])
+}
+
 /// A rule by which the code is enough, at once.
 fn code_alone(name: &str) -> Vec<u8> {
     e(vec![
@@ -335,7 +429,7 @@ fn code_alone(name: &str) -> Vec<u8> {
         Item::Items(vec![Item::Uint(0)]),
         none(),
         none(),
-        none(),
+        Item::Items(vec![Item::Uint(0)]),
         Item::Items(vec![Item::Uint(1)]),
         none(),
         Item::Uint(0),

@@ -2,13 +2,15 @@ use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE, Engine};
 use serde_json::{Value, json};
 use strongroom_protocol::id::OwnerId;
 use strongroom_protocol::policy::{Around, Policy, Rule};
-use strongroom_protocol::statement::Kind;
-use strongroom_protocol::{About, Holdings, Page as Listing, Recorded, ReleasePage, SubjectView};
+use strongroom_protocol::statement::{Found, Kind, SignedStatement, Statement};
+use strongroom_protocol::{
+    About, Founding, Holdings, Page as Listing, Possession, Recorded, ReleasePage, SubjectView,
+};
 
 use super::Page;
 use crate::cast::Cast;
 use crate::vectors;
-use crate::views::{about, change, holdings, recorded, release, request};
+use crate::views::{about, change, holdings, possession, recorded, release, request};
 
 pub(super) fn pages() -> Vec<(&'static str, Page)> {
     vec![
@@ -68,6 +70,11 @@ fn accept() -> Page {
             entries(&[Kind::Deposit, Kind::Veto]),
         ),
         ("no entry", "entries", entries(&[])),
+        (
+            "one deposit that is there, and one that is not",
+            "possession",
+            possession().to_json(),
+        ),
         ("a page of a release", "release", release(&cast).to_json()),
         ("a request", "subject", request(&cast).to_json()),
         (
@@ -127,15 +134,28 @@ fn reject() -> Page {
         page.case(name).field("view", view).field("json", json);
     };
 
+    // A founding of a length that base64 pads.
+    let Statement::Found(of_cast) = cast.found.statement() else {
+        panic!("it founds nothing")
+    };
+    let rule = Rule::code_alone("recovery");
+    let found = Found {
+        policy: Policy {
+            rules: vec![rule],
+            ..Policy::code_alone()
+        },
+        ..(**of_cast).clone()
+    };
+    let found = SignedStatement::sign(found, &cast.log_key);
     let founded = About {
+        founding: Founding::new(found.clone()).unwrap(),
         policy: None,
         rsa_key: None,
-        ..about(&cast)
     }
     .to_json();
     let mut about =
         |name: &str, value: Value| case(name, "about", with(&founded, "/founding", value));
-    let found = cast.found.as_bytes();
+    let found = found.as_bytes();
     // So that what follows is refused for what its name says.
     let good = json!(BASE64_STANDARD.encode(found));
     assert!(again("about", &with(&founded, "/founding", good)).is_some());
@@ -191,6 +211,14 @@ fn reject() -> Page {
         "a count twice",
         "holdings",
         has.replacen('{', "{\"count\":300,", 1),
+    );
+
+    let shown = possession().to_json();
+    case("no proofs", "possession", without(&shown, &["proofs"]));
+    case(
+        "a proof without its place",
+        "possession",
+        shown.replace(",\"place\":255", ""),
     );
 
     let listing: Listing<Recorded> = Listing {
@@ -271,7 +299,17 @@ fn reject() -> Page {
         "/policy",
         senseless["policy"].clone(),
     );
-    subject("a word that is no statement", "/words/0", json!("AAAA"));
+    subject(
+        "a word that is no statement",
+        "/words/0/statement",
+        json!("AAAA"),
+    );
+    subject("a word without a place", "/words/0/index", Value::Null);
+    subject(
+        "a policy in force that is none",
+        "/around/request/scene/in_force",
+        json!("AAAA"),
+    );
     subject("words that are null", "/words", Value::Null);
     subject("nothing around it", "/around", Value::Null);
     subject(
@@ -304,9 +342,9 @@ fn reject() -> Page {
         json!(1),
     );
     subject(
-        "a sponsor of one item",
-        "/around/request/scene/sponsors/0",
-        json!(["ada"]),
+        "a sponsorship by nobody",
+        "/around/request/scene/sponsors/0/by",
+        Value::Null,
     );
     subject(
         "a device that is no key",
@@ -367,6 +405,7 @@ fn again(view: &str, json: &str) -> Option<String> {
             .ok()
             .map(|view| view.to_json()),
         "holdings" => Holdings::from_json(json).ok().map(|view| view.to_json()),
+        "possession" => Possession::from_json(json).ok().map(|view| view.to_json()),
         "release" => ReleasePage::from_json(json).ok().map(|view| view.to_json()),
         "subject" => SubjectView::from_json(json).ok().map(|view| view.to_json()),
         other => panic!("{other} is no view"),

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use strongroom_protocol::Select;
 use strongroom_protocol::id::Serial;
-use strongroom_protocol::policy::{Owners, Policy, Reason, Rule, SubjectState};
+use strongroom_protocol::policy::{Asker, Owners, Policy, Reason, Rule, SubjectState};
 use strongroom_protocol::statement::{Scope, Word};
 
 use super::{
-    APPROVED, CAS, DENIED, Staff, asked, assert_kept, assert_released, by, owner, reasons, say,
-    state,
+    APPROVED, CAS, DENIED, Staff, asked, assert_kept, assert_released, code_and, owner, reasons,
+    say, state,
 };
 use crate::listing::listed;
 use crate::owner::{Asked, Owner, submit};
@@ -24,10 +24,11 @@ pub(super) fn all(found: &mut dyn FnMut(Policy) -> Setting) {
             ..staff.policy()
         })
     };
-    somebody_else_asks_only_under_a_rule_for_that(&with(by("desk")), &staff);
+    somebody_else_asks_only_under_a_rule_for_that(&with(code_and("desk")), &staff);
     let others = Rule {
-        asker: Some("desk".to_owned()),
-        ..by("board")
+        asker: Asker::Group("desk".to_owned()),
+        evidence: Vec::new(),
+        ..code_and("board")
     };
     who_may_ask_for_somebody_else_gets_keys_and_no_more(&with(others.clone()), &staff);
     let leaver = Rule {
@@ -37,17 +38,17 @@ pub(super) fn all(found: &mut dyn FnMut(Policy) -> Setting) {
     a_leavers_keys_are_given_once_they_have_departed(&with(leaver), &staff);
     let few = Rule {
         keys_max: Some(1),
-        ..by("desk")
+        ..code_and("desk")
     };
     a_rule_for_few_keys_is_not_for_more(&with(few), &staff);
     let labelled = Rule {
         labels: BTreeMap::from([("team".to_owned(), "lab".to_owned())]),
-        ..by("desk")
+        ..code_and("desk")
     };
     a_rule_for_a_label_asks_it_of_every_deposit(&with(labelled), &staff);
     let named = Rule {
         owners: Owners::These(vec![Owner::id_of(1)]),
-        ..by("desk")
+        ..code_and("desk")
     };
     a_rule_for_some_owners_is_not_for_others(&with(named), &staff);
 }
@@ -68,6 +69,7 @@ fn somebody_else_asks_only_under_a_rule_for_that(setting: &Setting, staff: &Staf
     let own = asked(setting, &mut victim);
     let view = setting.ask_again(&own.statement);
     assert_eq!(view.scene().asker, None);
+    submit(&*authority, &victim.evidence(&own));
     say(&*authority, &[&staff.ann], Word::Approve, &own);
     assert_eq!(state(setting, &own), APPROVED);
 }
@@ -137,6 +139,7 @@ fn a_rule_for_few_keys_is_not_for_more(setting: &Setting, staff: &Staff) {
     let serial = *owner.keys.keys().next().unwrap();
     let one = owner.ask(Scope::of([serial]).unwrap(), setting.now());
     submit(&*authority, &one.statement);
+    submit(&*authority, &owner.evidence(&one));
     say(&*authority, &[&staff.ann], Word::Approve, &one);
     assert_eq!(state(setting, &one), APPROVED);
 }
@@ -165,6 +168,7 @@ fn a_rule_for_a_label_asks_it_of_every_deposit(setting: &Setting, staff: &Staff)
     let team = BTreeMap::from([("team".to_owned(), "lab".to_owned())]);
     assert_eq!(view.scene().labels, team);
     assert_eq!(view.state, SubjectState::Requested);
+    submit(&*authority, &owner.evidence(&some));
     say(&*authority, &[&staff.ben], Word::Approve, &some);
     let page = authority.release(some.statement.id(), 0).unwrap();
     assert_eq!(some.open(&setting.about(), &page).len(), 2);
@@ -177,6 +181,7 @@ fn a_rule_for_some_owners_is_not_for_others(setting: &Setting, staff: &Staff) {
     assert_eq!(state(setting, &refused), DENIED);
     assert_eq!(reasons(setting, &refused), [Reason::NoRule]);
     let asked = asked(setting, &mut named);
+    submit(&*authority, &named.evidence(&asked));
     say(&*authority, &[&staff.ann], Word::Approve, &asked);
     assert_released(setting, &named, &asked);
 }

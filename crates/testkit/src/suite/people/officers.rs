@@ -55,7 +55,7 @@ fn two_officers_approve(setting: &Setting, staff: &Staff) {
     let view = setting.ask_again(&asked.statement);
     assert_eq!(view.state, APPROVED);
     assert_eq!(view.subject.words().len(), 2);
-    assert_eq!(view.subject.words()[1].id(), word.id());
+    assert_eq!(view.subject.words()[1].statement.id(), word.id());
     assert_released(setting, &owner, &asked);
     // The owner has a device again.
     owner.device = asked.device;
@@ -161,6 +161,7 @@ fn a_word_for_another_request_counts_for_nothing(setting: &Setting, staff: &Staf
     let one = Scope::of([serials[0]]).unwrap();
     let small = owner.ask(one, setting.now());
     submit(&*authority, &small.statement);
+    setting.clock.advance_millis(1);
     let both = [&staff.ann, &staff.ben];
     say(&*authority, &both, Word::Approve, &small);
     assert_eq!(state(setting, &small), APPROVED);
@@ -179,6 +180,7 @@ fn a_word_for_another_request_counts_for_nothing(setting: &Setting, staff: &Staf
     });
     for other in [&grown, &moved] {
         submit(&*authority, &other.statement);
+        setting.clock.advance_millis(1);
         assert_eq!(state(setting, other), SubjectState::Requested);
         assert_kept(&*authority, other);
     }

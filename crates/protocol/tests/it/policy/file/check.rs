@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use strongroom_protocol::id::OwnerId;
 use strongroom_protocol::policy::file::{Finding, check, explain};
-use strongroom_protocol::policy::{Change, Group, Owners, Policy, Rule};
+use strongroom_protocol::policy::{Asker, Change, Group, Officer, Owners, Policy, Rule};
 
 use crate::cast::{DAY, group, officer};
 
@@ -38,8 +38,14 @@ fn a_rule_that_can_never_match_is_found() {
         never("it is for no owner")
     );
     assert_eq!(
-        rule(|rule| rule.asker = Some("two".to_owned())),
-        never("nobody in `two` has an owner's id to ask with")
+        rule(|rule| rule.owners = Owners::These(vec![])),
+        never("it is for no owner")
+    );
+    let mut policy = good();
+    policy.officers[0].owner = None;
+    assert_eq!(
+        found(&policy)[..1],
+        never("nobody in `askers` has an owner's id to ask with")
     );
     // Ada can ask, and cannot approve.
     let mut policy = good();
@@ -50,7 +56,6 @@ fn a_rule_that_can_never_match_is_found() {
         findings[..1],
         never("`ada and bob` is not enough without whoever of `askers` asks")
     );
-    policy.officers[2].owner = Some(OwnerId::from_bytes([2; 32]));
     policy.groups[1] = group("askers", 1, &["ada", "cid"]);
     assert_eq!(
         found(&policy)[0],
@@ -103,7 +108,7 @@ fn a_rule_behind_one_that_asks_for_less_is_found() {
     // It asks for more of one thing, and for less of another.
     assert_eq!(
         with(&|rule| {
-            rule.evidence.clear();
+            *rule = for_anyone(&rule.name, "three");
             rule.wait_millis = 3 * DAY;
         }),
         [""; 0]
@@ -125,7 +130,7 @@ fn fewer_people_than_a_group_seems_to_need_are_found() {
         found(&policy),
         [
             "warning: one person alone is enough for `desk and board`, which seems to need 2: somebody is in more than one \
-             of its groups"
+             of its groups",
         ]
     );
     policy.groups[4] = group("board", 2, &["bob", "dan", "cid"]);
@@ -150,9 +155,21 @@ fn a_rule_that_approves_too_easily_is_found() {
     policy.rules[1].wait_millis = 0;
     assert_eq!(
         found(&policy),
-        ["warning: rule `for others` gives away another's keys at once on one person's word"]
+        [
+            "warning: rule `for others` gives away another's keys at once on one person's word: whoever of `askers` asks, bob \
+             or cid alone is enough"
+        ]
     );
     policy.rules[1].wait_millis = HOUR;
+    assert_eq!(
+        found(&policy),
+        [
+            "warning: rule `for others` gives away another's keys on one person's word: whoever of `askers` asks, bob or cid \
+             alone is enough"
+        ]
+    );
+    // With the owner's code, it is the owner who gives them away.
+    policy.rules[1].evidence = Rule::code_alone("code").evidence;
     assert_eq!(found(&policy), [""; 0]);
     let code_alone = |wait_millis, veto, overrule: Option<&str>| {
         let mut policy = good();
@@ -186,15 +203,18 @@ fn a_change_that_is_weaker_than_every_rule_is_found() {
     policy.change.wait_millis = 3 * DAY;
     policy.groups.push(group("one", 1, &["ada", "bob", "cid"]));
     policy.change.approvals = Some("one".to_owned());
+    let alone = "warning: one person changes the policy: ada, bob or cid alone is enough, and may ask for the change as an \
+                 owner whom nobody knows";
     assert_eq!(
         found(&policy),
-        [""; 0],
+        [alone],
         "one of them, but after longer than the rule takes"
     );
     policy.change.wait_millis = 0;
     assert_eq!(
         found(&policy),
         [
+            alone,
             "warning: the policy is changed at once: nobody has time to notice a change that was not meant",
             weak
         ]
@@ -263,6 +283,130 @@ fn a_change_that_never_comes_is_found() {
     );
 }
 
+#[test]
+fn whoever_asks_by_a_rule_for_anyone_may_be_one_who_approves() {
+    let mut policy = good();
+    policy.rules.push(for_anyone("anyone's", "three"));
+    assert_eq!(found(&policy), [""; 0]);
+    policy.rules[2].approvals = Some("two".to_owned());
+    assert_eq!(
+        found(&policy),
+        [
+            "warning: rule `anyone's` is for whoever says to be the owner, who may be one of those who approve: then one \
+             other person is enough for `two`"
+        ]
+    );
+    policy.rules[2] = for_anyone("anyone's", "three");
+    policy.rules[2].wait_millis = HOUR;
+    assert_eq!(
+        found(&policy),
+        [
+            "warning: rule `anyone's` is for whoever says to be the owner, who has only 1 hour to see it and say that it is \
+             not them"
+        ]
+    );
+}
+
+/// In whatever group of groups it is hidden.
+#[test]
+fn whatever_one_person_is_enough_for_is_found() {
+    let with = |change: &dyn Fn(&mut Policy)| {
+        let mut policy = good();
+        policy.groups.push(group("desk", 1, &["ada", "bob"]));
+        policy.groups.push(group("board", 1, &["bob", "cid"]));
+        policy.groups.push(group("both", 2, &["desk", "board"]));
+        change(&mut policy);
+        found(&policy)
+    };
+    let both = Some("both".to_owned());
+    let says = |found: &[String], what: &str| {
+        assert!(found.iter().any(|text| text.contains(what)), "{found:?}");
+    };
+    let departed = with(&|policy| policy.departed.clone_from(&both));
+    says(
+        &departed,
+        "one person says that an owner has departed, who then has no veto: bob alone",
+    );
+    let overruled = with(&|policy| {
+        policy.rules[0].veto = true;
+        policy.rules[0].overrule.clone_from(&both);
+    });
+    says(
+        &overruled,
+        "by rule `own` one person overrules the owner's veto: bob alone is enough",
+    );
+    let changed = with(&|policy| policy.change.approvals.clone_from(&both));
+    says(
+        &changed,
+        "one person changes the policy: bob alone is enough",
+    );
+    let others = with(&|policy| policy.rules[1].approvals.clone_from(&both));
+    says(&others, "whoever of `askers` asks, bob alone is enough");
+}
+
+#[test]
+fn officers_whom_the_policy_does_not_know_as_owners_are_named() {
+    let mut policy = good();
+    policy.officers[1].owner = None;
+    let unknown = |names: &str| {
+        format!(
+            "warning: {names} no `owner`: whoever of them is an owner here approves what they ask for as that owner"
+        )
+    };
+    assert_eq!(found(&policy), [unknown("bob has")]);
+    policy.officers[3].owner = None;
+    assert_eq!(found(&policy), [unknown("bob and dan have")]);
+}
+
+#[test]
+fn codes_of_every_owner_beside_officers_are_found() {
+    let mut policy = good();
+    policy.change.codes = true;
+    let expected = "warning: the policy is changed with the recovery code of every owner: whoever enrolls and deposits one \
+                    key has a say in every change, and can keep it from being made, as can an owner who is gone";
+    assert_eq!(found(&policy), [expected]);
+}
+
+/// As large as a policy may be, and all of it asked for: in bounded time, and what was not counted is said.
+#[test]
+fn the_largest_policy_is_read_checked_and_told_in_no_time() {
+    let names: Vec<String> = (0..1024).map(|number| format!("o{number}")).collect();
+    let mut policy = good();
+    policy.officers = names.iter().map(|name| officer(name)).collect();
+    policy.groups = (0..256_usize)
+        .map(|number| {
+            let inner = (number + 1..256).map(|inner| format!("g{inner}"));
+            let people = names
+                .iter()
+                .skip(number % 7)
+                .step_by(1 + number % 3)
+                .cloned();
+            Group {
+                name: format!("g{number}"),
+                need: 3,
+                of: people.chain(inner).take(1024).collect(),
+            }
+        })
+        .collect();
+    policy.rules = (0..64)
+        .map(|number| Rule {
+            asker: Asker::Group(format!("g{}", 128 + number)),
+            overrule: Some(format!("g{}", 64 + number)),
+            approvals: Some(format!("g{number}")),
+            evidence: Vec::new(),
+            ..for_anyone(&format!("r{number}"), "")
+        })
+        .collect();
+    policy.rules[0].asker = Asker::Anyone;
+    policy.change.approvals = Some("g1".to_owned());
+    policy.departed = Some("g2".to_owned());
+    assert_eq!(policy.validate(), Ok(()));
+    let findings = found(&policy);
+    let uncounted = |text: &&String| text.contains("was not counted");
+    assert!(findings.iter().any(|text| uncounted(&text)), "{findings:?}");
+    assert!(explain(&policy).len() > 300);
+}
+
 /// However groups stand in each other, it is found out or left open in no time.
 #[test]
 fn the_largest_groups_are_checked_at_once() {
@@ -302,10 +446,13 @@ proptest! {
 
 /// An owner's rule and one for others, two of three officers, a day.
 fn good() -> Policy {
-    let mut ada = officer("ada");
-    ada.owner = Some(OwnerId::from_bytes([1; 32]));
+    let names = ["ada", "bob", "cid", "dan"].into_iter().zip(1..);
+    let officers = names.map(|(name, number)| Officer {
+        owner: Some(OwnerId::from_bytes([number; 32])),
+        ..officer(name)
+    });
     Policy {
-        officers: vec![ada, officer("bob"), officer("cid"), officer("dan")],
+        officers: officers.collect(),
         groups: vec![
             group("two", 2, &["bob", "cid", "dan"]),
             group("askers", 1, &["ada"]),
@@ -318,7 +465,7 @@ fn good() -> Policy {
                 ..Rule::code_alone("own")
             },
             Rule {
-                asker: Some("askers".to_owned()),
+                asker: Asker::Group("askers".to_owned()),
                 evidence: Vec::new(),
                 approvals: Some("two".to_owned()),
                 wait_millis: HOUR,
@@ -332,6 +479,19 @@ fn good() -> Policy {
         },
         departed: Some("two".to_owned()),
         lapse_millis: 30 * DAY,
+    }
+}
+
+/// A rule for whoever says to be the owner.
+fn for_anyone(name: &str, approvals: &str) -> Rule {
+    Rule {
+        asker: Asker::Anyone,
+        evidence: Vec::new(),
+        approvals: Some(approvals.to_owned()),
+        wait_millis: DAY,
+        veto: true,
+        overrule: Some("two".to_owned()),
+        ..Rule::code_alone(name)
     }
 }
 

@@ -36,7 +36,7 @@ fn each_is_read_and_nothing_is_found_in_it() {
             "helpdesk.toml",
             "leaver.toml",
             "legal-hold.toml",
-            "two-officers-and-a-wait.toml",
+            "officers-and-a-wait.toml",
         ]
     );
 }
@@ -57,10 +57,12 @@ fn the_code_alone_is_the_policy_of_an_embedded_authority() {
 }
 
 #[test]
-fn the_help_desk_wants_the_code_and_an_officer_or_two_officers_and_three_days() {
+fn the_help_desk_wants_the_code_and_an_officer_or_three_officers_and_three_days() {
     let code = Trial::Code;
     let (ada, bob, dan) = (approve("ada"), approve("bob"), approve("dan"));
-    let (one, other) = (overrule("ada"), overrule("dan"));
+    let overruled = ["ada", "bob", "dan"].map(overrule);
+    let three = [ada.clone(), bob.clone(), dan.clone()];
+    let vetoed = [&three[..], &[Trial::Veto]].concat();
     tried(
         "helpdesk",
         own(),
@@ -70,14 +72,17 @@ fn the_help_desk_wants_the_code_and_an_officer_or_two_officers_and_three_days() 
             (&[code.clone(), bob.clone()], 0, "code and helpdesk"),
             // Dan is not of the desk.
             (&[code.clone(), dan.clone()], 0, "pending"),
-            (&[ada.clone(), dan.clone()], 71, "pending"),
-            (&[ada.clone(), dan.clone()], 72, "two officers"),
-            (&[bob.clone(), dan.clone(), Trial::Veto], 72, "pending"),
+            (&three[1..], 72, "pending"),
+            (&three, 71, "pending"),
+            (&three, 72, "three of the board"),
+            (&vetoed, 72, "pending"),
             (
-                &[bob.clone(), dan.clone(), Trial::Veto, one, other],
+                &[&vetoed[..], &overruled].concat(),
                 72,
-                "two officers",
+                "three of the board",
             ),
+            // Nobody overrules what is not said yet.
+            (&[&overruled[..], &vetoed].concat(), 72, "pending"),
             // With the code, a veto has nothing to stop.
             (
                 &[code.clone(), bob.clone(), Trial::Veto],
@@ -96,7 +101,7 @@ fn the_help_desk_wants_the_code_and_an_officer_or_two_officers_and_three_days() 
         adas,
         &[
             (&[code.clone(), ada.clone()], 0, "pending"),
-            (&[ada, dan], 72, "pending"),
+            (&three, 72, "pending"),
             (&[code, approve("cid")], 0, "code and helpdesk"),
         ],
     );
@@ -211,29 +216,39 @@ fn a_legal_hold_is_for_its_owners_its_matter_and_a_thousand_keys() {
 }
 
 #[test]
-fn two_officers_and_a_wait_leave_the_owner_a_veto() {
-    let both = || vec![approve("ada"), approve("cid")];
-    let with = |more: &[Trial]| [&both()[..], more].concat();
+fn officers_and_a_wait_leave_the_owner_a_veto() {
+    let three = || vec![approve("ada"), approve("cid"), approve("dan")];
+    let with = |more: &[Trial]| [&three()[..], more].concat();
     tried(
-        "two-officers-and-a-wait",
+        "officers-and-a-wait",
         own(),
         &[
-            (&both(), 71, "pending"),
-            (&both(), 72, "two of three"),
-            (&both()[..1], 72, "pending"),
+            (&three(), 71, "pending"),
+            (&three(), 72, "three of four"),
+            (&three()[..2], 72, "pending"),
             // One that can be overruled waits for that.
             (&with(&[Trial::Veto]), 72, "pending"),
             // The officers themselves do not overrule it.
             (
-                &with(&[Trial::Veto, overrule("ada"), overrule("cid")]),
+                &with(&[
+                    Trial::Veto,
+                    overrule("ada"),
+                    overrule("cid"),
+                    overrule("dan"),
+                ]),
                 72,
                 "pending",
             ),
-            (&with(&[Trial::Veto, overrule("eve")]), 72, "two of three"),
+            (&with(&[Trial::Veto, overrule("eve")]), 72, "pending"),
+            (
+                &with(&[Trial::Veto, overrule("eve"), overrule("gus")]),
+                72,
+                "three of four",
+            ),
             (&with(&[deny("bob")]), 72, "denied"),
-            (&with(&[deny("dan")]), 72, "two of three"),
+            (&with(&[deny("eve")]), 72, "three of four"),
             (&[Trial::Code], 72, "pending"),
-            (&both(), 30 * 24, "lapsed"),
+            (&three(), 30 * 24, "lapsed"),
         ],
     );
 }

@@ -88,14 +88,14 @@ fn each_rule_says_whether_it_is_for_a_request_and_what_it_still_needs() {
     let Simulation { rules, outcome } = simulate(&policy, &vetoed).unwrap();
     // `both` may overrule it.
     assert!(matches!(
-        &rules[0].1,
+        &rules[0].standing,
         Standing::Missing(reasons) if matches!(reasons[..], [Reason::Vetoed { .. }])
     ));
     assert!(matches!(outcome, Outcome::Pending(_)));
     let mut policy = policy;
     policy.rules[0].overrule = None;
     let Simulation { rules, outcome } = simulate(&policy, &vetoed).unwrap();
-    assert!(matches!(rules[0].1, Standing::Stopped(_)));
+    assert!(matches!(rules[0].standing, Standing::Stopped(_)));
     assert!(matches!(outcome, Outcome::Ended(Verdict::Vetoed, _)));
 }
 
