@@ -45,8 +45,15 @@ impl Service {
         owner: OwnerId,
         key: &VerifyingKey,
     ) -> Result<bool, StoreError> {
-        let made = self.made_device(store, owner, key)?.is_some();
-        Ok(made && !identity::is_revoked(&self.log, store, owner, key, u64::MAX)?)
+        if self.made_device(store, owner, key)?.is_none()
+            || identity::is_revoked(&self.log, store, owner, key, u64::MAX)?
+        {
+            return Ok(false);
+        }
+        // A row that is gone must not let a device go on that its owner revoked: the homes would refuse what it says, and the
+        // log with it.
+        let revoked = self.by_the_log(store, (u64::MAX, 0), |log| log.revoked(owner, key))?;
+        Ok(revoked.is_none())
     }
 
     /// Returns the entry that made a key an owner's device: by its row, and by that entry. What was read there once stays so.

@@ -43,6 +43,7 @@ fn with_history() -> Embedded {
     session.release(all.statement.id(), 0).unwrap();
     embedded.clock.advance_millis(40 * TestClock::DAY_MILLIS);
     submit(&session, &one.statement);
+    submit(&session, &owner.revocation(&owner.device, &all.device));
     embedded.service.check(Extent::All, &mut |_, _| {}).unwrap();
     for seed in 10..280 {
         session
@@ -120,9 +121,9 @@ fn what_officers_said_and_the_policies_come_back() {
     session.release(office.wanted.statement.id(), 0).unwrap();
     embedded.service.check(Extent::All, &mut |_, _| {}).unwrap();
     let before = rows(embedded);
-    let blobs = ["claim of a blob", "RSA key"];
+    let empty = ["claim of a blob", "RSA key", "revoked device"];
     for (index, rows) in &before {
-        assert_eq!(rows.is_empty(), blobs.contains(index), "{index}");
+        assert_eq!(rows.is_empty(), empty.contains(index), "{index}");
     }
     let map = Map::of(embedded);
     map.remove_all(&[POLICY]);

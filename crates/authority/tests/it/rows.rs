@@ -13,7 +13,8 @@ use strongroom_testkit::{Asked, Owner, Person, look, submit};
 
 use crate::Embedded;
 use crate::map::{
-    CONCERN, DEPOSIT, DEPOSIT_IN_ORDER, DEVICE, DEVICE_OWNER, ENROLMENT, Map, OWNER, POLICY, WORD,
+    CONCERN, DEPOSIT, DEPOSIT_IN_ORDER, DEVICE, DEVICE_OWNER, ENROLMENT, Map, OWNER, POLICY,
+    REVOKED, WORD,
 };
 
 fn session(embedded: &Embedded) -> Session {
@@ -72,6 +73,33 @@ fn rows_make_nobody_the_owners_device() {
         }
     }
     // The owner's own device goes on.
+    submit(&session, &alice.deposit(1));
+}
+
+#[test]
+fn a_device_that_was_revoked_is_none_though_its_row_is_gone() {
+    let embedded = Embedded::found();
+    let session = session(&embedded);
+    let mut alice = Owner::enrolled(&session, 1);
+    submit(&session, &alice.deposit(1));
+    let second = alice.recover_device(&session, embedded.clock.now());
+    submit(&session, &alice.revocation(&alice.device, &second));
+    let map = Map::of(&embedded);
+    let forged = alice.deposit(1);
+    let refuses = |service: &Service| {
+        let refused = service.session(Caller::Operator).submit(&forged);
+        assert!(
+            matches!(refused, Err(SubmitError::Refused(Refusal::Author))),
+            "{refused:?}"
+        );
+    };
+    refuses(&embedded.service);
+    map.remove_all(&[REVOKED]);
+    refuses(&embedded.service);
+    // Another process has read nothing of the log yet.
+    refuses(&embedded.open_again(7));
+    // The other device goes on, and its word sent again puts the row back.
+    alice.device = second;
     submit(&session, &alice.deposit(1));
 }
 
