@@ -38,9 +38,11 @@ pub(crate) fn read(bytes: &[u8]) -> Option<()> {
         around_request(&mut draw)
     };
     let (digest, _) = asked.statement().asks().unwrap();
-    let mut words = Vec::new();
+    let (mut words, mut to_it) = (Vec::new(), Vec::new());
     while !draw.is_empty() && words.len() < 12 {
-        words.push(word(&mut draw, digest, &policy));
+        let (word, is_to_it) = word(&mut draw, digest, &policy);
+        to_it.extend(is_to_it.then(|| word.clone()));
+        words.push(word);
     }
     let subject = |words: &[SignedStatement], decided| {
         let (place, policy) = ((7, recorded), policy.clone());
@@ -63,6 +65,8 @@ pub(crate) fn read(bytes: &[u8]) -> Option<()> {
     others.rotate_left(stir);
     let decision = ruled.decision(now);
     assert_eq!(subject(&others, None).decision(now), decision);
+    // What was said of something else, to somebody else or by another policy does not count.
+    assert_eq!(subject(&to_it, None).decision(now), decision);
     let all: Vec<_> = words.iter().map(SignedStatement::id).collect();
     if let Some(decision) = &decision {
         assert_eq!(decision.request, digest);
@@ -298,7 +302,6 @@ fn around_request(draw: &mut Draw<'_>) -> Around {
         } else {
             Vec::new()
         },
-        ..Scene::default()
     };
     Around::Request {
         owner: OwnerKeys {
@@ -324,8 +327,8 @@ fn around_change(draw: &mut Draw<'_>) -> Around {
     }
 }
 
-/// Something said by anybody, most of it to the subject.
-fn word(draw: &mut Draw<'_>, subject: Digest, policy: &Policy) -> SignedStatement {
+/// Something said by anybody, and whether it is said to the subject, as most of it is.
+fn word(draw: &mut Draw<'_>, subject: Digest, policy: &Policy) -> (SignedStatement, bool) {
     let (what, key) = (draw.byte(), draw.pick(&cast().keys));
     let other = Digest::of(&[b"another"]);
     let subject = if what & 0x40 != 0 { other } else { subject };
@@ -339,6 +342,8 @@ fn word(draw: &mut Draw<'_>, subject: Digest, policy: &Policy) -> SignedStatemen
         _ => AuthorityId::from_bytes([5; 32]),
     };
     let grounds = Grounds::new(format!("word {}", what & 0x18)).unwrap();
+    // Only an officer's word names the policy.
+    let is_to_it = what & 0x60 == 0 && (what & 0x80 == 0 || what & 7 > 3);
     let approval = |word| Approval {
         authority,
         subject,
@@ -347,7 +352,7 @@ fn word(draw: &mut Draw<'_>, subject: Digest, policy: &Policy) -> SignedStatemen
         grounds: grounds.clone(),
         created: NOW,
     };
-    match what & 7 {
+    let said = match what & 7 {
         0 | 1 => SignedStatement::sign(approval(Word::Approve), key),
         2 => SignedStatement::sign(approval(Word::Deny), key),
         3 => SignedStatement::sign(approval(Word::Overrule), key),
@@ -373,7 +378,8 @@ fn word(draw: &mut Draw<'_>, subject: Digest, policy: &Policy) -> SignedStatemen
             };
             SignedStatement::sign(evidence, by)
         }
-    }
+    };
+    (said, is_to_it)
 }
 
 pub(crate) fn seeds() -> Vec<Vec<u8>> {

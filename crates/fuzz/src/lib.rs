@@ -2,7 +2,6 @@
 //! test replays what it found. What is made up is signed, so that a reader goes on behind its first check. Not for programs.
 #![expect(
     clippy::indexing_slicing,
-    clippy::missing_panics_doc,
     clippy::panic,
     clippy::string_slice,
     clippy::unwrap_used,
@@ -81,6 +80,7 @@ targets! {
     "release": release::read, release::seeds;
     "replica": replica::read, replica::seeds;
     "secret": secret::read, secret::seeds;
+    "secret_list": secret::read_list, secret::list_seeds;
     "sheet": texts::read_sheet, texts::sheet_seeds;
     "signing_key": texts::read_signing_key, texts::signing_key_seeds;
     "simple_blob": capi::read_simple_blob, capi::simple_blob_seeds;

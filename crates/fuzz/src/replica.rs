@@ -23,6 +23,7 @@ use strongroom_testkit::{TestClock, TestRng};
 use tempfile::TempDir;
 
 use crate::cast::{DEVICE, Drawn, NOW, cast, statements};
+use crate::cbor::Item;
 use crate::draw::{Draw, Seed};
 use crate::{rows, tree};
 
@@ -96,6 +97,7 @@ pub(crate) fn read(bytes: &[u8]) -> Option<()> {
         // What a home knows does not depend on when it looked.
         assert_eq!(at_once, in_two);
         at_once?;
+        log.check_authors();
         assert_eq!(dump(&once), dump(&twice));
         let before = dump(&once);
         connect(&once, &log, log.entries.len()).unwrap();
@@ -210,6 +212,22 @@ impl Log {
             statement,
             attestation,
         });
+    }
+
+    /// What is deposited in the owner's name is by a key that something before it names: a stranger's is not taken.
+    fn check_authors(&self) {
+        for (index, Entry { statement, .. }) in self.entries.iter().enumerate() {
+            let author = statement.author().as_bytes();
+            let names = |entry: &Entry| {
+                let wire = Item::read(entry.statement.as_bytes()).unwrap();
+                let body = wire.as_array().unwrap()[2].as_bytes().unwrap().to_vec();
+                body.windows(author.len()).any(|window| window == author)
+            };
+            let is_deposit = matches!(statement.statement(), Statement::Deposit(_));
+            // What can't be read may name it.
+            let is_named = self.entries[..index].iter().any(names) || !self.damaged.is_empty();
+            assert!(!is_deposit || is_named, "a stranger's deposit was taken");
+        }
     }
 
     fn checkpoint(&self, size: usize) -> SignedCheckpoint {

@@ -1,16 +1,20 @@
-//! Secrets: what rides along with a deposit, as a home opens it.
+//! Secrets: what rides along with a deposit, as a home opens it; and lists of many.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use rusqlite::Connection;
+use serde_json::json;
 use strongroom_agefile::{FileKey, Header, Stanza, payload, wrap_to};
 use strongroom_client::home::{Home, Identities};
-use strongroom_client::secret::{Secret, open};
+use strongroom_client::secret::{ListedSecret, Secret, open, parse_list};
 use strongroom_client::status::Inspector;
 use strongroom_protocol::id::Serial;
 use strongroom_protocol::statement::Particulars;
 use strongroom_testkit::TestRng;
 use zeroize::Zeroizing;
-
-use rusqlite::Connection;
 
 use crate::cast::flip;
 use crate::draw::{Draw, Seed};
@@ -123,4 +127,40 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
             .raw(b"a secret")
             .done(),
     ]
+}
+
+/// Lists of secrets, a line of JSON for each.
+pub(crate) fn read_list(bytes: &[u8]) -> Option<()> {
+    let secrets = parse_list(bytes).ok()?;
+    let names: BTreeSet<_> = secrets
+        .iter()
+        .map(|listed| listed.particulars.name().unwrap())
+        .collect();
+    assert_eq!(names.len(), secrets.len(), "one name twice");
+    let lines: Vec<_> = secrets.iter().map(line_of).collect();
+    let again = parse_list(lines.join("\n").as_bytes()).unwrap();
+    for (listed, again) in secrets.iter().zip(&again) {
+        assert!(listed.secret == again.secret && listed.check == again.check);
+        assert_eq!(listed.particulars, again.particulars);
+    }
+    assert_eq!(again.len(), secrets.len());
+    Some(())
+}
+
+fn line_of(listed: &ListedSecret) -> String {
+    let labels: BTreeMap<_, _> = listed.particulars.own_labels().collect();
+    let line = json!({
+        "name": listed.particulars.name(),
+        "description": listed.particulars.description(),
+        "labels": labels,
+        "check": listed.check,
+        "secret_base64": BASE64_STANDARD.encode(listed.secret.expose()),
+    });
+    line.to_string()
+}
+
+pub(crate) fn list_seeds() -> Vec<Vec<u8>> {
+    let one = r#"{"name":"disk/host1","secret":"hush","labels":{"site":"A"},"check":"true"}"#;
+    let other = r#"{"name":"b","secret_base64":"AAEC","description":"two \u00e4"}"#;
+    vec![one.into(), format!("\n{one}\r\n  \n{other}\n").into_bytes()]
 }

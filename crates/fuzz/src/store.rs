@@ -4,7 +4,7 @@
 use strongroom_authority::{Caller, Extent, Service};
 use strongroom_protocol::id::Digest;
 use strongroom_protocol::receipt::Receipt;
-use strongroom_protocol::statement::{SignedStatement, Statement};
+use strongroom_protocol::statement::{Deposit, SignedStatement, Statement};
 use strongroom_protocol::{Authority, Recorded, Select};
 
 use crate::draw::{Draw, Seed};
@@ -152,7 +152,7 @@ impl Asked<'_> {
             Statement::Deposit(deposit) => Some(deposit),
             _ => None,
         });
-        let mut keys = deposits.flat_map(|deposit| deposit.keys());
+        let mut keys = deposits.flat_map(Deposit::keys);
         keys.any(|key| key.label.digest() == label)
     }
 }

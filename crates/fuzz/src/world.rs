@@ -44,7 +44,7 @@ impl World {
         let mut home = Home::create(&folder.path().join("home")).unwrap();
         let device = home.ensure_device_key(&mut rng).unwrap();
         let operator = service.session(Caller::Operator);
-        strangers(&operator, &*clock);
+        strangers(&operator, &clock);
         let authority = service.session(Caller::Device(device.verifying_key()));
         let address = Address::Folder(place.clone());
         let kind = KeyType::X25519;
