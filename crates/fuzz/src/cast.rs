@@ -160,10 +160,16 @@ impl Drawn {
         seed.number(kind.as_number().unwrap())
             .byte(u8::try_from(place).unwrap())
             .byte(Self::DETERMINISTIC | Self::FITTED)
-            .bytes(carried.as_bytes().unwrap())
-            .raw(body.as_bytes().unwrap())
+            .bytes(&open(carried))
+            .raw(&open(body))
             .done()
     }
+}
+
+/// Writes CBOR that is in a byte string open; nothing stays nothing.
+fn open(item: &Item) -> Vec<u8> {
+    let bytes = item.as_bytes().unwrap();
+    Item::read(bytes).map_or_else(Vec::new, |item| item.write_open())
 }
 
 /// Puts the digests of ciphertexts and particulars into the body that speaks of them: `.., H(enc), [(.., H(particulars),

@@ -1,5 +1,8 @@
 //! The CBOR of arrays, numbers, byte strings and texts, taken apart without knowing what it is: read in whatever encoding,
 //! written in the one that is deterministic. Written anew, so that it shares no mistake with the reader that it tests.
+//!
+//! Arrays and texts can also be open, ended by a byte of ones, so that libFuzzer makes them longer or shorter with one change
+//! instead of two that fit.
 
 /// An item of CBOR. A text need not be one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,8 +24,21 @@ impl Item {
     }
 
     fn take(rest: &mut &[u8], depth: u8) -> Option<Self> {
-        let (head, length) = rest.split_first()?;
-        *rest = length;
+        let (head, behind) = rest.split_first()?;
+        *rest = behind;
+        match *head {
+            OPEN_TEXT => return take_open_text(rest),
+            OPEN_ARRAY => {
+                let depth = depth.checked_sub(1)?;
+                let mut items = Vec::new();
+                while *rest.first()? != END {
+                    items.push(Self::take(rest, depth)?);
+                }
+                take_array::<1>(rest)?;
+                return Some(Self::Array(items));
+            }
+            _ => {}
+        }
         let argument = match head & 0x1f {
             small @ 0..24 => small.into(),
             24 => u64::from(take_array::<1>(rest)?[0]),
@@ -71,6 +87,18 @@ impl Item {
         }
     }
 
+    /// Writes it with all that can be open.
+    pub(crate) fn write_open(&self) -> Vec<u8> {
+        match self {
+            Self::Number(_) | Self::Bytes(_) => self.write(),
+            Self::Text(string) => [&[OPEN_TEXT], &string[..], &[END]].concat(),
+            Self::Array(items) => {
+                let items: Vec<u8> = items.iter().flat_map(Self::write_open).collect();
+                [&[OPEN_ARRAY], &items[..], &[END]].concat()
+            }
+        }
+    }
+
     pub(crate) fn bytes(bytes: &[u8]) -> Self {
         Self::Bytes(bytes.to_vec())
     }
@@ -102,6 +130,18 @@ impl Item {
             Self::Bytes(_) | Self::Array(_) | Self::Text(_) => None,
         }
     }
+}
+
+const OPEN_TEXT: u8 = 0x7f;
+const OPEN_ARRAY: u8 = 0x9f;
+const END: u8 = 0xff;
+
+/// No text has the byte that ends it.
+fn take_open_text(rest: &mut &[u8]) -> Option<Item> {
+    let end = rest.iter().position(|byte| *byte == END)?;
+    let (text, behind) = rest.split_at(end);
+    *rest = &behind[1..];
+    Some(Item::Text(text.to_vec()))
 }
 
 fn take_array<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {

@@ -286,23 +286,20 @@ fn around_request(draw: &mut Draw<'_>) -> Around {
     let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let officer = draw.pick(&OFFICERS).1.to_owned();
     let sponsor = draw.pick(&cast().keys).verifying_key();
-    let scene = Scene {
+    let mut scene = Scene {
         asker: (what & 1 != 0).then(other_owner),
-        asker_keys: if what & 1 != 0 {
-            vec![key(STRANGER)]
-        } else {
-            Vec::new()
-        },
         keys: draw.byte().into(),
         labels: BTreeMap::from(labels),
         departed: what & 2 != 0,
         rival: what & 4 != 0,
-        sponsors: if what & 8 != 0 {
-            vec![(officer, sponsor)]
-        } else {
-            Vec::new()
-        },
+        ..Scene::default()
     };
+    if what & 1 != 0 {
+        scene.asker_keys.push(key(STRANGER));
+    }
+    if what & 8 != 0 {
+        scene.sponsors.push((officer, sponsor));
+    }
     Around::Request {
         owner: OwnerKeys {
             code_key: key(CODE),

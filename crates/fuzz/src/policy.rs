@@ -115,7 +115,8 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let texts = texts();
     let examples = texts.iter().map(|text| found(&parse(text).unwrap()).1);
     seeds.extend(examples);
-    seeds
+    let open = |policy: &Vec<u8>| Item::read(policy).unwrap().write_open();
+    seeds.iter().map(open).collect()
 }
 
 pub(crate) fn text_seeds() -> Vec<Vec<u8>> {
