@@ -12,14 +12,10 @@ use crate::draw::{Draw, Seed};
 use crate::rows;
 use crate::world::World;
 
-thread_local! {
-    static WORLD: World = World::new();
-}
-
 pub(crate) fn read(bytes: &[u8]) -> Option<()> {
     let mut draw = Draw::new(bytes);
-    WORLD.with(|world| {
-        let folder = world.home();
+    World::with(|world| {
+        let folder = world.copy("home", "spoiled home");
         let changed = rows::edit(&folder.join("home.db"), &mut draw);
         let mut home = Home::open(&folder).ok()?;
         look(&home, world);
@@ -37,7 +33,9 @@ fn connect(home: &mut Home, world: &World, what: u8) -> bool {
     if what & 1 == 0 {
         return true;
     }
-    let service = world.open_authority(&world.authority()).unwrap();
+    let service = world
+        .open_authority(&world.copy("authority", "authority of a home"))
+        .unwrap();
     let key = home.device_key().unwrap().verifying_key();
     let session = service.session(Caller::Device(key));
     let rng = &mut TestRng::new(11);

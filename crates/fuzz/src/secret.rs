@@ -30,13 +30,15 @@ struct Opened {
     identities: Identities,
     serial: Serial,
     database: Connection,
-    _world: World,
 }
 
 impl Opened {
     fn new() -> Self {
-        let world = World::new();
-        let folder = world.home();
+        World::with(Self::of)
+    }
+
+    fn of(world: &World) -> Self {
+        let folder = world.copy("home", "home with any secret");
         let home = Home::open(&folder).unwrap();
         let database = Connection::open(folder.join("home.db")).unwrap();
         database.pragma_update(None, "synchronous", "OFF").unwrap();
@@ -47,7 +49,6 @@ impl Opened {
             serial: *world.secrets.keys().next().unwrap(),
             home,
             database,
-            _world: world,
         }
     }
 

@@ -11,14 +11,10 @@ use crate::draw::{Draw, Seed};
 use crate::rows;
 use crate::world::World;
 
-thread_local! {
-    static WORLD: World = World::new();
-}
-
 pub(crate) fn read(bytes: &[u8]) -> Option<()> {
     let mut draw = Draw::new(bytes);
-    WORLD.with(|world| {
-        let folder = world.authority();
+    World::with(|world| {
+        let folder = world.copy("authority", "spoiled authority");
         let changed = rows::edit(&folder.join("store.db"), &mut draw);
         let Some(service) = world.open_authority(&folder) else {
             assert!(changed > 0, "it does not open, and nothing was edited");

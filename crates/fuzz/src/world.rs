@@ -32,10 +32,16 @@ pub(crate) struct World {
     pub(crate) secrets: BTreeMap<Serial, Vec<u8>>,
 }
 
-const AUTHORITY: [&str; 2] = ["keys.txt", "store.db"];
-
 impl World {
-    pub(crate) fn new() -> Self {
+    /// Lends the world of this thread, which is made once.
+    pub(crate) fn with<T>(act: impl FnOnce(&Self) -> T) -> T {
+        thread_local! {
+            static WORLD: World = World::new();
+        }
+        WORLD.with(act)
+    }
+
+    fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (clock, mut rng) = (TestClock::new(), TestRng::new(7));
         let place = folder.path().join("authority");
@@ -104,20 +110,11 @@ impl World {
         }
     }
 
-    /// Puts a fresh copy of the authority where the last one was, and returns its folder.
-    pub(crate) fn authority(&self) -> PathBuf {
-        self.copy("authority", |name| AUTHORITY.contains(&name))
-    }
-
-    /// Puts a fresh copy of the home where the last one was, and returns its folder.
-    pub(crate) fn home(&self) -> PathBuf {
-        self.copy("home", |_| true)
-    }
-
-    fn copy(&self, name: &str, which: impl Fn(&str) -> bool) -> PathBuf {
-        let copy = self.folder.path().join("copy").join(name);
+    /// Puts a fresh copy of the home or of the authority where the last one of this name was, and returns its folder.
+    pub(crate) fn copy(&self, of: &str, name: &str) -> PathBuf {
+        let copy = self.folder.path().join(name);
         let _ = fs::remove_dir_all(&copy);
-        copy_folder(&self.folder.path().join(name), &copy, which);
+        copy_folder(&self.folder.path().join(of), &copy);
         copy
     }
 
@@ -126,13 +123,12 @@ impl World {
     }
 }
 
-pub(crate) fn copy_folder(from: &Path, to: &Path, which: impl Fn(&str) -> bool) {
+pub(crate) fn copy_folder(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for file in fs::read_dir(from).unwrap() {
         let file = file.unwrap();
-        let name = file.file_name();
-        if file.path().is_file() && name.to_str().is_some_and(&which) {
-            fs::copy(file.path(), to.join(name)).unwrap();
+        if file.path().is_file() {
+            fs::copy(file.path(), to.join(file.file_name())).unwrap();
         }
     }
 }
