@@ -29,10 +29,13 @@ bench-growth *SIZES="2000 20000":
 bench-oracle:
     cargo bench -p strongroom-capi --bench oracle
 
-# Makes up bytes for a reader, starting from those in the vectors: `just fuzz simple_blob`. Needs cargo-fuzz and a nightly compiler.
+# Makes up bytes for a reader, from its corpus on: `just fuzz statement`. Needs cargo-fuzz.
 fuzz TARGET SECONDS="300":
-    mkdir -p fuzz/corpus/{{TARGET}}
-    cargo +nightly fuzz run {{TARGET}} fuzz/corpus/{{TARGET}} spec/vectors/capi/keys spec/vectors/capi/malformed spec/vectors/capi/seals -- -max_total_time={{SECONDS}} -max_len=5000
+    fuzz/run {{TARGET}} {{SECONDS}}
+
+# The same for every reader, one after another, so many seconds each; prints what became of each.
+fuzz-all SECONDS="60":
+    fuzz/run all {{SECONDS}}
 
 # What ./test has no time for: the property tests with many more cases, a kill at every moment of a command, and each edit of a
 # store with ten thousand more at random.

@@ -174,8 +174,14 @@ fn of_home(cause: &(dyn Error + 'static)) -> Option<&'static str> {
             HomeError::Damaged { .. } | HomeError::NotOurs { .. } => {
                 Some("put the folder back from a backup")
             }
+            HomeError::Schema { .. } => Some(
+                "put the folder back from a backup from before that; or keep its identity.txt, move it away, and rebuild it with \
+                 `recover --sheet`",
+            ),
             HomeError::NewerVersion { .. } => Some("use the newer Strongroom"),
-            HomeError::OlderVersion { .. } => Some("rebuild it with `recover --sheet`"),
+            HomeError::OlderVersion { .. } => {
+                Some("keep its identity.txt, move it away, and rebuild it with `recover --sheet`")
+            }
             _ => None,
         };
     }

@@ -434,16 +434,23 @@ pub enum HomeError {
         /// The path.
         path: PathBuf,
     },
-    /// An older version made it, which this one can't bring up to date.
+    /// A version that was never released made it.
     #[error(
-        "the home was made by an older version of Strongroom (format {found}; this one reads {known} and later): \
-         let a version in between open it first"
+        "the home was made by an older version of Strongroom (format {found}; this one reads {known})"
     )]
     OlderVersion {
         /// The version found.
         found: i64,
-        /// The oldest one known.
+        /// The one known.
         known: i64,
+    },
+    /// The tables are not just those that this version makes.
+    #[error(
+        "the home's database was changed by another program: `{name}` in its schema is not as Strongroom makes it"
+    )]
+    Schema {
+        /// The table, index, trigger or view.
+        name: String,
     },
 }
 

@@ -1,6 +1,8 @@
 //! Secrets: passwords, disk keys, tokens. Each is encrypted under a session key of its own, and rides along with that
 //! key's deposit (spec/secret.md).
 
+mod list;
+
 use std::collections::BTreeSet;
 use std::io::Cursor;
 use std::num::NonZeroUsize;
@@ -19,6 +21,8 @@ use crate::client::Client;
 use crate::home::{Check, Home, HomeError, Identities, Matched, Observations, ReleasedKey};
 use crate::released::{ReleasedError, ReleasedKeys};
 use crate::spare::{DepositError, NewKey};
+
+pub use list::{LineError, ListError, ListedSecret, parse as parse_list};
 
 /// What is kept secret: 1 to [`Secret::BYTES_MAX`] bytes, as they were given.
 pub struct Secret(Zeroizing<Vec<u8>>);

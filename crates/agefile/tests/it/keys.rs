@@ -167,12 +167,12 @@ fn a_work_factor_above_what_is_allowed_is_refused_before_the_work() {
     let unwrap =
         |identity: &PassphraseIdentity, log_n| identity.unwrap(&stanza(log_n).unwrap()).err();
     let identity = PassphraseIdentity::new(passphrase());
-    for (log_n, number) in [("23", 23), ("31", 31), ("200", 200)] {
+    for (log_n, number) in [("21", 21), ("31", 31), ("200", 200)] {
         assert_eq!(
             unwrap(&identity, log_n),
             Some(UnwrapStanzaError::WorkFactor {
                 log_n: number,
-                log_n_max: 22
+                log_n_max: 20
             })
         );
     }

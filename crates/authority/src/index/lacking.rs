@@ -196,8 +196,9 @@ fn of_depositor(
     let first = owners::first_deposit(owner);
     let earlier = store.get(first.clone())?;
     let earlier = earlier.as_ref().and_then(read_entry);
+    // One that can't be read may well be the first.
     let is_earlier = match earlier.filter(|earlier| *earlier < index) {
-        Some(earlier) => readable(log, store, earlier)?.is_some_and(|entry| {
+        Some(earlier) => readable(log, store, earlier)?.is_none_or(|entry| {
             matches!(entry.statement().statement(), Statement::Deposit(deposit) if deposit.owner() == owner)
                 && entry.states().iter().any(|state| state.is_kept())
         }),

@@ -376,6 +376,8 @@ mod tests {
             watch.ask();
             watch.ask_for_keys();
         }
+        // What was recorded since something was decided last is read once, before the next decision.
+        costs(&mut watch);
         assert_eq!(
             costs(&mut watch),
             few,

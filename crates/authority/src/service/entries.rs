@@ -123,7 +123,7 @@ impl Service {
             Statement::Veto(veto) => veto.request,
             Statement::PolicyChange(change) => {
                 return Ok(streams.iter().any(|stream| match stream {
-                    Stream::ChangesTo(policy) => *policy == change.replaces,
+                    Stream::ChangesTo(policy) => *policy == change.policy.digest(),
                     // What concerns everybody is in every listing that it can be in.
                     _ => true,
                 }));

@@ -1,4 +1,4 @@
-//! Who is shown what (spec/authority-views.md#the-nine-questions): entries, requests, changes of the policy. Not who may do what: that is
+//! Who is shown what (spec/authority-views.md#the-questions): entries, requests, changes of the policy. Not who may do what: that is
 //! for each act to say.
 
 use strongroom_protocol::id::OwnerId;

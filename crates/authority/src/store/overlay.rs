@@ -24,7 +24,8 @@ struct State {
     group: Layer,
     /// That of the act under way.
     act: Option<Layer>,
-    // What was read of the map and of the entries' ids. As the lock is held, it stays so.
+    // What was read of the head, the map and the entries' ids. As the lock is held, it stays so.
+    known_head: Option<Head>,
     known: BTreeMap<Key, Option<Value>>,
     known_ids: BTreeMap<StatementId, Option<u64>>,
 }
@@ -212,10 +213,15 @@ impl Rows for Overlay<'_> {
             let state = self.state.borrow();
             state.layers().rev().find_map(|layer| layer.head.clone())
         };
-        match done {
-            Some(head) => Ok(Some(head)),
-            None => self.base.head(),
+        if done.is_some() {
+            return Ok(done);
         }
+        if let Some(head) = &self.state.borrow().known_head {
+            return Ok(Some(head.clone()));
+        }
+        let head = self.base.head()?;
+        self.state.borrow_mut().known_head.clone_from(&head);
+        Ok(head)
     }
 
     fn entries(&self, indexes: &[u64]) -> Result<Vec<EntryRow>, StoreError> {

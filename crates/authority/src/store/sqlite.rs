@@ -71,9 +71,7 @@ impl Sqlite {
     /// Opens a store that exists, of this version or an older one. Of an older one the log can be read, and nothing can
     /// be written before it was [renewed](Self::renew).
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
-        let file = FileIdentity::of(path)
-            .and_then(|file| strongroom_files::check_database(path).map(|()| file))
-            .map_err(|error| StoreError::Failed(error.into()))?;
+        let file = FileIdentity::of(path).map_err(|error| StoreError::Failed(error.into()))?;
         let writer = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         let application: i64 = writer.pragma_query_value(None, "application_id", |r| r.get(0))?;
         if application != APPLICATION_ID {
@@ -190,6 +188,7 @@ impl Drop for Writer<'_> {
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
+    strongroom_files::check_database(path).map_err(|error| StoreError::Failed(error.into()))?;
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     // FULL: a commit that returned survives the power going away.

@@ -1,20 +1,20 @@
 //! The tables of `home.db`. SQLite, one writer at a time under the home's lock, every commit on the disk.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::{fs, io};
 
 use rusqlite::Connection as Database;
+use rusqlite::config::DbConfig;
 
-use super::{HomeError, replica};
+use super::HomeError;
 
 /// `stro`: tells our databases from others'.
 const APPLICATION_ID: i64 = 0x7374_726f;
 /// The newest version that is known here.
 const VERSION: i64 = 6;
-/// The oldest that can be brought up to date.
-const VERSION_MIN: i64 = 4;
 
-/// The tables of version 4 that are as they were.
+/// What the home knows by itself, and the log does not.
 const KEPT: &str = "
 -- Headers of which we saw, holding the session key, that file, deposit and commitment agree.
 CREATE TABLE matched (
@@ -198,7 +198,7 @@ CREATE TABLE subject (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// What version 6 has beside: what the home saw of files' payloads (spec/deposit.md#mark).
+/// What the home saw of files' payloads (spec/deposit.md#mark).
 const MARKS: &str = "
 -- Files that were written here, or seen at both ends with their keys: what tells them from others with their headers.
 CREATE TABLE file_mark (
@@ -224,39 +224,7 @@ CREATE TABLE reading_begun (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// What takes version 4 to this one, before the statements are read again in the order of their recording: what the
-/// authority's log has of them, and where, is read from it the next time it is reached.
-const FROM_4: &str = "
-ALTER TABLE authority RENAME TO authority_4;
-ALTER TABLE statement RENAME TO statement_4;
-ALTER TABLE deposit RENAME TO deposit_4;
-ALTER TABLE secret_check RENAME TO secret_check_4;
-DROP INDEX secret_by_name;
-ALTER TABLE secret RENAME TO secret_4;
-";
-const AFTER_4: &str = "
-INSERT INTO authority (one, address, founding, owner, code_key, enrolment, enrolled, seen, read)
-    SELECT one, address, founding, owner, code_key, enrolment, enrolled, seen, 0 FROM authority_4;
-DROP TABLE secret_check_4;
-DROP TABLE secret_4;
-DROP TABLE deposit_4;
-DROP TABLE statement_4;
-DROP TABLE authority_4;
-";
-
-/// What takes version 5 to version 6, around the making of the new tables. Who signed a statement stands behind its head and its
-/// kind, which take two bytes, and two that say that it is 32 bytes.
-const FROM_5: &str = "
-ALTER TABLE statement RENAME TO statement_5;
-ALTER TABLE device RENAME TO device_5;
-";
-const AFTER_5: &str = "
-INSERT INTO statement (number, id, kind, entry, time, first, author, bytes, receipt)
-    SELECT number, id, kind, entry, time, first, substr(bytes, 5, 32), bytes, receipt FROM statement_5;
-INSERT INTO device (key, entry) SELECT key, entry FROM device_5;
-DROP TABLE statement_5;
-DROP TABLE device_5;
-";
+const TABLES: [&str; 6] = [KEPT, STATEMENT, DEVICE, REPLICA, TOLD, MARKS];
 
 pub(super) fn create(path: &Path) -> Result<Database, HomeError> {
     let failed = |source| HomeError::Folder {
@@ -278,9 +246,7 @@ pub(super) fn create(path: &Path) -> Result<Database, HomeError> {
     configure(&database)?;
     let transaction =
         database.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    for tables in [KEPT, STATEMENT, DEVICE, REPLICA, TOLD, MARKS] {
-        transaction.execute_batch(tables)?;
-    }
+    make(&transaction)?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()?;
@@ -293,7 +259,7 @@ pub(super) fn open(path: &Path) -> Result<Database, HomeError> {
         source,
     })?;
     let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE;
-    let mut database = Database::open_with_flags(path, flags)?;
+    let database = Database::open_with_flags(path, flags)?;
     configure(&database)?;
     let pragma = |name| database.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let version = pragma("user_version")?;
@@ -316,74 +282,44 @@ pub(super) fn open(path: &Path) -> Result<Database, HomeError> {
     if version < 1 {
         return Err(HomeError::Damaged { what: "version" });
     }
-    if version < VERSION_MIN {
+    if version < VERSION {
         return Err(HomeError::OlderVersion {
             found: version,
-            known: VERSION_MIN,
+            known: VERSION,
         });
     }
-    if version < VERSION {
-        migrate(path, &mut database, version)?;
-    }
+    check_schema(&database)?;
     Ok(database)
 }
 
-/// Brings a database of an older version up to this one, having copied it beside itself.
-///
-/// A crash before the commit leaves it as it was, and the next command begins again.
-fn migrate(path: &Path, database: &mut Database, version: i64) -> Result<(), HomeError> {
-    back_up(path, version).map_err(|source| HomeError::Folder {
-        path: path.to_path_buf(),
-        source,
-    })?;
-    // Tables that refer to others are renamed and dropped on the way.
-    database.pragma_update(None, "foreign_keys", false)?;
-    database.pragma_update(None, "legacy_alter_table", true)?;
-    let transaction =
-        database.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    if version == VERSION_MIN {
-        transaction.execute_batch(FROM_4)?;
-        for tables in [STATEMENT, DEVICE, REPLICA] {
-            transaction.execute_batch(tables)?;
-        }
-        replica::take_over(&transaction)?;
-        transaction.execute_batch(AFTER_4)?;
-    } else {
-        for step in [FROM_5, STATEMENT, DEVICE, AFTER_5] {
-            transaction.execute_batch(step)?;
-        }
-    }
-    for tables in [TOLD, MARKS] {
-        transaction.execute_batch(tables)?;
-    }
-    transaction.pragma_update(None, "user_version", VERSION)?;
-    transaction.commit()?;
-    database.pragma_update(None, "legacy_alter_table", false)?;
-    Ok(database.pragma_update(None, "foreign_keys", true)?)
+fn make(database: &Database) -> rusqlite::Result<()> {
+    TABLES
+        .iter()
+        .try_for_each(|tables| database.execute_batch(tables))
 }
 
-/// Copies the file to `home.db.backup-vN`, whole or not at all.
-///
-/// The home's lock is held and no transaction is open: what is in the file is all there is, and closing another
-/// descriptor of it takes no lock from SQLite.
-fn back_up(path: &Path, version: i64) -> io::Result<()> {
-    let beside = |end: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(format!(".backup-v{version}{end}"));
-        PathBuf::from(name)
-    };
-    let (draft, backup) = (beside(".part"), beside(""));
-    // Its name can be foretold: what stands there, a killed command's or somebody's symbolic link, goes, and is not written to.
-    match fs::remove_file(&draft) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
+/// Sees that the schema is what this version makes, and nothing else: a trigger, a view, an index or a table with another
+/// condition can make something else of what is written, or of what is asked.
+fn check_schema(database: &Database) -> Result<(), HomeError> {
+    let ours = Database::open_in_memory()?;
+    make(&ours)?;
+    let (ours, theirs) = (objects(&ours)?, objects(database)?);
+    match ours.symmetric_difference(&theirs).next() {
+        Some((name, ..)) => Err(HomeError::Schema { name: name.clone() }),
+        None => Ok(()),
     }
-    let mut copy = create_private(&draft)?;
-    io::copy(&mut fs::File::open(path)?, &mut copy)?;
-    copy.sync_all()?;
-    fs::rename(&draft, &backup)?;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    strongroom_files::open_folder(folder)?.sync_all()
+}
+
+/// A table, an index, a trigger or a view: its name, kind and table, and how it was made.
+type Object = (String, String, String, Option<String>);
+
+fn objects(database: &Database) -> rusqlite::Result<BTreeSet<Object>> {
+    let sql = "SELECT name, type, tbl_name, sql FROM sqlite_schema";
+    let mut statement = database.prepare(sql)?;
+    let objects = statement.query_map((), |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+    })?;
+    objects.collect()
 }
 
 /// Makes a file that is not there yet, and that only its owner may read.
@@ -405,6 +341,11 @@ fn configure(database: &Database) -> rusqlite::Result<()> {
     // The home's lock lets one command in at a time, so that a rollback journal serves; it leaves one file.
     database.pragma_update(None, "journal_mode", "DELETE")?;
     database.pragma_update(None, "synchronous", "EXTRA")?;
+    // Nothing that the file brings is run, also when somebody puts it there after the schema was checked.
+    database.pragma_update(None, "trusted_schema", "OFF")?;
+    database.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+    database.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
+    database.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     // In KiB: so that what a page of the log changes fits, and is not written before its commit, a part at a time.
     database.pragma_update(None, "cache_size", -16_384)?;
     database.pragma_update(None, "foreign_keys", true)?;

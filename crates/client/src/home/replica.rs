@@ -3,7 +3,6 @@
 
 mod devices;
 mod follow;
-mod version_4;
 
 use std::collections::BTreeSet;
 
@@ -25,7 +24,6 @@ use super::marks::insert_mark;
 use super::secrets::insert_check;
 use super::{Home, HomeError, parse_statement};
 use crate::connection::EntriesPage;
-pub(super) use version_4::take_over;
 
 /// A statement of the log, with the receipt that was verified for it.
 #[derive(Clone, Debug)]

@@ -5,6 +5,7 @@
 mod capi;
 mod convergence;
 mod damage;
+mod database;
 mod devices;
 mod example;
 mod file;
@@ -14,7 +15,6 @@ mod hostile;
 mod hostile_store;
 mod liar;
 mod listings;
-mod migration;
 mod newest;
 mod officer;
 mod protect;

@@ -280,6 +280,14 @@ fn a_revoked_device_vetoes_no_more(setting: &Setting, staff: &Staff) {
         Word::Approve,
         &first,
     );
+    say(
+        &*authority,
+        &[&staff.ann, &staff.ben],
+        Word::Overrule,
+        &first,
+    );
+    submit(&*authority, &owner.evidence(&first));
+    setting.clock.advance_millis(DAY);
     assert_eq!(state(setting, &first), APPROVED);
     submit(&*authority, &owner.revocation(&thiefs, &first.device));
     let next = asked(setting, &mut owner);

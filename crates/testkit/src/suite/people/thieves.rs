@@ -88,6 +88,8 @@ fn a_rival_that_lapses_freezes_no_more(setting: &Setting, staff: &Staff) {
     let authority = setting.operator();
     let mut owner = owner(&*authority, 1);
     let thiefs = asked(setting, &mut owner);
+    submit(&*authority, &owner.evidence(&thiefs));
+    submit(&*authority, &owner.veto_by(&thiefs, &owner.device));
     setting.clock.advance_millis(29 * DAY);
     let own = asked(setting, &mut owner);
     submit(&*authority, &owner.evidence(&own));

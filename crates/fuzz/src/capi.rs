@@ -1,0 +1,166 @@
+//! CryptoAPI's key BLOBs, keys in PEM and DER, and the header of the example programs' file.
+
+use std::fs;
+use std::path::Path;
+
+use strongroom_capi::file::{EncryptedFile, FileHeader, explain, looks_like};
+use strongroom_capi::{
+    Algorithm, Key, PrivateKey, PublicKey, SessionKey, SimpleBlob, cipher, inspect,
+};
+
+use crate::draw::{Draw, Seed};
+
+/// SIMPLEBLOBs: what parses is written as it was.
+pub(crate) fn read_simple_blob(bytes: &[u8]) -> Option<()> {
+    let blob = SimpleBlob::from_bytes(bytes).ok()?;
+    assert_eq!(blob.to_bytes(), bytes);
+    let _ = blob.unwrap_exponent_one();
+    Some(())
+}
+
+/// PUBLICKEYBLOBs: what parses is written as it was, and is the same key in PEM.
+pub(crate) fn read_public_key(bytes: &[u8]) -> Option<()> {
+    let key = PublicKey::from_blob(bytes).ok()?;
+    assert_eq!(key.to_blob(), bytes);
+    let again = PublicKey::from_pem(key.to_pem().as_bytes()).expect("our own PEM");
+    assert_eq!(again.with_spec(key.spec()), key);
+    Some(())
+}
+
+/// PRIVATEKEYBLOBs: what parses is written as it was, and is the same key in PEM.
+pub(crate) fn read_private_key(bytes: &[u8]) -> Option<()> {
+    let key = PrivateKey::from_blob(bytes).ok()?;
+    assert_eq!(key.to_blob().as_slice(), bytes);
+    let again = PrivateKey::from_pem(key.to_pem().as_bytes()).expect("our own PEM");
+    let again = again.with_spec(key.public().spec());
+    assert_eq!(again.to_blob().as_slice(), bytes);
+    Some(())
+}
+
+/// PLAINTEXTKEYBLOBs: what parses is written as it was.
+pub(crate) fn read_plaintext_blob(bytes: &[u8]) -> Option<()> {
+    let key = SessionKey::from_plaintext_blob(bytes).ok()?;
+    assert_eq!(key.to_plaintext_blob().as_slice(), bytes);
+    Some(())
+}
+
+/// RSA keys of whichever form, PEM above all.
+pub(crate) fn read_key(bytes: &[u8]) -> Option<()> {
+    let key = Key::read(bytes).ok()?;
+    let again = Key::read(key.public().to_pem().as_bytes()).expect("our own PEM");
+    assert_eq!(again.public().fingerprint(), key.public().fingerprint());
+    Some(())
+}
+
+/// The explanation of any bytes: each of them is in one field.
+pub(crate) fn read_inspected(bytes: &[u8]) -> Option<()> {
+    let covered: usize = inspect(bytes).fields.iter().map(|field| field.length).sum();
+    assert_eq!(covered, bytes.len());
+    Some(())
+}
+
+/// Files of the example programs, decrypted with a key of any length that their algorithm has.
+pub(crate) fn read_file(bytes: &[u8]) -> Option<()> {
+    let mut draw = Draw::new(bytes);
+    let algorithm = Algorithm::from_alg_id(u32::from_le_bytes(draw.array()))?;
+    let key = SessionKey::new(algorithm, draw.bytes()).ok()?;
+    let bytes = draw.rest();
+    let file = EncryptedFile::open(bytes).ok()?;
+    assert!(looks_like(bytes));
+    let header = FileHeader::new(file.header().blob()).unwrap();
+    let mut written = Vec::new();
+    header.write(&mut written).unwrap();
+    let (head, ciphertext) = bytes.split_at(written.len());
+    assert_eq!(written, head);
+    assert_eq!(header.bytes(), written.len() as u64);
+    let mut plaintext = Vec::new();
+    let decrypted = file.decrypt(&key, &mut plaintext, &mut |_| {});
+    let _ = explain(&key, ciphertext).unwrap();
+    let summary = decrypted.ok()?;
+    assert_eq!(summary.plaintext, plaintext.len() as u64);
+    // What decrypts is what would be encrypted so.
+    let mut again = Vec::new();
+    cipher::encrypt(&key, &*plaintext, &mut again, &mut |_| {}).unwrap();
+    assert_eq!(again.len(), ciphertext.len());
+    Some(())
+}
+
+fn files(folder: &str, read: fn(&[u8]) -> Option<()>) -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../spec/vectors/capi")
+        .join(folder);
+    let mut paths: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .collect();
+    paths.sort();
+    let files = paths.iter().map(|path| fs::read(path).unwrap());
+    files
+        .filter(|bytes| bytes.len() < 4096 && read(bytes).is_some())
+        .collect()
+}
+
+pub(crate) fn simple_blob_seeds() -> Vec<Vec<u8>> {
+    let mut blobs = files("seals", read_simple_blob);
+    blobs.dedup_by_key(|blob| blob.len());
+    blobs.truncate(6);
+    blobs
+}
+
+pub(crate) fn public_key_seeds() -> Vec<Vec<u8>> {
+    files("keys", read_public_key)
+}
+
+pub(crate) fn private_key_seeds() -> Vec<Vec<u8>> {
+    files("keys", read_private_key)
+}
+
+pub(crate) fn plaintext_blob_seeds() -> Vec<Vec<u8>> {
+    let keys = [
+        (Algorithm::Aes128, 16),
+        (Algorithm::TripleDes, 24),
+        (Algorithm::Rc4, 5),
+    ];
+    let keys = keys.map(|(algorithm, bytes)| SessionKey::new(algorithm, &vec![1; bytes]).unwrap());
+    keys.iter()
+        .map(|key| key.to_plaintext_blob().to_vec())
+        .collect()
+}
+
+pub(crate) fn key_seeds() -> Vec<Vec<u8>> {
+    files("keys", read_key)
+}
+
+pub(crate) fn inspected_seeds() -> Vec<Vec<u8>> {
+    files("malformed", read_inspected)
+}
+
+pub(crate) fn file_seeds() -> Vec<Vec<u8>> {
+    let keys = [
+        (Algorithm::Aes128, 16),
+        (Algorithm::TripleDes, 24),
+        (Algorithm::Rc4, 16),
+        (Algorithm::Rc2, 5),
+    ];
+    let blob = files("seals", read_simple_blob).remove(0);
+    let seed = |(algorithm, bytes): (Algorithm, usize)| {
+        let key = vec![1; bytes];
+        let header = FileHeader::new(&blob).unwrap();
+        let mut file = Vec::new();
+        let session = SessionKey::new(algorithm, &key).unwrap();
+        strongroom_capi::file::encrypt(
+            &header,
+            &session,
+            &b"plaintext"[..],
+            &mut file,
+            &mut |_| {},
+        )
+        .unwrap();
+        Seed::default()
+            .raw(&algorithm.alg_id().to_le_bytes())
+            .bytes(&key)
+            .raw(&file)
+            .done()
+    };
+    keys.into_iter().map(seed).collect()
+}

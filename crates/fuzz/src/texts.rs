@@ -1,0 +1,190 @@
+//! Texts that people keep: recovery sheets and codes, officers' keys and pins, identities and recipients.
+
+use std::cell::RefCell;
+use std::fs;
+
+use strongroom_agefile::identity_file::{
+    IdentityFile, identity_text, parse_identities, parse_recipients, seal_identities,
+};
+use strongroom_agefile::{Identity, KeyType, Passphrase, PassphraseIdentity, WorkFactor};
+use strongroom_client::Address;
+use strongroom_client::officer::{OfficerKey, Pin};
+use strongroom_client::sheet::Sheet;
+use strongroom_protocol::code::RecoveryCode;
+use strongroom_protocol::policy::file::{officer_key_text, parse_officer_key};
+use strongroom_testkit::TestRng;
+use tempfile::TempDir;
+use zeroize::Zeroizing;
+
+use crate::cast::{NOW, cast};
+use crate::log::checkpoint_text;
+
+/// Recovery sheets: what is written of one that was read, reads as the same.
+pub(crate) fn read_sheet(bytes: &[u8]) -> Option<()> {
+    let sheet = Sheet::parse(str::from_utf8(bytes).ok()?).ok()?;
+    // An address that is not seen as it is can be read, and is not written.
+    let text = sheet.to_text(NOW).ok()?;
+    let again = Sheet::parse(&text).unwrap();
+    assert_eq!(again.address, sheet.address);
+    assert_eq!(
+        (again.authority, again.owner),
+        (sheet.authority, sheet.owner)
+    );
+    assert_eq!(*again.code.to_text(), *sheet.code.to_text());
+    Some(())
+}
+
+/// Recovery codes and officers' public keys: each has one text.
+pub(crate) fn read_code(bytes: &[u8]) -> Option<()> {
+    let text = str::from_utf8(bytes).ok()?;
+    if let Ok(key) = parse_officer_key(text) {
+        assert_eq!(officer_key_text(&key), text);
+        return Some(());
+    }
+    let code = RecoveryCode::parse(text).ok()?;
+    let written = code.to_text();
+    let again = RecoveryCode::parse(&written.to_lowercase().replace('-', " ")).unwrap();
+    assert_eq!(*again.to_text(), *written);
+    // A slip of one letter is noticed.
+    let place = usize::from(bytes[0]) % written.len();
+    let other = if written[place..].starts_with('Q') {
+        "P"
+    } else {
+        "Q"
+    };
+    let mut slipped = written.to_string();
+    slipped.replace_range(place..=place, other);
+    assert!(RecoveryCode::parse(&slipped).is_err());
+    Some(())
+}
+
+/// What pins an authority for an officer.
+pub(crate) fn read_pin(bytes: &[u8]) -> Option<()> {
+    let pin = Pin::parse(str::from_utf8(bytes).ok()?).ok()?;
+    assert_eq!(Pin::parse(&pin.to_text()).as_ref(), Ok(&pin));
+    Some(())
+}
+
+thread_local! {
+    static FOLDER: RefCell<Option<TempDir>> = const { RefCell::new(None) };
+}
+
+/// Files with a signing key.
+pub(crate) fn read_signing_key(bytes: &[u8]) -> Option<()> {
+    FOLDER.with_borrow_mut(|folder| {
+        let folder = folder
+            .get_or_insert_with(|| tempfile::tempdir().unwrap())
+            .path();
+        let (path, again) = (folder.join("key"), folder.join("again"));
+        fs::write(&path, bytes).unwrap();
+        let key = OfficerKey::read(&path).ok()?;
+        let _ = fs::remove_file(&again);
+        key.write(&again, "ada\nof the desk", &mut TestRng::new(1))
+            .unwrap();
+        let same = OfficerKey::read(&again).unwrap();
+        assert_eq!(
+            same.signing_key().expose_seed(),
+            key.signing_key().expose_seed()
+        );
+        Some(())
+    })
+}
+
+/// Files of identities, sealed or not.
+pub(crate) fn read_identities(bytes: &[u8]) -> Option<()> {
+    let identities = match IdentityFile::read(bytes).ok()? {
+        IdentityFile::Plain(identities) => identities,
+        IdentityFile::Sealed(sealed) => {
+            let cheap = WorkFactor::from_log_n(4).unwrap();
+            let passphrase = PassphraseIdentity::new(passphrase()).with_work_factor_max(cheap);
+            sealed.open(&passphrase).ok()?
+        }
+    };
+    assert!(!identities.is_empty());
+    for identity in &identities {
+        let text = identity_text(identity, "now\nand then");
+        let [again] = &parse_identities(text.as_bytes()).unwrap()[..] else {
+            panic!("one identity");
+        };
+        assert_eq!(again.recipient(), identity.recipient());
+    }
+    Some(())
+}
+
+/// Files of recipients.
+pub(crate) fn read_recipients(bytes: &[u8]) -> Option<()> {
+    let recipients = parse_recipients(bytes).ok()?;
+    let lines = recipients.iter().map(|recipient| format!("{recipient}\n"));
+    let text: String = lines.collect();
+    assert_eq!(parse_recipients(text.as_bytes()).as_ref(), Ok(&recipients));
+    Some(())
+}
+
+fn passphrase() -> Passphrase {
+    Passphrase::new(Zeroizing::new("correct horse".to_owned())).unwrap()
+}
+
+fn identity(key_type: KeyType) -> Identity {
+    Identity::generate(key_type, &mut TestRng::new(5))
+}
+
+fn code() -> RecoveryCode {
+    RecoveryCode::generate(&mut TestRng::new(6))
+}
+
+pub(crate) fn sheet_seeds() -> Vec<Vec<u8>> {
+    let sheet = |address| Sheet {
+        address: Address::parse(address).unwrap(),
+        authority: cast().authority(),
+        owner: cast().owner,
+        code: code(),
+    };
+    let whole = sheet("/mnt/other disk/authority").to_text(NOW).unwrap();
+    let lines: Vec<_> = whole.lines().filter(|line| line.contains(": ")).collect();
+    vec![whole.as_bytes().to_vec(), lines.join("\r\n").into_bytes()]
+}
+
+pub(crate) fn code_seeds() -> Vec<Vec<u8>> {
+    let code = code().to_text();
+    let typed = code.to_lowercase().replace('-', " ");
+    let officer = officer_key_text(&cast().keys[5].verifying_key());
+    vec![
+        code.as_bytes().to_vec(),
+        typed.into_bytes(),
+        officer.into_bytes(),
+    ]
+}
+
+pub(crate) fn pin_seeds() -> Vec<Vec<u8>> {
+    let pins = [None, Some(checkpoint_text())].map(|seen| Pin {
+        authority: cast().authority(),
+        seen,
+    });
+    pins.iter().map(|pin| pin.to_text().into_bytes()).collect()
+}
+
+pub(crate) fn signing_key_seeds() -> Vec<Vec<u8>> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key");
+    let rng = &mut TestRng::new(7);
+    OfficerKey::generate(rng).write(&path, "ada", rng).unwrap();
+    vec![fs::read(path).unwrap()]
+}
+
+pub(crate) fn identities_seeds() -> Vec<Vec<u8>> {
+    let texts = [KeyType::Hybrid, KeyType::X25519]
+        .map(|key_type| identity_text(&identity(key_type), "now"));
+    let cheap = WorkFactor::from_log_n(2).unwrap();
+    let sealed = seal_identities(&texts[1], &passphrase(), cheap, &mut TestRng::new(8)).unwrap();
+    let both = [texts[0].as_bytes(), b"\r\n", texts[1].as_bytes()].concat();
+    vec![texts[0].as_bytes().to_vec(), both, sealed.into_bytes()]
+}
+
+pub(crate) fn recipients_seeds() -> Vec<Vec<u8>> {
+    let recipient = |key_type| format!("# somebody\n{}\n", identity(key_type).recipient());
+    let [hybrid, classic] = [KeyType::Hybrid, KeyType::X25519].map(recipient);
+    vec![
+        (hybrid + "\n" + &classic).into_bytes(),
+        classic.into_bytes(),
+    ]
+}
