@@ -128,6 +128,7 @@ pub(crate) fn recovery_rows(
         Index::Device,
         Index::Revoked,
         Index::RequestOf,
+        Index::ProvedRequestOf,
         Index::Departed,
     ];
     let mut spans: Vec<Span> = of_owner

@@ -61,6 +61,13 @@ pub(crate) fn differences(
         span = span.after(last);
     }
     differences.retain(|difference| !Index::is_when(&difference.key));
+    // An owner whose first deposit can't be read has others, and the first stays the first.
+    let mut of_first = Vec::new();
+    for difference in &differences {
+        of_first.push(is_of_unread_first(store, difference, unread)?);
+    }
+    let mut of_first = of_first.into_iter();
+    differences.retain(|_| of_first.next() != Some(true));
     differences.extend(unwatched(store, beside)?);
     Ok(differences)
 }
@@ -81,6 +88,20 @@ fn end(pairs: &[(Key, Value)]) -> Option<Key> {
 fn last_of(theirs: &[(Key, Value)], right: &[(Key, Value)]) -> Option<Key> {
     let last = [theirs.last(), right.last()].into_iter().flatten();
     last.map(|(key, _)| key).max().cloned()
+}
+
+fn is_of_unread_first(
+    store: &Snapshot<'_>,
+    difference: &Difference,
+    unread: &BTreeSet<u64>,
+) -> Result<bool, StoreError> {
+    let owner = difference.key.get(1 + ENTRY..);
+    let (Some(Index::Depositor), Some(owner)) = (Index::of(&difference.key), owner) else {
+        return Ok(false);
+    };
+    let first = Index::FirstDeposit.key(&[owner]);
+    let row = store.get(first.clone())?;
+    Ok(speaks_of(&first, row.as_ref(), unread))
 }
 
 /// Returns the changes that are open and that no row has looked at again.
@@ -122,7 +143,8 @@ fn speaks_of(key: &Key, value: Option<&Value>, entries: &BTreeSet<u64>) -> bool 
         Some(Index::Deposit | Index::BlobClaim) => value.and_then(|value| number(value, 0)),
         Some(Index::Concern) => in_key(OWNER),
         Some(Index::Everybody | Index::RsaKey) => in_key(0),
-        Some(Index::Departed) => value.and_then(|value| number(value, 0)),
+        Some(Index::Departed | Index::FirstDeposit) => value.and_then(|value| number(value, 0)),
+        Some(Index::Depositor) => in_key(0),
         _ => None,
     };
     said.is_some_and(|entry| entries.contains(&entry))

@@ -543,7 +543,12 @@ mod tests {
             "put_head",
         ];
         assert!(one.keys().eq(&expected), "{one:?}");
-        assert!(one.values().all(|count| *count == 1), "{one:?}");
+        // The log is read on from where it was, a stretch before the edge is looked at.
+        let is_few = |call: &str, count: usize| count == 1 || (call == "leaf_rows" && count == 2);
+        assert!(
+            one.iter().all(|(call, count)| is_few(call, *count)),
+            "{one:?}"
+        );
         // And a request for as many keys.
         let scope = Scope::of(owner.keys.keys().copied().take(10_000)).unwrap();
         let asked = owner.ask(scope, service.clock.now());

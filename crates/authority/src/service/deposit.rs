@@ -28,8 +28,8 @@ impl Service {
             && deposit.wrap_key() == self.custodian.wrap_key_id();
         let may = self.store.read(|store| {
             let known = store.entry_of(statement.id())?.is_some();
-            let may =
-                ours && !known && self.is_device_of(store, deposit.owner(), statement.author())?;
+            let (owner, author) = (deposit.owner(), statement.author());
+            let may = ours && !known && self.is_said_device_of(store, owner, author)?;
             if may {
                 self.find_rsa_key_for(store, deposit)?;
             }
@@ -45,15 +45,24 @@ impl Service {
         owner: OwnerId,
         key: &VerifyingKey,
     ) -> Result<bool, StoreError> {
-        if self.made_device(store, owner, key)?.is_none()
-            || identity::is_revoked(&self.log, store, owner, key, u64::MAX)?
-        {
+        if !self.is_said_device_of(store, owner, key)? {
             return Ok(false);
         }
         // A row that is gone must not let a device go on that its owner revoked: the homes would refuse what it says, and the
         // log with it.
         let revoked = self.by_the_log(store, (u64::MAX, 0), |log| log.revoked(owner, key))?;
         Ok(revoked.is_none())
+    }
+
+    /// The same, as far as rows say that it was revoked.
+    fn is_said_device_of(
+        &self,
+        store: &Snapshot<'_>,
+        owner: OwnerId,
+        key: &VerifyingKey,
+    ) -> Result<bool, StoreError> {
+        Ok(self.made_device(store, owner, key)?.is_some()
+            && !identity::is_revoked(&self.log, store, owner, key, u64::MAX)?)
     }
 
     /// Returns the entry that made a key an owner's device: by its row, and by that entry. What was read there once stays so.

@@ -29,7 +29,7 @@ impl Service {
         if serials.len() > Possession::DEPOSITS_MAX {
             return Err(QueryError::NotFound);
         }
-        self.store.read(|store| {
+        let show = |store: &Snapshot<'_>| {
             if !caller.speaks_for(&self.log, store, owner)? {
                 return Err(QueryError::NotFound);
             }
@@ -58,7 +58,12 @@ impl Service {
             };
             let proofs = rows.into_iter().map(|row| row.and_then(proof)).collect();
             Ok(Possession { proofs })
-        })
+        };
+        // Somebody may have committed since this look at the store began, and have read the log further than it goes.
+        match self.store.read(show) {
+            Err(QueryError::Unavailable(_)) => self.store.read(show),
+            shown => shown,
+        }
     }
 
     /// Sees that whatever a recovery of the owner's would rest on is there and is what the log says: the tree, in which all

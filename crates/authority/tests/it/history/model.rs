@@ -582,7 +582,7 @@ impl Model {
         }
     }
 
-    fn is_device(&self, key: &VerifyingKey, owner: OwnerId) -> bool {
+    pub(super) fn is_device(&self, key: &VerifyingKey, owner: OwnerId) -> bool {
         self.is_device_before(key, owner, self.size())
     }
 

@@ -537,14 +537,28 @@ impl Story {
 
     /// Somebody names or revokes a device: mostly one of the owner's, by another; now and then the owner's first.
     fn speak_of_a_device(&mut self) {
-        let owner = self.dice.below(3);
+        let some = self.dice.below(3);
+        let asked_by = |owner: usize| {
+            let of = self
+                .asked
+                .iter()
+                .filter(move |asking| asking.owner == owner);
+            of.map(|asking| copy(&asking.asked.device))
+        };
+        // Mostly one that became the owner's, where one has.
+        let became = |owner: usize| -> Vec<SigningKey> {
+            let id = self.owners[owner].id;
+            let is_theirs =
+                |device: &SigningKey| self.world.model.is_device(&device.verifying_key(), id);
+            asked_by(owner).filter(is_theirs).collect()
+        };
+        let owners = (0..3).map(|owner| (some + owner) % 3);
+        let with_devices = owners.map(|owner| (owner, became(owner)));
+        let (owner, asked) = with_devices
+            .into_iter()
+            .find(|(_, devices)| !devices.is_empty())
+            .unwrap_or_else(|| (some, asked_by(some).collect()));
         let other = (owner + 1) % 3;
-        let asked: Vec<SigningKey> = self
-            .asked
-            .iter()
-            .filter(|asking| asking.owner == owner)
-            .map(|asking| copy(&asking.asked.device))
-            .collect();
         let mut some_device = |first: usize| match self.dice.below(20) {
             0 => copy(&self.owners[other].device),
             1 => copy(&self.owners[owner].code),
