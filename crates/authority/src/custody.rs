@@ -24,7 +24,7 @@ use crate::log::Logged;
 use key_file::WrapKey;
 
 pub use key_file::KeyFileError;
-pub(crate) use key_place::{KeyPlace, lock_folder};
+pub(crate) use key_place::KeyPlace;
 pub(crate) use simple_blob::RsaKeyPair;
 
 /// Who can use the authority's wrapping key. Here it lies in a key file, and in memory while the authority is open; where

@@ -7,7 +7,6 @@
 mod backup;
 mod draft;
 mod error;
-mod migration;
 
 use std::fs::File;
 use std::io;
@@ -83,7 +82,6 @@ impl Service {
         };
         let path = folder.join(STORE);
         let store = Sqlite::open(&path).map_err(|source| OpenError::Store { path, source })?;
-        migration::migrate(folder, &store, &keys)?;
         Self::over(Box::new(store), keys, clock, rng).map_err(|error| match error {
             NoService::Keys(source) => OpenError::Keys {
                 path: folder.join(KEYS),

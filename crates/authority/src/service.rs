@@ -56,7 +56,7 @@ use replay::Replay;
 use succession::InForce;
 
 pub use audit::Indexes;
-pub(crate) use audit::{rebuild, salvage, verify};
+pub(crate) use audit::{rebuild, verify};
 pub use check::{CheckError, CheckReport, Extent, NamedDeposit, Watch};
 pub use custody::{SealError, UnlockError, WrongCode};
 pub(crate) use founding::NewAuthority;

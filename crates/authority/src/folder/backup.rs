@@ -130,7 +130,7 @@ fn prove(
     }
     let log_key = SigningKey::from_seed(keys.log_key.expose_seed());
     let log = Log::new(about.authority(), log_key);
-    let held = store.renew(|store| {
+    let held = (store as &dyn Store).write(|store| {
         let held = verify(&log, store)?;
         rebuild(&log, store)?;
         let mut growth = log.grow(store)?;

@@ -213,21 +213,14 @@ pub(crate) fn verify(log: &Log, store: &Snapshot<'_>) -> Result<Checkpoint, Stor
 
 /// Makes the map anew from the entries.
 pub(crate) fn rebuild(log: &Log, store: &Writing<'_>) -> Result<(), StoreError> {
-    replay(log, store, |_, error| Err(error))
-}
-
-/// Makes the map anew from the entries that can be read: a damaged deposit costs itself, and no others.
-///
-/// That it is one is said by what the authority signed of it. Of nothing else can the log do without: not of an owner's
-/// enrolment, which another could take the place of, nor of what somebody said of a request.
-pub(crate) fn salvage(log: &Log, store: &Writing<'_>) -> Result<(), StoreError> {
-    replay(log, store, |index, error| {
-        if log.is_deposit(store, index)? {
-            Ok(())
-        } else {
-            Err(error)
+    store.clear_map()?;
+    for index in 0..log.grow(store)?.size() {
+        index::add(store, &log.entry(store, index)?)?;
+        if index % AT_ONCE == AT_ONCE - 1 {
+            store.flush()?;
         }
-    })
+    }
+    store.flush()
 }
 
 /// What people are told where the tree is not what the leaves make of it.
@@ -235,26 +228,6 @@ const TILES: &str = "the tree's tiles";
 
 /// So many entries of what they add are held in memory beside a store.
 const AT_ONCE: u64 = 256;
-
-/// Adds entry after entry to an empty map; where one is damaged, `damaged` says whether to go on without it.
-fn replay(
-    log: &Log,
-    store: &Writing<'_>,
-    damaged: impl Fn(u64, StoreError) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
-    store.clear_map()?;
-    for index in 0..log.grow(store)?.size() {
-        match log.entry(store, index) {
-            Ok(entry) => index::add(store, &entry)?,
-            Err(error @ StoreError::Damaged(_)) => damaged(index, error)?,
-            Err(error) => return Err(error),
-        }
-        if index % AT_ONCE == AT_ONCE - 1 {
-            store.flush()?;
-        }
-    }
-    store.flush()
-}
 
 /// Makes the tiles what the leaves say, where these make the signed head; where they don't, an entry is damaged, which is
 /// told, and is to be put back first.

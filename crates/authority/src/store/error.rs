@@ -43,6 +43,14 @@ pub enum StoreError {
         /// The newest that is known here.
         known: i64,
     },
+    /// Made by an older Strongroom, none of which was released.
+    #[error("made by an older Strongroom (its version is {found}, this one reads {known})")]
+    Older {
+        /// The store's version.
+        found: i64,
+        /// The one that is known here.
+        known: i64,
+    },
     /// A file of something else.
     #[error("not the store of a Strongroom authority")]
     NotOurs,
@@ -138,7 +146,7 @@ impl StoreError {
             Self::Missing => UnavailableKind::OutOfReach,
             Self::Newer { .. } => UnavailableKind::Newer,
             Self::ReadOnly => UnavailableKind::ReadOnly,
-            Self::Failed(_) => UnavailableKind::Failed,
+            Self::Older { .. } | Self::Failed(_) => UnavailableKind::Failed,
         }
     }
 }

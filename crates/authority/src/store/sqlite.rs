@@ -14,17 +14,15 @@ use std::{fs, io};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::{Damage, Rows, Store, StoreError, Transaction, Writing, alone};
+use super::{Damage, Rows, Store, StoreError, Transaction};
 
 use readers::Readers;
 use rows::Open;
 
 /// Says in the file's header whose it is: `SrmA`.
 const APPLICATION_ID: i64 = 0x5372_6d41;
-/// The newest version of the schema that is known here.
-const VERSION: i64 = 3;
-/// The oldest that can be brought up to date.
-const VERSION_MIN: i64 = 2;
+/// The version of what is in it, schema and map.
+const VERSION: i64 = 4;
 /// How long one process waits for another's commit.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -68,8 +66,7 @@ impl Sqlite {
         source.close().map_err(|(_, error)| error.into())
     }
 
-    /// Opens a store that exists, of this version or an older one. Of an older one the log can be read, and nothing can
-    /// be written before it was [renewed](Self::renew).
+    /// Opens a store that exists, of this version.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
         let file = FileIdentity::of(path).map_err(|error| StoreError::Failed(error.into()))?;
         let writer = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
@@ -84,12 +81,16 @@ impl Sqlite {
                 known: VERSION,
             });
         }
-        if found < VERSION_MIN {
+        if found < 1 {
             return Err(Damage::of("its version is none that is known").into());
         }
-        if found == VERSION {
-            schema::check(&writer)?;
+        if found < VERSION {
+            return Err(StoreError::Older {
+                found,
+                known: VERSION,
+            });
         }
+        schema::check(&writer)?;
         Ok(Self {
             path: path.to_owned(),
             file,
@@ -98,33 +99,9 @@ impl Sqlite {
         })
     }
 
-    /// Returns the version that it is of, unless that is this one's.
-    pub(crate) fn old_version(&self) -> Result<Option<i64>, StoreError> {
-        let version = version(&lock(&self.writer))?;
-        Ok((version != VERSION).then_some(version))
-    }
-
     /// Lets others read while one writes, as in every store but a copy.
     pub(crate) fn write_ahead(&self) -> Result<(), StoreError> {
         Ok(lock(&self.writer).pragma_update(None, "journal_mode", "WAL")?)
-    }
-
-    /// Writes to a store which is then of this version, whatever it was: `write` finds the log as it was, and has to fill
-    /// the map of what was an older one.
-    pub(crate) fn renew<T>(
-        &self,
-        write: impl FnOnce(&Writing<'_>) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        let _alone = alone::enter();
-        let writing = self.begin()?;
-        let connection = writing.connection();
-        if version(connection)? != VERSION {
-            schema::upgrade(connection)?;
-            connection.pragma_update(None, "user_version", VERSION)?;
-        }
-        schema::check(connection)?;
-        let transaction: Box<dyn Transaction + '_> = Box::new(writing);
-        transaction.write(write)
     }
 
     fn begin(&self) -> Result<Open<Writer<'_>>, StoreError> {

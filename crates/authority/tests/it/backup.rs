@@ -162,7 +162,8 @@ fn a_backup_that_does_not_hold_is_not_restored() {
         "UPDATE tile SET root = zeroblob(32)",
         "UPDATE head SET size = size - 1",
         "DELETE FROM head",
-        "PRAGMA user_version = 4",
+        "PRAGMA user_version = 5",
+        "PRAGMA user_version = 3",
         "PRAGMA application_id = 7",
     ] {
         let name = embedded.backup("damaged");

@@ -219,7 +219,7 @@ fn a_store_of_another_version_or_program_is_refused() {
     let folder = embedded.folder();
     embedded
         .sql()
-        .pragma_update(None, "user_version", 4)
+        .pragma_update(None, "user_version", 5)
         .unwrap();
     let error = open(&folder).unwrap_err();
     assert!(
@@ -230,8 +230,19 @@ fn a_store_of_another_version_or_program_is_refused() {
             .contains("made by a newer Strongroom"),
         "{error:?}"
     );
-    // Nothing was ever released with version 1.
-    for unknown in [0, 1] {
+    // None of those before was released.
+    for older in [1, 2, 3] {
+        embedded
+            .sql()
+            .pragma_update(None, "user_version", older)
+            .unwrap();
+        let error = store_error(&folder);
+        assert!(
+            matches!(error, StoreError::Older { found, known: 4 } if found == older),
+            "{error:?}"
+        );
+    }
+    for unknown in [0, -1] {
         embedded
             .sql()
             .pragma_update(None, "user_version", unknown)
@@ -240,7 +251,7 @@ fn a_store_of_another_version_or_program_is_refused() {
     }
     embedded
         .sql()
-        .pragma_update(None, "user_version", 3)
+        .pragma_update(None, "user_version", 4)
         .unwrap();
     open(&folder).unwrap();
     embedded

@@ -10,7 +10,6 @@ mod folder;
 mod history;
 mod hostile;
 mod map;
-mod migration;
 mod office;
 mod people;
 mod replay;

@@ -16,10 +16,6 @@ use crate::store::{
 pub(super) struct Open<C>(pub(super) C);
 
 impl<C: Deref<Target = Connection>> Open<C> {
-    pub(super) fn connection(&self) -> &Connection {
-        &self.0
-    }
-
     fn first<T>(
         &self,
         sql: &str,

@@ -1,4 +1,4 @@
-//! The tables of the store: made, brought up to date, and found to be just ours. Not what is in them.
+//! The tables of the store: made, and found to be just ours. Not what is in them.
 
 use std::collections::BTreeSet;
 
@@ -7,20 +7,10 @@ use rusqlite::Connection;
 use super::StoreError;
 
 const SCHEMA: &str = include_str!("schema.sql");
-const UPGRADE: &str = include_str!("upgrade.sql");
-const TAKE_OVER: &str = include_str!("take_over.sql");
 
 /// Makes the tables of a new store.
 pub(super) fn make(connection: &Connection) -> Result<(), StoreError> {
     Ok(connection.execute_batch(SCHEMA)?)
-}
-
-/// Makes a store of version 2 one of this version, with an empty map.
-pub(super) fn upgrade(connection: &Connection) -> Result<(), StoreError> {
-    for sql in [UPGRADE, SCHEMA, TAKE_OVER] {
-        connection.execute_batch(sql)?;
-    }
-    Ok(())
 }
 
 /// Sees that the schema is what this version makes, and nothing else: a trigger, a view, an index or a table with another

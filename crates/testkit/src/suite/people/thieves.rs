@@ -16,7 +16,7 @@ pub(super) fn all(found: &mut dyn FnMut(Policy) -> Setting) {
     requests_race_until_officers_deny_one(&found(staff.policy()), &staff);
     a_rival_that_lapses_freezes_no_more(&found(staff.policy()), &staff);
     a_request_from_the_same_device_is_no_rival(&found(staff.policy()));
-    without_officers_nothing_freezes(&found(Policy::code_alone()));
+    a_request_that_nobody_proved_freezes_nothing(&found(Policy::code_alone()));
     a_thiefs_veto_is_overruled(&found(staff.policy()), &staff);
     a_veto_is_void_once_its_owner_has_departed(&found(staff.policy()), &staff);
     let code = |veto| Policy {
@@ -119,13 +119,13 @@ fn a_request_from_the_same_device_is_no_rival(setting: &Setting) {
     assert_eq!(state(setting, &second), APPROVED);
 }
 
-fn without_officers_nothing_freezes(setting: &Setting) {
+fn a_request_that_nobody_proved_freezes_nothing(setting: &Setting) {
     let authority = setting.operator();
     let mut owner = owner(&*authority, 1);
     let (one, other) = (asked(setting, &mut owner), asked(setting, &mut owner));
     submit(&*authority, &owner.evidence(&other));
     let view = setting.ask_again(&other.statement);
-    assert!(view.scene().rival);
+    assert!(!view.scene().rival);
     assert_eq!(view.state, APPROVED);
     assert_released(setting, &owner, &other);
     assert_eq!(state(setting, &one), SubjectState::Requested);
