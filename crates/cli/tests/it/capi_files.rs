@@ -2,6 +2,7 @@
 //! that is not ours.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -147,8 +148,14 @@ fn every_cipher_with_either_padding_comes_back() {
 #[test]
 fn files_of_another_provider_open_without_a_home() {
     let machine = Machine::new();
-    let key = text(vectors().join("keys/own1024.priv"));
-    let pem = text(vectors().join("keys/own1024.pem"));
+    // Nobody else can read them, or that would be said.
+    let private = |name: &str| {
+        let path = machine.path(name);
+        fs::copy(vectors().join("keys").join(name), &path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        text(path)
+    };
+    let (key, pem) = (private("own1024.priv"), private("own1024.pem"));
     for (file, plaintext) in vector_files() {
         let file = text(file);
         for key in [&key, &pem] {
