@@ -177,7 +177,7 @@ impl<'i> Inspector<'i> {
         }
         let file = EndedFile::open(path)?;
         let status = self.inspect_header(&file.beginning.header, path)?;
-        self.inspect_payload(file, path, status)
+        Ok(unasked(self.inspect_payload(file, path, status)?))
     }
 
     /// Looks at a file of CryptoAPI's example programs, whose header can't say where the spare is.
@@ -197,7 +197,9 @@ impl<'i> Inspector<'i> {
             .filter(|known| known.matches)
             .map(|known| known.serial);
         let status = self.judge(path, pointer, pointer.is_some(), matched)?;
-        self.inspect_capi_payload(&file, header, path, status)
+        Ok(unasked(
+            self.inspect_capi_payload(&file, header, path, status)?,
+        ))
     }
 
     /// Looks at a secret, which lies in the home with its deposit (spec/secret.md#states).
@@ -212,7 +214,7 @@ impl<'i> Inspector<'i> {
             .map_or(&[][..], Particulars::attachment);
         let root = self.home.root().to_owned();
         let seen = match Header::read(&mut attachment) {
-            Ok(header) => Some(self.inspect_header(&header, &root)?),
+            Ok(header) => Some(unasked(self.inspect_header(&header, &root)?)),
             Err(_) => None,
         };
         // A header that was copied from another deposit says nothing of this one.
@@ -257,15 +259,6 @@ impl<'i> Inspector<'i> {
             unasked: None,
         };
         status.doubt = self.doubt(matched, &mut status)?;
-        // Nothing that was read before says that it is there still: until the authority has shown it, it is not known.
-        if matches!(
-            status.doubt,
-            None | Some(Doubt::NotVerified | Doubt::NotMatched)
-        ) {
-            let serial = status.pointer.map(|pointer| pointer.serial);
-            status.unasked = serial.map(|serial| (serial, status.doubt));
-            status.doubt = Some(Doubt::OutOfReach);
-        }
         Ok(status)
     }
 
@@ -347,6 +340,20 @@ impl<'i> Inspector<'i> {
             known.address.distance(&self.disks, path)
         })
     }
+}
+
+/// Leaves it to the authority to show that it has the deposit: nothing that was read before says that it is there still. What
+/// is known of the file itself stays, whatever the authority shows.
+fn unasked(mut status: FileStatus) -> FileStatus {
+    if matches!(
+        status.doubt,
+        None | Some(Doubt::NotVerified | Doubt::NotMatched | Doubt::NotSeen)
+    ) {
+        let serial = status.pointer.map(|pointer| pointer.serial);
+        status.unasked = serial.map(|serial| (serial, status.doubt));
+        status.doubt = Some(Doubt::OutOfReach);
+    }
+    status
 }
 
 /// Reads the header of a file, armored or not.

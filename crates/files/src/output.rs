@@ -112,7 +112,7 @@ impl Output {
         let replaced = place.look(overwrite)?;
         let made_from = match readable {
             ReadableBy::ReadersOf(file) if file.metadata().map_err(failed)?.is_file() => Some(file),
-            _ => None,
+            ReadableBy::ReadersOf(_) | ReadableBy::Owner | ReadableBy::Umask => None,
         };
         // What is to be read by the readers of another file is opened by nobody before it has their permissions: who has
         // it open reads what comes.

@@ -40,6 +40,7 @@ impl PublicKey {
     ///
     /// Says so when the bytes are not the one encoding of a key, or when its X25519 part is of small order: the secret
     /// would then rest on the other part alone.
+    #[expect(clippy::missing_panics_doc, reason = "the key is longer than a point")]
     pub fn from_bytes(bytes: &[u8; Self::BYTES]) -> Result<Self, InvalidPublicKey> {
         <XWing as Kem>::PublicKey::from_bytes(bytes).map_err(|_| InvalidPublicKey)?;
         if is_small_order(bytes.last_chunk().expect("the key is longer than a point")) {

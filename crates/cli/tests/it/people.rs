@@ -547,7 +547,7 @@ fn who_is_no_officer_says_nothing_and_who_does_not_say_yes_signs_nothing() {
     // To whom the authority shows nothing.
     group
         .says("eve", "approve", &id)
-        .refused(1, &["no request and no change"]);
+        .refused(1, &["nothing that was asked is shown to it"]);
     group
         .officer("ada", &["officer", "approve", &id])
         .refused(1, &["no terminal to ask", "--yes"]);

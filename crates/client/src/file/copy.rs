@@ -78,11 +78,6 @@ fn check_header(
     let other = || CopyError::Header {
         path: path.to_path_buf(),
     };
-    if !metadata.is_file() {
-        return Err(CopyError::NotAFile {
-            path: path.to_path_buf(),
-        });
-    }
     let header_bytes = old.len() as u64;
     let payload_bytes = metadata.len().checked_sub(header_bytes).ok_or_else(other)?;
     let mut header = vec![0; old.len()];
@@ -135,12 +130,6 @@ pub enum CopyError {
     #[error("the header of `{path}` is another one")]
     Header {
         /// The file that was to be copied.
-        path: PathBuf,
-    },
-    /// It is a folder, a device, a pipe or a socket.
-    #[error("`{path}` is not a file")]
-    NotAFile {
-        /// What was to be copied.
         path: PathBuf,
     },
     /// The file cannot be read.

@@ -69,7 +69,7 @@ fn a_home_whose_schema_was_edited_is_refused_by_what_was_added() {
         ("CREATE INDEX own ON deposit (state)", "own"),
         ("CREATE TABLE more (a)", "more"),
         ("DROP INDEX matched_by_own", "matched_by_own"),
-        ("ALTER TABLE told ADD COLUMN more", "told"),
+        ("ALTER TABLE told ADD COLUMN more BLOB", "told"),
         (
             "DROP TABLE recipient;
              CREATE TABLE recipient (one INTEGER PRIMARY KEY, file BLOB NOT NULL, recipient TEXT NOT NULL) STRICT",
