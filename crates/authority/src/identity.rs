@@ -94,10 +94,12 @@ fn enrolment(
     entry: u64,
 ) -> Result<Enroll, StoreError> {
     let enrolment = log.entry(store, entry)?;
-    match enrolment.statement().statement() {
-        Statement::Enroll(enroll) if enroll.owner == owner => Ok(enroll.clone()),
-        _ => Err(Damage::of_entry(entry, "it is not this owner's enrolment").into()),
+    if let Statement::Enroll(enroll) = enrolment.statement().statement()
+        && enroll.owner == owner
+    {
+        return Ok(enroll.clone());
     }
+    Err(Damage::of_entry(entry, "it is not this owner's enrolment").into())
 }
 
 /// Sees that a decision made a device the owner's.

@@ -27,6 +27,7 @@ use crate::store::{
     Span, StoreError, Stream, Subject, Value, Writing,
 };
 
+pub(crate) use changes::DueRow;
 pub(crate) use differences::{Difference, differences};
 pub(crate) use lacking::{is_kept, lacking};
 

@@ -7,13 +7,12 @@ use super::table::{ENTRY, Fields, Index, entry, last_entries, last_entry, nothin
 use super::{ALL, Order, decision_bytes, read_decision};
 use crate::store::{ChangeRow, Damage, Due, Key, PolicyRow, Snapshot, StoreError, Value, Writing};
 
+/// The row by which a change is due, with what it names.
+pub(crate) type DueRow = (Key, Result<ChangeRow, StoreError>);
+
 impl Snapshot<'_> {
     /// Returns the first change, to replace the policy in force since `reign`, that can be decided by now.
-    pub(crate) fn due_change(
-        &self,
-        reign: u64,
-        now: Time,
-    ) -> Result<Option<(Key, Result<ChangeRow, StoreError>)>, StoreError> {
+    pub(crate) fn due_change(&self, reign: u64, now: Time) -> Result<Option<DueRow>, StoreError> {
         self.first_due(Index::Due, reign, now)
     }
 
@@ -22,17 +21,12 @@ impl Snapshot<'_> {
         &self,
         reign: u64,
         now: Time,
-    ) -> Result<Option<(Key, Result<ChangeRow, StoreError>)>, StoreError> {
+    ) -> Result<Option<DueRow>, StoreError> {
         self.first_due(Index::Lapse, reign, now)
     }
 
     /// Returns it with the key of the row that says so, which may say it of what is no change.
-    fn first_due(
-        &self,
-        index: Index,
-        reign: u64,
-        now: Time,
-    ) -> Result<Option<(Key, Result<ChangeRow, StoreError>)>, StoreError> {
+    fn first_due(&self, index: Index, reign: u64, now: Time) -> Result<Option<DueRow>, StoreError> {
         let later = now.as_millis().saturating_add(1);
         let end = index.key(&[&number(reign), &number(later)]);
         let due = index.span(&[&number(reign)]).before(end);

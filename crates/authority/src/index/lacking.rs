@@ -28,7 +28,20 @@ pub(crate) fn lacking(
         Statement::OwnBlob(own) => {
             vec![put(in_stream(&Stream::Owner(own.owner), index), nothing())]
         }
-        _ => Vec::new(),
+        // The rest is asked of the log, or is the authority's own.
+        Statement::Approval(_)
+        | Statement::Checked(_)
+        | Statement::Decision(_)
+        | Statement::Departed(_)
+        | Statement::Evidence(_)
+        | Statement::Found(_)
+        | Statement::PolicyChange(_)
+        | Statement::Release(_)
+        | Statement::Request(_)
+        | Statement::Restored(_)
+        | Statement::RsaKey(_)
+        | Statement::Veto(_)
+        | _ => Vec::new(),
     };
     let keys: Vec<Key> = wanted.iter().map(|(key, _)| key.clone()).collect();
     let found = store.get_many(&keys)?;

@@ -11,9 +11,10 @@ use strongroom_protocol::statement::{PolicyChange, SignedStatement, Statement};
 use super::Service;
 use super::request::is_timely;
 use crate::identity;
+use crate::index::DueRow;
 use crate::log::Growth;
 use crate::store::{
-    ChangeRow, Damage, Key, RequestRow, Snapshot, StoreError, Subject as SubjectRow, Writing,
+    ChangeRow, Damage, RequestRow, Snapshot, StoreError, Subject as SubjectRow, Writing,
 };
 
 impl Service {
@@ -167,9 +168,6 @@ impl Service {
         owners.into_iter().map(code).collect()
     }
 }
-
-/// The row by which a change is due, with what it names.
-type DueRow = (Key, Result<ChangeRow, StoreError>);
 
 /// Asks for a change that is to replace the policy in force.
 fn in_this_reign(

@@ -122,29 +122,32 @@ impl Service {
             Statement::Release(release) => release.request(),
             Statement::Veto(veto) => veto.request,
             Statement::PolicyChange(change) => {
-                return Ok(streams.iter().any(|stream| match stream {
-                    Stream::ChangesTo(policy) => *policy == change.policy.digest(),
-                    // What concerns everybody is in every listing that it can be in.
-                    _ => true,
-                }));
+                // But for this one, what concerns everybody is in every listing that it can be in.
+                let is_of = |stream: &Stream| !matches!(stream, Stream::ChangesTo(policy) if *policy != change.policy.digest());
+                return Ok(streams.iter().any(is_of));
             }
             Statement::Request(request) => {
                 return self.is_of_request(store, streams, request, entry.index());
             }
             // What concerns everybody is in every listing that it can be in.
-            _ => return Ok(true),
+            Statement::Checked(_)
+            | Statement::Departed(_)
+            | Statement::Found(_)
+            | Statement::Restored(_)
+            | Statement::RsaKey(_)
+            | _ => return Ok(true),
         };
         // What was said to a change concerns everybody, and what was said to a request those whom the request does.
         let Some(Subject::Request(row)) = store.subject(subject)? else {
             return Ok(true);
         };
         let asked = self.log.entry(store, row.entry)?;
-        match asked.statement().statement() {
-            Statement::Request(request) if request.digest() == subject => {
-                self.is_of_request(store, streams, request, row.entry)
-            }
-            _ => Ok(false),
+        if let Statement::Request(request) = asked.statement().statement()
+            && request.digest() == subject
+        {
+            return self.is_of_request(store, streams, request, row.entry);
         }
+        Ok(false)
     }
 
     fn is_of_request(

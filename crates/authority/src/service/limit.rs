@@ -49,15 +49,14 @@ impl Service {
         }
         let mut count = 0;
         for index in open {
-            let expires = match self.log.entry(store, index) {
-                Ok(entry) => match entry.statement().statement() {
-                    Statement::PolicyChange(change) => change.expires,
-                    _ => continue,
-                },
+            let entry = match self.log.entry(store, index) {
+                Ok(entry) => entry,
                 Err(StoreError::Damaged(_)) => continue,
                 Err(error) => return Err(error),
             };
-            count += usize::from(expires > now);
+            if let Statement::PolicyChange(change) = entry.statement().statement() {
+                count += usize::from(change.expires > now);
+            }
         }
         Ok(count >= CHANGES_MAX)
     }

@@ -351,7 +351,7 @@ fn whoever_has_an_entry_gives_it_back_whatever_was_done_to_its_row() {
         let changed = embedded.sql().execute(edit, []).unwrap();
         let given_back = anybody.mend(&listed).unwrap();
         // But for the founding, all are among those that are given back.
-        assert_eq!(given_back as usize, changed.min(listed.len()), "{edit}");
+        assert_eq!(given_back, changed.min(listed.len()) as u64, "{edit}");
         if changed < 6 {
             assert_eq!(embedded.service.verify_log().unwrap(), head, "{edit}");
         }

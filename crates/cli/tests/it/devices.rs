@@ -105,7 +105,8 @@ fn whoever_got_in_is_told_of_once_told_apart_and_put_out() {
     assert_eq!(stranger["revoked"], Value::Null);
     let log = machine.run(["log", "show"]).done();
     let said = log.text();
-    let which = &stranger["fingerprint"].as_str().unwrap()[..12];
+    let which = stranger["fingerprint"].as_str().unwrap();
+    let which = which.get(..12).unwrap();
     assert!(said.contains("deposit: you deposited 1 key"), "{said}");
     assert!(
         said.contains(&format!(
@@ -184,7 +185,7 @@ fn what_another_machine_deposited_is_said_to_be_its() {
     let which = fingerprint(&machine, "laptop");
     let other = format!(
         "by another machine of yours, \"the \\\"lap\\\" top\" ({})",
-        &which[..12]
+        which.get(..12).unwrap()
     );
     for args in [&["list"][..], &["status", "--same-disk-ok", "b.txt.age"]] {
         let ran = machine.run(args);
@@ -233,7 +234,13 @@ fn devices_are_listed_with_what_made_them_so() {
     machine.run(["device", "name", "desk"]).done();
     let which = fingerprint(&machine, "laptop");
     machine
-        .run(["device", "name", "laptop", "--device", &which[..8]])
+        .run([
+            "device",
+            "name",
+            "laptop",
+            "--device",
+            which.get(..8).unwrap(),
+        ])
         .done();
     let list = devices(&machine, "home");
     let names: Vec<_> = list.iter().map(|device| device["name"].as_str()).collect();

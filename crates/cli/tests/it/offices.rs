@@ -8,9 +8,10 @@ use crate::group::{Group, TWO_OF_THREE};
 fn without(group: &Group, name: &str) -> String {
     let text = group.policy(TWO_OF_THREE);
     let officer = text.find(&format!("name = \"{name}\"")).unwrap();
-    let begin = text[..officer].rfind("[[officer]]").unwrap();
-    let end = officer + text[officer..].find("[[").unwrap();
-    let text = format!("{}{}", &text[..begin], &text[end..]);
+    let (before, behind) = text.split_at(officer);
+    let (before, _) = before.rsplit_once("[[officer]]").unwrap();
+    let (_, behind) = behind.split_once("[[").unwrap();
+    let text = format!("{before}[[{behind}");
     let text = text.replace(&format!(", \"{name}\""), "");
     text.replace("need = 3", "need = 2")
 }

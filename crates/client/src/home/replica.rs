@@ -545,9 +545,12 @@ fn policy_asked_for(
         .query_row((change.as_bytes(),), |row| row.get(0))
         .optional()?;
     let signed = bytes.as_deref().map(parse_statement).transpose()?;
-    Ok(signed.and_then(|signed| match signed.statement() {
-        Statement::PolicyChange(change) => Some(change.policy.clone()),
-        _ => None,
+    Ok(signed.and_then(|signed| {
+        if let Statement::PolicyChange(change) = signed.statement() {
+            Some(change.policy.clone())
+        } else {
+            None
+        }
     }))
 }
 

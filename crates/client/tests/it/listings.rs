@@ -196,7 +196,7 @@ fn an_entry_that_the_home_has_a_receipt_of_and_that_is_left_out_is_one_that_is_n
     let after = world.contents(HOME);
     assert_eq!(after.entries.len(), before.entries.len());
     assert_eq!(after.deposits, before.deposits);
-    connect_again(&mut world);
+    // What it never saw it can't miss; to `sync` is to read all again.
     world.sync_at(HOME).unwrap();
     assert_is_whole(&world);
 }

@@ -40,6 +40,10 @@ pub struct Decided {
 /// What else the log says that matters for a subject.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one at a time, of the subject that is looked at"
+)]
 pub enum Around {
     /// Around a change of the policy.
     Change {

@@ -154,11 +154,13 @@ fn request(
             Ok(request) => return Ok(Some((request, wanted))),
             Err(error) => error,
         };
-        let missing = match &refused {
-            RecoverError::Exchange(ExchangeError::Submit(SubmitError::Refused(
-                Refusal::Holdings { missing },
-            ))) => *missing,
-            _ => None,
+        let missing = if let RecoverError::Exchange(ExchangeError::Submit(SubmitError::Refused(
+            Refusal::Holdings { missing },
+        ))) = &refused
+        {
+            *missing
+        } else {
+            None
         };
         // One less each time, and none that was named on the command line.
         match (missing, &mut wanted) {

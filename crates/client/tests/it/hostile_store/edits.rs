@@ -44,7 +44,7 @@ impl fmt::Display for Edit {
         match self {
             Self::Sql(statements) => {
                 let short = |sql: &String| match sql.char_indices().nth(300) {
-                    Some((end, _)) => format!("{}..", &sql[..end]),
+                    Some((end, _)) => format!("{}..", sql.get(..end).unwrap()),
                     None => sql.clone(),
                 };
                 let statements: Vec<String> = statements.iter().map(short).collect();
@@ -183,7 +183,9 @@ impl Table {
     fn exchange(&self, one: &Row, other: &Row, column: usize) -> Edit {
         let parked = match &one[column] {
             Value::Integer(_) => Value::Integer(1 << 40),
-            _ => Value::Blob(vec![0xee; 33]),
+            Value::Null | Value::Real(_) | Value::Text(_) | Value::Blob(_) => {
+                Value::Blob(vec![0xee; 33])
+            }
         };
         if column > 0 {
             return sql([
@@ -303,9 +305,10 @@ impl Store {
                 _ => {
                     let fresh = 1_000 + i64::try_from(below(rng, 9)).unwrap();
                     let mut planted = row.clone();
-                    planted[0] = match &row[0] {
-                        Value::Integer(_) => Value::Integer(fresh),
-                        key => spoiled(key, rng),
+                    planted[0] = if matches!(row[0], Value::Integer(_)) {
+                        Value::Integer(fresh)
+                    } else {
+                        spoiled(&row[0], rng)
                     };
                     table.insert(&planted)
                 }
@@ -376,10 +379,10 @@ impl Store {
 }
 
 fn bytes(value: &Value) -> &[u8] {
-    match value {
-        Value::Blob(bytes) => bytes,
-        other => panic!("{other:?} has no bytes"),
-    }
+    let Value::Blob(bytes) = value else {
+        panic!("{value:?} has no bytes");
+    };
+    bytes
 }
 
 fn spoiled(value: &Value, rng: &mut TestRng) -> Value {
@@ -397,7 +400,7 @@ fn spoiled(value: &Value, rng: &mut TestRng) -> Value {
         Value::Blob(_) => Value::Blob(vec![7]),
         Value::Integer(number) => Value::Integer(number + 1),
         Value::Text(text) => Value::Text(text.chars().rev().collect()),
-        other => other.clone(),
+        Value::Null | Value::Real(_) => value.clone(),
     }
 }
 

@@ -47,7 +47,7 @@ pub fn decide_change(case: &ChangeCase<'_>, now: Time) -> Ruling<PolicyApproved>
         // A group that there is not is nobody, and never enough.
         let group = policy.group(name);
         let people = group.map(|group| group.people(policy)).unwrap_or_default();
-        let denials = one_each(said.words(Word::Deny).into_iter());
+        let denials = one_each(said.words(Word::Deny));
         let mut denials = denials.iter();
         if let Some((name, denial)) = denials.find(|(name, _)| people.contains(*name)) {
             return Ruling::Ended(Verdict::Denied, vec![denial.denied(CHANGE, name)]);

@@ -314,14 +314,14 @@ fn an_officer_who_is_the_owner_by_either_policy_brought_in_whom_they_brought_in(
         through_dan(stage);
         let owner = stage.request.owner;
         put_in_force(stage, &|policy| {
-            officer_in(policy, "dan").owner = Some(owner)
+            officer_in(policy, "dan").owner = Some(owner);
         });
     }));
     // Or that she is.
     assert!(!ada_counts(&|stage| {
         let owner = stage.request.owner;
         put_in_force(stage, &|policy| {
-            officer_in(policy, "ada").owner = Some(owner)
+            officer_in(policy, "ada").owner = Some(owner);
         });
     }));
 }
