@@ -410,9 +410,9 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         // Changed with the codes, after a wait of two hours, and with nobody's approval.
         seed.raw(&[1, 2, 0])
     };
-    // What it asks for, the groups it names, of no asker and any owner, after how many hours.
+    // What it asks for, the groups it names, whose asker (the owner, anyone, a group), of any owner, after how many hours.
     let code: &[u8] = &[4, 0, 2, 0];
-    let approved: &[u8] = &[1 | 2 | 8, 1, 1, 0, 2, 24];
+    let approved: &[u8] = &[1 | 2 | 8, 1, 1, 3, 2, 24];
     let for_others: &[u8] = &[1, 1, 4, 0, 2, 5];
     let (request, change) = (
         |seed: Seed| seed.raw(&[0, 0, 200]),

@@ -9,7 +9,7 @@ use strongroom_protocol::receipt::{
     Acknowledgement, Attestation, Outcome, Receipt, SignedAttestation,
 };
 use strongroom_protocol::statement::{Kind, SignedStatement, Statement};
-use strongroom_protocol::{About, Holdings, Page, Recorded, ReleasePage, SubjectView};
+use strongroom_protocol::{About, Holdings, Page, Possession, Recorded, ReleasePage, SubjectView};
 
 use crate::cast::{NOW, cast, sign, vectors};
 use crate::cbor::Item;
@@ -24,6 +24,7 @@ pub(crate) fn read(bytes: &[u8]) -> Option<()> {
         Page::<Recorded>::from_json,
         Page::<Recorded>::to_json,
     );
+    let possession = again(&text, Possession::from_json, Possession::to_json);
     let release = again(&text, ReleasePage::from_json, ReleasePage::to_json);
     let subject = again(&text, SubjectView::from_json, SubjectView::to_json);
     if let Some(about) = &about {
@@ -36,7 +37,11 @@ pub(crate) fn read(bytes: &[u8]) -> Option<()> {
     for recorded in page.iter().flat_map(|page| &page.items) {
         statement::look(&recorded.statement);
     }
-    let is_any = about.is_some() || holdings.is_some() || page.is_some() || release.is_some();
+    let is_any = about.is_some()
+        || holdings.is_some()
+        || page.is_some()
+        || possession.is_some()
+        || release.is_some();
     match subject {
         Some(view) => look_at_subject(view),
         None => is_any.then_some(()),

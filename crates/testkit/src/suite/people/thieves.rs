@@ -19,15 +19,16 @@ pub(super) fn all(found: &mut dyn FnMut(Policy) -> Setting) {
     a_request_that_nobody_proved_freezes_nothing(&found(Policy::code_alone()));
     a_thiefs_veto_is_overruled(&found(staff.policy()), &staff);
     a_veto_is_void_once_its_owner_has_departed(&found(staff.policy()), &staff);
-    let code = |veto| Policy {
+    let code = |veto, wait_millis| Policy {
         rules: vec![Rule {
             veto,
+            wait_millis,
             ..Rule::code_alone("code")
         }],
         ..staff.policy()
     };
-    one_officers_denial_settles_a_race_for_good(&found(code(false)), &staff);
-    a_veto_that_nobody_can_overrule_ends_a_request(&found(code(true)), &staff);
+    one_officers_denial_settles_a_race_for_good(&found(code(false, DAY)), &staff);
+    a_veto_that_nobody_can_overrule_ends_a_request(&found(code(true, 0)), &staff);
 }
 
 fn frozen(reasons: &[Reason]) -> bool {
@@ -66,6 +67,7 @@ fn one_officers_denial_settles_a_race_for_good(setting: &Setting, staff: &Staff)
         submit(&*authority, &owner.evidence(request));
         assert_eq!(state(setting, request), SubjectState::Requested);
     }
+    setting.clock.advance_millis(DAY);
     let size = || authority.checkpoint().unwrap().checkpoint().size;
     let before = size();
     say(&*authority, &[&staff.ben], Word::Deny, &thiefs);
