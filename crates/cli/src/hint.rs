@@ -222,7 +222,8 @@ fn of_authority(cause: &(dyn Error + 'static)) -> Option<&'static str> {
             ),
             ExchangeError::Hidden => Some(
                 "`strongroom device list` on another machine of yours tells: if none of yours revoked it, somebody else has one. \
-                 `strongroom recover --all` makes another key for this machine, with which it can revoke theirs",
+                 `strongroom recover --all` makes another key for this machine, with which it can revoke theirs. If nobody did, \
+                 the authority's indexes may be damaged: `strongroom authority check --all` tells, and `--repair` mends them",
             ),
             ExchangeError::Checkpoint { .. }
             | ExchangeError::Endless(_)
@@ -312,7 +313,7 @@ fn of_officer(cause: &(dyn Error + 'static)) -> Option<&'static str> {
         SayError::OutOfOffice => Some("`strongroom policy show` prints whose keys count"),
         SayError::Own => Some("another officer has to; you can deny it"),
         SayError::WrongCode => Some(
-            "see that it is the newest sheet of an owner who had joined when the change was asked for",
+            "see that it is the newest sheet of an owner who had a deposit when the change was asked for",
         ),
         _ => None,
     }

@@ -77,7 +77,7 @@ impl Policy {
     /// Returns the policy of an embedded authority: the recovery code alone, at once.
     ///
     /// There is no veto in it: with nobody to settle a dispute, a thief with an old device could veto for ever. It is
-    /// changed with the code of every owner.
+    /// changed with the code of every owner who has a deposit.
     #[must_use]
     pub fn code_alone() -> Self {
         Self {

@@ -29,7 +29,7 @@ impl Service {
         let may = self.store.read(|store| {
             let known = store.entry_of(statement.id())?.is_some();
             let (owner, author) = (deposit.owner(), statement.author());
-            let may = ours && !known && self.is_said_device_of(store, owner, author)?;
+            let may = ours && !known && self.is_device_of(store, owner, author)?;
             if may {
                 self.find_rsa_key_for(store, deposit)?;
             }
@@ -40,22 +40,6 @@ impl Service {
 
     /// Tells whether a key is a device of an owner's, and was not revoked.
     pub(super) fn is_device_of(
-        &self,
-        store: &Snapshot<'_>,
-        owner: OwnerId,
-        key: &VerifyingKey,
-    ) -> Result<bool, StoreError> {
-        if !self.is_said_device_of(store, owner, key)? {
-            return Ok(false);
-        }
-        // A row that is gone must not let a device go on that its owner revoked: the homes would refuse what it says, and the
-        // log with it.
-        let revoked = self.by_the_log(store, (u64::MAX, 0), |log| log.revoked(owner, key))?;
-        Ok(revoked.is_none())
-    }
-
-    /// The same, as far as rows say that it was revoked.
-    fn is_said_device_of(
         &self,
         store: &Snapshot<'_>,
         owner: OwnerId,

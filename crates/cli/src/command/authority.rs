@@ -44,8 +44,8 @@ enum Command {
     /// Open deposits and compare them with their commitments; the log records that it was done.
     ///
     /// Asks for the recovery code where the authority's key is sealed. What all of a check opened counts as verified in
-    /// your home from then on. Exits with 1 if anything does not match; everybody whose spares are there is told of that
-    /// until a check of all finds nothing.
+    /// your home from then on. Exits with 1 if anything does not match, can't be read, or is not as the log
+    /// says; everybody whose spares are there is told of that until a check of all finds nothing. With `--repair` nothing is recorded.
     Check {
         /// How many, chosen at random.
         #[arg(long, value_name = "N", default_value_t = 100, conflicts_with_all = ["all", "repair"])]

@@ -71,7 +71,7 @@ pub(crate) struct Arguments {
     /// Print a line of JSON for each that was deposited.
     #[arg(long)]
     json: bool,
-    /// Count a spare on the home's own disk as protection.
+    /// Count a spare as protection wherever it is: on the home's own disk, in memory, or where it can't be told.
     #[arg(long)]
     same_disk_ok: bool,
     /// The kind of your key, where the first use makes one.

@@ -67,7 +67,7 @@ pub(crate) struct Arguments {
     /// Print a line of JSON for each file.
     #[arg(long)]
     json: bool,
-    /// Count a spare on the file's own disk as protection.
+    /// Count a spare as protection wherever it is: on the file's own disk, in memory, or where it can't be told.
     #[arg(long)]
     same_disk_ok: bool,
     /// The kind of your key, where the first use makes one.

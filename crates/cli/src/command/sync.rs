@@ -12,9 +12,9 @@ use crate::exit::Exit;
 use crate::reach;
 use crate::terminal::{self, Progress, count, tell};
 
-/// Send the authority the deposits that it lost or can't read, from the copies that this home keeps.
+/// Give the authority back what it lost or can't read, from the copies that this home keeps.
 ///
-/// After the authority was restored from a backup, and `log accept-restored`. Run again, it has nothing to do. Exits with
+/// After damage, or after it was restored from a backup and `log accept-restored`. Run again, it has nothing to do. Exits with
 /// 1 if the authority would not take something back, or can't read something of yours still.
 #[derive(Args)]
 pub(crate) struct Arguments {

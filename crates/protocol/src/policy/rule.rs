@@ -58,7 +58,7 @@ pub enum Owners {
 /// What it takes to change the policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// The recovery code of every owner that was enrolled when the change was asked for.
+    /// The recovery code of every owner who had a deposit when the change was asked for.
     pub codes: bool,
     /// The group whose approval it needs.
     pub approvals: Option<String>,

@@ -49,7 +49,7 @@ pub enum Around {
     Change {
         /// Who asks for it; by an officer's key, if they are one.
         author: VerifyingKey,
-        /// The public keys of the recovery codes that are asked for it: of every owner enrolled before it, or none.
+        /// The public keys of the recovery codes that are asked for it: of every owner who had a deposit before it, or none.
         codes: Vec<VerifyingKey>,
         /// When another policy came into force after it was asked for; then it is not to replace that one, nor the
         /// old one if that comes back.

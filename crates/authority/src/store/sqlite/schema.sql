@@ -1,4 +1,4 @@
--- The store of a Strongroom authority, version 3.
+-- The store of a Strongroom authority, version 4.
 
 -- The truth: all else is made from it, but for what is counted.
 -- What is long stands last, so that who wants the rest of a row need not read through it.

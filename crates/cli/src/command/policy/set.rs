@@ -21,7 +21,7 @@ use crate::{prompt, reach};
 /// Change the policy to the one in a file, once what the policy in force asks for is there.
 ///
 /// Run again, it goes on with the same change; while that waits, it says what for and exits with 3. Where the policy
-/// asks for recovery codes, every owner runs it once. Officers answer with `officer approve` or `officer deny`.
+/// asks for recovery codes, every owner who has a deposit runs it once. Officers answer with `officer approve` or `officer deny`.
 ///
 /// In a home with the `officer.key` of an officer it asks as that officer, whose own approval then does not count.
 #[derive(Args)]

@@ -21,7 +21,7 @@ pub struct ChangeCase<'c> {
     pub author: &'c VerifyingKey,
     /// When the authority recorded it.
     pub recorded: Time,
-    /// The public keys of the recovery codes of every owner that was enrolled when it was recorded.
+    /// The public keys of the recovery codes that are asked for it.
     pub codes: &'c [VerifyingKey],
     /// What was said to it.
     pub words: &'c [LoggedWord],
