@@ -74,7 +74,7 @@ impl WholeReading {
             return Ok(false);
         };
         let is_since = reading.whole && reading.time >= self.begun;
-        Ok(is_since && mark_at(path)?.digest() == reading.mark)
+        Ok(is_since && mark_at(path)?.payload_digest() == reading.mark)
     }
 
     /// Keeps what came of a file until it is [recorded](Self::record): that it is whole, or that it is damaged.
@@ -92,7 +92,7 @@ impl WholeReading {
             self.learned.push(mark);
         }
         let reading = Reading {
-            mark: mark.digest(),
+            mark: mark.payload_digest(),
             time: now,
             whole,
         };
@@ -143,7 +143,7 @@ pub fn remember(home: &mut Home, read: &[(PathBuf, FileMark)], now: Time) -> Res
     home.record_marks(&marks)?;
     home.record_readings(own.into_iter().map(|(path, mark)| {
         let reading = Reading {
-            mark: mark.digest(),
+            mark: mark.payload_digest(),
             time: now,
             whole: true,
         };

@@ -5,10 +5,10 @@ use strongroom_protocol::id::OwnerId;
 use strongroom_protocol::statement::{Deposit, Device, DeviceWord, Enroll, Statement};
 
 use super::streams::key as in_stream;
-use super::table::{Fields, Index, nothing, number};
+use super::table::{Fields, Index, OWNER, nothing, number};
 use super::{blobs, deposits, owners, proved};
 use crate::log::{Entry, Log};
-use crate::store::{DepositRow, Key, Snapshot, StoreError, Stream, Value};
+use crate::store::{DepositRow, Key, Order, Snapshot, StoreError, Stream, Value};
 
 /// A change that the map needs: what a key is to have, or that it is to go.
 pub(crate) type Mend = (Key, Option<Value>);
@@ -218,6 +218,16 @@ fn of_depositor(
         None => false,
     };
     if is_earlier {
+        return Ok(Vec::new());
+    }
+    // Where no row says which is the first, it is missed by that one alone.
+    let span = Index::DepositInOrder.span(&[owner.as_bytes()]);
+    let first_kept = store.range(&span, Order::Forward, 1)?.pop();
+    let is_first = first_kept.is_none_or(|(key, _)| {
+        let first = Fields::behind(&key, OWNER).and_then(|mut fields| fields.number());
+        first.is_ok_and(|first| first >= index)
+    });
+    if earlier.is_none() && !is_first {
         return Ok(Vec::new());
     }
     let entry = number(index);

@@ -3,7 +3,7 @@
 use strongroom_protocol::id::{Digest, OwnerId, Time};
 use strongroom_protocol::keys::VerifyingKey;
 
-use super::table::{ENTRY, Fields, Index, entry, last_entries, nothing, number};
+use super::table::{ENTRY, Fields, Index, entry, last_entry, nothing, number};
 use super::{ALL, Order, decision_bytes, read_decision};
 use crate::store::{Damage, Key, RequestRow, Snapshot, StoreError, Stream, Value, Writing};
 
@@ -43,14 +43,24 @@ impl Snapshot<'_> {
         self.request_rows(&open)
     }
 
-    /// Returns the first request that has lapsed by now, by its own word, and is not decided.
-    pub(crate) fn lapsed_request(&self, now: Time) -> Result<Option<RequestRow>, StoreError> {
+    /// Returns the first request that has lapsed by now, by its own word, and is not decided; with the key of the row that
+    /// says so, which may say it of what is no request.
+    pub(crate) fn lapsed_request(
+        &self,
+        now: Time,
+    ) -> Result<Option<(Key, Result<RequestRow, StoreError>)>, StoreError> {
         let later = now.as_millis().saturating_add(1);
         let end = Index::RequestLapse.key(&[&number(later)]);
         let lapsed = Index::RequestLapse.span(&[]).before(end);
-        let first = self.range(&lapsed, Order::Forward, 1)?;
-        let entries = last_entries(&first, ENTRY)?;
-        Ok(self.request_rows(&entries)?.pop())
+        let Some((key, _)) = self.range(&lapsed, Order::Forward, 1)?.pop() else {
+            return Ok(None);
+        };
+        let row = last_entry(&key, ENTRY).and_then(|index| {
+            let missing = || Damage::of_entry(index, "its row in the map is missing");
+            let row = self.request_rows(&[index])?.pop();
+            row.ok_or_else(|| missing().into())
+        });
+        Ok(Some((key, row)))
     }
 
     /// Returns the request that a decision is on.

@@ -71,7 +71,7 @@ impl Service {
     }
 
     /// Forgets what was read through rows that were wrong: it is to be read again.
-    fn forget(&self) {
+    pub(super) fn forget(&self) {
         self.devices.clear();
         self.plans.clear();
         self.policies.clear();

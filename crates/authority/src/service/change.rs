@@ -1,15 +1,17 @@
 //! Changes of the policy (spec/policy.md#change): asked for, and decided by the policy they replace, before anything is
 //! done that rests on it.
 
+use std::collections::BTreeSet;
+
 use strongroom_protocol::Refusal;
 use strongroom_protocol::id::{OwnerId, Time};
 use strongroom_protocol::keys::VerifyingKey;
 use strongroom_protocol::policy::{Around, Policy};
 use strongroom_protocol::receipt::Outcome;
-use strongroom_protocol::statement::{PolicyChange, SignedStatement, Statement};
+use strongroom_protocol::statement::{Kind, PolicyChange, SignedStatement, Statement};
 
-use super::Service;
 use super::request::is_timely;
+use super::{Service, replay};
 use crate::identity;
 use crate::index::DueRow;
 use crate::log::Growth;
@@ -65,7 +67,8 @@ impl Service {
             let lapsed = in_this_reign(growth, |store, reign| store.lapsed_change(reign, now))?;
             if let Some(lapsed) = lapsed {
                 self.settle_one(growth, lapsed, now)?;
-            } else if let Some(row) = growth.store().lapsed_request(now)? {
+            } else if let Some((key, row)) = growth.store().lapsed_request(now)? {
+                growth.store().remove(key);
                 self.settle_request(growth, row, now)?;
             } else {
                 break;
@@ -78,11 +81,13 @@ impl Service {
     fn settle_request(
         &self,
         growth: &mut Growth<'_>,
-        row: RequestRow,
+        row: Result<RequestRow, StoreError>,
         now: Time,
     ) -> Result<(), StoreError> {
-        growth.store().take_lapse(&row);
-        match self.decide_row(growth, &SubjectRow::Request(row), now) {
+        let decided = row.and_then(|row| {
+            growth.apart(|growth| self.decide_row(growth, &SubjectRow::Request(row), now))
+        });
+        match decided {
             Err(StoreError::Damaged(_)) => Ok(()),
             decided => decided,
         }
@@ -149,6 +154,35 @@ impl Service {
         let officer = officers.find(|officer| officer.owner.as_ref().is_some_and(is_theirs));
         let key = officer.and_then(|officer| officer.keys.first());
         Ok(*key.unwrap_or(author))
+    }
+
+    /// Sees that the rows name all owners who had a deposit before an entry, and no others: by reading every deposit, as only
+    /// a change that rests on their codes asks for.
+    pub(super) fn check_depositors(
+        &self,
+        store: &Snapshot<'_>,
+        before: u64,
+    ) -> Result<(), StoreError> {
+        let mut depositors = BTreeSet::new();
+        let kinds = replay::kinds(store)?;
+        for index in 0..before {
+            let unproved = || Damage::of_entry(index, "its leaf does not show what it is");
+            let kind = kinds.get(&index).ok_or_else(unproved)?;
+            if *kind != Kind::Deposit.code() {
+                continue;
+            }
+            let entry = self.log.entry(store, index)?;
+            if let Statement::Deposit(deposit) = entry.statement().statement()
+                && entry.states().iter().any(|state| state.is_kept())
+            {
+                depositors.extend(store.owner(deposit.owner())?);
+            }
+        }
+        let by_rows = BTreeSet::from_iter(store.depositors(before)?);
+        if depositors == by_rows {
+            return Ok(());
+        }
+        Err(Damage::of("its index of who has deposits is not what the log says").into())
     }
 
     /// Returns the public keys of the recovery codes of all owners who had a deposit before an entry: it is their keys that a

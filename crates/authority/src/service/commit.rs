@@ -175,8 +175,13 @@ impl Service {
         index: u64,
     ) -> Result<(), StoreError> {
         let store = growth.store();
+        let was_readable = self.log.entry(store, index).is_ok();
         self.log.mend(store, statement, index)?;
-        self.mend_rows(store, index)
+        self.mend_rows(store, index)?;
+        if !was_readable {
+            self.forget();
+        }
+        Ok(())
     }
 
     /// Puts back the rows by which an owner's entry is found.

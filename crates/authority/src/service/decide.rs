@@ -5,7 +5,7 @@
 use strongroom_protocol::id::{Digest, StatementId, Time};
 use strongroom_protocol::policy::{Reason, Subject};
 use strongroom_protocol::receipt::Outcome;
-use strongroom_protocol::statement::{Decision, SignedStatement};
+use strongroom_protocol::statement::{Decision, SignedStatement, Verdict};
 
 use super::Service;
 use super::commit::Checked;
@@ -113,6 +113,12 @@ impl Service {
                 return Ok(false);
             };
             let subject = self.read_subject(store, &row, now)?.subject;
+            let rests_on_codes = subject.change().is_some()
+                && subject.policy().change.codes
+                && decision.verdict == Verdict::Approved;
+            if rests_on_codes {
+                self.check_depositors(store, entry)?;
+            }
             Ok(subject.decision(now).as_ref() == Some(decision))
         })?;
         if same {

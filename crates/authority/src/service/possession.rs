@@ -115,6 +115,9 @@ impl Service {
             let damaged = self.damaged(store, damaged)?;
             self.put_back(store, &damaged)
         })?;
+        if put_back > 0 {
+            self.forget();
+        }
         Ok(put_back)
     }
 

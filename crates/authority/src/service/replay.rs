@@ -47,7 +47,8 @@ impl Service {
         ask: impl FnOnce(&Snapshot<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let mut state = self.replay.lock();
-        state.catch_up(&self.log, store)?;
+        // Who only looks may have begun before the commit up to which it was read.
+        state.catch_up(&self.log, store, size == 0)?;
         if let Some(hole) = state.holes.range(since..).next() {
             let what = "it can't be read, and may be a word on what is to be decided; what is asked for now stands behind it";
             return Err(Damage::of_entry(*hole, what).into());
@@ -75,13 +76,21 @@ impl Replay {
 
 impl State {
     /// Reads what is new in the log up to its signed head.
-    fn catch_up(&mut self, log: &Log, store: &Snapshot<'_>) -> Result<(), StoreError> {
+    fn catch_up(
+        &mut self,
+        log: &Log,
+        store: &Snapshot<'_>,
+        is_look: bool,
+    ) -> Result<(), StoreError> {
         let head = store.head()?.ok_or(Damage::of("the head is missing"))?;
         // What was held against a checkpoint once stays so.
         if head.frontier == self.frontier {
             return Ok(());
         }
         log.checkpoint(store)?;
+        if head.frontier.size() < self.frontier.size() && is_look {
+            return Ok(());
+        }
         if head.frontier.size() <= self.frontier.size() {
             return Err(Damage::of("the log is not the one that it was").into());
         }

@@ -5,16 +5,18 @@ use strongroom_authority::{Caller, Extent, Service, Session};
 use strongroom_protocol::id::Clock;
 use strongroom_protocol::keys::SigningKey;
 use strongroom_protocol::policy::{Policy, Rule};
-use strongroom_protocol::statement::{Enroll, SignedStatement, Word};
+use strongroom_protocol::statement::{
+    Enroll, Evidence, EvidenceKind, SignedStatement, Statement, Word,
+};
 use strongroom_protocol::{
     Authority, Challenge, QueryError, Recorded, Refusal, Select, SubmitError, UnavailableKind,
 };
-use strongroom_testkit::{Asked, Owner, Person, look, submit};
+use strongroom_testkit::{Asked, Owner, Person, ask_change, look, submit};
 
 use crate::Embedded;
 use crate::map::{
-    CONCERN, DEPOSIT, DEPOSIT_IN_ORDER, DEVICE, DEVICE_OWNER, ENROLMENT, Map, OWNER, POLICY,
-    REVOKED, WORD,
+    CONCERN, DEPOSIT, DEPOSIT_IN_ORDER, DEPOSITOR, DEVICE, DEVICE_OWNER, ENROLMENT, FIRST_DEPOSIT,
+    Map, OWNER, POLICY, REVOKED, WORD,
 };
 
 fn session(embedded: &Embedded) -> Session {
@@ -74,6 +76,47 @@ fn rows_make_nobody_the_owners_device() {
     }
     // The owner's own device goes on.
     submit(&session, &alice.deposit(1));
+}
+
+/// Whose codes are asked is in rows; whoever takes one away would change the policy without its owner.
+#[test]
+fn no_change_is_made_without_the_code_of_an_owner_whose_row_is_gone() {
+    let embedded = Embedded::found();
+    let session = session(&embedded);
+    let mut alice = Owner::enrolled(&session, 1);
+    let mut mallory = Owner::enrolled(&session, 2);
+    submit(&session, &alice.deposit(1));
+    submit(&session, &mallory.deposit(1));
+    let about = session.about().unwrap();
+    let from = about.found().policy.clone();
+    let mut to = from.clone();
+    to.lapse_millis += 1;
+    let founding = embedded.service.about();
+    let change = ask_change(founding, &from, to, embedded.clock.now(), &mallory.device);
+    submit(&session, &change);
+    let Statement::PolicyChange(asked) = change.statement() else {
+        panic!("a change");
+    };
+    let evidence = Evidence {
+        authority: about.authority(),
+        request: asked.digest(),
+        kind: EvidenceKind::RecoveryCode,
+    };
+    let map = Map::of(&embedded);
+    for index in [DEPOSITOR, FIRST_DEPOSIT] {
+        for (key, _) in map.all(&[index]) {
+            if key.windows(32).any(|part| part == alice.id.as_bytes()) {
+                map.remove_all(&key);
+            }
+        }
+    }
+    // Its word is on record; no decision follows from it.
+    let _ = session.submit(&SignedStatement::sign(evidence, &mallory.code));
+    drop(session.submit(&change));
+    assert!(session.about().unwrap().policy.is_none());
+    embedded.service.repair(&mut |_, _| {}).unwrap();
+    drop(session.submit(&change));
+    assert!(session.about().unwrap().policy.is_none());
 }
 
 /// Whoever can write the store lets it go on, by taking the row away; the owner's homes believe nothing that it says then.

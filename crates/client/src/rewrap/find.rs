@@ -163,13 +163,11 @@ impl<'f> Finder<'f> {
                 .is_some_and(|matched| Some(matched.serial) == serial),
             // Whoever made the file chose what its MAC covers, another file's pointer too. That the key is the
             // deposit's is known of a stanza that this home saw, if it is the one that opened.
-            Evidence::MacRestored(_) => {
+            Evidence::MacRestored(_) | Evidence::OthersHeader | Evidence::Payload => {
                 let opened_stanza = header.stanzas().get(stanza);
                 let known = opened_stanza.map(|stanza| self.home.serial_of_own(stanza));
                 serial.is_some() && known.transpose()?.flatten() == serial
             }
-            // The home saw this payload, when it held the key that opens it.
-            Evidence::OthersHeader | Evidence::Payload => serial.is_some(),
         })
     }
 

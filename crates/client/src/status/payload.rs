@@ -85,7 +85,7 @@ impl Inspector<'_> {
             Ok(path) => self.home.reading(&path)?,
             Err(_) => None,
         };
-        let reading = reading.filter(|reading| reading.mark == mark.digest());
+        let reading = reading.filter(|reading| reading.mark == mark.payload_digest());
         status.read_whole = reading
             .filter(|reading| reading.whole)
             .map(|reading| reading.time);
