@@ -7,6 +7,9 @@ use super::table::{ENTRY, Fields, Index, entry, last_entry, nothing, number};
 use super::{ALL, Order, decision_bytes, read_decision};
 use crate::store::{Damage, Key, RequestRow, Snapshot, StoreError, Stream, Value, Writing};
 
+/// The row by which a request lapses, with what it names.
+type LapseRow = (Key, Result<RequestRow, StoreError>);
+
 impl Snapshot<'_> {
     pub(crate) fn request(&self, entry: u64) -> Result<Option<RequestRow>, StoreError> {
         let found = self.get(request(entry))?;
@@ -45,10 +48,7 @@ impl Snapshot<'_> {
 
     /// Returns the first request that has lapsed by now, by its own word, and is not decided; with the key of the row that
     /// says so, which may say it of what is no request.
-    pub(crate) fn lapsed_request(
-        &self,
-        now: Time,
-    ) -> Result<Option<(Key, Result<RequestRow, StoreError>)>, StoreError> {
+    pub(crate) fn lapsed_request(&self, now: Time) -> Result<Option<LapseRow>, StoreError> {
         let later = now.as_millis().saturating_add(1);
         let end = Index::RequestLapse.key(&[&number(later)]);
         let lapsed = Index::RequestLapse.span(&[]).before(end);

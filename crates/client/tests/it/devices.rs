@@ -67,7 +67,7 @@ fn officer() -> SigningKey {
     SigningKey::from_seed(&[9; 32])
 }
 
-fn other_officer() -> SigningKey {
+pub(crate) fn other_officer() -> SigningKey {
     SigningKey::from_seed(&[8; 32])
 }
 
