@@ -16,7 +16,7 @@ use strongroom_testkit::{Asked, Owner, Person, ask_change, look, submit};
 use crate::Embedded;
 use crate::map::{
     CONCERN, DEPOSIT, DEPOSIT_IN_ORDER, DEPOSITOR, DEVICE, DEVICE_OWNER, ENROLMENT, FIRST_DEPOSIT,
-    Map, OWNER, POLICY, REVOKED, WORD,
+    Map, OWNER, POLICY, REQUEST, REVOKED, WORD,
 };
 
 fn session(embedded: &Embedded) -> Session {
@@ -76,6 +76,25 @@ fn rows_make_nobody_the_owners_device() {
     }
     // The owner's own device goes on.
     submit(&session, &alice.deposit(1));
+}
+
+#[test]
+fn a_request_whose_row_is_gone_costs_itself_when_it_lapses() {
+    let embedded = Embedded::found();
+    let session = session(&embedded);
+    let mut owners = [1, 2].map(|seed| Owner::enrolled(&session, seed));
+    for owner in &mut owners {
+        submit(&session, &owner.deposit(1));
+    }
+    let [alice, bob] = &mut owners;
+    let asked = alice.ask(alice.everything(&session), embedded.clock.now());
+    submit(&session, &asked.statement);
+    Map::of(&embedded).remove_all(&[REQUEST]);
+    embedded.clock.advance_millis(40 * Policy::DAY_MILLIS);
+    let asked = bob.ask(bob.everything(&session), embedded.clock.now());
+    submit(&session, &asked.statement);
+    submit(&session, &bob.evidence(&asked));
+    session.release(asked.statement.id(), 0).unwrap();
 }
 
 /// Whose codes are asked is in rows; whoever takes one away would change the policy without its owner.

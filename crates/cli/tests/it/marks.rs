@@ -397,6 +397,24 @@ fn text_and_pipes_have_marks_too() {
     assert!(machine.is_protected("copy.age"));
 }
 
+/// Its ends are fine, and so is its new header.
+#[test]
+fn what_was_found_damaged_stays_so_under_another_header() {
+    let machine = Machine::with_home();
+    machine.write("a", vec![b'a'; 5 * CHUNK_BYTES]);
+    machine.run(["encrypt", "a"]).done();
+    let middle = header_end(&machine.read("a.age")) + 2 * SEALED_CHUNK_BYTES;
+    machine.change("a.age", |bytes| bytes[middle] ^= 1);
+    machine
+        .run(["status", "--deep", "--same-disk-ok", "a.age"])
+        .refused(1, &["the file is damaged"]);
+    let before = machine.read("a.age");
+    machine.remove("home/identity.txt");
+    machine.recover(&["a.age"]).done();
+    assert_ne!(machine.read("a.age"), before);
+    assert!(!machine.is_protected("a.age"));
+}
+
 #[test]
 fn a_byte_in_between_is_found_by_reading_all_and_is_remembered() {
     let machine = Machine::with_home();
