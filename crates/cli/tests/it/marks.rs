@@ -584,6 +584,9 @@ fn capi_files_have_marks_too() {
     assert_eq!(reason(), "its header is another file's");
     machine.recover(["a.capi"]).done();
     machine.opens_to("a.capi", &machine.read("a"));
+    // It was found damaged under this name, with these ends: it is whole again once it was read again.
+    assert!(reason().contains("damaged"), "{}", reason());
+    machine.run(deep).done();
     assert!(machine.is_protected("a.capi"));
 }
 
