@@ -410,7 +410,7 @@ fn what_was_found_damaged_stays_so_under_another_header() {
         .refused(1, &["the file is damaged"]);
     let before = machine.read("a.age");
     machine.remove("home/identity.txt");
-    machine.recover(&["a.age"]).done();
+    machine.recover(["a.age"]).done();
     assert_ne!(machine.read("a.age"), before);
     assert!(!machine.is_protected("a.age"));
 }
