@@ -98,7 +98,7 @@ impl Writing<'_> {
     }
 
     /// Has a request not looked at again because of the time.
-    pub(crate) fn take_lapse(&self, row: &RequestRow) {
+    fn take_lapse(&self, row: &RequestRow) {
         self.remove(lapse(row));
     }
 

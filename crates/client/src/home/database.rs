@@ -212,7 +212,7 @@ CREATE INDEX file_mark_by_first ON file_mark (first);
 -- Files that were read to their ends, and what came of it the last time.
 CREATE TABLE reading (
     path  BLOB PRIMARY KEY,      -- absolute
-    mark  BLOB NOT NULL,         -- SHA-256 of the mark that the file had
+    mark  BLOB NOT NULL,         -- SHA-256 of what its mark had of the payload: first and last
     time  INTEGER NOT NULL,      -- when, by our clock, in milliseconds
     whole INTEGER NOT NULL       -- 1 if all of it was as it was written
 ) STRICT, WITHOUT ROWID;

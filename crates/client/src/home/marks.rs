@@ -13,7 +13,7 @@ use crate::mark::FileMark;
 /// What came of reading a file to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reading {
-    /// The mark that it had.
+    /// The digest of its mark's first and last.
     pub(crate) mark: Digest,
     /// When, by our clock.
     pub time: Time,
