@@ -6,6 +6,7 @@ mod blobs;
 mod changes;
 mod deposits;
 mod differences;
+mod kept;
 mod lacking;
 mod owners;
 mod requests;

@@ -9,8 +9,9 @@ mod receipts;
 use std::collections::{BTreeMap, BTreeSet};
 
 use strongroom_protocol::Recorded;
-use strongroom_protocol::id::{AuthorityId, StatementId};
-use strongroom_protocol::keys::{SigningKey, VerifyingKey};
+use strongroom_protocol::id::{AuthorityId, Digest, StatementId};
+use strongroom_protocol::keys::{Signature, SigningKey, VerifyingKey};
+use strongroom_protocol::label::Label;
 use strongroom_protocol::log::{
     Checkpoint, ConsistencyProof, Frontier, Leaf, SignedCheckpoint, TiledLog, prove_consistency,
     root,
@@ -54,6 +55,11 @@ impl Log {
         let signed = self.sign(decision);
         // What can't be read back would damage the log.
         SignedStatement::parse(signed.as_bytes()).ok()
+    }
+
+    /// Signs what a replay of the log came to.
+    pub(crate) fn sign_replay(&self, replay: &Digest) -> Signature {
+        self.key.sign(Label::REPLAY, replay.as_bytes())
     }
 
     /// Begins to append, under the store's lock.

@@ -76,6 +76,9 @@ impl Label {
     /// Hashes an entry with a challenge, to show that it is there.
     pub const POSSESSION: Self = Self("strongroom/possession/v1");
 
+    /// Signs what a replay of an authority's log came to, for that authority itself.
+    pub const REPLAY: Self = Self("strongroom/replay/v1");
+
     /// Every label there is.
     pub const ALL: &'static [Self] = &[
         Self::FOUND,
@@ -112,6 +115,7 @@ impl Label {
         Self::SERIALS,
         Self::BLOB_CLAIM,
         Self::POSSESSION,
+        Self::REPLAY,
     ];
 
     /// Returns the label's text.

@@ -60,7 +60,8 @@ pub(crate) fn differences(
         differences.extend(extra.map(|(key, _)| Difference { key, right: None }));
         span = span.after(last);
     }
-    differences.retain(|difference| !Index::is_when(&difference.key));
+    differences
+        .retain(|difference| !Index::is_when(&difference.key) && !Index::is_kept(&difference.key));
     // An owner whose first deposit can't be read has others, and the first stays the first.
     let mut of_first = Vec::new();
     for difference in &differences {

@@ -86,11 +86,16 @@ pub(super) enum Index {
     Everybody = 0x50,
     /// owner, entry → nothing: what concerns an owner.
     Concern = 0x51,
+
+    /// nothing → entries, bytes: of the replay that is kept, which follows from no entry.
+    KeptReplay = 0x60,
+    /// part → bytes: a part of it.
+    ReplayPart = 0x61,
 }
 
 impl Index {
     /// All of them, with the names that people are told.
-    const ALL: [(Self, &'static str); 35] = [
+    const ALL: [(Self, &'static str); 37] = [
         (Self::Owner, "enrolments by owner"),
         (Self::Enrolment, "enrolments in order"),
         (Self::Code, "enrolments by recovery code"),
@@ -126,6 +131,8 @@ impl Index {
         (Self::Departed, "who has departed"),
         (Self::Everybody, "what concerns everybody"),
         (Self::Concern, "what concerns an owner"),
+        (Self::KeptReplay, "what is kept of a replay"),
+        (Self::ReplayPart, "parts of a replay"),
     ];
 
     /// Returns the index that a key is of, if it is of any.
@@ -143,6 +150,11 @@ impl Index {
         let first = key.first()?;
         let mut all = Self::ALL.into_iter();
         all.find(|(index, _)| *index as u8 == *first)
+    }
+
+    /// Tells whether a key is of a replay that is kept, which is believed for its signature alone.
+    pub(super) fn is_kept(key: &[u8]) -> bool {
+        matches!(Self::of(key), Some(Self::KeptReplay | Self::ReplayPart))
     }
 
     /// Tells whether a key is of when a change is to be looked at, which a replay does not know.

@@ -415,6 +415,16 @@ mod tests {
             few,
             "with {open} changes and {open} requests open"
         );
+        // Who opens the authority anew reads what came since a replay was kept, and no more.
+        watch.service.replay.clear();
+        let decided = costs(&mut watch)
+            .into_iter()
+            .find(|(act, _)| *act == "the code");
+        let (_, read) = decided.unwrap();
+        assert!(
+            read < 1024,
+            "{read} questions with {open} changes and {open} requests open"
+        );
     }
 
     #[test]

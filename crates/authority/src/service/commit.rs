@@ -76,6 +76,7 @@ impl Service {
         let committed = self.store.write(|store| {
             let mut growth = self.log.grow(store)?;
             self.committed.fetch_max(growth.size(), Ordering::SeqCst);
+            self.keep_replay(store, growth.size())?;
             let now = growth.time(self.clock.now())?;
             let statements = acts.iter().filter_map(Act::statement);
             let (ids, keys): (Vec<_>, Vec<_>) = statements

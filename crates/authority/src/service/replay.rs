@@ -4,6 +4,8 @@
 //! Every leaf is hashed and held against the signed head, so that no entry passes for another kind and none is left out
 //! unseen. Deposits, which are most of a log, decide nothing, and are read no further than that.
 
+mod kept;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -62,6 +64,23 @@ impl Service {
     }
 }
 
+impl Service {
+    /// Keeps what the log came to in the store, if much was appended since that was done last: at the beginning of a commit,
+    /// when all of the log is committed.
+    pub(super) fn keep_replay(&self, store: &Writing<'_>, size: u64) -> Result<(), StoreError> {
+        if !kept::is_due(store, size)? {
+            return Ok(());
+        }
+        let mut state = self.replay.lock();
+        match state.catch_up(&self.log, store, false) {
+            Ok(()) => kept::keep(&self.log, store, &state),
+            // It is told to who asks for what rests on it.
+            Err(StoreError::Damaged(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
 impl Replay {
     /// Whoever panicked here left it as it was: what is added to it is added at once.
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -94,7 +113,7 @@ impl State {
         if head.frontier.size() <= self.frontier.size() {
             return Err(Damage::of("the log is not the one that it was").into());
         }
-        let leaves = Leaves::read(store, &self.frontier, &head)?;
+        let leaves = self.leaves(log, store, &head)?;
         let holes = self.map.add(|map| {
             let mut holes = leaves.holes.clone();
             for entry in leaves.decisive {
@@ -107,6 +126,26 @@ impl State {
         self.holes.extend(holes);
         self.frontier = head.frontier;
         Ok(())
+    }
+}
+
+impl State {
+    /// Reads the leaves behind what was read already: where nothing was, behind what is kept.
+    fn leaves(
+        &mut self,
+        log: &Log,
+        store: &Snapshot<'_>,
+        head: &Head,
+    ) -> Result<Leaves, StoreError> {
+        if self.frontier.size() == 0
+            && let Some(kept) = kept::read(log, store)?
+            && kept.frontier.size() <= head.frontier.size()
+            && let Ok(leaves) = Leaves::read(store, &kept.frontier, head)
+        {
+            *self = kept;
+            return Ok(leaves);
+        }
+        Leaves::read(store, &self.frontier, head)
     }
 }
 

@@ -16,6 +16,16 @@ use super::{
 pub(crate) struct Beside(Memory);
 
 impl Beside {
+    /// Has these pairs.
+    pub(crate) fn of(pairs: Vec<(Key, Value)>) -> Result<Self, StoreError> {
+        let map = Memory::default();
+        let pairs = pairs.into_iter().map(|(key, value)| (key, Some(value)));
+        let transaction = map.transaction()?;
+        transaction.put(&pairs.collect::<Vec<_>>())?;
+        transaction.commit()?;
+        Ok(Self(map))
+    }
+
     /// Adds to it, all or nothing.
     pub(crate) fn add<T>(
         &self,
