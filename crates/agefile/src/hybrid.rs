@@ -4,39 +4,35 @@ use std::fmt;
 
 use hpke::aead::ChaCha20Poly1305;
 use hpke::kdf::HkdfSha256;
-use hpke::kem::XWing;
-use hpke::{Deserializable, Kem, OpModeR, OpModeS, Serializable};
+use hpke::{Deserializable, HpkeError, Kem, OpModeR, OpModeS, Serializable};
 use rand_core::CryptoRng;
+use strongroom_xwing::{
+    ENCAPSULATION_BYTES, Encapsulation, PUBLIC_KEY_BYTES, PrivateKey, PublicKey, SEED_BYTES, XWing,
+};
 use zeroize::Zeroizing;
 
 use crate::encoding::{base64_array, base64_encode, bech32_decode, bech32_encode};
 use crate::file_key::FileKey;
 use crate::stanza::Stanza;
 use crate::unwrap::UnwrapStanzaError;
-use crate::x25519::is_low_order;
 
 const TAG: &str = "mlkem768x25519";
 const INFO: &[u8] = b"age-encryption.org/mlkem768x25519";
 const RECIPIENT_PREFIX: &str = "age1pq";
 const IDENTITY_PREFIX: &str = "AGE-SECRET-KEY-PQ-";
 
-const RECIPIENT_BYTES: usize = 1216;
-const ENCAPSULATION_BYTES: usize = 1120;
-const SEED_BYTES: usize = 32;
-
 /// The public key of a [`HybridIdentity`].
 #[derive(Clone, PartialEq, Eq)]
 pub struct HybridRecipient(
     // Invariant: a valid key, whose X25519 part is not of low order.
-    Box<[u8; RECIPIENT_BYTES]>,
+    Box<[u8; PUBLIC_KEY_BYTES]>,
 );
 
 impl HybridRecipient {
     pub(crate) fn from_text(text: &str) -> Option<Self> {
-        let bytes = bech32_decode::<RECIPIENT_BYTES>(RECIPIENT_PREFIX, text)?;
-        <XWing as Kem>::PublicKey::from_bytes(bytes.as_ref()).ok()?;
-        let point = bytes.last_chunk().expect("the key is longer than a point");
-        (!is_low_order(point)).then(|| Self(Box::new(*bytes)))
+        let bytes = bech32_decode::<PUBLIC_KEY_BYTES>(RECIPIENT_PREFIX, text)?;
+        PublicKey::from_bytes(bytes.as_ref()).ok()?;
+        Some(Self(Box::new(*bytes)))
     }
 
     pub(crate) fn to_text(&self) -> Zeroizing<String> {
@@ -44,7 +40,7 @@ impl HybridRecipient {
     }
 
     pub(crate) fn wrap(&self, file_key: &FileKey, rng: &mut impl CryptoRng) -> Stanza {
-        let key = <XWing as Kem>::PublicKey::from_bytes(&*self.0).expect("the key was valid");
+        let key = PublicKey::from_bytes(&*self.0).expect("the key was valid");
         let (encapsulation, body) = hpke::single_shot_seal_with_rng::<
             ChaCha20Poly1305,
             HkdfSha256,
@@ -64,28 +60,27 @@ impl fmt::Debug for HybridRecipient {
     }
 }
 
-/// A hybrid secret key: the seed of both its parts.
-pub struct HybridIdentity(Zeroizing<[u8; SEED_BYTES]>);
+/// A hybrid secret key: the seed of both its parts, and these.
+pub struct HybridIdentity(PrivateKey);
 
 impl HybridIdentity {
     pub(crate) fn generate(rng: &mut impl CryptoRng) -> Self {
         let mut seed = Zeroizing::new([0; SEED_BYTES]);
         rng.fill_bytes(seed.as_mut());
-        Self(seed)
+        Self(PrivateKey::from_seed(&seed))
     }
 
     pub(crate) fn from_text(text: &str) -> Option<Self> {
-        bech32_decode(IDENTITY_PREFIX, text).map(Self)
+        let seed = bech32_decode(IDENTITY_PREFIX, text)?;
+        Some(Self(PrivateKey::from_seed(&seed)))
     }
 
     pub(crate) fn to_text(&self) -> Zeroizing<String> {
-        bech32_encode(IDENTITY_PREFIX, self.0.as_ref())
+        bech32_encode(IDENTITY_PREFIX, self.0.expose_seed())
     }
 
     pub(crate) fn recipient(&self) -> HybridRecipient {
-        let mut bytes = Box::new([0; RECIPIENT_BYTES]);
-        bytes.copy_from_slice(&XWing::sk_to_pk(&self.kem_key()).to_bytes());
-        HybridRecipient(bytes)
+        HybridRecipient(Box::new(XWing::sk_to_pk(&self.0).to_bytes().into()))
     }
 
     pub(crate) fn unwrap(&self, stanza: &Stanza) -> Result<Option<FileKey>, UnwrapStanzaError> {
@@ -100,28 +95,22 @@ impl HybridIdentity {
         if stanza.body().len() != FileKey::WRAPPED_BYTES {
             return Err(UnwrapStanzaError::BodyLength);
         }
-        // The KEM does not look, for ML-KEM alone would keep the secret; age asks for both.
-        let point = encapsulation
-            .last_chunk()
-            .expect("the encapsulation is longer than a point");
-        if is_low_order(point) {
-            return Err(UnwrapStanzaError::LowOrder);
-        }
-        let encapsulation = <XWing as Kem>::EncappedKey::from_bytes(&encapsulation)
-            .map_err(|_| UnwrapStanzaError::Arguments)?;
+        let encapsulation =
+            Encapsulation::from_bytes(&encapsulation).map_err(|_| UnwrapStanzaError::Arguments)?;
         let opened = hpke::single_shot_open::<ChaCha20Poly1305, HkdfSha256, XWing>(
             &OpModeR::Base,
-            &self.kem_key(),
+            &self.0,
             &encapsulation,
             INFO,
             stanza.body(),
             b"",
         );
-        let opened = opened.map(Zeroizing::new).ok();
-        Ok(opened.and_then(|bytes| bytes.as_slice().try_into().ok().map(FileKey::from_bytes)))
-    }
-
-    fn kem_key(&self) -> <XWing as Kem>::PrivateKey {
-        <XWing as Kem>::PrivateKey::from_bytes(self.0.as_ref()).expect("any 32 bytes are a seed")
+        let bytes = match opened {
+            Ok(bytes) => Zeroizing::new(bytes),
+            // The KEM of HPKE need not look, for ML-KEM alone would keep the secret; age asks for both, and ours looks.
+            Err(HpkeError::DecapError) => return Err(UnwrapStanzaError::LowOrder),
+            Err(_) => return Ok(None),
+        };
+        Ok(bytes.as_slice().try_into().ok().map(FileKey::from_bytes))
     }
 }

@@ -7,12 +7,11 @@ mod sealed;
 use std::fmt;
 
 use aws_lc_rs::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use curve25519_dalek::montgomery::MontgomeryPoint;
 use hpke::aead::{AeadCtxR, AeadCtxS, ChaCha20Poly1305};
 use hpke::kdf::HkdfSha256;
-use hpke::kem::XWing;
 use hpke::{Deserializable, Kem, OpModeR, OpModeS, Serializable};
 use rand_core::CryptoRng;
+use strongroom_xwing::{ENCAPSULATION_BYTES, PUBLIC_KEY_BYTES, SEED_BYTES, XWing};
 use zeroize::Zeroizing;
 
 use crate::encoding::{Canonical, Malformed, Reader, Writer};
@@ -32,7 +31,7 @@ pub struct PublicKey(
 
 impl PublicKey {
     /// The length in bytes.
-    pub const BYTES: usize = 1216;
+    pub const BYTES: usize = PUBLIC_KEY_BYTES;
 
     /// Takes the bytes of a key.
     ///
@@ -40,12 +39,8 @@ impl PublicKey {
     ///
     /// Says so when the bytes are not the one encoding of a key, or when its X25519 part is of small order: the secret
     /// would then rest on the other part alone.
-    #[expect(clippy::missing_panics_doc, reason = "the key is longer than a point")]
     pub fn from_bytes(bytes: &[u8; Self::BYTES]) -> Result<Self, InvalidPublicKey> {
-        <XWing as Kem>::PublicKey::from_bytes(bytes).map_err(|_| InvalidPublicKey)?;
-        if is_small_order(bytes.last_chunk().expect("the key is longer than a point")) {
-            return Err(InvalidPublicKey);
-        }
+        strongroom_xwing::PublicKey::from_bytes(bytes).map_err(|_| InvalidPublicKey)?;
         Ok(Self(Box::new(*bytes)))
     }
 
@@ -82,7 +77,7 @@ impl PublicKey {
     }
 
     fn set_up(&self, info: &[u8], key_label: Label, rng: &mut impl CryptoRng) -> Sealing {
-        let key = <XWing as Kem>::PublicKey::from_bytes(&*self.0).expect("from_bytes took it");
+        let key = strongroom_xwing::PublicKey::from_bytes(&*self.0).expect("from_bytes took it");
         let (encapsulated, context) = hpke::setup_sender_with_rng::<
             ChaCha20Poly1305,
             HkdfSha256,
@@ -121,38 +116,41 @@ impl Canonical for PublicKey {
 #[error("these bytes are no MLKEM768-X25519 public key")]
 pub struct InvalidPublicKey;
 
-/// The secret half of a [`PublicKey`]: a seed of 32 bytes.
-pub struct SecretKey(Zeroizing<[u8; SecretKey::SEED_BYTES]>);
+/// The secret half of a [`PublicKey`]: a seed of 32 bytes, expanded.
+pub struct SecretKey {
+    key: strongroom_xwing::PrivateKey,
+    public: PublicKey,
+}
 
 impl SecretKey {
     /// The length of a seed.
-    pub const SEED_BYTES: usize = 32;
+    pub const SEED_BYTES: usize = SEED_BYTES;
 
     /// Generates a key.
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
         let mut seed = Zeroizing::new([0; Self::SEED_BYTES]);
         rng.fill_bytes(seed.as_mut());
-        Self(seed)
+        Self::from_seed(&seed)
     }
 
     /// Takes a seed, from where [`Self::expose_seed`] was kept.
     #[must_use]
     pub fn from_seed(seed: &[u8; Self::SEED_BYTES]) -> Self {
-        Self(Zeroizing::new(*seed))
+        let key = strongroom_xwing::PrivateKey::from_seed(seed);
+        let public = PublicKey(Box::new(XWing::sk_to_pk(&key).to_bytes().into()));
+        Self { key, public }
     }
 
     /// Returns the seed, to be kept where only its owner reads it.
     #[must_use]
     pub fn expose_seed(&self) -> &[u8; Self::SEED_BYTES] {
-        &self.0
+        self.key.expose_seed()
     }
 
     /// Returns the public key.
     #[must_use]
     pub fn public_key(&self) -> PublicKey {
-        let mut bytes = Box::new([0; PublicKey::BYTES]);
-        bytes.copy_from_slice(&XWing::sk_to_pk(&self.kem_key()).to_bytes());
-        PublicKey(bytes)
+        self.public.clone()
     }
 
     /// Opens the context of a deposit statement, as its authority.
@@ -165,7 +163,7 @@ impl SecretKey {
         authority: AuthorityId,
         encapsulation: &Encapsulation,
     ) -> Result<Opening, NotOpened> {
-        let info = deposit_info(authority, self.public_key().id());
+        let info = deposit_info(authority, self.public.id());
         self.set_up(encapsulation, &info, Label::DEPOSIT_KEY)
     }
 
@@ -194,33 +192,18 @@ impl SecretKey {
         info: &[u8],
         key_label: Label,
     ) -> Result<Opening, NotOpened> {
-        // The KEM does not look: ML-KEM alone would keep the secret, and both are to.
-        let point = encapsulation.0.last_chunk();
-        if is_small_order(point.expect("the encapsulation is longer than a point")) {
-            return Err(NotOpened);
-        }
-        let encapsulated =
-            <XWing as Kem>::EncappedKey::from_bytes(&*encapsulation.0).map_err(|_| NotOpened)?;
+        // Ours refuses a point of small order: ML-KEM alone would keep the secret, and both are to.
+        let encapsulated = strongroom_xwing::Encapsulation::from_bytes(&*encapsulation.0)
+            .map_err(|_| NotOpened)?;
         let context = hpke::setup_receiver::<ChaCha20Poly1305, HkdfSha256, XWing>(
             &OpModeR::Base,
-            &self.kem_key(),
+            &self.key,
             &encapsulated,
             info,
         )
         .map_err(|_| NotOpened)?;
         Ok(Opening { context, key_label })
     }
-
-    fn kem_key(&self) -> <XWing as Kem>::PrivateKey {
-        <XWing as Kem>::PrivateKey::from_bytes(&*self.0).expect("any 32 bytes are a seed")
-    }
-}
-
-/// Tells whether every secret key makes the same shared secret with this point of X25519, zero.
-fn is_small_order(point: &[u8; 32]) -> bool {
-    // Secret keys are multiples of eight, which is the order of the largest such group.
-    let eight = [true, false, false, false];
-    MontgomeryPoint(*point).mul_bits_be(eight.into_iter()).0 == [0; 32]
 }
 
 /// What an HPKE context was set up with, as sent: 1,120 bytes.
@@ -229,7 +212,7 @@ pub struct Encapsulation(Box<[u8; Encapsulation::BYTES]>);
 
 impl Encapsulation {
     /// The length in bytes.
-    pub const BYTES: usize = 1120;
+    pub const BYTES: usize = ENCAPSULATION_BYTES;
 
     /// Returns SHA-256 of the bytes.
     #[must_use]

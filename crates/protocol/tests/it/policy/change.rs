@@ -5,7 +5,8 @@ use std::slice::from_ref;
 use strongroom_protocol::id::{AuthorityId, Digest, Time};
 use strongroom_protocol::keys::{SigningKey, VerifyingKey};
 use strongroom_protocol::policy::{
-    Change, ChangeCase, LoggedWord, Policy, Reason, Ruling, decide_change,
+    Around, Change, ChangeCase, Discount, LoggedWord, Policy, Reason, Ruling, Subject,
+    decide_change,
 };
 use strongroom_protocol::statement::{
     Approval, Evidence, EvidenceKind, Grounds, PolicyChange, SignedStatement, Verdict, Word,
@@ -103,6 +104,46 @@ fn one_no_of_the_group_ends_a_change_and_anybody_elses_does_not() {
     ] {
         assert_eq!(stage.outcome(&with(other), after), approved());
     }
+}
+
+#[test]
+fn of_a_word_on_a_change_that_does_not_count_it_is_told_why() {
+    let discount = |stage: &Stage, said: SignedStatement| {
+        let words = logged(&[said]);
+        let word = words[0].clone();
+        let asked = SignedStatement::sign(stage.change.clone(), &stage.cast.device);
+        let around = Around::Change {
+            author: stage.author,
+            codes: stage.codes.clone(),
+            superseded: None,
+        };
+        let policy = stage.policy.clone();
+        let subject = Subject::new(asked, (7, NOW), policy, words, None, around);
+        subject.unwrap().discount(&word)
+    };
+    let stage = Stage::new();
+    for word in [Word::Approve, Word::Deny] {
+        assert_eq!(discount(&stage, stage.says("ada", word)), None);
+        assert_eq!(
+            discount(&stage, stage.says("dan", word)),
+            Some(Discount::NotAsked)
+        );
+        let stranger = stage.signed(word, &stage.cast.stranger);
+        assert_eq!(discount(&stage, stranger), Some(Discount::NotAsked));
+    }
+    // Whoever asks may say no to it, and not yes.
+    let mut own = Stage::new();
+    own.author = officer_key("ada").verifying_key();
+    let (yes, no) = (own.says("ada", Word::Approve), own.says("ada", Word::Deny));
+    assert_eq!(discount(&own, yes), Some(Discount::Own));
+    assert_eq!(discount(&own, no), None);
+    assert_eq!(discount(&own, own.says("bob", Word::Approve)), None);
+    // There is no veto of a change.
+    let overrule = stage.says("ada", Word::Overrule);
+    assert_eq!(
+        discount(&stage, overrule),
+        Some(Discount::NothingToOverrule)
+    );
 }
 
 #[test]
