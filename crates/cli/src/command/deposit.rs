@@ -40,8 +40,8 @@ Examples:
 
 A line of the file for `--from`:
   {\"name\": \"disk/host1\", \"secret\": \"...\", \"labels\": {\"site\": \"A\"}}
-It needs `name`, and `secret` or `secret_base64`; `description`, `labels` and `check` are as the
-options. Run again, it deposits what changed.")]
+It needs `name`, and `secret` or `secret_base64`; `description`, `labels` and
+`check` are as the options. Run again, it deposits what changed.")]
 pub(crate) struct Arguments {
     /// What the secret goes by, readable at the authority; the newest of a name counts.
     #[arg(long, value_name = "NAME")]
@@ -66,7 +66,7 @@ pub(crate) struct Arguments {
     /// it, or your key is sealed and no passphrase is at hand.
     #[arg(long, requires = "from")]
     force: bool,
-    #[command(flatten, next_help_heading = "Programs of CryptoAPI")]
+    #[command(flatten)]
     blob: BlobOptions,
     /// Print a line of JSON for each that was deposited.
     #[arg(long)]
