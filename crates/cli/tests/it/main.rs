@@ -8,7 +8,7 @@ mod citations;
 mod clocks;
 mod crash;
 mod devices;
-mod readme;
+mod documents;
 mod group;
 mod help;
 mod homes;
