@@ -38,10 +38,10 @@ Examples:
   tar c . | strongroom encrypt -o tree.age -  a pipe
   strongroom encrypt --format capi data.bin   makes data.bin.capi, for CryptoAPI
 
-The public key for `-r` has to be of the same kind as yours. If yours is hybrid, as it
-is unless you chose otherwise, theirs begins with age1pq1: `age-keygen -pq` of age 1.3
-makes one, or `strongroom keygen`. To use classic keys, which begin with age1 and no
-pq, begin with `strongroom init --key-type x25519`.")]
+The public key for `-r` has to be of the same kind as yours. If yours is hybrid,
+as it is unless you chose otherwise, theirs begins with age1pq1. `age-keygen
+-pq` of age 1.3 makes one, or `strongroom keygen`. If you want classic keys, which
+begin with age1 and no pq, begin with `strongroom init --key-type x25519`.")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     paths: Paths,

@@ -57,7 +57,7 @@ Examples:
   strongroom recover --to new.pub data.bin.capi
                                          for a program's new RSA key
   strongroom recover --for OWNER --reason 'left us in May' archive/
-                                         a colleague's files, if the policy lets you")]
+                                         a colleague's files, by the policy")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     paths: Paths,

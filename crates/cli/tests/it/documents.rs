@@ -93,6 +93,18 @@ fn every_link_in_a_page_leads_somewhere() {
 }
 
 #[test]
+fn each_word_is_defined_once() {
+    let page = fs::read_to_string(Path::new(ROOT).join("docs/words.md")).unwrap();
+    let lines = page.lines().filter_map(|line| line.strip_prefix("- **"));
+    let terms = lines.flat_map(|line| line.split_once("**: ").expect(line).0.split(", "));
+    let mut defined = BTreeSet::new();
+    for term in terms {
+        assert!(defined.insert(term), "{term}");
+    }
+    assert!(defined.len() > 50, "{defined:?}");
+}
+
+#[test]
 fn the_commands_on_the_sheet_run_as_written() {
     let mut reader = Reader::new("the sheet");
     reader.shell(

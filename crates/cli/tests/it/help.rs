@@ -141,6 +141,64 @@ fn help_fits_a_terminal_of_eighty_columns() {
 }
 
 #[test]
+fn whatever_needs_the_passphrase_names_its_variable() {
+    let machine = Machine::new();
+    let with = |args: &[&str]| {
+        machine
+            .run_with("STRONGROOM_PASSPHRASE", "a long passphrase", args)
+            .done()
+    };
+    with(&["init", "--passphrase"]);
+    machine.write("file", "text");
+    with(&["encrypt", "file"]);
+    with(&["keygen", "--passphrase", "-o", "sealed"]);
+    let commands: [&[&str]; 7] = [
+        &["decrypt", "-o", "-", "file.age"],
+        &["encrypt", "-i", "sealed", "-o", "other", "file"],
+        &["keygen", "--passphrase", "-o", "another"],
+        &["protect", "-i", "sealed", "file.age"],
+        &["recover", "file.age"],
+        &["rewrap", "file.age"],
+        &["status", "--deep", "file.age"],
+    ];
+    for args in commands {
+        let ran = machine.run(args);
+        assert_ne!(ran.status, Some(0), "{args:?}");
+        assert!(
+            ran.stderr.contains("passphrase is needed"),
+            "{args:?}: {}",
+            ran.stderr
+        );
+        let help = machine.run([args[0], "-h"]).done();
+        assert!(help.text().contains("STRONGROOM_PASSPHRASE"), "{args:?}");
+    }
+}
+
+/// The public key that the example has is of the kind that the first use makes.
+#[test]
+fn the_example_with_somebody_elses_key_works() {
+    let machine = Machine::with_home();
+    machine.write("plan.txt", "a plan");
+    machine.run(["keygen", "-o", "theirs.txt"]).done();
+    let theirs = machine.read_text("theirs.txt");
+    let key = theirs
+        .lines()
+        .find_map(|line| line.strip_prefix("# public key: "));
+    let help = machine.run(["encrypt", "--help"]).done();
+    let example = help
+        .text()
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("strongroom encrypt -r "));
+    let (start, rest) = example.unwrap().split_once("...").unwrap();
+    let file = rest.split_whitespace().next().unwrap();
+    assert!(key.unwrap().starts_with(start), "{start}");
+    machine.run(["encrypt", "-r", key.unwrap(), file]).done();
+    machine
+        .run(["decrypt", "-i", "theirs.txt", "-o", "-", "plan.txt.age"])
+        .done();
+}
+
+#[test]
 fn a_word_that_is_no_command_is_taken_for_none_that_is_spelled_otherwise() {
     let machine = Machine::new();
     assert_eq!(
