@@ -56,7 +56,7 @@ pub(crate) struct Arguments {
     /// deposited. `status --check` runs it again. It stays with the name, for the secrets that come after.
     #[arg(long, value_name = "COMMAND")]
     check: Option<String>,
-    /// Deposit without the check that the name has, and take it away from the name: one secret, not a list.
+    /// Deposit one secret without the check that its name has, and take the check away from the name.
     #[arg(long, conflicts_with = "check")]
     no_check: bool,
     /// Deposit many secrets, a line of JSON for each in FILE; from a pipe if it is `-`.

@@ -39,9 +39,9 @@ Examples:
   strongroom encrypt --format capi data.bin   makes data.bin.capi, for CryptoAPI
 
 The public key for `-r` has to be of the same kind as yours. If yours is hybrid,
-as it is unless you chose otherwise, theirs begins with age1pq1: `strongroom
-keygen` makes one, or age-keygen of age 1.3 with `-pq`. If you want classic keys,
-which begin with age1 and no pq1, begin with `strongroom init --key-type x25519`.")]
+as it is unless you chose otherwise, theirs begins with age1pq1; `strongroom
+keygen` makes such a key, and so does age-keygen of age 1.3 with `-pq`. If you
+want classic keys, begin with `strongroom init --key-type x25519`.")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     paths: Paths,

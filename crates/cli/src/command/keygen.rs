@@ -19,7 +19,7 @@ use crate::options::KeyTypeName;
 use crate::terminal::shown;
 use crate::{prompt, stream, terminal};
 
-/// Make a key pair: an identity file of age, which is no part of a home; or, with `--officer`, an officer's key.
+/// Make a key pair outside your Strongroom folder, as age-keygen does; or, with `--officer`, an officer's key.
 #[derive(Args)]
 #[command(after_help = "\
 An officer's key goes into a file: `officer.key` in your Strongroom folder,
