@@ -116,7 +116,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
             let now = client.home().seen()?;
             let root = now.map(|now| now.checkpoint().root.to_string());
             terminal::print(format_args!(
-                "the log is whole: {}, of which {seen} are as this machine saw them before; its root is {}",
+                "{}, root {}, extends the {seen} that this home saw",
                 count(size, "entry", "entries"),
                 root.unwrap_or_default(),
             ))?;

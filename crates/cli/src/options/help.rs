@@ -91,9 +91,10 @@ fn within(command: Command, name: &str) -> Command {
 /// Returns what an option stands under; nothing for a command's own.
 fn heading(arg: &Arg, of_cryptoapi: bool, of_officers: bool) -> Option<&'static str> {
     match arg.get_long()? {
-        "help" | "home" | "max-work-factor" | "quiet" | "version" => Some(EVERYWHERE),
-        "files-from" | "null" => Some(FILES),
         "authority" | "authority-id" | "key" if of_officers => Some(OFFICER),
+        "version" => Some(EVERYWHERE),
+        _ if arg.is_global_set() => Some(EVERYWHERE),
+        "exclude" | "files-from" | "null" => Some(FILES),
         "bits" | "cipher" | "file" | "format" | "key" | "key-bits" | "legacy" | "oaep"
         | "own-blob" | "pkcs1" | "session-key" | "simple-blob" | "to"
             if !of_cryptoapi =>
