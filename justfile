@@ -23,7 +23,7 @@ deb:
     rm -rf target/package && mkdir -p target/package
     target/release/strongroom man target/package/man
     for shell in bash fish zsh; do target/release/strongroom completions $shell > target/package/$shell; done
-    cargo deb --no-build -p strongroom-cli
+    cargo deb --quiet --no-build -p strongroom-cli
 
 # How fast files are read and written.
 bench:

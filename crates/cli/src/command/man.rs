@@ -10,20 +10,19 @@ use clap_mangen::roff::{Roff, bold, roman};
 
 use crate::exit::Exit;
 use crate::options;
-use crate::terminal::shown;
 
 /// The page of words, which everybody who reads the source has beside it.
 const WORDS: &str = include_str!("../../../../docs/words.md");
 
-/// Write the manual pages into a folder: one of each command, and strongroom-words(7).
+/// Write the manual pages into a folder for them: one of each command, and strongroom-words(7).
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  strongroom man ~/.local/share/man/man1
+  strongroom man ~/.local/share/man
 
 Then there are `man strongroom`, `man strongroom-recover` and so on.")]
 pub(crate) struct Arguments {
-    /// The folder, which is made if it is not there. Pages of ours that are in it are replaced.
+    /// The folder, which gets the folders `man1` and `man7`. Pages of ours that are there are replaced.
     #[arg(value_name = "DIR")]
     folder: PathBuf,
 }
@@ -32,14 +31,16 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     let failed = || {
         format!(
             "cannot write manual pages into `{}`",
-            shown(&arguments.folder)
+            arguments.folder.display()
         )
     };
-    fs::create_dir_all(&arguments.folder).with_context(failed)?;
+    let [commands, words] = ["man1", "man7"].map(|section| arguments.folder.join(section));
+    fs::create_dir_all(&commands).with_context(failed)?;
+    fs::create_dir_all(&words).with_context(failed)?;
     let mut command = options::command().disable_help_subcommand(true);
     command.build();
-    write_pages(&command, &arguments.folder).with_context(failed)?;
-    fs::write(arguments.folder.join("strongroom-words.7"), words()).with_context(failed)?;
+    write_pages(&command, &commands).with_context(failed)?;
+    fs::write(words.join("strongroom-words.7"), words_page()).with_context(failed)?;
     Ok(Exit::Done)
 }
 
@@ -90,7 +91,7 @@ fn after(text: &str) -> String {
 }
 
 /// Makes a page of docs/words.md: its headings, its paragraphs, and each `- **word**: what it is`.
-fn words() -> String {
+fn words_page() -> String {
     let mut roff = Roff::new();
     roff.control(
         "TH",

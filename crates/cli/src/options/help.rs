@@ -8,6 +8,11 @@ const EVERYWHERE: &str = "Options of every command";
 const FILES: &str = "Which files";
 const CRYPTOAPI: &str = "Files and programs of CryptoAPI";
 const OFFICER: &str = "The authority, and the officer's key";
+const RECIPIENTS: &str = "Who else can open the files";
+const TOLD: &str = "What the authority is told";
+
+/// Commands of officers, and what may be done as one.
+const OFFICERS: [&str; 3] = ["departed", "officer", "policy"];
 
 /// The variables that no option shows in its own help.
 const RECOVERY_CODE: &str = "  STRONGROOM_RECOVERY_CODE  the recovery code; else you are asked";
@@ -58,8 +63,6 @@ pub(super) fn laid_out(command: Command) -> Command {
 
 /// Does so of a command with this name, of those before it too, and of its subcommands.
 fn within(command: Command, name: &str) -> Command {
-    let of_cryptoapi = name.starts_with("capi");
-    let of_officers = ["departed", "officer", "policy"].contains(&name);
     let command = command.mut_args(|arg| {
         // That a text is empty, where none is given, helps nobody.
         let is_empty = matches!(arg.get_default_values(), [value] if value.is_empty());
@@ -68,7 +71,7 @@ fn within(command: Command, name: &str) -> Command {
         } else {
             arg
         };
-        match heading(&arg, of_cryptoapi, of_officers) {
+        match heading(&arg, name) {
             Some(heading) => arg.help_heading(heading),
             None => arg,
         }
@@ -88,13 +91,16 @@ fn within(command: Command, name: &str) -> Command {
     })
 }
 
-/// Returns what an option stands under; nothing for a command's own.
-fn heading(arg: &Arg, of_cryptoapi: bool, of_officers: bool) -> Option<&'static str> {
+/// Returns what an option of a command stands under; nothing for what is its own.
+fn heading(arg: &Arg, command: &str) -> Option<&'static str> {
+    let of_cryptoapi = command.starts_with("capi");
     match arg.get_long()? {
-        "authority" | "authority-id" | "key" if of_officers => Some(OFFICER),
+        "authority" | "authority-id" | "key" if OFFICERS.contains(&command) => Some(OFFICER),
         "version" => Some(EVERYWHERE),
         _ if arg.is_global_set() => Some(EVERYWHERE),
         "exclude" | "files-from" | "null" => Some(FILES),
+        "identity" | "recipient" | "recipients-file" if command == "encrypt" => Some(RECIPIENTS),
+        "description" | "label" if ["encrypt", "protect"].contains(&command) => Some(TOLD),
         "bits" | "cipher" | "file" | "format" | "key" | "key-bits" | "legacy" | "oaep"
         | "own-blob" | "pkcs1" | "session-key" | "simple-blob" | "to"
             if !of_cryptoapi =>
