@@ -17,6 +17,14 @@ check:
 test *ARGS="--workspace":
     cargo nextest run {{ARGS}}
 
+# A Debian package, with manual pages and completions, in target/debian. Needs cargo-deb.
+deb:
+    cargo build --release --locked -p strongroom-cli
+    rm -rf target/package && mkdir -p target/package
+    target/release/strongroom man target/package/man
+    for shell in bash fish zsh; do target/release/strongroom completions $shell > target/package/$shell; done
+    cargo deb --quiet --no-build -p strongroom-cli
+
 # How fast files are read and written.
 bench:
     cargo bench -p strongroom-agefile

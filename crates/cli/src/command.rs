@@ -2,6 +2,7 @@
 
 pub(crate) mod authority;
 pub(crate) mod capi;
+pub(crate) mod completions;
 pub(crate) mod decrypt;
 pub(crate) mod departed;
 pub(crate) mod deposit;
@@ -11,6 +12,7 @@ pub(crate) mod init;
 pub(crate) mod keygen;
 pub(crate) mod list;
 pub(crate) mod log;
+pub(crate) mod man;
 pub(crate) mod officer;
 pub(crate) mod policy;
 pub(crate) mod protect;
@@ -24,11 +26,19 @@ pub(crate) mod veto;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::options::Command;
+use crate::terminal;
 
 /// Runs a subcommand.
 pub(crate) fn run(context: &Context, command: Command) -> anyhow::Result<Exit> {
     // All others read some of it.
-    if !matches!(command, Command::Capi(_) | Command::Keygen(_)) {
+    if !matches!(
+        command,
+        Command::Capi(_)
+            | Command::Completions(_)
+            | Command::Keygen(_)
+            | Command::Man(_)
+            | Command::Version
+    ) {
         context.warn_of_exposed_home();
     }
     match command {
@@ -52,5 +62,11 @@ pub(crate) fn run(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Policy(arguments) => policy::run(context, &arguments),
         Command::Capi(arguments) => capi::run(context, arguments),
         Command::Authority(arguments) => authority::run(context, &arguments),
+        Command::Completions(arguments) => completions::run(&arguments),
+        Command::Man(arguments) => man::run(&arguments),
+        Command::Version => {
+            terminal::print(format_args!("strongroom {}", env!("CARGO_PKG_VERSION")))?;
+            Ok(Exit::Done)
+        }
     }
 }

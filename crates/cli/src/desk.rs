@@ -62,6 +62,12 @@ impl DeskOptions {
         self.authority.is_some()
     }
 
+    /// Tells whether the authority that was named is the one at this address.
+    pub(crate) fn is_with(&self, address: &Address) -> bool {
+        let named = self.authority.as_ref().map(Address::absolute);
+        named.is_some_and(|named| named.is_ok_and(|named| named == *address))
+    }
+
     /// Opens the desk, lets `act` work at it, and keeps what was seen of the authority.
     pub(crate) fn at<T>(
         &self,

@@ -25,7 +25,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use clap::Parser;
 use rand_core::UnwrapErr;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use strongroom_protocol::id::{Clock, Time};
@@ -35,7 +34,7 @@ use options::Options;
 
 fn main() -> ExitCode {
     keep_memory_private();
-    let options = Options::parse();
+    let options = Options::read();
     let result = Context::new(&options.global, Arc::new(SystemClock), system_randomness)
         .and_then(|context| command::run(&context, options.command));
     exit::end(result)

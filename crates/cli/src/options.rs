@@ -1,31 +1,79 @@
 //! The options, as they are typed. What they mean is in `command`.
 
+mod help;
+#[cfg(test)]
+mod tests;
+
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use strongroom_agefile::{KeyType, WorkFactor};
 
 use crate::command::{
-    authority, capi, decrypt, departed, deposit, device, encrypt, init, keygen, list, log, officer,
-    policy, protect, recover, rewrap, sheet, status, sync, veto,
+    authority, capi, completions, decrypt, departed, deposit, device, encrypt, init, keygen, list,
+    log, man, officer, policy, protect, recover, rewrap, sheet, status, sync, veto,
 };
 
 /// Keeps a spare of every key you encrypt with.
 ///
-/// Files are encrypted as age does. A spare of each file's key is with a backup authority before the file is there;
-/// when your own key is lost, `recover` brings the spare back.
+/// Files are encrypted as age does. Before a file is written, a backup authority has a spare of its key. If you lose your own key,
+/// `strongroom recover` gets the spare back.
 #[derive(Parser)]
-#[command(name = "strongroom", version, max_term_width = 100)]
+#[command(
+    name = "strongroom",
+    version,
+    max_term_width = 100,
+    disable_help_flag = true,
+    disable_version_flag = true
+)]
 pub(crate) struct Options {
     #[command(flatten)]
     pub(crate) global: Global,
+    /// Print the version.
+    #[arg(short = 'V', long, action = ArgAction::Version)]
+    version: Option<bool>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
+impl Options {
+    /// Reads the options that the program was started with. Help, and what is wrong with them, ends it here.
+    pub(crate) fn read() -> Self {
+        let matches = command().try_get_matches().map_err(without_wild_guess);
+        let options = matches.and_then(|matches| Self::from_arg_matches(&matches));
+        options.unwrap_or_else(|error| error.exit())
+    }
+}
+
+/// Returns all commands with their options, as help, completions and manual pages show them.
+pub(crate) fn command() -> clap::Command {
+    help::laid_out(Options::command())
+}
+
+/// Leaves, of the tips which subcommand was meant, those that differ by one typing error: whoever types `remove` wants no
+/// `recover`.
+fn without_wild_guess(mut error: clap::Error) -> clap::Error {
+    if error.kind() == ErrorKind::InvalidSubcommand
+        && let Some(ContextValue::String(given)) = error.get(ContextKind::InvalidSubcommand)
+        && let Some(ContextValue::Strings(meant)) = error.get(ContextKind::SuggestedSubcommand)
+    {
+        let near = |word: &&String| strsim::osa_distance(given, word) <= 1;
+        let near: Vec<String> = meant.iter().filter(near).cloned().collect();
+        error.remove(ContextKind::SuggestedSubcommand);
+        if !near.is_empty() {
+            error.insert(
+                ContextKind::SuggestedSubcommand,
+                ContextValue::Strings(near),
+            );
+        }
+    }
+    error
+}
+
 #[derive(Args)]
 pub(crate) struct Global {
-    /// The folder with your key and receipts [default: `strongroom` in your data folder].
+    /// Your Strongroom folder [default: ~/.local/share/strongroom].
     #[arg(
         long,
         global = true,
@@ -37,19 +85,24 @@ pub(crate) struct Global {
     /// Say only what failed, and what was asked for.
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
-    /// Open files with a passphrase up to this work factor: 20 takes 1 GiB of memory, each one more twice as much. Whoever made
-    /// the file chose it.
+    /// Open files with a passphrase up to this work factor.
+    ///
+    /// Whoever made the file chose its work factor. 20 takes 1 GiB of memory, and each one more takes twice as much.
     #[arg(
         long,
         global = true,
         value_name = "N",
         env = "STRONGROOM_MAX_WORK_FACTOR",
+        hide_env_values = true,
         default_value = "20",
         hide_default_value = true,
         hide_short_help = true,
         value_parser = work_factor
     )]
     pub(crate) max_work_factor: WorkFactor,
+    /// Print help: in short with `-h`, in full with `--help`.
+    #[arg(short, long, global = true, action = ArgAction::Help)]
+    help: Option<bool>,
 }
 
 fn work_factor(text: &str) -> Result<WorkFactor, &'static str> {
@@ -79,6 +132,11 @@ pub(crate) enum Command {
     Policy(policy::Arguments),
     Capi(capi::Arguments),
     Authority(authority::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
+    /// Print the version.
+    #[command(hide = true)]
+    Version,
 }
 
 /// The kinds of key, by the words for them.

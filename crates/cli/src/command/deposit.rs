@@ -40,8 +40,8 @@ Examples:
 
 A line of the file for `--from`:
   {\"name\": \"disk/host1\", \"secret\": \"...\", \"labels\": {\"site\": \"A\"}}
-It needs `name`, and `secret` or `secret_base64`; `description`, `labels` and `check` are as the
-options. Run again, it deposits what changed.")]
+It needs `name`, and `secret` or `secret_base64`; `description`, `labels` and
+`check` are as the options. Run again, it deposits what changed.")]
 pub(crate) struct Arguments {
     /// What the secret goes by, readable at the authority; the newest of a name counts.
     #[arg(long, value_name = "NAME")]
@@ -56,7 +56,7 @@ pub(crate) struct Arguments {
     /// deposited. `status --check` runs it again. It stays with the name, for the secrets that come after.
     #[arg(long, value_name = "COMMAND")]
     check: Option<String>,
-    /// Deposit without the check that the name has, and take it away from the name: one secret, not a list.
+    /// Deposit one secret without the check that its name has, and take the check away from the name.
     #[arg(long, conflicts_with = "check")]
     no_check: bool,
     /// Deposit many secrets, a line of JSON for each in FILE; from a pipe if it is `-`.
@@ -66,7 +66,7 @@ pub(crate) struct Arguments {
     /// it, or your key is sealed and no passphrase is at hand.
     #[arg(long, requires = "from")]
     force: bool,
-    #[command(flatten, next_help_heading = "Programs of CryptoAPI")]
+    #[command(flatten)]
     blob: BlobOptions,
     /// Print a line of JSON for each that was deposited.
     #[arg(long)]

@@ -32,11 +32,16 @@ use crate::{founding, prompt, reach, stream};
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  strongroom encrypt thesis.pdf              thesis.pdf.age, beside it
-  strongroom encrypt photos/ letters/        every file in them
-  strongroom encrypt -r age1... plan.txt     someone else can open it, too
-  tar c . | strongroom encrypt - > tree.age  a pipe
-  strongroom encrypt --format capi data.bin  data.bin.capi, for a program that speaks CryptoAPI")]
+  strongroom encrypt thesis.pdf               makes thesis.pdf.age, beside it
+  strongroom encrypt photos/ letters/         every file in them
+  strongroom encrypt -r age1pq1... plan.txt   somebody else can open it, too
+  tar c . | strongroom encrypt -o tree.age -  a pipe
+  strongroom encrypt --format capi data.bin   makes data.bin.capi, for CryptoAPI
+
+The public key for `-r` has to be of the same kind as yours. If yours is hybrid,
+as it is unless you chose otherwise, theirs begins with age1pq1; `strongroom
+keygen` makes such a key, and so does age-keygen of age 1.3 with `-pq`. If you
+want classic keys, begin with `strongroom init --key-type x25519`.")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     paths: Paths,

@@ -19,11 +19,11 @@ use crate::options::KeyTypeName;
 use crate::terminal::shown;
 use crate::{prompt, stream, terminal};
 
-/// Make a key pair: an identity file of age, which is no part of a home; or, with `--officer`, an officer's key.
+/// Make a key pair outside your Strongroom folder, as age-keygen does; or, with `--officer`, an officer's key.
 #[derive(Args)]
 #[command(after_help = "\
-An officer's key goes into a file, `officer.key` in your home unless `-o` names another; printed are the lines that the
-policy needs to know that officer.")]
+An officer's key goes into a file: `officer.key` in your Strongroom folder,
+unless `-o` names another. The lines that are printed are for the policy.")]
 pub(crate) struct Arguments {
     /// Write to FILE, which must not exist, instead of to standard output.
     #[arg(short, long, value_name = "FILE")]

@@ -27,7 +27,7 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Print what the log records, entry by entry: what happened, where that is yours to know; else its kind alone.
+    /// Print the log, entry by entry: what happened, if it concerns you, and else its kind alone.
     Show {
         /// Print a line of JSON for each.
         #[arg(long)]

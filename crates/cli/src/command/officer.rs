@@ -55,7 +55,7 @@ enum Command {
     Approve(Say),
     /// Deny it, and say why: whoever asked is told.
     Deny(Say),
-    /// Let an owner's veto not count.
+    /// Say that an owner's veto does not count.
     Overrule(Say),
 }
 

@@ -69,9 +69,18 @@ fn show(context: &Context, desk: &DeskOptions) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Tells whether a command speaks for the home's owner, and not for an officer.
+/// Tells whether a command speaks for the home's owner, and not for an officer. If an authority is named, that is so if it is the
+/// home's, and no officer's key is there.
 fn uses_home(context: &Context, desk: &DeskOptions) -> anyhow::Result<bool> {
-    Ok(!desk.names_key() && !desk.names_authority() && Home::exists(&context.home)?)
+    if desk.names_key() || !Home::exists(&context.home)? {
+        return Ok(false);
+    }
+    if !desk.names_authority() {
+        return Ok(true);
+    }
+    let membership = Home::open(&context.home)?.membership()?;
+    let is_officers = desk.key_path(context).try_exists()?;
+    Ok(!is_officers && membership.is_some_and(|known| desk.is_with(&known.address)))
 }
 
 /// Reads a policy's file.

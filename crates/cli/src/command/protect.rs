@@ -30,10 +30,10 @@ use crate::{prompt, reach, stream};
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  strongroom protect archive/                         every age file in a folder
-  strongroom protect -i old-key.txt letters.age       a file that another key of yours opens
-  strongroom protect --detached /mnt/dvd              no byte of a file changes
-  strongroom protect --key app.priv --pkcs1 data/     what a program of CryptoAPI's encrypted
+  strongroom protect archive/                      every age file in a folder
+  strongroom protect -i old-key.txt letters.age    a file that another key opens
+  strongroom protect --detached /mnt/dvd           no byte of a file changes
+  strongroom protect --key app.priv --pkcs1 data/  files of a CryptoAPI program
   find . -name '*.age' -print0 | strongroom protect --files-from - -0")]
 pub(crate) struct Arguments {
     #[command(flatten)]

@@ -46,15 +46,18 @@ const PAUSE: Duration = Duration::from_secs(10);
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  strongroom recover thesis.pdf.age             one file
-  strongroom recover archive/                   every encrypted file in a folder
-  strongroom recover --all                      all keys; `rewrap` applies them to files later
-  strongroom recover --serial N -o -            a secret that was deposited, to a pipe
-  strongroom recover --serial N -o NEW FILE     a file with another file's header, by the key of its own
-  strongroom recover --sheet sheet.txt archive/ when the Strongroom folder is lost, too
-  strongroom recover --to new.pub data.bin.capi for a program's new RSA key
+  strongroom recover thesis.pdf.age      one file
+  strongroom recover archive/            every encrypted file in a folder
+  strongroom recover --all               all keys; `rewrap` applies them later
+  strongroom recover --serial N -o -     a secret that you deposited, to a pipe
+  strongroom recover --serial N -o NEW FILE
+                                         a file that has another file's header
+  strongroom recover --sheet sheet.txt archive/
+                                         if your Strongroom folder is lost, too
+  strongroom recover --to new.pub data.bin.capi
+                                         for a program's new RSA key
   strongroom recover --for OWNER --reason 'left us in May' archive/
-                                                a colleague's files, where the policy allows it")]
+                                         a colleague's files, by the policy")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     paths: Paths,

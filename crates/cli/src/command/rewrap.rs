@@ -229,6 +229,6 @@ pub(crate) fn say_left(context: &Context, left: u64) {
 /// Says what rewrapping does not do.
 pub(crate) fn say_no_revocation(context: &Context) {
     context.say(
-        "earlier holders of the old key may have kept the session keys: only encrypting anew revokes",
+        "whoever could open a file before may have kept a copy: only encrypting it anew ends that",
     );
 }

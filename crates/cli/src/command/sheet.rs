@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 use clap::{Args, Subcommand};
+use strongroom_authority::Caller;
 use strongroom_client::ConnectError;
+use strongroom_client::connection::ExchangeError;
 use strongroom_client::home::{Home, Membership};
 use strongroom_client::sheet::Sheet;
 use strongroom_protocol::code::RecoveryCode;
@@ -30,6 +32,9 @@ enum Command {
         path: Option<PathBuf>,
     },
     /// Check that a sheet, or a code alone, gets your keys back. Spends nothing.
+    ///
+    /// Without your Strongroom folder, as on another machine, it checks what can be checked of a sheet there: that it can be
+    /// read, and that the authority on it answers.
     Test {
         /// The sheet; without one, the code is asked for. `-` is a pipe.
         path: Option<PathBuf>,
@@ -90,6 +95,11 @@ fn without_code(context: &Context) -> anyhow::Result<String> {
 }
 
 fn test(context: &Context, path: Option<&Path>, code_file: Option<&Path>) -> anyhow::Result<Exit> {
+    if let Some(path) = path
+        && !Home::exists(&context.home)?
+    {
+        return test_elsewhere(context, path);
+    }
     let mut home = Home::open(&context.home)?;
     let membership = membership(&home)?;
     let authority = membership.founding.authority();
@@ -116,7 +126,9 @@ fn test(context: &Context, path: Option<&Path>, code_file: Option<&Path>) -> any
         code.signing_key(authority)?.verifying_key() == code_key,
         OtherCode
     );
-    terminal::print("the recovery code is this home's owner's")?;
+    terminal::print(
+        "the code is right: it is the recovery code of this Strongroom folder's owner",
+    )?;
     let reached = reach::authority_of(context, &home).and_then(|authority| {
         reach::connect(context, &mut home, &authority, &mut context.rng()).map(drop)
     });
@@ -127,6 +139,27 @@ fn test(context: &Context, path: Option<&Path>, code_file: Option<&Path>) -> any
         "the authority answers in {}",
         escape(&membership.address.to_string())
     ))?;
+    Ok(Exit::Done)
+}
+
+/// Tests a sheet on a machine that has no home: as far as that goes, which is said.
+fn test_elsewhere(context: &Context, path: &Path) -> anyhow::Result<Exit> {
+    let sheet = prompt::read_sheet(context, path)?;
+    terminal::print("the sheet can be read, and the recovery code on it has no typing error")?;
+    let reached = reach::open(context, &sheet.address, Caller::Anybody)?;
+    let (expected, found) = (sheet.authority, reached.authority().about()?.authority());
+    ensure!(
+        found == expected,
+        ExchangeError::OtherAuthority { expected, found }
+    );
+    terminal::print(format_args!(
+        "the authority on it answers in {}",
+        escape(&sheet.address.to_string())
+    ))?;
+    context.say(
+        "whether the code is the owner's can't be told on this machine, which has no Strongroom folder of theirs;\n\
+         `strongroom recover --sheet` would tell, by recovering",
+    );
     Ok(Exit::Done)
 }
 

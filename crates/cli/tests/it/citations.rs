@@ -41,7 +41,7 @@ fn citations(text: &str) -> Vec<(String, String)> {
 }
 
 /// Returns the anchor of a line that is a heading.
-fn anchor(line: &str) -> Option<String> {
+pub(crate) fn anchor(line: &str) -> Option<String> {
     let heading = line.strip_prefix('#')?.trim_start_matches('#').trim();
     let kept = heading.chars().filter_map(|character| match character {
         ' ' => Some('-'),

@@ -173,6 +173,29 @@ fn the_log_is_shown_and_verified() {
 }
 
 #[test]
+fn a_sheet_is_tested_where_there_is_no_home_as_far_as_that_goes() {
+    let machine = Machine::new();
+    let init = ["init", "--authority", "kept", "--sheet", "sheet"];
+    machine.run(init).done();
+    let elsewhere = ["--home", "nowhere", "sheet", "test", "sheet"];
+    let said = machine.run(elsewhere).done();
+    assert!(said.text().contains("answers in"), "{}", said.text());
+    assert!(said.stderr.contains("can't be told"), "{}", said.stderr);
+    assert!(!machine.exists("nowhere"));
+    // Another authority in that place is not the one on the sheet.
+    std::fs::rename(machine.path("kept"), machine.path("moved")).unwrap();
+    machine
+        .run(elsewhere)
+        .refused(75, &["cannot reach the authority"]);
+    machine.run(["authority", "init", "kept"]).done();
+    machine
+        .run(elsewhere)
+        .refused(1, &["see that the authority's folder is the one on your"]);
+    machine.write("sheet", "Recovery code: AAAA");
+    machine.run(elsewhere).refused(1, &["sheet"]);
+}
+
+#[test]
 fn a_sheet_is_tested_without_spending_anything() {
     let machine = Machine::with_home();
     let entries = machine.run(["log", "show"]).done().stdout;

@@ -23,8 +23,10 @@ use crate::terminal::{escape, print, print_json};
 #[command(after_help = "\
 Examples:
   strongroom policy simulate policy.toml --code
-  strongroom policy simulate policy.toml --approve ada --approve bob --after '72 hours'
-  strongroom policy simulate policy.toml --asker ada --for cid --departed --approve bob")]
+  strongroom policy simulate policy.toml --approve ada --approve bob \\
+      --after '72 hours'
+  strongroom policy simulate policy.toml --asker ada --for cid --departed \\
+      --approve bob")]
 pub(super) struct Arguments {
     /// The policy; from a pipe if it is `-`.
     file: PathBuf,
