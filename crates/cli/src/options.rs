@@ -7,7 +7,7 @@ use strongroom_agefile::{KeyType, WorkFactor};
 
 use crate::command::{
     authority, capi, decrypt, departed, deposit, device, encrypt, init, keygen, list, log, officer,
-    policy, protect, recover, rewrap, sheet, status, sync, veto,
+    policy, protect, recover, rewrap, sheet, status, sync, veto, whoami,
 };
 
 /// Keeps a spare of every key you encrypt with.
@@ -37,6 +37,9 @@ pub(crate) struct Global {
     /// Say only what failed, and what was asked for.
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
+    /// Say of each file what was done or found, and tell all failures.
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
     /// Open files with a passphrase up to this work factor: 20 takes 1 GiB of memory, each one more twice as much. Whoever made
     /// the file chose it.
     #[arg(
@@ -72,6 +75,7 @@ pub(crate) enum Command {
     Log(log::Arguments),
     Sync(sync::Arguments),
     Keygen(keygen::Arguments),
+    Whoami(whoami::Arguments),
     Device(device::Arguments),
     Veto(veto::Arguments),
     Officer(officer::Arguments),
