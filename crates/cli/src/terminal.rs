@@ -104,7 +104,7 @@ pub(crate) fn columns() -> usize {
 /// Cuts the middle out of what is shown on a terminal and does not fit there. What is read otherwise is whole.
 pub(crate) fn fitted(shown: &str, columns: usize) -> String {
     const CUT: &str = "..";
-    if !output_is_shown() || width(shown) <= columns {
+    if !output_is_shown() || fits(shown, columns) {
         return shown.to_owned();
     }
     // More of the end, where names are.
@@ -124,6 +124,11 @@ pub(crate) fn fitted(shown: &str, columns: usize) -> String {
     let end = take(&mut shown.chars().rev(), after);
     let end: String = end.chars().rev().collect();
     format!("{start}{CUT}{end}")
+}
+
+/// Tells whether a text fits into so many columns.
+pub(crate) fn fits(text: &str, columns: usize) -> bool {
+    width(text) <= columns
 }
 
 /// Returns how many columns a text takes at most: all that is not ASCII counts as wide.

@@ -36,6 +36,7 @@ pub(crate) struct Walk {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     Authority,
+    Capi,
     Device,
     Excluded,
     Fifo,
@@ -227,7 +228,9 @@ impl PassedOver {
     pub(crate) fn to_line(&self) -> Option<String> {
         let mut kinds: Vec<_> = self.0.iter().collect();
         // Most people have to do with files, links and mounts.
-        kinds.sort_by_key(|(kind, _)| !matches!(kind, Kind::NotEncrypted | Kind::Passphrase));
+        kinds.sort_by_key(|(kind, _)| {
+            !matches!(kind, Kind::Capi | Kind::NotEncrypted | Kind::Passphrase)
+        });
         let counted = kinds
             .into_iter()
             .map(|(kind, paths)| kind.counted(paths.len() as u64));
@@ -264,6 +267,7 @@ impl Kind {
     fn as_str(self) -> &'static str {
         match self {
             Self::Authority => "an authority's folder",
+            Self::Capi => "a file of CryptoAPI's: `--key` protects it",
             Self::Device => "a device",
             Self::Excluded => "excluded",
             Self::Fifo => "a pipe",
@@ -279,6 +283,7 @@ impl Kind {
     fn counted(self, number: u64) -> String {
         match self {
             Self::Authority => count(number, "authority's folder", "authorities' folders"),
+            Self::Capi => count(number, "file of CryptoAPI's", "files of CryptoAPI's"),
             Self::Device => count(number, "device", "devices"),
             Self::Excluded => format!("{number} excluded"),
             Self::Fifo => count(number, "pipe", "pipes"),

@@ -73,7 +73,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     };
     let mut rsa = For::home();
     let mut used = Used::default();
-    let mut tally = Tally::new(context, arguments.json);
+    let mut tally = Tally::new(context, arguments.json, arguments.dry_run);
     for file in std::mem::take(&mut walk.files) {
         let mut rewrap = || -> anyhow::Result<()> {
             let output = match arguments.dry_run {
@@ -125,8 +125,9 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
 pub(crate) struct Tally<'c> {
     context: &'c Context,
     json: bool,
+    dry_run: bool,
     would: u64,
-    pub(crate) rewritten: u64,
+    rewritten: u64,
     current: u64,
     /// Whether all were named, and told of.
     told: bool,
@@ -155,10 +156,11 @@ struct WouldAsk<'l> {
 }
 
 impl<'c> Tally<'c> {
-    pub(crate) fn new(context: &'c Context, json: bool) -> Self {
+    pub(crate) fn new(context: &'c Context, json: bool, dry_run: bool) -> Self {
         Self {
             context,
             json,
+            dry_run,
             would: 0,
             rewritten: 0,
             current: 0,
@@ -241,9 +243,9 @@ impl<'c> Tally<'c> {
     pub(crate) fn end(&self, walk: &Walk) {
         let files = |number| count(number, "file", "files");
         if !self.told {
-            let mut line = match self.would {
-                0 => format!("{} made to open with your key", files(self.rewritten)),
-                would => format!("{} would be made to open with your key", files(would)),
+            let mut line = match self.dry_run {
+                false => format!("{} made to open with your key", files(self.rewritten)),
+                true => format!("{} would be made to open with your key", files(self.would)),
             };
             if self.current > 0 {
                 line += &format!("; {} did already", self.current);

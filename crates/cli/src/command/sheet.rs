@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 use clap::{Args, Subcommand};
+use serde::Serialize;
 use strongroom_client::ConnectError;
 use strongroom_client::home::{Home, Membership};
 use strongroom_client::sheet::Sheet;
@@ -36,6 +37,9 @@ enum Command {
         /// Read the recovery code from PATH.
         #[arg(long, value_name = "PATH", conflicts_with = "path")]
         code_file: Option<PathBuf>,
+        /// Print a line of JSON.
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -52,7 +56,11 @@ pub(crate) struct OtherSheet(&'static str);
 pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     match &arguments.command {
         Command::Print { path } => print(context, path.as_deref()),
-        Command::Test { path, code_file } => test(context, path.as_deref(), code_file.as_deref()),
+        Command::Test {
+            path,
+            code_file,
+            json,
+        } => test(context, path.as_deref(), code_file.as_deref(), *json),
     }
 }
 
@@ -89,7 +97,22 @@ fn without_code(context: &Context) -> anyhow::Result<String> {
     Ok(text.replace(&**sheet.code.to_text(), &blank))
 }
 
-fn test(context: &Context, path: Option<&Path>, code_file: Option<&Path>) -> anyhow::Result<Exit> {
+/// What `sheet test` found, for programs; what is wrong is an error.
+#[derive(Serialize)]
+struct Tested {
+    /// Whether the code is this home's owner's.
+    code: bool,
+    authority: String,
+    /// Whether the authority answers there.
+    reached: bool,
+}
+
+fn test(
+    context: &Context,
+    path: Option<&Path>,
+    code_file: Option<&Path>,
+    json: bool,
+) -> anyhow::Result<Exit> {
     let mut home = Home::open(&context.home)?;
     let membership = membership(&home)?;
     let authority = membership.founding.authority();
@@ -116,12 +139,24 @@ fn test(context: &Context, path: Option<&Path>, code_file: Option<&Path>) -> any
         code.signing_key(authority)?.verifying_key() == code_key,
         OtherCode
     );
-    terminal::print("the recovery code is this home's owner's")?;
+    if !json {
+        terminal::print("the recovery code is this home's owner's")?;
+    }
     let reached = reach::authority_of(context, &home).and_then(|authority| {
         reach::connect(context, &mut home, &authority, &mut context.rng()).map(drop)
     });
+    if json {
+        terminal::print_json(&Tested {
+            code: true,
+            authority: membership.address.to_string(),
+            reached: reached.is_ok(),
+        })?;
+    }
     if let Err(error) = reached {
         return Ok(exit::fail("", &error));
+    }
+    if json {
+        return Ok(Exit::Done);
     }
     terminal::print(format_args!(
         "the authority answers in {}",

@@ -139,7 +139,7 @@ fn a_dry_run_says_what_would_be_done_and_does_nothing() {
         "files/0.age  has its spare already",
         "files/1.age  would get a spare",
         "files/silent.age  would get a spare  detached",
-        "3 files would get a spare, 1 had one, 1 no age files, passed over",
+        "3 files would get a spare, 1 had one\n1 other file passed over",
     ] {
         assert!(ran.stderr.contains(said), "{said}:\n{}", ran.stderr);
     }

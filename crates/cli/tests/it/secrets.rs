@@ -425,7 +425,7 @@ fn names_that_have_no_secret_are_told() {
     );
     let ran = machine.run(["status", "--expect", "names"]);
     for said in [
-        "here  spare on the same disk",
+        "here  not protected: its spare key is on the same disk",
         "not here  missing: no secret goes by this name",
         "1 missing",
     ] {

@@ -229,7 +229,14 @@ impl<'c> Report<'c> {
             ProtectError::CapiKey | ProtectError::Header(ReadHeaderError::NotAge)
         ) || matches!(error, ProtectError::Capi(_) if !is_capi_file(&file.path));
         if !file.named && is_foreign {
-            self.walk.passed.add(Kind::NotEncrypted, file.path.clone());
+            let kind = match error {
+                ProtectError::CapiKey => {
+                    self.used.add(file);
+                    Kind::Capi
+                }
+                _ => Kind::NotEncrypted,
+            };
+            self.walk.passed.add(kind, file.path.clone());
             return;
         }
         self.used.add(file);

@@ -123,7 +123,7 @@ impl<'c> Files<'c> {
             asked: HashSet::new(),
             asked_for_everything: false,
             not_held: HashSet::new(),
-            tally: Tally::new(context, arguments.json),
+            tally: Tally::new(context, arguments.json, arguments.dry_run),
             account,
         })
     }

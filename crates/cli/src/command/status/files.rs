@@ -48,10 +48,18 @@ pub(super) fn report(
                 if reporting.is_listing() {
                     print(&file.path, &status, protected, reporting)?;
                 } else if !protected {
+                    let mut exact = words::reason(&status, protected).unwrap_or_default();
+                    let other = status
+                        .device
+                        .map(|device| reporting.devices.by_other(device));
+                    if let Some(other) = other.flatten() {
+                        exact += &format!("; deposited {other}");
+                    }
                     problems.add(
-                        format!("not protected: {}", words::title(&status, protected)),
-                        words::advice(&status),
                         shown(&file.path),
+                        format!("not protected: {}", words::title(&status, protected)),
+                        format!("not protected: {exact}"),
+                        words::advice(&status),
                     );
                 }
             }
@@ -68,7 +76,7 @@ pub(super) fn report(
                     print_unread(&file.path, reason, reporting)?;
                 } else {
                     let title = format!("not protected: {}", escape(&reason));
-                    problems.add(title, advice, shown(&file.path));
+                    problems.add(shown(&file.path), title.clone(), title, advice);
                 }
             }
         }

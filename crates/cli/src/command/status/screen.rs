@@ -6,7 +6,7 @@ use strongroom_client::file::Distance;
 use strongroom_client::status::{Doubt, FileStatus};
 
 use crate::account::{TOLD, kind_of};
-use crate::terminal::{columns, count, fitted, print, wrapped};
+use crate::terminal::{columns, count, fits, fitted, print, tell, wrapped};
 use crate::walk::PassedOver;
 
 /// What is wrong, by kind, in the order in which it was found.
@@ -18,6 +18,8 @@ pub(super) struct Problems {
 
 struct Group {
     title: String,
+    /// What is said of the first alone.
+    exact: String,
     advice: Option<&'static str>,
     /// The first few.
     first: Vec<String>,
@@ -25,12 +27,19 @@ struct Group {
 }
 
 impl Problems {
-    /// Takes what is wrong with something, which is shown as `what`.
-    pub(super) fn add(&mut self, title: String, advice: Option<&'static str>, what: String) {
+    /// Takes what is wrong with something, which is shown as `what`: `title` says it of many, `exact` of this one.
+    pub(super) fn add(
+        &mut self,
+        what: String,
+        title: String,
+        exact: String,
+        advice: Option<&'static str>,
+    ) {
         let groups = &mut self.groups;
         let place = *self.kinds.entry(kind_of(&title)).or_insert_with(|| {
             groups.push(Group {
                 title,
+                exact,
                 advice,
                 first: Vec::new(),
                 number: 0,
@@ -48,20 +57,38 @@ impl Problems {
     pub(super) fn print(&self) -> std::io::Result<()> {
         let columns = columns();
         for group in &self.groups {
-            print_wrapped(&group.title, "", columns)?;
-            for what in &group.first {
-                print(format_args!("  {}", fitted(what, columns - 2)))?;
+            match &group.first[..] {
+                [only] => print_one(only, &group.exact, columns)?,
+                several => {
+                    print_wrapped(&group.title, "", columns)?;
+                    for what in several {
+                        print(format_args!("  {}", fitted(what, columns - 2)))?;
+                    }
+                }
             }
             let more = group.number - group.first.len() as u64;
             if more > 0 {
                 print(format_args!("  and {more} more (`-v` tells of each)"))?;
             }
             if let Some(advice) = group.advice {
-                print_wrapped(&format!("hint: {advice}"), "  ", columns)?;
+                let hint = format!("hint: {advice}");
+                wrapped(&hint, columns)
+                    .iter()
+                    .for_each(|line| tell(line.trim_end()));
             }
         }
         Ok(())
     }
+}
+
+/// Prints what is wrong with one thing: on one line, if there is room.
+fn print_one(what: &str, exact: &str, columns: usize) -> std::io::Result<()> {
+    let line = format!("{what}  {exact}");
+    if fits(&line, columns) {
+        return print(line);
+    }
+    print(fitted(what, columns))?;
+    print_wrapped(exact, "  ", columns)
 }
 
 /// Prints a text in as many lines as it takes.
@@ -164,7 +191,8 @@ impl Totals {
         of_secrets: bool,
         passed: &PassedOver,
     ) -> std::io::Result<()> {
-        if of_files {
+        // That there was none is said where it fails.
+        if of_files && self.protected + self.unprotected > 0 {
             print_wrapped(&self.of_files(passed), "", columns())?;
         }
         if of_secrets {

@@ -144,11 +144,9 @@ pub(super) fn report(
             if reporting.is_listing() {
                 print_missing(name, arguments)?;
             } else {
-                problems.add(
-                    "missing: no secret goes by this name".to_owned(),
-                    Some("`strongroom deposit --name NAME` deposits one"),
-                    shown(name),
-                );
+                let missing = || "missing: no secret goes by this name".to_owned();
+                let advice = Some("`strongroom deposit --name NAME` deposits one");
+                problems.add(shown(name), missing(), missing(), advice);
             }
             continue;
         };
@@ -193,18 +191,17 @@ pub(super) fn report(
         }
         if let Some(reason) = reason(&status, protected) {
             let title = format!("not protected: {reason}");
-            problems.add(title, words::advice(&status), shown(name));
+            problems.add(shown(name), title.clone(), title, words::advice(&status));
         }
         if is_unopenable {
-            problems.add(
-                said.unwrap_or_else(|| "it did not open when it was checked last".to_owned()),
-                Some("`strongroom deposit --name NAME` deposits one that was changed again"),
-                shown(name),
-            );
+            let title =
+                said.unwrap_or_else(|| "it did not open when it was checked last".to_owned());
+            let advice = "a secret that was changed is deposited again under its name: `strongroom deposit --name NAME`";
+            problems.add(shown(name), title.clone(), title, Some(advice));
         } else if is_unchecked {
             // Whoever asks for the checks is told of what has none.
             let title = said.unwrap_or_else(|| "not checked: it has no check".to_owned());
-            problems.add(title, None, shown(name));
+            problems.add(shown(name), title.clone(), title, None);
         }
     }
     if !ran.is_empty() {
