@@ -11,8 +11,7 @@ use std::path::PathBuf;
 
 use anyhow::ensure;
 use clap::Args;
-use strongroom_client::home::{FailedChecks, Home, Identities};
-use strongroom_client::mark::FileMark;
+use strongroom_client::home::{FailedChecks, Home, Identities, Learned};
 use strongroom_client::status::{FileStatus, Inspector, StatusError};
 
 use self::screen::{Problems, Totals};
@@ -93,7 +92,9 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
         }
     }
     let look = |inspector: Inspector<'_>, home: &Home| {
+        let _at_once = home.snapshot()?;
         let inspector = inspector.with_identities(identities.as_ref());
+        let inspector = inspector.with_time(context.clock.now());
         let files = files.iter().map(|file| {
             let status = inspector.inspect(&file.path);
             (file, status)
@@ -120,7 +121,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
             }
         }
     };
-    home.record_marks(&looked.learned)?;
+    home.record_learned(&looked.learned)?;
     // What the authority has to say is not known where it can't be reached; what a check says is.
     let reached = account.exit == Exit::Done;
     let failed = home.failed_checks()?;
@@ -193,7 +194,7 @@ struct Looked<'f> {
     files: Vec<(&'f Input, Result<FileStatus, StatusError>)>,
     secrets: Vec<secrets::Seen>,
     /// Files that were seen to be what they are with the home's own keys.
-    learned: Vec<FileMark>,
+    learned: Learned,
 }
 
 /// Why the authority does not answer, with what was seen before it did not.
