@@ -73,6 +73,8 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     let mut walk = arguments.paths.walk(context)?;
     let mut account = Account::new(context).with_json(arguments.json);
     walk.tell_unreadable(&mut account);
+    // Each file has a line of its own.
+    let mut account = account.with_json(false);
     let names = match &arguments.expect {
         Some(path) => Some(secrets::read_names(path)?),
         None => None,

@@ -274,12 +274,12 @@ fn a_home_that_did_not_see_the_payload_says_so_until_it_did() {
             // Nobody is asked for a passphrase to look.
             let (protected, reason) = unseen(&machine);
             assert!(
-                !protected && reason.contains("has not seen with your key"),
+                !protected && reason.contains("has not opened it with your key yet"),
                 "{reason}"
             );
             machine.run(["status", "--same-disk-ok", "a.age"]).refused(
                 1,
-                &["hint: `strongroom status --deep` and `strongroom protect`"],
+                &["hint: `strongroom status --deep FILE` does; so does `strongroom protect"],
             );
         } else {
             assert_eq!(unseen(&machine), (true, String::new()));

@@ -318,10 +318,17 @@ fn a_planted_file_makes_nobody_ask_for_more_than_the_other_files_name() {
         let ran = if lost == "home" {
             fs::rename(machine.path("home/authority"), machine.path("authority")).unwrap();
             fs::remove_dir_all(machine.path("home")).unwrap();
-            let sheet = ["--sheet", "sheet", "--authority", "authority", "files"];
+            let sheet = [
+                "-v",
+                "--sheet",
+                "sheet",
+                "--authority",
+                "authority",
+                "files",
+            ];
             machine.run(["recover"].iter().chain(&sheet))
         } else {
-            machine.recover(["files"])
+            machine.recover(["-v", "files"])
         };
         let ran = ran.refused(
             1,

@@ -107,7 +107,7 @@ fn status_walks_folders_and_counts() {
     );
     assert!(
         ran.text()
-            .contains("nothing  not protected: cannot read `nothing`")
+            .contains("nothing  not protected: it can't be read: No such file")
     );
     assert!(
         ran.text()

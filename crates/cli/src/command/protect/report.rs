@@ -229,13 +229,11 @@ impl<'c> Report<'c> {
             ProtectError::CapiKey | ProtectError::Header(ReadHeaderError::NotAge)
         ) || matches!(error, ProtectError::Capi(_) if !is_capi_file(&file.path));
         if !file.named && is_foreign {
-            let kind = match error {
-                ProtectError::CapiKey => {
-                    self.used.add(file);
-                    Kind::Capi
-                }
-                _ => Kind::NotEncrypted,
-            };
+            let mut kind = Kind::NotEncrypted;
+            if let ProtectError::CapiKey = error {
+                self.used.add(file);
+                kind = Kind::Capi;
+            }
             self.walk.passed.add(kind, file.path.clone());
             return;
         }

@@ -194,8 +194,8 @@ pub(super) fn report(
             problems.add(shown(name), title.clone(), title, words::advice(&status));
         }
         if is_unopenable {
-            let title =
-                said.unwrap_or_else(|| "it did not open when it was checked last".to_owned());
+            let last = || run.map(|run| format!("did not open on {}", run.time));
+            let title = said.or_else(last).unwrap_or_default();
             let advice = "a secret that was changed is deposited again under its name: `strongroom deposit --name NAME`";
             problems.add(shown(name), title.clone(), title, Some(advice));
         } else if is_unchecked {

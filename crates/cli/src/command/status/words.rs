@@ -37,6 +37,7 @@ pub(super) fn advice(status: &FileStatus) -> Option<&'static str> {
 pub(super) fn unread(error: StatusError) -> String {
     match error {
         StatusError::Header(ReadHeaderError::NotAge) => "it is not an encrypted file".to_owned(),
+        StatusError::Read { source, .. } => format!("it can't be read: {source}"),
         error => chain(&error.into()),
     }
 }
@@ -72,7 +73,7 @@ fn of_doubt(doubt: &Doubt) -> String {
             "the authority has not opened its spare key yet, to see that it is right"
         }
         Doubt::OtherAuthority => "its spare key is with another authority",
-        Doubt::OutOfReach => "the authority can't be asked whether it has its spare key",
+        Doubt::OutOfReach => "the authority can't be asked",
         Doubt::UnknownDeposit => "this machine knows nothing of its spare key",
         Doubt::Unreadable => "the authority can't read its spare key any more",
     }
