@@ -28,6 +28,8 @@ pub(crate) struct Walk {
     /// The folders that were walked.
     pub(crate) folders: Vec<PathBuf>,
     pub(crate) passed: PassedOver,
+    /// Whether a list named some.
+    is_listed: bool,
     /// What could not be read, and why.
     unreadable: Vec<(PathBuf, io::Error)>,
 }
@@ -68,7 +70,10 @@ impl Walk {
         listed: &[PathBuf],
         excluded: &[Exclude],
     ) -> Self {
-        let mut walk = Self::default();
+        let mut walk = Self {
+            is_listed: !listed.is_empty(),
+            ..Self::default()
+        };
         let home = Place::of(&context.home);
         let mut seen = HashSet::new();
         let named = named.iter().map(|path| (path, own_name(path)));
@@ -93,9 +98,11 @@ impl Walk {
         walk
     }
 
-    /// Tells whether one file alone was named, and no folder.
+    /// Tells whether one file alone was named, and neither a folder nor a list.
     pub(crate) fn is_one_file(&self) -> bool {
-        self.folders.is_empty() && matches!(&self.files[..], [file] if file.named)
+        self.folders.is_empty()
+            && !self.is_listed
+            && matches!(&self.files[..], [file] if file.named)
     }
 
     /// Says which folders and files could not be read.
@@ -140,7 +147,6 @@ impl Walk {
                 Ok(entry) => entry,
                 Err(error) => {
                     let path = error.path().unwrap_or(folder).to_owned();
-                    let error = io::Error::from(error);
                     self.unreadable.push((path, underlying(error)));
                     continue;
                 }
@@ -404,10 +410,10 @@ fn is_leftover(entry: &DirEntry) -> bool {
 }
 
 /// Returns what the system answered: the walk's own words name the path once more.
-fn underlying(error: io::Error) -> io::Error {
-    match error.raw_os_error() {
+fn underlying(error: walkdir::Error) -> io::Error {
+    match error.io_error().and_then(io::Error::raw_os_error) {
         Some(code) => io::Error::from_raw_os_error(code),
-        None => error,
+        None => error.into(),
     }
 }
 

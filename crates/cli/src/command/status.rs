@@ -63,7 +63,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     let of_files = !arguments.paths.is_empty();
     ensure!(
         of_files || !arguments.deep,
-        Usage("`--deep` reads files: name some")
+        Usage("name files: `--deep` reads them")
     );
     if !of_files && !of_secrets {
         return home::run(context, arguments.json);
