@@ -127,15 +127,26 @@ impl Client<'_> {
         self.home.record_marks(&[encrypted.mark])
     }
 
-    /// Records files that were written. Those that could have changed since without that it shows are looked at once more.
-    fn record_written_all(&mut self, mut written: Learned) -> Result<(), HomeError> {
+    /// Records files that were written. By what they are known again waits until a change of theirs would show; what is never
+    /// recorded is looked at once more.
+    fn record_all(&mut self, written: &mut Learned) -> Result<(), HomeError> {
         let now = self.clock.now();
+        let looks = std::mem::take(&mut written.looks);
+        let (old, new) = looks
+            .into_iter()
+            .partition(|look| look.stamp.would_show(now));
         let is_still = |look: &Look| {
             let metadata = look.path.symlink_metadata();
-            look.stamp.would_show(now) && metadata.is_ok_and(|now| Stamp::of(&now) == look.stamp)
+            metadata.is_ok_and(|now| Stamp::of(&now) == look.stamp)
         };
+        written.looks = old;
         written.looks.retain(is_still);
-        self.home.record_learned(&written)
+        self.home.record_learned(written)?;
+        *written = Learned {
+            marks: Vec::new(),
+            looks: new,
+        };
+        Ok(())
     }
 
     /// Encrypts each job, in groups whose spare keys are deposited together.
@@ -152,6 +163,7 @@ impl Client<'_> {
         watch: &mut dyn Watch,
     ) -> Result<(), DepositError> {
         let mut jobs = jobs.into_iter().enumerate().peekable();
+        let mut written = Learned::default();
         while jobs.peek().is_some() {
             let mut group = Vec::new();
             // What can be seen to fail now fails without a deposit.
@@ -169,7 +181,6 @@ impl Client<'_> {
             }
             let particulars = group.iter().map(|(_, job)| job.particulars.clone());
             let spares = self.deposit(options.owner, options.others, particulars.collect())?;
-            let mut written = Learned::default();
             let mut bytes = 0;
             for ((number, job), spare) in group.into_iter().zip(spares) {
                 let mut progress = |bytes| watch.progress(number, bytes);
@@ -188,11 +199,11 @@ impl Client<'_> {
                 watch.done(number, result);
                 // A crash before leaves files that are looked at once more before they are called protected.
                 if bytes >= UNRECORDED_BYTES_MAX {
-                    self.record_written_all(std::mem::take(&mut written))?;
+                    self.record_all(&mut written)?;
                     bytes = 0;
                 }
             }
-            self.record_written_all(written)?;
+            self.record_all(&mut written)?;
         }
         Ok(())
     }
