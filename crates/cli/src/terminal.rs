@@ -140,11 +140,12 @@ fn width_of(character: char) -> usize {
     1 + usize::from(!character.is_ascii())
 }
 
-/// Cuts a text into lines of so many columns.
+/// Cuts a text into lines of so many columns. What is in backticks, to be typed, stays on a line where that is possible.
 pub(crate) fn wrapped(said: &str, limit: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let (mut line, mut columns) = (String::new(), 0);
-    for word in one_line(said).split_inclusive(' ') {
+    for word in words_of(&one_line(said), limit) {
+        let word = word.as_str();
         let length = width(word.trim_end());
         if columns + length > limit && !line.is_empty() {
             lines.push(std::mem::take(&mut line));
@@ -162,6 +163,22 @@ pub(crate) fn wrapped(said: &str, limit: usize) -> Vec<String> {
     }
     lines.push(line);
     lines
+}
+
+/// Returns the words of a text, each with the blank behind it; what is in backticks is one, unless it is longer than a line.
+fn words_of(text: &str, limit: usize) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut is_open = false;
+    for word in text.split_inclusive(' ') {
+        match words.last_mut() {
+            Some(last) if is_open && width(last) + width(word.trim_end()) <= limit => {
+                last.push_str(word);
+            }
+            _ => words.push(word.to_owned()),
+        }
+        is_open ^= word.matches('`').count() % 2 == 1;
+    }
+    words
 }
 
 /// Says `one` or `many`, with the number.
@@ -281,5 +298,9 @@ mod tests {
         }
         assert_eq!(wrapped(&long, WORDS_COLUMNS).concat(), long);
         assert_eq!(wrapped("", WORDS_COLUMNS), [""]);
+        assert_eq!(
+            wrapped("say: `a b c` now", 10),
+            ["say: ", "`a b c` ", "now"]
+        );
     }
 }

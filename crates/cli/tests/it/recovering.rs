@@ -352,7 +352,7 @@ fn a_planted_file_makes_nobody_ask_for_more_than_the_other_files_name() {
         assert_eq!(requests, 1, "{}", log.text());
         // Whoever wants to, says so.
         let ran = machine
-            .recover(["--all", "files"])
+            .recover(["-v", "--all", "files"])
             .refused(1, &["released"]);
         assert!(
             ran.stderr
