@@ -13,6 +13,7 @@ mod group;
 mod homes;
 mod hostile_store;
 mod independent;
+mod looks;
 mod machine;
 mod marks;
 mod moving;

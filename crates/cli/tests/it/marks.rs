@@ -13,7 +13,7 @@ const CHUNK_BYTES: usize = 64 << 10;
 const SEALED_CHUNK_BYTES: usize = CHUNK_BYTES + 16;
 
 /// Where the payload begins.
-fn header_end(bytes: &[u8]) -> usize {
+pub(crate) fn header_end(bytes: &[u8]) -> usize {
     let mac = find(bytes, b"\n--- ");
     mac + 1 + find(&bytes[mac + 1..], b"\n") + 1
 }
