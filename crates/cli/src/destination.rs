@@ -93,7 +93,11 @@ impl Destination {
     ) -> anyhow::Result<()> {
         let mut taken: HashMap<&Path, &Path> = HashMap::new();
         for (source, target) in pairs {
-            if let Some(other) = taken.insert(target, source) {
+            // One that was named twice is met by what it became.
+            if let Some(other) = taken
+                .insert(target, source)
+                .filter(|other| *other != source)
+            {
                 return Err(OnePlace {
                     one: other.to_owned(),
                     other: source.to_owned(),
