@@ -22,6 +22,7 @@ pub(crate) mod sheet;
 pub(crate) mod status;
 pub(crate) mod sync;
 pub(crate) mod veto;
+pub(crate) mod whoami;
 
 use crate::context::Context;
 use crate::exit::Exit;
@@ -47,7 +48,7 @@ pub(crate) fn run(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Deposit(arguments) => deposit::run(context, &arguments),
         Command::Decrypt(arguments) => decrypt::run(context, &arguments),
         Command::Status(arguments) => status::run(context, &arguments),
-        Command::Recover(arguments) => recover::run(context, &arguments),
+        Command::Recover(arguments) => recover::run(context, arguments),
         Command::Rewrap(arguments) => rewrap::run(context, &arguments),
         Command::List(arguments) => list::run(context, &arguments),
         Command::Init(arguments) => init::run(context, &arguments),
@@ -57,6 +58,7 @@ pub(crate) fn run(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Keygen(arguments) => keygen::run(context, &arguments),
         Command::Device(arguments) => device::run(context, &arguments),
         Command::Veto(arguments) => veto::run(context, &arguments),
+        Command::Whoami(arguments) => whoami::run(context, &arguments),
         Command::Officer(arguments) => officer::run(context, &arguments),
         Command::Departed(arguments) => departed::run(context, &arguments),
         Command::Policy(arguments) => policy::run(context, &arguments),

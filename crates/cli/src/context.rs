@@ -25,6 +25,8 @@ pub(crate) struct Context {
     randomness: fn() -> Randomness,
     /// Whether to say only what failed.
     pub(crate) quiet: bool,
+    /// Whether to say of each file what was done or found.
+    pub(crate) verbose: bool,
     /// How much work a passphrase may take.
     pub(crate) work_factor_max: WorkFactor,
     /// How many threads encrypt and decrypt.
@@ -56,6 +58,7 @@ impl Context {
             clock,
             randomness,
             quiet: global.quiet,
+            verbose: global.verbose,
             work_factor_max: global.max_work_factor,
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             exposed: Mutex::default(),

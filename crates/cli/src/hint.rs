@@ -42,11 +42,12 @@ use crate::command::encrypt::{MixedOnFirstUse, OntoTerminal, OtherKeyType};
 use crate::command::log::NotAccepted;
 use crate::command::officer::Unsure;
 use crate::command::policy::set::NotChanged;
-use crate::command::recover::{Ended, NotHeld, NotNamed};
+use crate::command::recover::{Ended, NoSuchName, NotHeld, NotNamed};
 use crate::command::rewrap::NotWhole;
 use crate::command::sheet::{OtherCode, OtherSheet};
 use crate::command::veto::NotVetoed;
 use crate::desk::OtherPin;
+use crate::destination::OnePlace;
 use crate::founding::{Finished, OtherAddress};
 use crate::prompt::NobodyToAsk;
 use crate::rsa::{LegacyKey, NoPadding};
@@ -121,9 +122,11 @@ fn of_command(cause: &(dyn Error + 'static)) -> Option<&'static str> {
         OntoItself => "name another file with `-o OUT`",
         OntoTerminal => "name a file with `-o OUT`, or make it text with `-a`",
         NotHeld => "the file was altered, or is not yours; `recover --all` asks for all your keys and tries each, `recover --serial N FILE` for the one you name",
+        NoSuchName => "`strongroom list` shows the names; a home that was rebuilt knows them after `strongroom recover --all`",
         NotNamed => "`recover --all` asks for all your keys and tries each, `recover --serial N FILE` for the one you name",
         NotWhole => "its key is not lost: get the file back from a copy, and run the same command on that",
         NotChanged => "`--again` asks for the same change anew",
+        OnePlace => "name the folder that both are in, or give each its own with `-o`",
         OtherPin => "see that the authority's folder is the right one; for another authority use another key",
         OtherAddress => "finish `init` without `--authority`, or begin another home with `--home`",
         OtherCode => "test the newest sheet: an older one is of another home",

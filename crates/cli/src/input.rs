@@ -1,4 +1,4 @@
-//! Which files are meant: those named, those in the folders named, and those in a list.
+//! Which files are meant: those named, and those in a list. Those in folders are found in `walk`.
 
 use std::ffi::OsString;
 use std::io::{self, Read};
@@ -7,9 +7,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
-use walkdir::{DirEntry, WalkDir};
+use strongroom_agefile::header::ReadHeaderError;
+use strongroom_client::capi::is_capi_file;
+use strongroom_client::status::{StatusError, read_header};
 
+use crate::context::Context;
 use crate::stream;
+use crate::walk::{Exclude, Walk};
 
 #[derive(Args, Clone)]
 pub(crate) struct Paths {
@@ -22,6 +26,9 @@ pub(crate) struct Paths {
     /// The paths in FILE end with a NUL each, as `find -print0` writes them.
     #[arg(short = '0', long, requires = "files_from")]
     pub(crate) null: bool,
+    /// Pass over what matches GLOB: by its name anywhere (`*.tmp`), or by its path (`photos/raw`).
+    #[arg(long, value_name = "GLOB")]
+    exclude: Vec<Exclude>,
 }
 
 /// A file that is meant.
@@ -30,6 +37,10 @@ pub(crate) struct Input {
     pub(crate) path: PathBuf,
     /// Whether it was named, and not found in a folder.
     pub(crate) named: bool,
+    /// Where it belongs below another folder.
+    pub(crate) relative: PathBuf,
+    /// In which of the folders that were walked it was found.
+    pub(crate) folder: Option<usize>,
 }
 
 impl Paths {
@@ -38,46 +49,14 @@ impl Paths {
         self.paths.is_empty() && self.files_from.is_none()
     }
 
-    /// Returns the files, in the order they were named; those of a folder by name. Links in a folder are not followed.
-    pub(crate) fn files(&self) -> anyhow::Result<Vec<Input>> {
-        let mut named = self.paths.clone();
-        if let Some(list) = &self.files_from {
-            named.extend(read_list(list, if self.null { 0 } else { b'\n' })?);
-        }
-        let mut files = Vec::new();
-        for path in named {
-            if !stream::is_pipe(&path) && path.is_dir() {
-                walk(&path, &mut files)?;
-            } else {
-                files.push(Input { path, named: true });
-            }
-        }
-        Ok(files)
+    /// Finds the files, and what is no file beside them.
+    pub(crate) fn walk(&self, context: &Context) -> anyhow::Result<Walk> {
+        let listed = match &self.files_from {
+            Some(list) => read_list(list, if self.null { 0 } else { b'\n' })?,
+            None => Vec::new(),
+        };
+        Ok(Walk::of(context, &self.paths, &listed, &self.exclude))
     }
-}
-
-fn walk(folder: &Path, files: &mut Vec<Input>) -> anyhow::Result<()> {
-    let entries = WalkDir::new(folder).sort_by_file_name();
-    for entry in entries
-        .into_iter()
-        .filter_entry(|entry| !is_leftover(entry))
-    {
-        let entry =
-            entry.with_context(|| format!("cannot read the folder `{}`", folder.display()))?;
-        if entry.file_type().is_file() {
-            files.push(Input {
-                path: entry.into_path(),
-                named: false,
-            });
-        }
-    }
-    Ok(())
-}
-
-/// Tells whether this is a file that is being written, or was when a command was killed.
-fn is_leftover(entry: &DirEntry) -> bool {
-    let name = entry.file_name().to_string_lossy();
-    name.starts_with(".strongroom-") && name.ends_with(".tmp")
 }
 
 /// Reads paths that end with the byte `end` each.
@@ -101,10 +80,27 @@ pub(crate) fn with_ending(path: &Path, ending: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// Tells whether a file is encrypted, by its content and whatever it is called. Of one that can't be read it is not known.
+pub(crate) fn is_encrypted(path: &Path) -> bool {
+    is_capi_file(path)
+        || !matches!(
+            read_header(path),
+            Err(StatusError::Header(ReadHeaderError::NotAge) | StatusError::Read { .. })
+        )
+}
+
+/// Tells whether a file opens with a passphrase alone.
+pub(crate) fn is_for_passphrase(path: &Path) -> bool {
+    read_header(path).is_ok_and(|header| header.is_for_passphrase())
+}
+
 /// Tells whether a file's name ends as that of a file we encrypted: in `.age`, or `.capi`.
 pub(crate) fn is_encrypted_name(path: &Path) -> bool {
-    path.extension()
-        .is_some_and(|extension| extension == "age" || extension == "capi")
+    path.extension().is_some_and(|extension| {
+        ["age", "capi"]
+            .iter()
+            .any(|ending| extension.eq_ignore_ascii_case(ending))
+    })
 }
 
 /// Takes away what a killed command left in the folders of these files. What can't be taken away stays.

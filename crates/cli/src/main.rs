@@ -1,11 +1,13 @@
 //! The `strongroom` command. Reads the options, hands in the real clock and randomness, and serves. What it does is
 //! in [`command`].
 
+mod account;
 mod causes;
 mod check;
 mod command;
 mod context;
 mod desk;
+mod destination;
 mod devices;
 mod exit;
 mod founding;
@@ -20,6 +22,7 @@ mod reach;
 mod rsa;
 mod stream;
 mod terminal;
+mod walk;
 
 use std::process::ExitCode;
 use std::sync::Arc;

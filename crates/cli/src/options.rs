@@ -12,7 +12,7 @@ use strongroom_agefile::{KeyType, WorkFactor};
 
 use crate::command::{
     authority, capi, completions, decrypt, departed, deposit, device, encrypt, init, keygen, list,
-    log, man, officer, policy, protect, recover, rewrap, sheet, status, sync, veto,
+    log, man, officer, policy, protect, recover, rewrap, sheet, status, sync, veto, whoami,
 };
 
 /// Keeps a spare of every key you encrypt with.
@@ -85,6 +85,9 @@ pub(crate) struct Global {
     /// Say only what failed, and what was asked for.
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
+    /// Say of each file what was done or found, and tell all failures.
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
     /// Open files with a passphrase up to this work factor.
     ///
     /// Whoever made the file chose its work factor. 20 takes 1 GiB of memory, and each one more takes twice as much.
@@ -125,6 +128,7 @@ pub(crate) enum Command {
     Log(log::Arguments),
     Sync(sync::Arguments),
     Keygen(keygen::Arguments),
+    Whoami(whoami::Arguments),
     Device(device::Arguments),
     Veto(veto::Arguments),
     Officer(officer::Arguments),

@@ -3,23 +3,13 @@
 
 use strongroom_client::file::Distance;
 
-/// Says what is wrong with the place, if anything.
-pub(crate) fn doubt(distance: Distance) -> Option<&'static str> {
-    match distance {
-        Distance::AnotherDisk => None,
-        Distance::CannotTell => Some("cannot tell whether the spare is on another disk"),
-        Distance::InMemory => Some("spare in memory: gone at the next start"),
-        Distance::SameDisk => Some("spare on the same disk"),
-    }
-}
-
-/// The same behind "protected, with".
+/// Says it behind "protected, with".
 pub(crate) fn with(distance: Distance) -> &'static str {
     match distance {
-        Distance::AnotherDisk => "the spare on another disk",
-        Distance::CannotTell => "the spare perhaps on the same disk",
-        Distance::InMemory => "the spare in memory",
-        Distance::SameDisk => "the spare on the same disk",
+        Distance::AnotherDisk => "the spare key on another disk",
+        Distance::CannotTell => "the spare key perhaps on the same disk",
+        Distance::InMemory => "the spare key in memory",
+        Distance::SameDisk => "the spare key on the same disk",
     }
 }
 

@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use strongroom_protocol::text;
 
 use crate::context::Context;
+use crate::stream::output_is_shown;
 
 /// Says a line on standard error, in one piece. That it can't be said fails nothing.
 pub(crate) fn tell(text: impl Display) {
@@ -75,7 +76,7 @@ pub(crate) fn words(said: &str) -> String {
 
 /// Prints what somebody said in their own words, wrapped, with a mark at the beginning of each line.
 pub(crate) fn print_words(said: &str) -> io::Result<()> {
-    wrapped(said)
+    wrapped(said, WORDS_COLUMNS)
         .iter()
         .try_for_each(|line| print(format_args!("    > {line}")))
 }
@@ -86,30 +87,98 @@ pub(crate) fn one_line(sentence: &str) -> String {
     escape(&words.join(" "))
 }
 
-/// Cuts a text into lines that fit beside a mark on a narrow terminal. All that is not ASCII counts as wide.
-fn wrapped(said: &str) -> Vec<String> {
-    const COLUMNS: usize = 72;
+/// How much of a line is for words that have a mark before them.
+const WORDS_COLUMNS: usize = 72;
+/// How wide a line is where nothing tells.
+const COLUMNS: usize = 80;
+/// How narrow a terminal may be before lines do not fit.
+const COLUMNS_MIN: usize = 24;
+
+/// Returns how wide a line on standard output may be.
+pub(crate) fn columns() -> usize {
+    let size = console::Term::stdout().size_checked();
+    let columns = size.map_or(COLUMNS, |(_, columns)| usize::from(columns));
+    columns.max(COLUMNS_MIN)
+}
+
+/// Cuts the middle out of what is shown on a terminal and does not fit there. What is read otherwise is whole.
+pub(crate) fn fitted(shown: &str, columns: usize) -> String {
+    const CUT: &str = "..";
+    if !output_is_shown() || fits(shown, columns) {
+        return shown.to_owned();
+    }
+    // More of the end, where names are.
+    let before = (columns - CUT.len()) / 3;
+    let after = columns - CUT.len() - before;
+    let take = |characters: &mut dyn Iterator<Item = char>, columns: usize| {
+        let mut left = columns;
+        let fits = |character: &char| {
+            let wide = width_of(*character);
+            let fits = wide <= left;
+            left = left.saturating_sub(wide);
+            fits
+        };
+        characters.take_while(fits).collect::<String>()
+    };
+    let start = take(&mut shown.chars(), before);
+    let end = take(&mut shown.chars().rev(), after);
+    let end: String = end.chars().rev().collect();
+    format!("{start}{CUT}{end}")
+}
+
+/// Tells whether a text fits into so many columns.
+pub(crate) fn fits(text: &str, columns: usize) -> bool {
+    width(text) <= columns
+}
+
+/// Returns how many columns a text takes at most: all that is not ASCII counts as wide.
+fn width(text: &str) -> usize {
+    text.chars().map(width_of).sum()
+}
+
+fn width_of(character: char) -> usize {
+    1 + usize::from(!character.is_ascii())
+}
+
+/// Cuts a text into lines of so many columns. What is in backticks, to be typed, stays on a line where that is possible.
+pub(crate) fn wrapped(said: &str, limit: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let (mut line, mut columns) = (String::new(), 0);
-    for word in one_line(said).split_inclusive(' ') {
-        let width = |text: &str| text.chars().map(|c| 1 + usize::from(!c.is_ascii())).sum();
-        let length: usize = width(word);
-        if columns + length > COLUMNS && !line.is_empty() {
+    for word in words_of(&one_line(said), limit) {
+        let word = word.as_str();
+        let length = width(word.trim_end());
+        if columns + length > limit && !line.is_empty() {
             lines.push(std::mem::take(&mut line));
             columns = 0;
         }
         // A word that is longer than a line is cut.
         for character in word.chars() {
-            if columns >= COLUMNS {
+            if columns >= limit && character != ' ' {
                 lines.push(std::mem::take(&mut line));
                 columns = 0;
             }
             line.push(character);
-            columns += 1 + usize::from(!character.is_ascii());
+            columns += width_of(character);
         }
     }
     lines.push(line);
     lines
+}
+
+/// Returns the words of a text, each with the blank behind it; what is in backticks is one, unless it is longer than a line.
+fn words_of(text: &str, limit: usize) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut is_open = false;
+    for word in text.split_inclusive(' ') {
+        match words.last_mut() {
+            Some(last) if is_open && width(last) + width(word.trim_end()) <= limit => {
+                last.push_str(word);
+            }
+            _ => words.push(word.to_owned()),
+        }
+        is_open ^= word.matches('`').count() % 2 == 1;
+    }
+    words
 }
 
 /// Says `one` or `many`, with the number.
@@ -223,11 +292,15 @@ mod tests {
             "é".repeat(50),
             "b c".repeat(30)
         );
-        for line in wrapped(&long) {
+        for line in wrapped(&long, WORDS_COLUMNS) {
             let columns: usize = line.chars().map(|c| 1 + usize::from(!c.is_ascii())).sum();
             assert!(columns <= 73 && columns > 0, "{line}");
         }
-        assert_eq!(wrapped(&long).concat(), long);
-        assert_eq!(wrapped(""), [""]);
+        assert_eq!(wrapped(&long, WORDS_COLUMNS).concat(), long);
+        assert_eq!(wrapped("", WORDS_COLUMNS), [""]);
+        assert_eq!(
+            wrapped("say: `a b c` now", 10),
+            ["say: ", "`a b c` ", "now"]
+        );
     }
 }

@@ -20,8 +20,9 @@ use strongroom_protocol::receipt::DepositState;
 use strongroom_protocol::statement::{Particulars, ParticularsError};
 
 use crate::client::Client;
+use crate::file::copy::Stamp;
 use crate::file::same_file;
-use crate::home::HomeError;
+use crate::home::{HomeError, Learned, Look};
 use crate::mark::{FileMark, Marking, header_digest};
 use crate::spare::{DepositError, Spare};
 
@@ -93,6 +94,20 @@ pub struct Encrypted {
     pub mark: FileMark,
 }
 
+impl Encrypted {
+    /// Takes what the file that was written just now is known by.
+    fn look(&self) -> Option<Look> {
+        let path = std::path::absolute(self.path.as_ref()?).ok()?;
+        Some(Look {
+            stamp: Stamp::of(&path.symlink_metadata().ok()?),
+            path,
+            header: self.mark.header,
+            detached: false,
+            with_key: true,
+        })
+    }
+}
+
 /// What is told of the work while it goes on.
 pub trait Watch: Send {
     /// So many bytes of job `job` are done.
@@ -112,6 +127,28 @@ impl Client<'_> {
         self.home.record_marks(&[encrypted.mark])
     }
 
+    /// Records files that were written. By what they are known again waits until a change of theirs would show; what is never
+    /// recorded is looked at once more.
+    fn record_all(&mut self, written: &mut Learned) -> Result<(), HomeError> {
+        let now = self.clock.now();
+        let looks = std::mem::take(&mut written.looks);
+        let (old, new) = looks
+            .into_iter()
+            .partition(|look| look.stamp.would_show(now));
+        let is_still = |look: &Look| {
+            let metadata = look.path.symlink_metadata();
+            metadata.is_ok_and(|now| Stamp::of(&now) == look.stamp)
+        };
+        written.looks = old;
+        written.looks.retain(is_still);
+        self.home.record_learned(written)?;
+        *written = Learned {
+            marks: Vec::new(),
+            looks: new,
+        };
+        Ok(())
+    }
+
     /// Encrypts each job, in groups whose spare keys are deposited together.
     ///
     /// A job that fails does not stop the others; `watch` is told of each.
@@ -126,6 +163,7 @@ impl Client<'_> {
         watch: &mut dyn Watch,
     ) -> Result<(), DepositError> {
         let mut jobs = jobs.into_iter().enumerate().peekable();
+        let mut written = Learned::default();
         while jobs.peek().is_some() {
             let mut group = Vec::new();
             // What can be seen to fail now fails without a deposit.
@@ -143,7 +181,6 @@ impl Client<'_> {
             }
             let particulars = group.iter().map(|(_, job)| job.particulars.clone());
             let spares = self.deposit(options.owner, options.others, particulars.collect())?;
-            let mut written = Vec::new();
             let mut bytes = 0;
             for ((number, job), spare) in group.into_iter().zip(spares) {
                 let mut progress = |bytes| watch.progress(number, bytes);
@@ -155,17 +192,18 @@ impl Client<'_> {
                     &mut self.rng,
                 );
                 if let Ok(encrypted) = &result {
-                    written.push(encrypted.mark);
+                    written.marks.push(encrypted.mark);
+                    written.looks.extend(encrypted.look());
                     bytes += encrypted.bytes;
                 }
                 watch.done(number, result);
                 // A crash before leaves files that are looked at once more before they are called protected.
                 if bytes >= UNRECORDED_BYTES_MAX {
-                    self.home.record_marks(&std::mem::take(&mut written))?;
+                    self.record_all(&mut written)?;
                     bytes = 0;
                 }
             }
-            self.home.record_marks(&written)?;
+            self.record_all(&mut written)?;
         }
         Ok(())
     }

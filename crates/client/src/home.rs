@@ -9,6 +9,7 @@ mod devices;
 mod exchange;
 mod journal;
 mod keys;
+mod looks;
 mod marks;
 mod replica;
 mod requests;
@@ -38,6 +39,8 @@ pub use exchange::{
 pub(crate) use journal::Record;
 pub(crate) use keys::read_secret;
 pub use keys::{AskPassphrase, Identities, KeysError};
+pub(crate) use looks::Look;
+pub use looks::{Learned, Snapshot};
 pub use marks::Reading;
 pub use replica::{Entry, TakeError, Taken};
 pub(crate) use requests::VerifiedPage;

@@ -6,6 +6,7 @@ use strongroom_protocol::statement::Kind;
 use strongroom_protocol::{EndlessListing, QueryError, pages};
 
 use crate::client::Client;
+use crate::connection::Connection;
 
 /// An entry of the log, as everybody sees it: it names nobody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,17 +20,28 @@ pub struct LogEntry {
 }
 
 impl Client<'_> {
-    /// Reads every entry of the log, and proves them to be those of the checkpoint that was verified when this client
-    /// connected. `each` is called before that is proved: what it was told holds only if this returns.
+    /// Reads the whole log ([`Connection::read_log`]).
+    ///
+    /// # Errors
+    ///
+    /// As of that.
+    pub fn read_log(&self, each: &mut dyn FnMut(LogEntry)) -> Result<u64, ReadLogError> {
+        self.connection.read_log(each)
+    }
+}
+
+impl Connection<'_> {
+    /// Reads every entry of the log, and proves them to be those of the checkpoint that was verified last. `each` is called
+    /// before that is proved: what it was told holds only if this returns.
     ///
     /// # Errors
     ///
     /// Says so when the entries are not those of the checkpoint.
     pub fn read_log(&self, each: &mut dyn FnMut(LogEntry)) -> Result<u64, ReadLogError> {
-        let checkpoint = *self.connection.seen().checkpoint();
+        let checkpoint = *self.seen().checkpoint();
         let mut frontier = Frontier::empty();
         let mut last = Time::from_millis(0);
-        let authority = self.connection.authority();
+        let authority = self.authority();
         for page in pages(0, checkpoint.size, |from| {
             authority.leaves(from).map_err(ReadLogError::from)
         }) {

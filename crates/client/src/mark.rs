@@ -207,11 +207,19 @@ enum PayloadSource {
 impl EndedFile {
     /// Opens a file and reads its header; all of it, if it is armored.
     pub(crate) fn open(path: &Path) -> Result<Self, BeginningError> {
+        let file = strongroom_files::open(path).map_err(|source| BeginningError::Read {
+            path: path.to_path_buf(),
+            source,
+        })?;
+        Self::of(file, path)
+    }
+
+    /// Does the same of one that is open.
+    pub(crate) fn of(file: File, path: &Path) -> Result<Self, BeginningError> {
         let failed = |source| BeginningError::Read {
             path: path.to_path_buf(),
             source,
         };
-        let file = strongroom_files::open(path).map_err(failed)?;
         let length = file.metadata().map_err(failed)?.len();
         let mut reader = Dearmored::new(BufReader::new(&file)).map_err(failed)?;
         let beginning = Beginning {

@@ -32,8 +32,11 @@ impl Client<'_> {
             }
         }
         let mut entries = Vec::new();
-        for serial in unasked.keys() {
-            entries.extend(self.home.deposit_entry(*serial)?);
+        {
+            let _at_once = self.home.snapshot()?;
+            for serial in unasked.keys() {
+                entries.extend(self.home.deposit_entry(*serial)?);
+            }
         }
         // Deposits of one statement are asked about together, which is read once for all.
         entries.sort_unstable_by_key(|entry| (entry.index, entry.place));

@@ -145,15 +145,16 @@ pub fn rewrap(
     Ok(Rewrapped { how, changed })
 }
 
-/// Tells whether a key for a file is at hand, and leaves the file as it is.
+/// Looks whether a key for a file is at hand, and leaves the file as it is. Tells whether that is the key in use, so that
+/// nothing would be done.
 ///
 /// # Errors
 ///
 /// None is, with the deposit to ask for, where that is known.
-pub fn look(home: &Home, path: &Path, options: &RewrapOptions<'_>) -> Result<(), RewrapError> {
+pub fn look(home: &Home, path: &Path, options: &RewrapOptions<'_>) -> Result<bool, RewrapError> {
     let (beginning, ends) = read(path)?;
-    Finder::new(home, options)?.find(&beginning.header, &ends)?;
-    Ok(())
+    let found = Finder::new(home, options)?.find(&beginning.header, &ends)?;
+    Ok(found.is_current && matches!(found.evidence, Evidence::Mac))
 }
 
 fn read(path: &Path) -> Result<(Beginning, Ends), RewrapError> {

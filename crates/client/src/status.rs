@@ -3,6 +3,7 @@
 mod payload;
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
@@ -16,9 +17,10 @@ use strongroom_protocol::receipt::DepositState;
 use strongroom_protocol::statement::Particulars;
 
 use crate::capi::is_capi_file;
+use crate::file::copy::Stamp;
 use crate::file::{Disks, Distance};
-use crate::home::{DepositRecord, DeviceId, Home, HomeError, Identities, Membership};
-use crate::mark::{Changed, EndedFile, FileMark};
+use crate::home::{DepositRecord, DeviceId, Home, HomeError, Identities, Learned, Membership};
+use crate::mark::{Changed, EndedFile};
 use crate::pointer::Pointer;
 use crate::replace::BeginningError;
 
@@ -130,8 +132,14 @@ pub struct Inspector<'i> {
     /// What opens the files, if it is at hand.
     identities: Option<&'i Identities>,
     disks: Disks,
-    /// The marks of files that were seen with their keys now, and not before.
-    learned: RefCell<Vec<FileMark>>,
+    /// Where the authority lies, seen from the file systems that files were on.
+    distances: RefCell<HashMap<u64, Distance>>,
+    /// The folder that relative paths lead from.
+    folder: Option<PathBuf>,
+    /// As of when files are looked at, if what is seen is to be known again.
+    now: Option<Time>,
+    /// What was seen now, and not before.
+    learned: RefCell<Learned>,
 }
 
 impl<'i> Inspector<'i> {
@@ -149,6 +157,9 @@ impl<'i> Inspector<'i> {
             is_connected,
             identities: None,
             disks: Disks::look(),
+            distances: RefCell::default(),
+            folder: std::env::current_dir().ok(),
+            now: None,
             learned: RefCell::default(),
         })
     }
@@ -160,9 +171,19 @@ impl<'i> Inspector<'i> {
         Self { identities, ..self }
     }
 
-    /// Returns the marks of files that were seen with their keys, and that the home does not know yet.
+    /// Lets it learn which files are what they were, as of `now`: they are not read again as long as nothing changes them.
     #[must_use]
-    pub fn learned(self) -> Vec<FileMark> {
+    pub fn with_time(self, now: Time) -> Self {
+        Self {
+            now: Some(now),
+            ..self
+        }
+    }
+
+    /// Returns what was seen of files, and that the home does not know yet
+    /// ([`Home::record_learned`](crate::home::Home::record_learned)).
+    #[must_use]
+    pub fn learned(self) -> Learned {
         self.learned.into_inner()
     }
 
@@ -172,12 +193,55 @@ impl<'i> Inspector<'i> {
     ///
     /// Says so when it can't be read or is no age file.
     pub fn inspect(&self, path: &Path) -> Result<FileStatus, StatusError> {
+        let file = open(path)?;
+        let metadata = file.metadata().map_err(|source| StatusError::Read {
+            path: path.to_path_buf(),
+            source,
+        })?;
+        let stamp = Stamp::of(&metadata);
+        if let Some(status) = self.inspect_unchanged(path, &stamp)? {
+            return Ok(unasked(status));
+        }
         if is_capi_file(path) {
             return self.inspect_capi(path);
         }
-        let file = EndedFile::open(path)?;
+        let file = EndedFile::of(file, path)?;
         let status = self.inspect_header(&file.beginning.header, path)?;
-        Ok(unasked(self.inspect_payload(file, path, status)?))
+        Ok(unasked(self.inspect_payload(file, path, stamp, status)?))
+    }
+
+    /// Says what is known of a file that is, by all that changes when a file does, what it was when it was looked at with its
+    /// key (spec/deposit.md#looks).
+    fn inspect_unchanged(
+        &self,
+        path: &Path,
+        stamp: &Stamp,
+    ) -> Result<Option<FileStatus>, StatusError> {
+        let (Some(absolute), Some(known)) = (self.absolute(path), &self.membership) else {
+            return Ok(None);
+        };
+        let authority = known.founding.authority();
+        let Some(known) = self.home.known_by_look(absolute.as_os_str(), stamp)? else {
+            return Ok(None);
+        };
+        if !known.with_key && self.identities.is_some() {
+            return Ok(None);
+        }
+        let pointer = Pointer {
+            authority,
+            serial: known.serial,
+        };
+        let distance = self.distance_of(path, stamp);
+        let matched = Some(known.serial);
+        let mut status = self.judge(distance, Some(pointer), known.detached, matched)?;
+        self.settle(&mut status, None, &known.mark, path)?;
+        Ok(Some(status))
+    }
+
+    /// Returns the path from the root, as [`std::path::absolute`] does, which asks for the folder each time. Links and `..` stay.
+    fn absolute(&self, path: &Path) -> Option<PathBuf> {
+        let path = self.folder.as_ref()?.join(path);
+        Some(path.components().collect())
     }
 
     /// Looks at a file of CryptoAPI's example programs, whose header can't say where the spare is.
@@ -196,7 +260,7 @@ impl<'i> Inspector<'i> {
         let matched = known
             .filter(|known| known.matches)
             .map(|known| known.serial);
-        let status = self.judge(path, pointer, pointer.is_some(), matched)?;
+        let status = self.judge(self.distance(path), pointer, pointer.is_some(), matched)?;
         Ok(unasked(
             self.inspect_capi_payload(&file, header, path, status)?,
         ))
@@ -236,13 +300,13 @@ impl<'i> Inspector<'i> {
         let named = self.named(header);
         let pointer = self.known(header)?.or(named);
         let matched = self.home.matched(header)?.map(|matched| matched.serial);
-        self.judge(path, pointer, pointer != named, matched)
+        self.judge(self.distance(path), pointer, pointer != named, matched)
     }
 
     /// Says what is known of a file, whose header was seen to match the deposit `matched`, if any.
     fn judge(
         &self,
-        path: &Path,
+        distance: Distance,
         pointer: Option<Pointer>,
         detached: bool,
         matched: Option<Serial>,
@@ -253,7 +317,7 @@ impl<'i> Inspector<'i> {
             state: None,
             since: None,
             device: None,
-            distance: self.distance(path),
+            distance,
             read_whole: None,
             doubt: None,
             unasked: None,
@@ -332,6 +396,14 @@ impl<'i> Inspector<'i> {
             Some(entry) if self.home.is_unread(entry)? => Some(Doubt::Unreadable),
             Some(_) => None,
         })
+    }
+
+    /// Tells where the authority lies, seen from a file: as from every other on its file system.
+    fn distance_of(&self, path: &Path, stamp: &Stamp) -> Distance {
+        let mut distances = self.distances.borrow_mut();
+        *distances
+            .entry(stamp.device())
+            .or_insert_with(|| self.distance(path))
     }
 
     fn distance(&self, path: &Path) -> Distance {

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 use clap::Args;
+use serde::Serialize;
 use strongroom_agefile::header::ReadHeaderError;
 use strongroom_agefile::{Unwrap, UnwrapError};
 use strongroom_capi::file::{FileHeader, looks_like};
@@ -22,21 +23,30 @@ use strongroom_client::whole;
 use strongroom_files::output::{CreateError, Output, Overwrite, ReadableBy};
 
 use self::capi::{RsaKeys, Source};
+use crate::account::Account;
 use crate::context::Context;
-use crate::exit::{self, Exit, Usage};
+use crate::destination::Destination;
+use crate::exit::{Exit, Usage};
+use crate::input::{self, Input, Paths};
 use crate::rsa::{NoPadding, PaddingOption};
-use crate::terminal::{Progress, shown};
-use crate::{causes, input, prompt, stream};
+use crate::terminal::{self, Progress, count, shown, tell};
+use crate::walk::{Kind, NOTHING_ENCRYPTED, Used, Walk};
+use crate::{causes, prompt, stream};
 
 /// Decrypt files.
 ///
-/// FILE.age becomes FILE. It takes your key alone: no authority, no network. Files of CryptoAPI's example programs are
+/// PATH.age becomes PATH; `-`, or nothing, is a pipe. Of a folder, all that is encrypted is decrypted; files with a passphrase are for
+/// naming. It takes your key alone: no authority, no network. Files of CryptoAPI's example programs are
 /// known by their content; they have no integrity, and are compared with their receipt where there is one.
 #[derive(Args)]
+#[command(after_help = "\
+Examples:
+  strongroom decrypt thesis.pdf.age             thesis.pdf, beside it
+  strongroom decrypt -o - thesis.pdf.age | less
+  strongroom decrypt -o restored/ archive/      restored/archive/.., each file by its path")]
 pub(crate) struct Arguments {
-    /// Encrypted files; `-`, or nothing, is a pipe.
-    #[arg(value_name = "FILE")]
-    files: Vec<PathBuf>,
+    #[command(flatten)]
+    paths: Paths,
     /// Open with the keys of this file, and not with yours.
     #[arg(short, long = "identity", value_name = "IDENTITY")]
     identities: Vec<PathBuf>,
@@ -45,12 +55,16 @@ pub(crate) struct Arguments {
     key: Option<PathBuf>,
     #[command(flatten)]
     padding: PaddingOption,
-    /// Write to OUT; to a pipe if it is `-`.
+    /// Write to OUT; into it, if it is a folder or ends in `/`, or if several files or a folder were named; to a pipe if it
+    /// is `-`.
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
     /// Replace what is there already.
     #[arg(long)]
     force: bool,
+    /// Print a line of JSON for each file.
+    #[arg(long)]
+    json: bool,
 }
 
 /// The passphrase does not open the file.
@@ -83,38 +97,141 @@ pub(crate) struct Interrupted {
 }
 
 pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
-    let files = stream::or_pipe(&arguments.files);
-    ensure!(!files.is_empty(), Usage("nothing to decrypt was named"));
-    let pipes = files.iter().filter(|path| stream::is_pipe(path));
-    let alone = arguments.output.is_some() || pipes.count() > 0;
-    ensure!(
-        !alone || files.len() == 1,
-        Usage("`-o` and `-` are for one file alone")
-    );
-    let readers = files.iter().chain(&arguments.identities);
+    let mut paths = arguments.paths.clone();
+    if paths.is_empty() {
+        paths.paths = stream::or_pipe(&[]);
+    }
+    ensure!(!paths.is_empty(), Usage("nothing to decrypt was named"));
+    let readers = paths.paths.iter().chain(&paths.files_from);
+    let readers = readers.chain(&arguments.identities);
     stream::ensure_one_reader(readers.chain(&arguments.key))?;
-    let mut keys = Keys::new(context, arguments);
-    let mut rsa_keys = RsaKeys::new(context, arguments);
-    let mut exit = Exit::Done;
+    let mut walk = paths.walk(context)?;
+    let destination = Destination::of(arguments.output.as_deref(), &walk)?;
+    ensure!(
+        !arguments.json || !matches!(destination, Destination::Pipe),
+        Usage("`--json` prints where the decrypted file would go: name a file with `-o`")
+    );
+    let mut account = Account::new(context).with_json(arguments.json);
+    if arguments.key.is_some() {
+        // With a key of their own, programs are at work rather than people.
+        account = account.without_hints();
+    }
+    walk.tell_unreadable(&mut account);
+    let files = encrypted(&mut walk, &mut account);
+    let targets = targets(&files, &destination, &mut account);
+    Destination::ensure_apart(
+        targets
+            .iter()
+            .filter_map(|(file, target)| Some((file.path.as_path(), target.as_deref()?))),
+    )?;
+    let mut work = Work {
+        context,
+        arguments,
+        keys: Keys::new(context, arguments),
+        rsa_keys: RsaKeys::new(context, arguments),
+    };
     let mut whole = Vec::new();
-    for path in &files {
-        let decrypted = decrypt(context, arguments, &mut keys, &mut rsa_keys, path)
+    let mut done = 0;
+    for (file, target) in targets {
+        let path = file.path.as_path();
+        let decrypted = target
+            .as_deref()
+            .map_or(Ok(()), |target| destination.prepare(target))
+            .and_then(|()| work.decrypt(path, target.as_deref()))
             .map_err(|error| explain(context, path, error));
         match decrypted {
-            Ok(mark) if !stream::is_pipe(path) => {
-                whole.extend(std::path::absolute(path).ok().zip(mark));
+            Ok(mark) => {
+                done += 1;
+                if !stream::is_pipe(path) {
+                    whole.extend(std::path::absolute(path).ok().zip(mark));
+                }
+                tell_done(context, arguments, file, target.as_deref())?;
             }
-            Ok(_) => {}
             Err(error) if causes::is_closed_pipe(error.as_ref()) => return Err(error),
-            // With a key of their own, programs are at work rather than people.
-            Err(error) if arguments.key.is_some() => {
-                exit = exit.and(exit::fail_in_a_line(&shown(path), &error));
-            }
-            Err(error) => exit = exit.and(exit::fail(&shown(path), &error)),
+            Err(error) => account.fail(path, &error),
         }
     }
     remember(context, &whole);
-    Ok(exit)
+    if !walk.folders.is_empty() {
+        context.say(format_args!("{} decrypted", count(done, "file", "files")));
+    }
+    walk.passed.tell(context);
+    Ok(account.end())
+}
+
+/// Returns the files that are decrypted: all that were named, and those in folders that are encrypted, but for those of which only
+/// somebody with a passphrase knows whether they are meant.
+fn encrypted(walk: &mut Walk, account: &mut Account<'_>) -> Vec<Input> {
+    let mut used = Used::default();
+    let mut files = Vec::new();
+    for file in std::mem::take(&mut walk.files) {
+        if !file.named {
+            if !input::is_encrypted(&file.path) {
+                walk.passed.add(Kind::NotEncrypted, file.path);
+                continue;
+            }
+            used.add(&file);
+            if input::is_for_passphrase(&file.path) {
+                walk.passed.add(Kind::Passphrase, file.path);
+                continue;
+            }
+        }
+        used.add(&file);
+        files.push(file);
+    }
+    walk.tell_empty(account, &used, NOTHING_ENCRYPTED);
+    files
+}
+
+/// Returns where each file goes. What has no name to go by is told of.
+fn targets<'f>(
+    files: &'f [Input],
+    destination: &Destination,
+    account: &mut Account<'_>,
+) -> Vec<(&'f Input, Option<PathBuf>)> {
+    let name = |path: &Path| match input::is_encrypted_name(path) {
+        true => Ok(path.with_extension("")),
+        false => Err(NoName.into()),
+    };
+    let mut targets = Vec::new();
+    for file in files {
+        match destination.target(file, name) {
+            Ok(target) => targets.push((file, target)),
+            Err(error) => account.fail(&file.path, &error),
+        }
+    }
+    targets
+}
+
+#[derive(Serialize)]
+struct Line<'l> {
+    file: &'l str,
+    /// Where the decrypted file is.
+    output: &'l str,
+}
+
+fn tell_done(
+    context: &Context,
+    arguments: &Arguments,
+    file: &Input,
+    target: Option<&Path>,
+) -> anyhow::Result<()> {
+    let Some(target) = target else {
+        return Ok(());
+    };
+    if arguments.json {
+        terminal::print_json(&Line {
+            file: &file.path.to_string_lossy(),
+            output: &target.to_string_lossy(),
+        })?;
+    } else if context.verbose {
+        tell(format_args!(
+            "{}  from {}",
+            shown(target),
+            shown(&file.path)
+        ));
+    }
+    Ok(())
 }
 
 /// Lets the home remember what was read to its end, unless a command is at work in it or it can't be written: the files are
@@ -128,73 +245,77 @@ fn remember(context: &Context, whole: &[(PathBuf, FileMark)]) {
     }
 }
 
-fn decrypt(
-    context: &Context,
-    arguments: &Arguments,
-    keys: &mut Keys<'_>,
-    rsa_keys: &mut RsaKeys<'_>,
-    path: &Path,
-) -> anyhow::Result<Option<FileMark>> {
-    let target = target(path, arguments)?;
-    let overwrite = if arguments.force {
-        Overwrite::Force
-    } else {
-        Overwrite::Refuse
-    };
-    let mut in_the_way = None;
-    if let Some(target) = &target {
-        ensure!(!same_file(path, target), OntoItself);
-        in_the_way = Output::check(target, overwrite).err();
-        input::remove_leftovers([target.as_path()]);
-    }
-    let (mut file, length) = open(path)?;
-    let mut prefix = Vec::new();
-    { &mut file }
-        .take(PREFIX_BYTES)
-        .read_to_end(&mut prefix)
-        .context("cannot read it")?;
-    if let Some(error) = in_the_way {
-        let header = FileHeader::read(&mut prefix.as_slice().chain(&mut file));
-        let ciphertext = header.map_or(0, |header| length.saturating_sub(header.bytes()));
-        if is_first_section(&error, ciphertext) {
-            return Err(FirstSection(error).into());
-        }
-        return Err(error.into());
-    }
-    if looks_like(&prefix) {
-        let source = Source {
-            prefix,
-            file,
-            length,
+/// What is the same for all files.
+struct Work<'w> {
+    context: &'w Context,
+    arguments: &'w Arguments,
+    keys: Keys<'w>,
+    rsa_keys: RsaKeys<'w>,
+}
+
+impl Work<'_> {
+    fn decrypt(&mut self, path: &Path, target: Option<&Path>) -> anyhow::Result<Option<FileMark>> {
+        let (context, arguments) = (self.context, self.arguments);
+        let overwrite = if arguments.force {
+            Overwrite::Force
+        } else {
+            Overwrite::Refuse
         };
-        let target = target.map(|target| (target, overwrite));
-        capi::decrypt(context, arguments, rsa_keys, source, target)?;
-        return Ok(None);
+        let mut in_the_way = None;
+        if let Some(target) = target {
+            ensure!(!same_file(path, target), OntoItself);
+            in_the_way = Output::check(target, overwrite).err();
+            input::remove_leftovers([target]);
+        }
+        let (mut file, length) = open(path)?;
+        let mut prefix = Vec::new();
+        { &mut file }
+            .take(PREFIX_BYTES)
+            .read_to_end(&mut prefix)
+            .context("cannot read it")?;
+        if let Some(error) = in_the_way {
+            let header = FileHeader::read(&mut prefix.as_slice().chain(&mut file));
+            let ciphertext = header.map_or(0, |header| length.saturating_sub(header.bytes()));
+            if is_first_section(&error, ciphertext) {
+                return Err(FirstSection(error).into());
+            }
+            return Err(error.into());
+        }
+        if looks_like(&prefix) {
+            let source = Source {
+                prefix,
+                file,
+                length,
+            };
+            let target = target.map(|target| (target.to_owned(), overwrite));
+            capi::decrypt(context, arguments, &mut self.rsa_keys, source, target)?;
+            return Ok(None);
+        }
+        ensure!(arguments.key.is_none(), NotCapi);
+        let sealed = Cursor::new(prefix).chain(BufReader::with_capacity(1 << 16, &file));
+        let unlocked = unlock(SealedFile::read(sealed)?, &mut self.keys)?;
+        // What is decrypted onto the terminal is not drawn over.
+        let shown = target.is_none() && stream::output_is_shown();
+        let bar = Progress::bytes(context, if shown { 0 } else { length });
+        let mut progress = |bytes| bar.set(bytes);
+        let decrypted = match target {
+            Some(target) => {
+                // Nobody reads that who could not read the file.
+                let readable = ReadableBy::ReadersOf(&file);
+                let mut output = Output::create(target, overwrite, readable, &mut context.rng())?;
+                let decrypted = unlocked.decrypt(&mut output, context.threads, &mut progress)?;
+                output.commit()?;
+                decrypted
+            }
+            None => {
+                let mut output = stream::output()?;
+                let decrypted = unlocked.decrypt(&mut output, context.threads, &mut progress)?;
+                output.flush()?;
+                decrypted
+            }
+        };
+        Ok(Some(decrypted.mark))
     }
-    ensure!(arguments.key.is_none(), NotCapi);
-    let sealed = Cursor::new(prefix).chain(BufReader::with_capacity(1 << 16, &file));
-    let unlocked = unlock(SealedFile::read(sealed)?, keys)?;
-    // What is decrypted onto the terminal is not drawn over.
-    let shown = target.is_none() && stream::output_is_shown();
-    let bar = Progress::bytes(context, if shown { 0 } else { length });
-    let mut progress = |bytes| bar.set(bytes);
-    let decrypted = match target {
-        Some(target) => {
-            // Nobody reads that who could not read the file.
-            let readable = ReadableBy::ReadersOf(&file);
-            let mut output = Output::create(&target, overwrite, readable, &mut context.rng())?;
-            let decrypted = unlocked.decrypt(&mut output, context.threads, &mut progress)?;
-            output.commit()?;
-            decrypted
-        }
-        None => {
-            let mut output = stream::output()?;
-            let decrypted = unlocked.decrypt(&mut output, context.threads, &mut progress)?;
-            output.flush()?;
-            decrypted
-        }
-    };
-    Ok(Some(decrypted.mark))
 }
 
 /// What is in the way of a file's plaintext looks as if the example program had decrypted it.
@@ -215,15 +336,6 @@ fn is_first_section(error: &CreateError, ciphertext: u64) -> bool {
     };
     let length = path.metadata().map_or(0, |metadata| metadata.len());
     SECTIONS.contains(&length) && ciphertext > length + PADDING_BYTES_MAX
-}
-
-fn target(path: &Path, arguments: &Arguments) -> anyhow::Result<Option<PathBuf>> {
-    match &arguments.output {
-        Some(output) => Ok((!stream::is_pipe(output)).then(|| output.clone())),
-        None if stream::is_pipe(path) => Ok(None),
-        None if input::is_encrypted_name(path) => Ok(Some(path.with_extension(""))),
-        None => Err(NoName.into()),
-    }
 }
 
 /// Opens a file, and returns its length, which of a pipe is 0.

@@ -1,6 +1,7 @@
 //! `strongroom encrypt`: the spare first, then the file. The first use makes a home.
 
 pub(crate) mod capi;
+mod choice;
 mod report;
 
 use std::collections::BTreeMap;
@@ -9,31 +10,42 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 use clap::Args;
+use serde::Serialize;
 use strongroom_agefile::identity_file::{RECIPIENTS_BYTES_MAX, parse_recipients};
 use strongroom_agefile::{KeyType, Recipient};
 use strongroom_client::ConnectError;
 use strongroom_client::encrypt::{EncryptOptions, Job, Source, Target, Watch};
+use strongroom_client::file::same_file;
 use strongroom_client::home::{Home, Identities};
-use strongroom_files::output::{Output, Overwrite};
+use strongroom_files::output::{CreateError, Output};
 use strongroom_protocol::statement::Particulars;
 
 use self::capi::FormatOptions;
-use self::report::{Named, Report};
+pub(super) use self::choice::described_path;
+use self::choice::{Chosen, Named, Tally};
+use self::report::Report;
+use crate::account::Account;
+use crate::command::decrypt::OntoItself;
 use crate::context::Context;
+use crate::destination::Destination;
 use crate::exit::{Exit, Usage};
-use crate::input::{self, Input, Paths};
+use crate::input::{self, Paths};
 use crate::options::KeyTypeName;
+use crate::terminal::{self, count, shown};
+use crate::walk::Walk;
 use crate::{founding, prompt, reach, stream};
 
 /// Encrypt files, each with a spare of its key at the authority.
 ///
-/// PATH becomes PATH.age, or PATH.capi, and itself stays as it is; `-`, or nothing, is a pipe. The first use makes your key, an authority and a recovery sheet,
+/// PATH becomes PATH.age, or PATH.capi, and itself stays as it is; `-`, or nothing, is a pipe. Of a folder, what is new is encrypted,
+/// and what is newer than its encrypted file; what is encrypted is known by its content, and left. The first use makes your key, an authority and a recovery sheet,
 /// and says where they are.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   strongroom encrypt thesis.pdf               makes thesis.pdf.age, beside it
-  strongroom encrypt photos/ letters/         every file in them
+  strongroom encrypt photos/ letters/         what is new in them, or newer
+  strongroom encrypt -o /media/usb photos/    makes /media/usb/photos/..
   strongroom encrypt -r age1pq1... plan.txt   somebody else can open it, too
   tar c . | strongroom encrypt -o tree.age -  a pipe
   strongroom encrypt --format capi data.bin   makes data.bin.capi, for CryptoAPI
@@ -45,7 +57,8 @@ want classic keys, begin with `strongroom init --key-type x25519`.")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     paths: Paths,
-    /// Write to OUT; to a pipe if it is `-`.
+    /// Write to OUT; into it, if it is a folder or ends in `/`, or if several files or a folder were named; to a pipe if it
+    /// is `-`.
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
     /// Who else can open the files: a public key of age.
@@ -69,6 +82,9 @@ pub(crate) struct Arguments {
     /// Replace what is there already.
     #[arg(long)]
     force: bool,
+    /// Say what would be encrypted, and do nothing.
+    #[arg(long)]
+    dry_run: bool,
     /// Print a line of JSON for each file.
     #[arg(long)]
     json: bool,
@@ -80,6 +96,15 @@ pub(crate) struct Arguments {
     key_type: Option<KeyTypeName>,
     #[command(flatten)]
     format: FormatOptions,
+}
+
+#[derive(Serialize)]
+struct WouldEncrypt<'l> {
+    file: &'l str,
+    source: &'l str,
+    /// Whether it was encrypted before, and is newer.
+    again: bool,
+    dry_run: bool,
 }
 
 /// The option says another kind of key than the home has.
@@ -121,24 +146,28 @@ pub(crate) fn run(context: &Context, arguments: Arguments) -> anyhow::Result<Exi
     let lists = paths.paths.iter().chain(&paths.files_from);
     stream::ensure_one_reader(lists.chain(&arguments.recipients_file))?;
     let others = others(context, &arguments)?;
-    let inputs = inputs(&paths, &arguments)?;
-    let named: Vec<Named> = inputs
-        .iter()
-        .map(|input| name(input, &arguments, if is_capi { ".capi" } else { ".age" }))
-        .collect::<anyhow::Result<_>>()?;
+    let walk = paths.walk(context)?;
+    let ending = if is_capi { ".capi" } else { ".age" };
+    let chosen = Chosen::of(&arguments, walk, ending)?;
     let labels: BTreeMap<_, _> = arguments.labels.iter().cloned().collect();
-    let overwrite = if arguments.force {
-        Overwrite::Force
-    } else {
-        Overwrite::Refuse
-    };
-    let jobs = named
+    let jobs = chosen
+        .named
         .iter()
-        .map(|named| job(named, &arguments, &labels, overwrite))
+        .map(|named| job(named, &arguments, &labels))
         .collect::<anyhow::Result<Vec<_>>>()?;
+    let mut account = Account::new(context).with_json(arguments.json);
+    let Chosen {
+        named,
+        tally,
+        mut walk,
+        destination,
+    } = chosen;
+    walk.tell_unreadable(&mut account);
+    if arguments.dry_run {
+        return dry_run(context, &arguments, &named, &tally, &walk, account);
+    }
     if named.is_empty() {
-        context.say("there is no file to encrypt");
-        return Ok(Exit::Done);
+        return tally.end(context, &walk, account);
     }
     input::remove_leftovers(named.iter().filter_map(|named| named.target.as_deref()));
 
@@ -149,12 +178,13 @@ pub(crate) fn run(context: &Context, arguments: Arguments) -> anyhow::Result<Exi
     let membership = home.membership()?.ok_or(ConnectError::NoAuthority)?;
     let address = membership.address;
     if is_capi {
-        let mut report = Report::new(context, &arguments, named, address);
+        let mut report = Report::new(context, &arguments, named, address, account);
+        prepare(&destination, &report)?;
         capi::encrypt(context, home, jobs, &arguments.format, &mut report)?;
         if report.did_any() {
             capi::say_no_integrity(context);
         }
-        return report.end(false);
+        return report.end(false, tally, &walk);
     }
     let owner = home.recipient(&mut prompt::passphrases(context))?;
     let kind = arguments.key_type.map(KeyType::from);
@@ -168,9 +198,10 @@ pub(crate) fn run(context: &Context, arguments: Arguments) -> anyhow::Result<Exi
         armor: arguments.armor,
         threads: context.threads,
     };
-    let mut report = Report::new(context, &arguments, named, address);
+    let mut report = Report::new(context, &arguments, named, address, account);
+    prepare(&destination, &report)?;
     encrypt(context, home, jobs, &options, &mut report)?;
-    report.end(owner.is_post_quantum())
+    report.end(owner.is_post_quantum(), tally, &walk)
 }
 
 fn encrypt(
@@ -222,15 +253,23 @@ fn check_first_use(
     let hybrid = KeyType::from(arguments.key_type.unwrap_or_default()) == KeyType::Hybrid;
     let mixed = others.iter().any(|other| other.is_post_quantum() != hybrid);
     ensure!(!mixed, MixedOnFirstUse);
-    if let [
-        Named {
-            source: Some(path), ..
-        },
-    ] = named
-    {
-        stream::open(path).with_context(|| format!("cannot open `{}`", path.display()))?;
+    // Nothing is made for files of which none can be read.
+    let mut unreadable = None;
+    for named in named {
+        match named.source.as_deref().map(stream::open) {
+            None | Some(Ok(_)) => return Ok(()),
+            Some(Err(error)) => {
+                unreadable.get_or_insert((named.source.as_deref(), error));
+            }
+        }
     }
-    Ok(())
+    match unreadable {
+        Some((path, error)) => {
+            let path = path.unwrap_or(Path::new("-"));
+            Err(error).with_context(|| format!("cannot open `{}`", path.display()))
+        }
+        None => Ok(()),
+    }
 }
 
 fn others(context: &Context, arguments: &Arguments) -> anyhow::Result<Vec<Recipient>> {
@@ -268,71 +307,94 @@ fn named_paths(arguments: &Arguments) -> anyhow::Result<Paths> {
     Ok(paths)
 }
 
-fn inputs(paths: &Paths, arguments: &Arguments) -> anyhow::Result<Vec<Input>> {
-    let mut inputs = paths.files()?;
-    inputs.retain(|input| input.named || !input::is_encrypted_name(&input.path));
-    let pipes = inputs
-        .iter()
-        .filter(|input| stream::is_pipe(&input.path))
-        .count();
-    let alone = pipes > 0 || arguments.output.is_some();
-    ensure!(
-        !alone || inputs.len() == 1,
-        Usage("`-o` and `-` are for one file alone")
-    );
-    Ok(inputs)
-}
-
-/// Tells where a file goes.
-fn name(input: &Input, arguments: &Arguments, ending: &str) -> anyhow::Result<Named> {
-    let from_pipe = stream::is_pipe(&input.path);
-    let target = match &arguments.output {
-        Some(output) => (!stream::is_pipe(output)).then(|| output.clone()),
-        None => (!from_pipe).then(|| input::with_ending(&input.path, ending)),
-    };
-    if target.is_none() {
-        ensure!(
-            !arguments.json,
-            Usage("`--json` prints where the encrypted file would go: name a file with `-o`")
-        );
-        ensure!(arguments.armor || !stream::output_is_shown(), OntoTerminal);
-    }
-    Ok(Named {
-        source: (!from_pipe).then(|| input.path.clone()),
-        target,
-    })
-}
-
 fn job(
     named: &Named,
     arguments: &Arguments,
     labels: &BTreeMap<String, String>,
-    overwrite: Overwrite,
 ) -> anyhow::Result<Job> {
-    let description = match &arguments.description {
-        Some(text) => text.clone(),
-        None => described(named),
-    };
     Ok(Job {
         source: match &named.source {
             Some(path) => Source::File(path.clone()),
             None => Source::Stream(stream::input()?),
         },
         target: match &named.target {
-            Some(path) => Target::File(path.clone(), overwrite),
+            Some(path) => Target::File(path.clone(), named.overwrite),
             None => Target::Stream(Box::new(stream::output()?)),
         },
-        particulars: Particulars::new(description, labels.clone())?,
+        particulars: match &arguments.description {
+            Some(text) => Particulars::new(text.clone(), labels.clone())?,
+            None => described(named, labels)?,
+        },
     })
 }
 
-fn described(named: &Named) -> String {
-    let path = named.source.as_deref().or(named.target.as_deref());
-    let name = path.and_then(Path::file_name);
-    name.map_or_else(
-        || "standard input".to_owned(),
-        |name| name.to_string_lossy().into_owned(),
-    )
+/// Describes a file as its owner named it; by its name alone, where that leads out of where they are, or is too long.
+fn described(named: &Named, labels: &BTreeMap<String, String>) -> anyhow::Result<Particulars> {
+    let Some(source) = &named.source else {
+        let name = named.target.as_deref().and_then(Path::file_name);
+        let name = name.map(|name| name.to_string_lossy().into_owned());
+        let name = name.unwrap_or_else(|| "standard input".to_owned());
+        return Ok(Particulars::new(name, labels.clone())?);
+    };
+    let path = described_path(source, &named.relative);
+    let text = path.to_string_lossy().into_owned();
+    if let Ok(particulars) = Particulars::new(text, labels.clone()) {
+        return Ok(particulars);
+    }
+    let name = source.file_name().unwrap_or_default().to_string_lossy();
+    Ok(Particulars::new(name.into_owned(), labels.clone())?)
+}
+
+/// Makes the folders that files go into.
+fn prepare(destination: &Destination, report: &Report<'_>) -> anyhow::Result<()> {
+    report
+        .targets()
+        .try_for_each(|target| destination.prepare(target))
+}
+
+/// Says what would be encrypted, and does nothing.
+fn dry_run(
+    context: &Context,
+    arguments: &Arguments,
+    named: &[Named],
+    tally: &Tally,
+    walk: &Walk,
+    mut account: Account<'_>,
+) -> anyhow::Result<Exit> {
+    let mut would = 0;
+    for named in named {
+        let (Some(source), Some(target)) = (&named.source, &named.target) else {
+            continue;
+        };
+        let look = || -> anyhow::Result<()> {
+            stream::open(source).with_context(|| format!("cannot open `{}`", shown(source)))?;
+            ensure!(!same_file(source, target), OntoItself);
+            match Output::check(target, named.overwrite) {
+                // It would be made.
+                Err(CreateError::FolderMissing { .. }) if tally.makes_folders => Ok(()),
+                checked => Ok(checked?),
+            }
+        };
+        if let Err(error) = look() {
+            account.fail(source, &error);
+            continue;
+        }
+        would += 1;
+        if arguments.json {
+            terminal::print_json(&WouldEncrypt {
+                file: &target.to_string_lossy(),
+                source: &source.to_string_lossy(),
+                again: named.again,
+                dry_run: true,
+            })?;
+        } else {
+            terminal::print(format_args!("{}  from {}", shown(target), shown(source)))?;
+        }
+    }
+    let files = count(would, "file", "files");
+    context.say(format_args!("{files} would be encrypted{}", tally.rest()));
+    walk.passed.tell(context);
+    Ok(account.end())
 }
 
 pub(super) fn parse_label(text: &str) -> Result<(String, String), &'static str> {

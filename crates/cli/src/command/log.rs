@@ -3,11 +3,14 @@
 use anyhow::ensure;
 use clap::{Args, Subcommand};
 use serde::Serialize;
+use strongroom_authority::Caller;
 use strongroom_client::Address;
+use strongroom_client::connection::Connection;
 use strongroom_client::history::{Act, DecidedOn};
 use strongroom_client::home::{DeviceId, Home};
 use strongroom_client::log::LogEntry;
 use strongroom_client::restored::RestoredLog;
+use strongroom_protocol::id::Time;
 use strongroom_protocol::policy::Policy;
 use strongroom_protocol::statement::{Grounds, Kind, Verdict};
 
@@ -32,9 +35,22 @@ enum Command {
         /// Print a line of JSON for each.
         #[arg(long)]
         json: bool,
+        /// Only what was recorded since then: a day, as 2026-11-28, or a time, as 2026-11-28T22:00:00Z.
+        #[arg(long, value_name = "TIME", value_parser = parse_time)]
+        since: Option<Time>,
+        /// Read the log of the authority in this folder, without a home: it names nobody.
+        #[arg(long, value_name = "DIR")]
+        authority: Option<Address>,
     },
     /// Check that the log holds together, and extends what this home saw of it.
-    Verify,
+    Verify {
+        /// Print a line of JSON.
+        #[arg(long)]
+        json: bool,
+        /// Check the log of the authority in this folder, without a home.
+        #[arg(long, value_name = "DIR")]
+        authority: Option<Address>,
+    },
     /// Go on with an authority that was restored from a backup: its log does not have all that this home saw.
     ///
     /// What was seen is kept as evidence. `sync` then sends the deposits that are missing.
@@ -65,64 +81,162 @@ struct Line {
     device: Option<DeviceLine>,
 }
 
+/// What `log verify` found, for programs.
+#[derive(Serialize)]
+struct Verified {
+    entries: u64,
+    root: String,
+    authority: String,
+    /// How many entries this home had seen; nothing without a home.
+    seen: Option<u64>,
+    /// How many entries are ahead of this machine's clock.
+    ahead: u64,
+}
+
 pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
-    let mut home = Home::open(&context.home)?;
-    if let Command::AcceptRestored { authority, yes } = &arguments.command {
-        return accept_restored(context, &mut home, authority.as_ref(), *yes);
+    match &arguments.command {
+        Command::AcceptRestored { authority, yes } => {
+            let mut home = Home::open(&context.home)?;
+            accept_restored(context, &mut home, authority.as_ref(), *yes)
+        }
+        Command::Show {
+            json,
+            since,
+            authority,
+        } => show(context, *json, *since, authority.as_ref()),
+        Command::Verify { json, authority } => verify(context, *json, authority.as_ref()),
     }
+}
+
+/// Reaches an authority as anybody, who has seen nothing of its log to hold it against.
+fn at<T>(
+    context: &Context,
+    address: &Address,
+    read: impl FnOnce(&Connection<'_>) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let reached = reach::open(context, &address.absolute()?, Caller::Anybody)?;
+    let founding = reached.authority().about()?.founding;
+    read(&Connection::open(reached.authority(), &founding, None)?)
+}
+
+fn show(
+    context: &Context,
+    json: bool,
+    since: Option<Time>,
+    authority: Option<&Address>,
+) -> anyhow::Result<Exit> {
+    let mut entries = Vec::new();
+    let is_wanted = |entry: &LogEntry| since.is_none_or(|since| entry.time >= since);
+    if let Some(address) = authority {
+        at(context, address, |connection| {
+            Ok(connection.read_log(&mut |entry| entries.push(entry))?)
+        })?;
+        for entry in entries.iter().filter(|entry| is_wanted(entry)) {
+            print(entry, entry.kind.and_then(of_kind), None, json)?;
+        }
+        return Ok(Exit::Done);
+    }
+    let mut home = Home::open(&context.home)?;
     let authority = reach::authority_of(context, &home)?;
-    let seen = home.seen()?.map_or(0, |seen| seen.checkpoint().size);
     let mut rng = context.rng();
-    // This holds what is seen against what was seen.
     let client = reach::connect(context, &mut home, &authority, &mut rng)?;
-    match arguments.command {
-        Command::AcceptRestored { .. } => {}
-        Command::Show { json } => {
-            let mut entries = Vec::new();
-            client.read_log(&mut |entry| entries.push(entry))?;
-            let history = client.history()?;
-            let devices = Devices::of(client.home())?;
-            let policy = client.connection().policy()?;
-            for entry in &entries {
-                let act = history.get(&entry.index);
-                let what = match act {
-                    Some(act) => Some(sentence(act, policy.policy(), &devices)),
-                    None => entry.kind.and_then(of_kind),
-                };
-                let by = act.and_then(author).map(|device| devices.line(device));
-                print(entry, what, by, json)?;
-            }
-        }
-        Command::Verify => {
-            let now = context.clock.now();
-            let mut ahead: Vec<LogEntry> = Vec::new();
-            let size = client.read_log(&mut |entry| {
-                if entry.time > now {
-                    ahead.push(entry);
-                }
-            })?;
-            if let Some(first) = ahead.first() {
-                tell(format_args!(
-                    "warning: {} ahead of this machine's clock, from entry {} of {} on: a clock is wrong, or was",
-                    count(
-                        ahead.len() as u64,
-                        "entry of the log is",
-                        "entries of the log are"
-                    ),
-                    first.index,
-                    first.time
-                ));
-            }
-            let now = client.home().seen()?;
-            let root = now.map(|now| now.checkpoint().root.to_string());
-            terminal::print(format_args!(
-                "{}, root {}, extends the {seen} that this home saw",
-                count(size, "entry", "entries"),
-                root.unwrap_or_default(),
-            ))?;
-        }
+    client.read_log(&mut |entry| entries.push(entry))?;
+    let history = client.history()?;
+    let devices = Devices::of(client.home())?;
+    let policy = client.connection().policy()?;
+    for entry in entries.iter().filter(|entry| is_wanted(entry)) {
+        let act = history.get(&entry.index);
+        let what = match act {
+            Some(act) => Some(sentence(act, policy.policy(), &devices)),
+            None => entry.kind.and_then(of_kind),
+        };
+        let by = act.and_then(author).map(|device| devices.line(device));
+        print(entry, what, by, json)?;
     }
     Ok(Exit::Done)
+}
+
+fn verify(context: &Context, json: bool, authority: Option<&Address>) -> anyhow::Result<Exit> {
+    let now = context.clock.now();
+    let mut ahead: Vec<LogEntry> = Vec::new();
+    let mut look = |entry: LogEntry| {
+        if entry.time > now {
+            ahead.push(entry);
+        }
+    };
+    let (verified, seen) = match authority {
+        Some(address) => (
+            at(context, address, |connection| {
+                connection.read_log(&mut look)?;
+                Ok((
+                    *connection.seen().checkpoint(),
+                    connection.founding().authority(),
+                ))
+            })?,
+            None,
+        ),
+        None => {
+            let mut home = Home::open(&context.home)?;
+            let authority = reach::authority_of(context, &home)?;
+            let seen = home.seen()?.map_or(0, |seen| seen.checkpoint().size);
+            let mut rng = context.rng();
+            // This holds what is seen against what was seen.
+            let client = reach::connect(context, &mut home, &authority, &mut rng)?;
+            client.read_log(&mut look)?;
+            let connection = client.connection();
+            let newest = *connection.seen().checkpoint();
+            ((newest, connection.founding().authority()), Some(seen))
+        }
+    };
+    let (checkpoint, authority) = verified;
+    if let Some(first) = ahead.first() {
+        tell(format_args!(
+            "warning: {} ahead of this machine's clock, from entry {} of {} on: a clock is wrong, or was",
+            count(
+                ahead.len() as u64,
+                "entry of the log is",
+                "entries of the log are"
+            ),
+            first.index,
+            first.time
+        ));
+    }
+    if json {
+        terminal::print_json(&Verified {
+            entries: checkpoint.size,
+            root: checkpoint.root.to_string(),
+            authority: authority.to_string(),
+            seen,
+            ahead: ahead.len() as u64,
+        })?;
+        return Ok(Exit::Done);
+    }
+    let against = match seen {
+        Some(seen) => format!("extends the {seen} that this home saw"),
+        None => format!("of authority {authority}, held against nothing that was seen before"),
+    };
+    terminal::print(format_args!(
+        "{}, root {}, {against}",
+        count(checkpoint.size, "entry", "entries"),
+        checkpoint.root,
+    ))?;
+    Ok(Exit::Done)
+}
+
+/// Reads a day, or a time, in UTC unless it says where.
+fn parse_time(text: &str) -> Result<Time, &'static str> {
+    use jiff::{Timestamp, civil::Date, tz::TimeZone};
+
+    let day = || {
+        let day = text.parse::<Date>()?;
+        TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0))
+    };
+    let time = text.parse::<Timestamp>().or_else(|_| day());
+    let millis = time
+        .ok()
+        .and_then(|time| u64::try_from(time.as_millisecond()).ok());
+    let millis = millis.ok_or("a time is 2026-11-28, or 2026-11-28T22:00:00Z")?;
+    Ok(Time::from_millis(millis))
 }
 
 fn accept_restored(

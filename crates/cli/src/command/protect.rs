@@ -14,7 +14,7 @@ use strongroom_protocol::statement::Particulars;
 
 use self::report::Report;
 use crate::command::decrypt::read_identities;
-use crate::command::encrypt::parse_label;
+use crate::command::encrypt::{described_path, parse_label};
 use crate::command::rewrap::repair;
 use crate::context::Context;
 use crate::exit::{Exit, Usage};
@@ -69,7 +69,8 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     ensure!(!arguments.paths.is_empty(), Usage("no file was named"));
-    let files = arguments.paths.files()?;
+    let mut walk = arguments.paths.walk(context)?;
+    let files = std::mem::take(&mut walk.files);
     ensure!(
         !files.iter().any(|file| stream::is_pipe(&file.path)),
         Usage("a pipe can't be protected: `encrypt` does that from the start")
@@ -80,7 +81,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
         arguments.labels.iter().cloned().collect(),
     )?;
     if let Some(key) = &arguments.key {
-        return capi::protect(context, arguments, key, &files, &particulars);
+        return capi::protect(context, arguments, key, (&files, walk), &particulars);
     }
     ensure!(
         arguments.padding.said().is_none(),
@@ -95,7 +96,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
         detached: arguments.detached,
     };
     let membership = home.membership()?.ok_or(ConnectError::NoAuthority)?;
-    let mut report = Report::new(context, arguments, &files, membership.address);
+    let mut report = Report::new(context, arguments, &files, walk, membership.address);
     if arguments.dry_run {
         for (number, file) in files.iter().enumerate() {
             let look = look(&home, membership.founding.authority(), &file.path, &options);
@@ -128,7 +129,7 @@ fn jobs<'a>(
         path: file.path.clone(),
         particulars: match arguments.description {
             Some(_) => particulars.clone(),
-            None => named(&file.path, particulars),
+            None => named(file, particulars),
         },
     })
 }
@@ -145,13 +146,19 @@ fn own_identities(
     }
 }
 
-/// Describes a file by its name, where there is room for it beside the labels.
-fn named(path: &Path, particulars: &Particulars) -> Particulars {
-    let name = if input::is_encrypted_name(path) {
-        path.file_stem()
-    } else {
-        path.file_name()
+/// Describes a file as its owner named it, without the ending, where there is room for it beside the labels; or by its name.
+fn named(file: &Input, particulars: &Particulars) -> Particulars {
+    let bare = |path: &Path| {
+        let path = match input::is_encrypted_name(path) {
+            true => path.with_extension(""),
+            false => path.to_owned(),
+        };
+        path.to_string_lossy().into_owned()
     };
-    let name = name.unwrap_or_default().to_string_lossy().into_owned();
-    Particulars::new(name, particulars.labels().clone()).unwrap_or_else(|_| particulars.clone())
+    let labels = || particulars.labels().clone();
+    let path = bare(described_path(&file.path, &file.relative));
+    let name = bare(Path::new(file.path.file_name().unwrap_or_default()));
+    Particulars::new(path, labels())
+        .or_else(|_| Particulars::new(name, labels()))
+        .unwrap_or_else(|_| particulars.clone())
 }

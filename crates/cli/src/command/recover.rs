@@ -49,7 +49,7 @@ Examples:
   strongroom recover thesis.pdf.age      one file
   strongroom recover archive/            every encrypted file in a folder
   strongroom recover --all               all keys; `rewrap` applies them later
-  strongroom recover --serial N -o -     a secret that you deposited, to a pipe
+  strongroom recover --name wifi -o -    a secret that you deposited, to a pipe
   strongroom recover --serial N -o NEW FILE
                                          a file that has another file's header
   strongroom recover --sheet sheet.txt archive/
@@ -67,6 +67,13 @@ pub(crate) struct Arguments {
     /// Ask for the deposit of this serial number; with files, try its key on them, whatever they name themselves.
     #[arg(long = "serial", value_name = "N")]
     serials: Vec<Serial>,
+    /// Ask for the secret that goes by this name, the newest one.
+    #[arg(
+        long,
+        value_name = "NAME",
+        conflicts_with_all = ["all", "owner", "paths", "serials", "sheet"]
+    )]
+    name: Option<String>,
     /// Wait until the request is decided.
     #[arg(long)]
     wait: bool,
@@ -96,8 +103,8 @@ pub(crate) struct Arguments {
     /// Seal the new key with a passphrase, where one is made.
     #[arg(long)]
     passphrase: bool,
-    /// Write the rewrapped file to OUT, and leave the file as it is. With `--serial`, write that secret to OUT; to a pipe
-    /// if it is `-`.
+    /// Write the rewrapped file to OUT, and leave the file as it is; into OUT, if it is a folder or ends in `/`, or if several
+    /// files or a folder were named. With `--name` or `--serial`, write that secret to OUT; to a pipe if it is `-`.
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
     /// Get the keys, and rewrite no file.
@@ -106,6 +113,12 @@ pub(crate) struct Arguments {
     /// Replace OUT if it is there already.
     #[arg(long, requires = "output")]
     force: bool,
+    /// Say what would be asked for and rewritten, and do nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Print a line of JSON for each file.
+    #[arg(long)]
+    json: bool,
     /// Make CryptoAPI's files open with this RSA public key, a PUBLICKEYBLOB or PEM, and not with yours; with --serial
     /// and -o, write a SIMPLEBLOB for it.
     #[arg(long, value_name = "KEY")]
@@ -121,6 +134,11 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
+    /// Tells whether keys are asked for, whatever files there are.
+    fn asks_for_keys(&self) -> bool {
+        self.all || !self.serials.is_empty()
+    }
+
     fn overwrite(&self) -> Overwrite {
         if self.force {
             Overwrite::Force
@@ -130,10 +148,15 @@ impl Arguments {
     }
 }
 
-pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
+pub(crate) fn run(context: &Context, mut arguments: Arguments) -> anyhow::Result<Exit> {
+    if let Some(name) = &arguments.name {
+        let serial = serial_of(context, name)?;
+        arguments.serials.push(serial);
+    }
+    let arguments = &arguments;
     ensure!(
-        !arguments.paths.is_empty() || arguments.all || !arguments.serials.is_empty(),
-        Usage("name files, or `--all`, or `--serial`")
+        !arguments.paths.is_empty() || arguments.asks_for_keys(),
+        Usage("name files, or `--all`, or `--serial`, or `--name`")
     );
     ensure!(
         arguments.to.is_some() || arguments.padding.said().is_none(),
@@ -144,6 +167,16 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     let mut files = Files::new(context, arguments)?;
     let blob = WantedBlob::of(arguments)?;
     let secret = WantedSecret::of(arguments)?;
+    if !arguments.paths.is_empty() {
+        let is_wanting = files.sort_out(&interrupted(context));
+        // No key is made, and no home, for what needs none.
+        if !is_wanting && !arguments.asks_for_keys() {
+            return Ok(files.end());
+        }
+    }
+    if arguments.dry_run {
+        return dry_run(context, arguments, &mut files);
+    }
     let sheet = match &arguments.sheet {
         Some(path) => Some(prompt::read_sheet(context, path)?),
         None => None,
@@ -172,6 +205,70 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
         drop(home);
         std::thread::sleep(PAUSE);
     }
+}
+
+/// Finds the deposit of the newest secret of a name, by what the authority's log has now.
+fn serial_of(context: &Context, name: &str) -> anyhow::Result<Serial> {
+    let mut home = Home::open(&context.home)?;
+    let authority = reach::authority_of(context, &home)?;
+    let mut rng = context.rng();
+    let client = reach::connect(context, &mut home, &authority, &mut rng)?;
+    let mut newest = client.home().newest_secrets()?;
+    match newest.remove(name).as_deref() {
+        Some([serial]) => Ok(*serial),
+        None | Some([]) => Err(NoSuchName {
+            name: name.to_owned(),
+        }
+        .into()),
+        Some(several) => {
+            let serials = several.iter().map(Serial::to_string);
+            bail!(
+                "several machines of yours deposited a secret under the name `{name}`: name one of them with `--serial`: {}",
+                serials.collect::<Vec<_>>().join(", ")
+            )
+        }
+    }
+}
+
+/// No secret goes by a name.
+#[derive(Debug, thiserror::Error)]
+#[error("no secret goes by the name `{name}`")]
+pub(crate) struct NoSuchName {
+    name: String,
+}
+
+/// Returns which files a command that was interrupted was rewriting, if that can be told.
+fn interrupted(context: &Context) -> Vec<PathBuf> {
+    // Whatever is wrong with the home is said when it is opened for good.
+    let home = Home::open(&context.home).ok();
+    home.and_then(|home| home.interrupted().ok())
+        .unwrap_or_default()
+}
+
+/// Says what would be asked for and rewritten, and does nothing.
+fn dry_run(
+    context: &Context,
+    arguments: &Arguments,
+    files: &mut Files<'_>,
+) -> anyhow::Result<Exit> {
+    let home = match Home::exists(&context.home)? {
+        true => Some(Home::open(&context.home)?),
+        false => None,
+    };
+    let has_identity = home.as_ref().map(Home::has_identity).transpose()?;
+    if has_identity != Some(true) {
+        context.say("a new key would be made");
+    }
+    if arguments.all {
+        context.say("all keys would be asked for");
+    }
+    for serial in &arguments.serials {
+        context.say(format_args!(
+            "the key of serial {serial} would be asked for"
+        ));
+    }
+    files.would(home.as_ref())?;
+    Ok(files.end())
 }
 
 /// Goes as far as it can be gone now.
@@ -261,7 +358,7 @@ fn wanted(
     files: &Files<'_>,
     asked: bool,
 ) -> anyhow::Result<Option<Wanted>> {
-    if asked && (arguments.all || !arguments.serials.is_empty()) {
+    if asked && arguments.asks_for_keys() {
         return Ok(None);
     }
     if arguments.all {

@@ -6,21 +6,26 @@ use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
 use clap::Args;
+use serde::Serialize;
 use strongroom_agefile::header::ReadHeaderError;
 use strongroom_client::capi::is_capi_file;
 use strongroom_client::home::Home;
 use strongroom_client::mark::Changed;
-use strongroom_client::rewrap::{How, Repair, RewrapError, RewrapOptions, Rewrapped, rewrap};
-use strongroom_client::status::read_header;
+use strongroom_client::rewrap::{
+    self as files, How, Repair, RewrapError, RewrapOptions, Rewrapped,
+};
 use strongroom_files::output::Overwrite;
 
 use self::capi::For;
+use crate::account::Account;
 use crate::command::decrypt::read_identities;
 use crate::context::Context;
+use crate::destination::Destination;
 use crate::exit::{self, Exit, Usage};
 use crate::input::{self, Input, Paths};
 use crate::prompt;
-use crate::terminal::{Progress, count, shown, tell};
+use crate::terminal::{self, Progress, count, shown, tell};
+use crate::walk::{Kind, NOTHING_ENCRYPTED, Used, Walk};
 
 /// Make files open with your key of today, without the authority.
 ///
@@ -33,64 +38,243 @@ pub(crate) struct Arguments {
     /// Also open with the keys of this file.
     #[arg(short, long = "identity", value_name = "IDENTITY")]
     identities: Vec<PathBuf>,
-    /// Write the rewrapped file to OUT, and leave the file as it is.
+    /// Write the rewrapped file to OUT, and leave the file as it is; into OUT, if it is a folder or ends in `/`, or if several
+    /// files or a folder were named.
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
     /// Replace OUT if it is there already.
     #[arg(long, requires = "output")]
     force: bool,
+    /// Say what would be done, and do nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Print a line of JSON for each file.
+    #[arg(long)]
+    json: bool,
 }
 
 pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     ensure!(!arguments.paths.is_empty(), Usage("no file was named"));
-    let files = arguments.paths.files()?;
-    ensure!(
-        arguments.output.is_none() || files.len() == 1,
-        Usage("`-o` is for one file alone")
-    );
+    let mut walk = arguments.paths.walk(context)?;
+    let destination = Destination::of(arguments.output.as_deref(), &walk)?;
+    let mut account = Account::new(context).with_json(arguments.json);
+    walk.tell_unreadable(&mut account);
     let others = read_identities(context, &arguments.identities)?;
     let mut home = Home::open(&context.home)?;
-    repair(context, &mut home)?;
-    input::remove_leftovers(files.iter().map(|file| file.path.as_path()));
+    if !arguments.dry_run {
+        repair(context, &mut home)?;
+        input::remove_leftovers(walk.files.iter().map(|file| file.path.as_path()));
+    }
     let identities = home.identities(&mut prompt::passphrases(context))?;
     let overwrite = if arguments.force {
         Overwrite::Force
     } else {
         Overwrite::Refuse
     };
-    let options = RewrapOptions {
-        identities: &identities,
-        others: &others,
-        output: arguments.output.clone().map(|path| (path, overwrite)),
-    };
     let mut rsa = For::home();
-    let mut exit = Exit::Done;
-    let mut rewritten = false;
-    let mut left = 0;
-    for file in &files {
-        let done = if is_capi_file(&file.path) {
-            rsa.rewrap(context, &mut home, file, options.output.as_ref())
-        } else {
-            rewrap_one(context, &mut home, file, &options).map_err(Into::into)
-        };
-        match done {
-            Ok(rewrapped) => {
-                rewritten |= rewrapped.say(context, &file.path);
-                exit = exit.and(rewrapped.exit(&file.path));
+    let mut used = Used::default();
+    let mut tally = Tally::new(context, arguments.json, arguments.dry_run);
+    for file in std::mem::take(&mut walk.files) {
+        let mut rewrap = || -> anyhow::Result<()> {
+            let output = match arguments.dry_run {
+                true => None,
+                false => destination.rewritten(&file)?,
+            };
+            let options = RewrapOptions {
+                identities: &identities,
+                others: &others,
+                output: output.map(|path| (path, overwrite)),
+            };
+            if arguments.dry_run {
+                let is_current = match is_capi_file(&file.path) {
+                    true => rsa.look(context, &home, &file.path).map(|()| false)?,
+                    false => look(&home, &file, &options)?,
+                };
+                tally.would(&file, is_current)?;
+                return Ok(());
             }
+            let done = match is_capi_file(&file.path) {
+                true => rsa.rewrap(context, &mut home, &file, options.output.as_ref())?,
+                false => rewrap_one(context, &mut home, &file, &options)?,
+            };
+            tally.add(&file, &done)
+        };
+        match rewrap() {
+            Ok(()) => used.add(&file),
             Err(error) => match error.downcast_ref() {
-                Some(rewrap) if is_passed_over(file, rewrap) => {
-                    left += u64::from(matches!(rewrap, RewrapError::Passphrase));
+                Some(RewrapError::Header(ReadHeaderError::NotAge)) if !file.named => {
+                    walk.passed.add(Kind::NotEncrypted, file.path);
                 }
-                _ => exit = exit.and(exit::fail(&shown(&file.path), &error)),
+                Some(RewrapError::Passphrase) if !file.named => {
+                    used.add(&file);
+                    walk.passed.add(Kind::Passphrase, file.path);
+                }
+                _ => {
+                    used.add(&file);
+                    account.fail(&file.path, &error);
+                }
             },
         }
     }
-    say_left(context, left);
-    if rewritten {
-        say_no_revocation(context);
+    walk.tell_empty(&mut account, &used, NOTHING_ENCRYPTED);
+    tally.end(&walk);
+    Ok(account.end())
+}
+
+/// Counts what became of files, and says of those that were named what; of those in folders, with `--verbose`.
+pub(crate) struct Tally<'c> {
+    context: &'c Context,
+    json: bool,
+    dry_run: bool,
+    would: u64,
+    rewritten: u64,
+    current: u64,
+    /// Whether all were named, and told of.
+    told: bool,
+}
+
+#[derive(Serialize)]
+struct Line<'l> {
+    file: &'l str,
+    /// Whether it opened with the key in use already.
+    current: bool,
+    /// How its header was replaced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    how: Option<&'l str>,
+    /// Where it was written anew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output: Option<&'l str>,
+    dry_run: bool,
+}
+
+#[derive(Serialize)]
+struct WouldAsk<'l> {
+    file: &'l str,
+    /// Whether its key would be asked for.
+    ask: bool,
+    dry_run: bool,
+}
+
+impl<'c> Tally<'c> {
+    pub(crate) fn new(context: &'c Context, json: bool, dry_run: bool) -> Self {
+        Self {
+            context,
+            json,
+            dry_run,
+            would: 0,
+            rewritten: 0,
+            current: 0,
+            told: true,
+        }
     }
-    Ok(exit)
+
+    /// Counts a file. That it was rewritten and is not whole is an error.
+    pub(crate) fn add(&mut self, file: &Input, done: &Done) -> anyhow::Result<()> {
+        let is_current = done.rewrapped.how == How::Current;
+        if self.json {
+            let output = match &done.rewrapped.how {
+                How::Written(output) => Some(output.to_string_lossy()),
+                How::Copied | How::Current | How::InPlace => None,
+            };
+            terminal::print_json(&Line {
+                file: &file.path.to_string_lossy(),
+                current: is_current,
+                how: match done.rewrapped.how {
+                    How::Current => None,
+                    How::InPlace => Some("in_place"),
+                    How::Copied => Some("copied"),
+                    How::Written(_) => Some("written"),
+                },
+                output: output.as_deref(),
+                dry_run: false,
+            })?;
+        } else if file.named || self.context.verbose {
+            done.say(self.context, &file.path);
+        } else {
+            self.told = false;
+        }
+        self.rewritten += u64::from(!is_current);
+        self.current += u64::from(is_current);
+        match done.rewrapped.changed {
+            Some(changed) => Err(NotWhole(changed).into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Says of a file what would be done.
+    pub(crate) fn would(&mut self, file: &Input, is_current: bool) -> std::io::Result<()> {
+        self.would += u64::from(!is_current);
+        self.current += u64::from(is_current);
+        self.told = false;
+        if self.json {
+            return terminal::print_json(&Line {
+                file: &file.path.to_string_lossy(),
+                current: is_current,
+                how: None,
+                output: None,
+                dry_run: true,
+            });
+        }
+        let what = match is_current {
+            true => "opens with your key already",
+            false => "would be made to open with your key",
+        };
+        terminal::print(format_args!("{}  {what}", shown(&file.path)))
+    }
+
+    /// Says of a file that its key would be asked for.
+    pub(crate) fn would_ask(&mut self, file: &Input) -> anyhow::Result<()> {
+        self.would += 1;
+        self.told = false;
+        if self.json {
+            return Ok(terminal::print_json(&WouldAsk {
+                file: &file.path.to_string_lossy(),
+                ask: true,
+                dry_run: true,
+            })?);
+        }
+        Ok(terminal::print(format_args!(
+            "{}  its key would be asked for",
+            shown(&file.path)
+        ))?)
+    }
+
+    /// Says what holds for all of them.
+    pub(crate) fn end(&self, walk: &Walk) {
+        let files = |number| count(number, "file", "files");
+        if !self.told {
+            let mut line = match self.dry_run {
+                false => format!("{} made to open with your key", files(self.rewritten)),
+                true => format!("{} would be made to open with your key", files(self.would)),
+            };
+            if self.current > 0 {
+                line += &format!("; {} did already", self.current);
+            }
+            self.context.say(line);
+        }
+        walk.passed.tell(self.context);
+        if walk.passed.has(Kind::Passphrase) {
+            self.context
+                .say("hint: name a file with a passphrase to have it open with your key instead");
+        }
+        if self.rewritten > 0 {
+            self.context.say(
+                "whoever could open a file before may have kept a copy: only encrypting it anew ends that",
+            );
+        }
+    }
+}
+
+/// Looks whether a key for a file is at hand, as [`rewrap_one`] would.
+pub(crate) fn look(
+    home: &Home,
+    file: &Input,
+    options: &RewrapOptions<'_>,
+) -> Result<bool, RewrapError> {
+    if !file.named && input::is_for_passphrase(&file.path) {
+        return Err(RewrapError::Passphrase);
+    }
+    files::look(home, &file.path, options)
 }
 
 /// Finishes what was interrupted, and says what came of it. Every command that rewrites begins with this.
@@ -146,7 +330,7 @@ pub(crate) fn rewrap_one(
 ) -> Result<Done, RewrapError> {
     let mut bar = None;
     // What can't be read is told below.
-    let passphrase = read_header(&file.path).is_ok_and(|header| header.is_for_passphrase());
+    let passphrase = input::is_for_passphrase(&file.path);
     if passphrase && !file.named {
         return Err(RewrapError::Passphrase);
     }
@@ -154,21 +338,12 @@ pub(crate) fn rewrap_one(
         bar.get_or_insert_with(|| Progress::bytes(context, of))
             .set(bytes);
     };
-    let rewrapped = rewrap(home, &file.path, options, &mut context.rng(), &mut progress)?;
+    let rewrapped = files::rewrap(home, &file.path, options, &mut context.rng(), &mut progress)?;
     Ok(Done {
         rewrapped,
         passphrase,
         whose: "your key".to_owned(),
     })
-}
-
-/// Tells whether a file in a folder is no concern of ours.
-pub(crate) fn is_passed_over(file: &Input, error: &RewrapError) -> bool {
-    let foreign = matches!(
-        error,
-        RewrapError::Header(ReadHeaderError::NotAge) | RewrapError::Passphrase
-    );
-    foreign && !file.named
 }
 
 /// A file opens with the right key, and not all of it is there.
@@ -177,22 +352,14 @@ pub(crate) fn is_passed_over(file: &Input, error: &RewrapError) -> bool {
 pub(crate) struct NotWhole(Changed);
 
 impl Done {
-    /// Says what had happened to the payload, if anything, and returns how the command ends.
-    pub(crate) fn exit(&self, path: &Path) -> Exit {
-        match self.rewrapped.changed {
-            Some(changed) => exit::fail(&shown(path), &NotWhole(changed).into()),
-            None => Exit::Done,
-        }
-    }
-
-    /// Says what became of a file, and tells whether a header was written.
-    pub(crate) fn say(&self, context: &Context, path: &Path) -> bool {
+    /// Says what became of a file.
+    fn say(&self, context: &Context, path: &Path) {
         let path = shown(path);
         let whose = &self.whose;
         match &self.rewrapped.how {
             How::Current => {
                 context.say(format_args!("{path}  opens with {whose} already"));
-                return false;
+                return;
             }
             How::InPlace => context.say(format_args!(
                 "{path}  opens with {whose}: its header was replaced in place"
@@ -212,23 +379,5 @@ impl Done {
             };
             context.say(format_args!("{new}  no longer opens with its passphrase"));
         }
-        true
     }
-}
-
-/// Says how many passphrases' files were found in folders, and left.
-pub(crate) fn say_left(context: &Context, left: u64) {
-    if left > 0 {
-        context.say(format_args!(
-            "{} with a passphrase left as they are: name one to have it open with your key instead",
-            count(left, "file", "files")
-        ));
-    }
-}
-
-/// Says what rewrapping does not do.
-pub(crate) fn say_no_revocation(context: &Context) {
-    context.say(
-        "whoever could open a file before may have kept a copy: only encrypting it anew ends that",
-    );
 }

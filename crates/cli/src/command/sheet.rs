@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 use clap::{Args, Subcommand};
+use serde::Serialize;
 use strongroom_authority::Caller;
 use strongroom_client::ConnectError;
 use strongroom_client::connection::ExchangeError;
@@ -41,6 +42,9 @@ enum Command {
         /// Read the recovery code from PATH.
         #[arg(long, value_name = "PATH", conflicts_with = "path")]
         code_file: Option<PathBuf>,
+        /// Print a line of JSON.
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -57,7 +61,11 @@ pub(crate) struct OtherSheet(&'static str);
 pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     match &arguments.command {
         Command::Print { path } => print(context, path.as_deref()),
-        Command::Test { path, code_file } => test(context, path.as_deref(), code_file.as_deref()),
+        Command::Test {
+            path,
+            code_file,
+            json,
+        } => test(context, path.as_deref(), code_file.as_deref(), *json),
     }
 }
 
@@ -94,11 +102,26 @@ fn without_code(context: &Context) -> anyhow::Result<String> {
     Ok(text.replace(&**sheet.code.to_text(), &blank))
 }
 
-fn test(context: &Context, path: Option<&Path>, code_file: Option<&Path>) -> anyhow::Result<Exit> {
+/// What `sheet test` found, for programs; what is wrong is an error.
+#[derive(Serialize)]
+struct Tested {
+    /// Whether the code is this home's owner's; not known where there is no home.
+    code: Option<bool>,
+    authority: String,
+    /// Whether the authority answers there.
+    reached: bool,
+}
+
+fn test(
+    context: &Context,
+    path: Option<&Path>,
+    code_file: Option<&Path>,
+    json: bool,
+) -> anyhow::Result<Exit> {
     if let Some(path) = path
         && !Home::exists(&context.home)?
     {
-        return test_elsewhere(context, path);
+        return test_elsewhere(context, path, json);
     }
     let mut home = Home::open(&context.home)?;
     let membership = membership(&home)?;
@@ -126,14 +149,26 @@ fn test(context: &Context, path: Option<&Path>, code_file: Option<&Path>) -> any
         code.signing_key(authority)?.verifying_key() == code_key,
         OtherCode
     );
-    terminal::print(
-        "the code is right: it is the recovery code of this Strongroom folder's owner",
-    )?;
+    if !json {
+        terminal::print(
+            "the code is right: it is the recovery code of this Strongroom folder's owner",
+        )?;
+    }
     let reached = reach::authority_of(context, &home).and_then(|authority| {
         reach::connect(context, &mut home, &authority, &mut context.rng()).map(drop)
     });
+    if json {
+        terminal::print_json(&Tested {
+            code: Some(true),
+            authority: membership.address.to_string(),
+            reached: reached.is_ok(),
+        })?;
+    }
     if let Err(error) = reached {
         return Ok(exit::fail("", &error));
+    }
+    if json {
+        return Ok(Exit::Done);
     }
     terminal::print(format_args!(
         "the authority answers in {}",
@@ -143,15 +178,25 @@ fn test(context: &Context, path: Option<&Path>, code_file: Option<&Path>) -> any
 }
 
 /// Tests a sheet on a machine that has no home: as far as that goes, which is said.
-fn test_elsewhere(context: &Context, path: &Path) -> anyhow::Result<Exit> {
+fn test_elsewhere(context: &Context, path: &Path, json: bool) -> anyhow::Result<Exit> {
     let sheet = prompt::read_sheet(context, path)?;
-    terminal::print("the sheet can be read, and the recovery code on it has no typing error")?;
+    if !json {
+        terminal::print("the sheet can be read, and the recovery code on it has no typing error")?;
+    }
     let reached = reach::open(context, &sheet.address, Caller::Anybody)?;
     let (expected, found) = (sheet.authority, reached.authority().about()?.authority());
     ensure!(
         found == expected,
         ExchangeError::OtherAuthority { expected, found }
     );
+    if json {
+        terminal::print_json(&Tested {
+            code: None,
+            authority: sheet.address.to_string(),
+            reached: true,
+        })?;
+        return Ok(Exit::Done);
+    }
     terminal::print(format_args!(
         "the authority on it answers in {}",
         escape(&sheet.address.to_string())

@@ -200,7 +200,7 @@ fn files_of_another_provider_get_a_spare_and_no_byte_changes() {
     let dry = machine.run([&protect[..], &["--dry-run"]].concat()).done();
     assert!(
         dry.stderr
-            .contains("9 files would get a spare, 1 no files of CryptoAPI's"),
+            .contains("9 files would get a spare\n1 other file passed over"),
         "{}",
         dry.stderr
     );

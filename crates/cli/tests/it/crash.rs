@@ -374,7 +374,7 @@ fn moments(calls: usize, max: usize) -> Vec<usize> {
         .collect()
 }
 
-fn traced(machine: &Machine, args: &[&str], options: &[&str]) -> Command {
+pub(crate) fn traced(machine: &Machine, args: &[&str], options: &[&str]) -> Command {
     let inner = machine.command(args);
     let mut command = Command::new("strace");
     command
@@ -401,7 +401,7 @@ fn was_killed(status: ExitStatus) -> bool {
     status.signal() == Some(9) || status.code() == Some(128 + 9)
 }
 
-fn can_trace() -> bool {
+pub(crate) fn can_trace() -> bool {
     let can = Command::new("strace")
         .args(["-o", "/dev/null", "true"])
         .stderr(Stdio::null())

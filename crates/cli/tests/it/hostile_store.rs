@@ -48,7 +48,7 @@ fn a_deposit_whose_bytes_are_gone_is_not_protected_until_it_is_given_back() {
         let machine = with_files();
         edit(&machine, STORE, gone);
         let told = status(&machine).refused(1, &["hint: `strongroom sync`"]);
-        let said = "the authority can't read its deposit any more";
+        let said = "the authority can't read its spare key any more";
         let (first, second) = told.text().split_once('\n').unwrap();
         assert!(first.contains(said), "{gone}: {first}");
         assert!(second.contains("protected"), "{gone}: {second}");
@@ -102,7 +102,7 @@ fn a_check_that_failed_is_told_to_everybody_until_one_finds_nothing() {
     assert!(told.stderr.contains(warning), "{}", told.stderr);
     assert!(told.stderr.contains("1 entry of its log could not be read"));
     let told = status("two").refused(1, &[warning]);
-    assert!(told.text().contains("can't read its deposit"));
+    assert!(told.text().contains("can't read its spare key"));
 
     // Given back, and its row with it; what else is wrong is for the operator.
     machine.run(["--home", "two", "sync"]).done();

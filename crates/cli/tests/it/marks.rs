@@ -13,7 +13,7 @@ const CHUNK_BYTES: usize = 64 << 10;
 const SEALED_CHUNK_BYTES: usize = CHUNK_BYTES + 16;
 
 /// Where the payload begins.
-fn header_end(bytes: &[u8]) -> usize {
+pub(crate) fn header_end(bytes: &[u8]) -> usize {
     let mac = find(bytes, b"\n--- ");
     mac + 1 + find(&bytes[mac + 1..], b"\n") + 1
 }
@@ -274,12 +274,12 @@ fn a_home_that_did_not_see_the_payload_says_so_until_it_did() {
             // Nobody is asked for a passphrase to look.
             let (protected, reason) = unseen(&machine);
             assert!(
-                !protected && reason.contains("has not seen with your key"),
+                !protected && reason.contains("has not opened it with your key yet"),
                 "{reason}"
             );
             machine.run(["status", "--same-disk-ok", "a.age"]).refused(
                 1,
-                &["hint: `strongroom status --deep` and `strongroom protect`"],
+                &["hint: `strongroom status --deep FILE` does; so does `strongroom protect"],
             );
         } else {
             assert_eq!(unseen(&machine), (true, String::new()));
@@ -437,7 +437,9 @@ fn a_byte_in_between_is_found_by_reading_all_and_is_remembered() {
         assert_eq!(line["protected"], true);
         assert!(line["read_whole"].as_str().unwrap().ends_with('Z'));
     }
-    let ran = machine.run(["status", "--same-disk-ok", "a.age"]).done();
+    let ran = machine
+        .run(["status", "-v", "--same-disk-ok", "a.age"])
+        .done();
     assert!(ran.text().contains("  read whole 2"), "{}", ran.text());
     // A copy was not read.
     fs::copy(machine.path("a.age"), machine.path("copy.age")).unwrap();
@@ -454,7 +456,7 @@ fn a_byte_in_between_is_found_by_reading_all_and_is_remembered() {
     assert_eq!(lines[1]["protected"], true);
     // From now on it does.
     let ran = machine.run(["status", "--same-disk-ok", "a.age"]);
-    let ran = ran.refused(1, &["hint: get a file that was changed"]);
+    let ran = ran.refused(1, &["hint: get it back from a copy"]);
     assert!(
         ran.text()
             .contains("it was damaged when it was read to its end")
@@ -621,16 +623,16 @@ fn a_spare_in_memory_is_no_spare() {
     );
     let ran = machine.run(["status", "a.age"]).refused(1, &[]);
     assert!(
-        ran.text()
-            .contains("a.age  spare in memory: gone at the next start  matched")
+        ran.text().contains(
+            "a.age  not protected: its spare key is in memory, and gone at the next start"
+        )
     );
+    assert!(ran.text().ends_with("1 file: 0 protected, 1 not\n"));
+    let ran = machine
+        .run(["status", "-v", "--same-disk-ok", "a.age"])
+        .done();
     assert!(
         ran.text()
-            .ends_with("1 file: 0 protected, 1 not (1 with the spare in memory)\n")
-    );
-    let ran = machine.run(["status", "--same-disk-ok", "a.age"]).done();
-    assert!(
-        ran.text()
-            .contains("a.age  protected, with the spare in memory")
+            .contains("a.age  protected, with the spare key in memory")
     );
 }

@@ -318,10 +318,17 @@ fn a_planted_file_makes_nobody_ask_for_more_than_the_other_files_name() {
         let ran = if lost == "home" {
             fs::rename(machine.path("home/authority"), machine.path("authority")).unwrap();
             fs::remove_dir_all(machine.path("home")).unwrap();
-            let sheet = ["--sheet", "sheet", "--authority", "authority", "files"];
+            let sheet = [
+                "-v",
+                "--sheet",
+                "sheet",
+                "--authority",
+                "authority",
+                "files",
+            ];
             machine.run(["recover"].iter().chain(&sheet))
         } else {
-            machine.recover(["files"])
+            machine.recover(["-v", "files"])
         };
         let ran = ran.refused(
             1,
@@ -345,7 +352,7 @@ fn a_planted_file_makes_nobody_ask_for_more_than_the_other_files_name() {
         assert_eq!(requests, 1, "{}", log.text());
         // Whoever wants to, says so.
         let ran = machine
-            .recover(["--all", "files"])
+            .recover(["-v", "--all", "files"])
             .refused(1, &["released"]);
         assert!(
             ran.stderr

@@ -34,12 +34,12 @@ fn wrong_usage_exits_with_two() {
     machine.write("b", "");
     for args in [
         &["encrypt"][..],
-        &["encrypt", "-o", "x", "a", "b"],
+        &["encrypt", "-o", "-", "a", "b"],
         &["encrypt", "-", "a"],
         &["encrypt", "--json", "-"],
         &["encrypt", "--label", "nothing", "a"],
         &["decrypt"],
-        &["decrypt", "-o", "x", "a", "b"],
+        &["decrypt", "-o", "-", "a", "b"],
         &["recover"],
         &[
             "recover",
@@ -49,7 +49,7 @@ fn wrong_usage_exits_with_two() {
         ],
         &["recover", "--serial", "short"],
         &["rewrap"],
-        &["status"],
+        &["status", "--deep"],
         &["unknown"],
     ] {
         machine.run(args).refused(2, &["error: "]);

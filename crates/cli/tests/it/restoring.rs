@@ -100,10 +100,7 @@ fn sync_sends_what_a_restored_authority_lacks_and_then_nothing() {
     machine.run(["log", "accept-restored", "--yes"]).done();
     let status = machine.status("new.age");
     assert_eq!(status["protected"], false);
-    assert_eq!(
-        status["reason"],
-        "the authority's log does not have its deposit any more"
-    );
+    assert_eq!(status["reason"], "the authority has lost its spare key");
     machine
         .run(["status", "new.age"])
         .refused(1, &["hint: `strongroom sync`"]);

@@ -230,7 +230,11 @@ fn a_check_that_failed_fails_until_it_passes_even_where_nobody_answers() {
         env!("CARGO_BIN_EXE_strongroom")
     );
     run(&["deposit", "--name", "inner", "--check", &within], b"x").done();
-    assert!(run(&again, b"").text().contains("inner  protected"));
+    assert!(
+        run(&["-v", "status", "--check", "--same-disk-ok"], b"")
+            .text()
+            .contains("inner  protected")
+    );
     fs::rename(
         machine.path("home/authority"),
         machine.path("home/elsewhere"),
@@ -281,7 +285,7 @@ fn a_check_belongs_to_its_name_until_it_is_taken_away() {
     assert!(named(&machine, "disk")[2]["checked"].is_null());
     opens(None);
     let said = machine.run(["status", "--check", "--same-disk-ok"]);
-    for told in ["has no check", "0 not opening, 1 not checked"] {
+    for told in ["it has no check", "0 not; 1 not checked"] {
         assert!(said.text().contains(told), "{}", said.text());
     }
     deposit(&machine, b"worse", named_alone).done();
@@ -425,7 +429,7 @@ fn names_that_have_no_secret_are_told() {
     );
     let ran = machine.run(["status", "--expect", "names"]);
     for said in [
-        "here  spare on the same disk",
+        "here  not protected: its spare key is on the same disk",
         "not here  missing: no secret goes by this name",
         "1 missing",
     ] {
@@ -489,7 +493,9 @@ fn a_secret_is_written_where_it_is_wanted_and_nowhere_else() {
     forced.done();
     assert_eq!(machine.read("out"), b"rose");
     let two = ["recover", "--serial", &door, "--serial", &door, "-o", "-"];
-    machine.run(two).refused(2, &["`-o` is for one file alone"]);
+    machine
+        .run(two)
+        .refused(2, &["`-o` is for files, or for the secret"]);
     let none = machine.run(["recover", "--serial", serial(&file), "-o", "-"]);
     none.refused(1, &["is of a file's key: no secret rides along with it"]);
     // Without `-o` the key comes, and it is said how the secret does.
@@ -538,7 +544,7 @@ fn the_passphrase_of_a_disk_is_checked_and_checked_again() {
         ran_with(machine.command(arguments).env("PATH", &path), secret)
     };
     let status = || {
-        let arguments = ["status", "--check", "--same-disk-ok"];
+        let arguments = ["status", "-v", "--check", "--same-disk-ok"];
         ran(machine.command(arguments).env("PATH", &path), b"")
     };
     deposit(b"old passphrase\n").refused(1, &["ends with a newline", "not deposited"]);
@@ -555,7 +561,9 @@ fn the_passphrase_of_a_disk_is_checked_and_checked_again() {
         "{}",
         stale.text()
     );
+    let arguments = ["status", "--check", "--same-disk-ok"];
+    let stale = ran(machine.command(arguments).env("PATH", &path), b"");
     assert!(stale.stderr.contains("deposit --name"), "{}", stale.stderr);
     deposit(b"new passphrase").done();
-    assert!(status().done().text().contains("  opens  "));
+    assert!(status().done().text().contains("    opens  "));
 }

@@ -7,6 +7,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use strongroom_files::output::{CommitError, Output};
+use strongroom_protocol::id::{Digest, Time};
 
 use super::FileId;
 
@@ -90,7 +91,7 @@ fn check_header(
 }
 
 /// What changes when a file does: id, length, and the times of its bytes and of its attributes.
-#[derive(PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stamp(FileId, u64, [i64; 4]);
 
 impl Stamp {
@@ -102,6 +103,39 @@ impl Stamp {
             metadata.ctime_nsec(),
         ];
         Self(FileId::of(metadata), metadata.len(), times)
+    }
+
+    /// Returns the file system's device.
+    pub(crate) fn device(&self) -> u64 {
+        self.0.device
+    }
+
+    /// Returns a digest of all of it.
+    pub(crate) fn to_digest(&self) -> Digest {
+        let Self(id, length, times) = self;
+        let mut bytes = Vec::with_capacity(7 * size_of::<u64>());
+        for number in [id.device, id.inode, *length] {
+            bytes.extend(number.to_be_bytes());
+        }
+        for time in times {
+            bytes.extend(time.to_be_bytes());
+        }
+        Digest::of(&[&bytes])
+    }
+
+    /// Tells whether a change from `now` on would show: the file system's clock ticks in less than a second, and it has ticked
+    /// since the last change.
+    pub(crate) fn would_show(&self, now: Time) -> bool {
+        const TICK_MILLIS: u64 = 100;
+
+        let [_, _, seconds, nanos] = self.2;
+        let (Ok(seconds), Ok(nanos)) = (u64::try_from(seconds), u64::try_from(nanos)) else {
+            return false;
+        };
+        let changed = seconds
+            .saturating_mul(1000)
+            .saturating_add(nanos / 1_000_000);
+        nanos != 0 && changed.saturating_add(TICK_MILLIS) <= now.as_millis()
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the authority found wrong when it last checked what it keeps: of all that it keeps, not of this owner's alone.
 
+use rusqlite::OptionalExtension;
 use strongroom_protocol::id::Time;
 use strongroom_protocol::statement::{Checked, Kind, Statement};
 
@@ -15,6 +16,34 @@ pub struct FailedChecks {
 }
 
 impl Home {
+    /// Returns what the authority's last check found, and when it was made, by its clock.
+    ///
+    /// # Errors
+    ///
+    /// The home can't be read.
+    pub fn last_check(&self) -> Result<Option<(Time, Checked)>, HomeError> {
+        let row = self
+            .database
+            .prepare_cached(
+                "SELECT bytes, time FROM statement WHERE kind = ?1 AND entry IS NOT NULL ORDER BY entry DESC LIMIT 1",
+            )?
+            .query_row((Kind::Checked.code().cast_signed(),), |row| {
+                Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, i64>(1)?))
+            })
+            .optional()?;
+        let Some((bytes, time)) = row else {
+            return Ok(None);
+        };
+        let statement = parse_statement(&bytes)?;
+        let Statement::Checked(checked) = statement.statement() else {
+            return Err(HomeError::Damaged { what: "check" });
+        };
+        Ok(Some((
+            Time::from_millis(time.cast_unsigned()),
+            checked.clone(),
+        )))
+    }
+
     /// Returns what the authority's checks found to be wrong, unless a check of everything has found nothing since.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use super::HomeError;
 /// `stro`: tells our databases from others'.
 const APPLICATION_ID: i64 = 0x7374_726f;
 /// The newest version that is known here.
-const VERSION: i64 = 6;
+const VERSION: i64 = 7;
 
 /// What the home knows by itself, and the log does not.
 const KEPT: &str = "
@@ -208,6 +208,15 @@ CREATE TABLE file_mark (
     last   BLOB NOT NULL         -- the tag of the last chunk; the last 16 bytes of the ciphertext
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX file_mark_by_first ON file_mark (first);
+
+-- Files that were written here, or looked at with their keys, and were what they were written as.
+CREATE TABLE look (
+    path     BLOB PRIMARY KEY,   -- absolute
+    stamp    BLOB NOT NULL,      -- SHA-256 of what changes when a file does: device, inode, length, mtime, ctime
+    header   BLOB NOT NULL,      -- as in file_mark
+    detached INTEGER NOT NULL,   -- 1 if the header does not say where the spare is
+    with_key INTEGER NOT NULL    -- 1 if the key opened the beginning of the payload, or wrote it
+) STRICT, WITHOUT ROWID;
 
 -- Files that were read to their ends, and what came of it the last time.
 CREATE TABLE reading (

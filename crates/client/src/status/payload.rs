@@ -6,9 +6,12 @@ use std::path::Path;
 
 use strongroom_agefile::FileKey;
 use strongroom_capi::file::FileHeader;
+use strongroom_protocol::id::Digest;
 
 use super::{Doubt, FileStatus, Inspector, SpareState, StatusError};
 use crate::capi::file_mark;
+use crate::file::copy::Stamp;
+use crate::home::Look;
 use crate::mark::{Changed, EndedFile, FileMark};
 
 impl Inspector<'_> {
@@ -17,6 +20,7 @@ impl Inspector<'_> {
         &self,
         file: EndedFile,
         path: &Path,
+        stamp: Stamp,
         mut status: FileStatus,
     ) -> Result<FileStatus, StatusError> {
         let failed = |source| StatusError::Read {
@@ -32,6 +36,7 @@ impl Inspector<'_> {
         let known = self.home.mark(mark.header)?;
         let by_mark = known.map(|known| known.compare(&mark));
         let key = self.key_of(&file);
+        let with_key = key.is_some();
         let doubt = match (by_mark, key) {
             (Some(Some(changed)), _) => Some(Doubt::Changed(changed)),
             (Some(None), Some(key)) => {
@@ -42,14 +47,32 @@ impl Inspector<'_> {
             (None, Some(key)) => match file.into_ends().map_err(failed)?.1.changed(&key) {
                 Some(changed) => Some(Doubt::Changed(changed)),
                 None => {
-                    self.learned.borrow_mut().push(mark);
+                    self.learned.borrow_mut().marks.push(mark);
                     None
                 }
             },
             (None, None) => Some(Doubt::NotSeen),
         };
+        if doubt.is_none() {
+            self.learn(path, stamp, mark.header, status.detached, with_key);
+        }
         self.settle(&mut status, doubt, &mark, path)?;
         Ok(status)
+    }
+
+    /// Keeps that a file is what it was, unless it may change without that it shows.
+    fn learn(&self, path: &Path, stamp: Stamp, header: Digest, detached: bool, with_key: bool) {
+        let would_show = self.now.is_some_and(|now| stamp.would_show(now));
+        let Some(path) = self.absolute(path).filter(|_| would_show) else {
+            return;
+        };
+        self.learned.borrow_mut().looks.push(Look {
+            path,
+            stamp,
+            header,
+            detached,
+            with_key,
+        });
     }
 
     /// The same of a file of CryptoAPI's, of which no key shows anything: all that is known was seen when it was written.
@@ -73,7 +96,7 @@ impl Inspector<'_> {
     }
 
     /// Puts together what was said of the key, and what of the payload.
-    fn settle(
+    pub(super) fn settle(
         &self,
         status: &mut FileStatus,
         payload: Option<Doubt>,
@@ -81,9 +104,9 @@ impl Inspector<'_> {
         path: &Path,
     ) -> Result<(), StatusError> {
         // Of a file that was there under this name with this mark; a copy of it elsewhere was not read.
-        let reading = match std::path::absolute(path) {
-            Ok(path) => self.home.reading(&path)?,
-            Err(_) => None,
+        let reading = match self.absolute(path) {
+            Some(path) => self.home.reading(&path)?,
+            None => None,
         };
         let reading = reading.filter(|reading| reading.mark == mark.payload_digest());
         status.read_whole = reading

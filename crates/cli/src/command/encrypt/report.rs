@@ -11,16 +11,13 @@ use strongroom_client::status::SpareState;
 use strongroom_protocol::receipt::DepositState;
 
 use super::Arguments;
+use super::choice::{Named, Tally};
+use crate::account::Account;
 use crate::context::Context;
-use crate::exit::{self, Exit};
+use crate::exit::Exit;
 use crate::place;
 use crate::terminal::{self, Progress, shown};
-
-/// Where a file comes from and goes to; pipes have no names.
-pub(super) struct Named {
-    pub(super) source: Option<PathBuf>,
-    pub(super) target: Option<PathBuf>,
-}
+use crate::walk::Walk;
 
 /// Watches the work, and says what came of it.
 pub(super) struct Report<'c> {
@@ -37,7 +34,8 @@ pub(super) struct Report<'c> {
     done: u64,
     /// The worst place of a spare.
     place: Distance,
-    exit: Exit,
+    again: u64,
+    account: Account<'c>,
     /// Standard output failed.
     broken: Option<io::Error>,
 }
@@ -61,6 +59,7 @@ impl<'c> Report<'c> {
         arguments: &Arguments,
         named: Vec<Named>,
         address: Address,
+        account: Account<'c>,
     ) -> Self {
         let length = |named: &Named| {
             let metadata = named
@@ -80,7 +79,8 @@ impl<'c> Report<'c> {
             done_bytes: 0,
             done: 0,
             place: Distance::AnotherDisk,
-            exit: Exit::Done,
+            again: 0,
+            account,
             broken: None,
         }
     }
@@ -90,8 +90,15 @@ impl<'c> Report<'c> {
         self.done > 0
     }
 
+    /// Returns where the files go.
+    pub(super) fn targets(&self) -> impl Iterator<Item = &Path> {
+        self.named
+            .iter()
+            .filter_map(|named| named.target.as_deref())
+    }
+
     /// Says what holds for all of them, and how the command ends.
-    pub(super) fn end(self, hybrid: bool) -> anyhow::Result<Exit> {
+    pub(super) fn end(self, hybrid: bool, mut tally: Tally, walk: &Walk) -> anyhow::Result<Exit> {
         drop(self.bar);
         if self.done > 0 && hybrid {
             self.context.say("opens with age 1.3 and later");
@@ -100,10 +107,12 @@ impl<'c> Report<'c> {
             self.context
                 .say(format_args!("{warning} (`strongroom status` says more)"));
         }
-        match self.broken {
-            Some(error) => Err(error.into()),
-            None => Ok(self.exit),
+        if let Some(error) = self.broken {
+            return Err(error.into());
         }
+        tally.done = self.done;
+        tally.again = self.again;
+        tally.end(self.context, walk, self.account)
     }
 
     fn say(&mut self, named: usize, encrypted: &Encrypted) {
@@ -116,6 +125,7 @@ impl<'c> Report<'c> {
             None => Distance::CannotTell,
         };
         self.done += 1;
+        self.again += u64::from(named.again);
         if named.target.is_some() {
             self.place = place::worse(self.place, place);
         }
@@ -147,6 +157,9 @@ impl<'c> Report<'c> {
             }
             return;
         }
+        if !named.is_named && !self.context.verbose {
+            return;
+        }
         let name = named.target.as_deref().map_or("-".to_owned(), shown);
         self.bar.aside(|| {
             self.context.say(format_args!(
@@ -172,14 +185,14 @@ impl Watch for Report<'_> {
             Err(error) => {
                 let named = self.named.get(job);
                 let source = named.and_then(|named| named.source.as_deref());
-                let name = source.map_or_else(|| "-".to_owned(), |path: &Path| shown(path));
+                let path = source.unwrap_or(Path::new("-"));
                 let error = anyhow::Error::new(error);
                 if crate::causes::is_closed_pipe(error.as_ref()) {
                     self.broken = Some(io::ErrorKind::BrokenPipe.into());
                     return;
                 }
-                let exit = self.bar.aside(|| exit::fail(&name, &error));
-                self.exit = self.exit.and(exit);
+                let account = &mut self.account;
+                self.bar.aside(|| account.fail(path, &error));
             }
         }
     }

@@ -13,12 +13,13 @@ use crate::exit::{Exit, Usage};
 use crate::input::Input;
 use crate::reach;
 use crate::rsa::{NoPadding, warn_of};
+use crate::walk::Walk;
 
 pub(super) fn protect(
     context: &Context,
     arguments: &Arguments,
     key: &std::path::Path,
-    files: &[Input],
+    (files, walk): (&[Input], Walk),
     particulars: &Particulars,
 ) -> anyhow::Result<Exit> {
     ensure!(
@@ -33,7 +34,7 @@ pub(super) fn protect(
     let key = CapiKey { key: &key, padding };
     let mut home = Home::open(&context.home)?;
     let membership = home.membership()?.ok_or(ConnectError::NoAuthority)?;
-    let mut report = Report::new(context, arguments, files, membership.address);
+    let mut report = Report::new(context, arguments, files, walk, membership.address);
     let mut rng = context.rng();
     if arguments.dry_run {
         for (number, file) in files.iter().enumerate() {

@@ -13,11 +13,13 @@ use strongroom_protocol::id::{AuthorityId, Serial};
 use strongroom_protocol::receipt::DepositState;
 
 use super::Arguments;
+use crate::account::Account;
 use crate::context::Context;
-use crate::exit::{self, Exit};
+use crate::exit::Exit;
 use crate::input::Input;
 use crate::place;
 use crate::terminal::{self, Progress, count, shown};
+use crate::walk::{Kind, NOTHING_ENCRYPTED, Used, Walk};
 
 /// Watches the work, and says what came of it.
 pub(super) struct Report<'c> {
@@ -27,6 +29,8 @@ pub(super) struct Report<'c> {
     is_capi: bool,
     same_disk_ok: bool,
     files: &'c [Input],
+    walk: Walk,
+    used: Used,
     /// Where the spares are.
     address: Address,
     disks: Disks,
@@ -35,10 +39,9 @@ pub(super) struct Report<'c> {
     done: u64,
     before: u64,
     failed: u64,
-    foreign: u64,
     /// The worst place of a spare.
     place: Distance,
-    exit: Exit,
+    account: Account<'c>,
     /// Standard output failed.
     broken: Option<io::Error>,
 }
@@ -69,8 +72,11 @@ impl<'c> Report<'c> {
         context: &'c Context,
         arguments: &Arguments,
         files: &'c [Input],
+        mut walk: Walk,
         address: Address,
     ) -> Self {
+        let mut account = Account::new(context).with_json(arguments.json);
+        walk.tell_unreadable(&mut account);
         Self {
             context,
             json: arguments.json,
@@ -78,6 +84,8 @@ impl<'c> Report<'c> {
             is_capi: arguments.key.is_some(),
             same_disk_ok: arguments.same_disk_ok,
             files,
+            walk,
+            used: Used::default(),
             address,
             disks: Disks::look(),
             bar: Progress::files(context, files.len() as u64),
@@ -85,9 +93,8 @@ impl<'c> Report<'c> {
             done: 0,
             before: 0,
             failed: 0,
-            foreign: 0,
             place: Distance::AnotherDisk,
-            exit: Exit::Done,
+            account,
             broken: None,
         }
     }
@@ -115,34 +122,32 @@ impl<'c> Report<'c> {
     }
 
     /// Says what holds for all of them, and how the command ends.
-    pub(super) fn end(self) -> anyhow::Result<Exit> {
+    pub(super) fn end(mut self) -> anyhow::Result<Exit> {
         drop(self.bar);
         let files = |number| count(number, "file", "files");
-        let foreign = match self.is_capi {
-            true => "no files of CryptoAPI's, passed over",
-            false => "no age files, passed over",
+        let nothing = match self.is_capi {
+            true => "no file of CryptoAPI's example programs was found",
+            false => NOTHING_ENCRYPTED,
         };
+        self.walk.tell_empty(&mut self.account, &self.used, nothing);
         let mut line = match self.dry_run {
             true => format!("{} would get a spare", files(self.done)),
             false => format!("{} got a spare", files(self.done)),
         };
-        for (number, what) in [
-            (self.before, "had one"),
-            (self.failed, "failed"),
-            (self.foreign, foreign),
-        ] {
+        for (number, what) in [(self.before, "had one"), (self.failed, "failed")] {
             if number > 0 {
                 line += &format!(", {number} {what}");
             }
         }
         self.context.say(line);
+        self.walk.passed.tell(self.context);
         if let Some(warning) = place::warning(self.place).filter(|_| !self.same_disk_ok) {
             self.context
                 .say(format_args!("{warning} (`strongroom status` says more)"));
         }
         match self.broken {
             Some(error) => Err(error.into()),
-            None => Ok(self.exit),
+            None => Ok(self.account.end()),
         }
     }
 
@@ -151,6 +156,7 @@ impl<'c> Report<'c> {
         let Some(file) = self.files.get(number) else {
             return;
         };
+        self.used.add(file);
         let place = self.address.distance(&self.disks, &file.path);
         if spare.is_some() {
             self.place = place::worse(self.place, place);
@@ -192,6 +198,10 @@ impl<'c> Report<'c> {
             }
             return;
         }
+        // What would be done is what is asked for.
+        if !(file.named || self.dry_run || self.context.verbose) {
+            return;
+        }
         let mut line = shown(&file.path);
         match (before, spare) {
             (Standing::Spared { .. }, _) => line += "  has its spare already",
@@ -219,13 +229,19 @@ impl<'c> Report<'c> {
             ProtectError::CapiKey | ProtectError::Header(ReadHeaderError::NotAge)
         ) || matches!(error, ProtectError::Capi(_) if !is_capi_file(&file.path));
         if !file.named && is_foreign {
-            self.foreign += 1;
+            let mut kind = Kind::NotEncrypted;
+            if let ProtectError::CapiKey = error {
+                self.used.add(file);
+                kind = Kind::Capi;
+            }
+            self.walk.passed.add(kind, file.path.clone());
             return;
         }
+        self.used.add(file);
         self.failed += 1;
         let error = anyhow::Error::new(error);
-        let exit = self.bar.aside(|| exit::fail(&shown(&file.path), &error));
-        self.exit = self.exit.and(exit);
+        let account = &mut self.account;
+        self.bar.aside(|| account.fail(&file.path, &error));
     }
 
     fn tick(&mut self) {

@@ -5,22 +5,26 @@ use std::path::PathBuf;
 
 use anyhow::{Error, ensure};
 use strongroom_agefile::KeyType;
+use strongroom_agefile::header::ReadHeaderError;
 use strongroom_client::capi::is_capi_file;
 use strongroom_client::home::{Home, Identities};
 use strongroom_client::recover::{Collected, Wanted};
-use strongroom_client::rewrap::{self as files, RewrapError, RewrapOptions};
-use strongroom_client::status::read_header;
+use strongroom_client::rewrap::{RewrapError, RewrapOptions};
+use strongroom_client::status::{StatusError, read_header};
 use strongroom_files::output::Overwrite;
 use strongroom_protocol::id::Serial;
 
 use super::Arguments;
+use crate::account::Account;
 use crate::command::rewrap::capi::For;
-use crate::command::rewrap::{self, is_passed_over};
+use crate::command::rewrap::{self, Tally};
 use crate::context::Context;
-use crate::exit::{self, Exit, Usage};
+use crate::destination::Destination;
+use crate::exit::{Exit, Usage};
 use crate::input::{self, Input};
 use crate::prompt;
-use crate::terminal::{shown, tell};
+use crate::terminal::tell;
+use crate::walk::{Kind, NOTHING_ENCRYPTED, Used, Walk};
 
 pub(crate) use crate::command::rewrap::repair;
 
@@ -29,7 +33,9 @@ pub(super) struct Files<'c> {
     /// For which key headers of CryptoAPI's files are made.
     rsa: For,
     keys_only: bool,
-    output: Option<(PathBuf, Overwrite)>,
+    destination: Destination,
+    overwrite: Overwrite,
+    walk: Walk,
     /// Those that no key at hand has opened yet.
     open: Vec<Open>,
     /// Whether any files were named at all.
@@ -41,10 +47,8 @@ pub(super) struct Files<'c> {
     asked_for_everything: bool,
     /// Deposits that files name, and the authority does not hold.
     not_held: HashSet<Serial>,
-    rewritten: u64,
-    /// Passphrases' files that were found in folders.
-    left: u64,
-    exit: Exit,
+    tally: Tally<'c>,
+    account: Account<'c>,
 }
 
 /// A file that no key at hand has opened yet.
@@ -81,14 +85,23 @@ pub(crate) struct OtherKey {
 
 impl<'c> Files<'c> {
     pub(super) fn new(context: &'c Context, arguments: &Arguments) -> anyhow::Result<Self> {
-        let files = arguments.paths.files()?;
-        let secret = files.is_empty() && arguments.serials.len() == 1;
+        let mut walk = arguments.paths.walk(context)?;
+        let any = !arguments.paths.is_empty();
+        let secret = !any && arguments.serials.len() == 1;
         ensure!(
-            arguments.output.is_none() || files.len() == 1 || secret,
-            Usage("`-o` is for one file alone, or for the secret of one `--serial`")
+            arguments.output.is_none() || any || secret,
+            Usage("`-o` is for files, or for the secret of one `--serial`")
         );
-        input::remove_leftovers(files.iter().map(|file| file.path.as_path()));
-        let overwrite = arguments.overwrite();
+        let destination = match any {
+            true => Destination::of(arguments.output.as_deref(), &walk)?,
+            false => Destination::Beside,
+        };
+        let files = std::mem::take(&mut walk.files);
+        let mut account = Account::new(context).with_json(arguments.json);
+        walk.tell_unreadable(&mut account);
+        if !arguments.dry_run {
+            input::remove_leftovers(files.iter().map(|file| file.path.as_path()));
+        }
         let rsa = match &arguments.to {
             Some(to) => For::program(to, arguments.padding.said(), arguments.legacy)?,
             None => For::recovered_home(arguments.key_bits.map(|bits| bits.0)),
@@ -97,9 +110,11 @@ impl<'c> Files<'c> {
             context,
             rsa,
             keys_only: arguments.keys_only,
-            output: arguments.output.clone().map(|path| (path, overwrite)),
-            any: !files.is_empty(),
+            destination,
+            overwrite: arguments.overwrite(),
+            any,
             open: files.into_iter().map(Open::new).collect(),
+            walk,
             serial: arguments
                 .serials
                 .first()
@@ -108,10 +123,89 @@ impl<'c> Files<'c> {
             asked: HashSet::new(),
             asked_for_everything: false,
             not_held: HashSet::new(),
-            rewritten: 0,
-            left: 0,
-            exit: Exit::Done,
+            tally: Tally::new(context, arguments.json, arguments.dry_run),
+            account,
         })
+    }
+
+    /// Puts aside what is no encrypted file, or has a passphrase and was only found, and tells of folders that have no others. A
+    /// file whose header was being replaced when a command was interrupted is one, whatever it looks like.
+    ///
+    /// Tells whether any is left that a key may be needed for. If not, what is wrong with those that were named is told.
+    pub(super) fn sort_out(&mut self, interrupted: &[PathBuf]) -> bool {
+        let mut used = Used::default();
+        let mut wrong = Vec::new();
+        let mut is_wanting = false;
+        for open in std::mem::take(&mut self.open) {
+            let path = &open.file.path;
+            let is_interrupted = || {
+                let path = path.canonicalize();
+                path.is_ok_and(|path| interrupted.contains(&path))
+            };
+            if is_capi_file(path) || is_interrupted() {
+                is_wanting = true;
+            } else {
+                match read_header(path) {
+                    Ok(header) if header.is_for_passphrase() && !open.file.named => {
+                        used.add(&open.file);
+                        self.walk.passed.add(Kind::Passphrase, open.file.path);
+                        continue;
+                    }
+                    Ok(_) => is_wanting = true,
+                    Err(StatusError::Header(ReadHeaderError::NotAge)) if !open.file.named => {
+                        self.walk.passed.add(Kind::NotEncrypted, open.file.path);
+                        continue;
+                    }
+                    Err(error) => wrong.push((path.clone(), error)),
+                }
+            }
+            used.add(&open.file);
+            self.open.push(open);
+        }
+        if !is_wanting {
+            for (path, error) in wrong {
+                self.account.fail(&path, &error.into());
+            }
+            self.open.clear();
+        }
+        self.walk
+            .tell_empty(&mut self.account, &used, NOTHING_ENCRYPTED);
+        is_wanting
+    }
+
+    /// Says what would be done of each file, and does nothing.
+    pub(super) fn would(&mut self, home: Option<&Home>) -> anyhow::Result<()> {
+        let identities = match home {
+            Some(home) if home.has_identity()? => {
+                Some(home.identities(&mut prompt::passphrases(self.context))?)
+            }
+            _ => None,
+        };
+        for Open { file, .. } in std::mem::take(&mut self.open) {
+            let (Some(home), Some(identities)) = (home, &identities) else {
+                self.tally.would_ask(&file)?;
+                continue;
+            };
+            let looked = match is_capi_file(&file.path) {
+                true => self
+                    .rsa
+                    .look(self.context, home, &file.path)
+                    .map(|()| false),
+                false => {
+                    rewrap::look(home, &file, &RewrapOptions::new(identities)).map_err(Into::into)
+                }
+            };
+            match looked {
+                Ok(is_current) => self.tally.would(&file, is_current)?,
+                Err(error) => match error.downcast_ref() {
+                    Some(RewrapError::NoKey { .. } | RewrapError::OtherPayload { .. }) => {
+                        self.tally.would_ask(&file)?;
+                    }
+                    _ => self.fail(&file, &error),
+                },
+            }
+        }
+        Ok(())
     }
 
     /// Returns the kind of key that was lost, as the first file tells that can: who chose one that every age opens
@@ -174,46 +268,31 @@ impl<'c> Files<'c> {
         identities: &Identities,
         file: &Input,
     ) -> anyhow::Result<()> {
-        if is_capi_file(&file.path) {
-            return self.rewrap_capi(home, file);
-        }
-        let options = RewrapOptions {
-            identities,
-            others: &[],
-            output: self.output.clone(),
-        };
-        let done = match self.keys_only {
-            // Looked at, and left as it is.
-            true => look(home, file, &options).map(|()| None),
-            false => rewrap::rewrap_one(self.context, home, file, &options).map(Some),
-        };
-        match done {
-            Ok(None) => Ok(()),
-            Ok(Some(rewrapped)) => {
-                self.rewritten += u64::from(rewrapped.say(self.context, &file.path));
-                self.exit = self.exit.and(rewrapped.exit(&file.path));
-                Ok(())
-            }
-            Err(error) if is_passed_over(file, &error) => {
-                self.left += u64::from(matches!(error, RewrapError::Passphrase));
-                Ok(())
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    fn rewrap_capi(&mut self, home: &mut Home, file: &Input) -> anyhow::Result<()> {
         if self.keys_only {
-            return self.rsa.look(self.context, home, &file.path);
+            // Looked at, and left as it is.
+            return match is_capi_file(&file.path) {
+                true => self.rsa.look(self.context, home, &file.path),
+                false => Ok(rewrap::look(home, file, &RewrapOptions::new(identities)).map(drop)?),
+            };
         }
-        let output = self.output.as_ref();
-        let done = self.rsa.rewrap(self.context, home, file, output)?;
-        self.rewritten += u64::from(done.say(self.context, &file.path));
-        Ok(())
+        let output = self.destination.rewritten(file)?;
+        let output = output.map(|path| (path, self.overwrite));
+        let done = if is_capi_file(&file.path) {
+            let output = output.as_ref();
+            self.rsa.rewrap(self.context, home, file, output)?
+        } else {
+            let options = RewrapOptions {
+                identities,
+                others: &[],
+                output,
+            };
+            rewrap::rewrap_one(self.context, home, file, &options)?
+        };
+        self.tally.add(file, &done)
     }
 
     fn fail(&mut self, file: &Input, error: &Error) {
-        self.exit = self.exit.and(exit::fail(&shown(&file.path), error));
+        self.account.fail(&file.path, error);
     }
 
     /// Returns the serials that the files left over name, and that may help.
@@ -265,21 +344,20 @@ impl<'c> Files<'c> {
     ) -> anyhow::Result<()> {
         for serial in &collected.withheld {
             if home.is_unproven(*serial)? {
-                tell(format_args!(
-                    "error: the deposit of serial {serial} is unproven: it takes an officer's approval to release it"
+                self.account.fail_of("", &anyhow::anyhow!(
+                    "the deposit of serial {serial} is unproven: it takes an officer's approval to release it"
                 ));
             } else {
-                tell(format_args!(
-                    "error: the authority could not open the deposit of serial {serial}"
-                ));
+                self.account.fail_of(
+                    "",
+                    &anyhow::anyhow!("the authority could not open the deposit of serial {serial}"),
+                );
             }
-            self.exit = Exit::Failed;
         }
         for serial in &collected.unlisted {
-            tell(format_args!(
-                "error: the authority's log has the deposit of serial {serial}, and the authority left it out of what it holds"
+            self.account.fail_of("", &anyhow::anyhow!(
+                "the authority's log has the deposit of serial {serial}, and the authority left it out of what it holds"
             ));
-            self.exit = Exit::Failed;
         }
         if !collected.unlisted.is_empty() {
             tell(
@@ -305,21 +383,11 @@ impl<'c> Files<'c> {
             };
             self.fail(&open.file, &error);
         }
-        rewrap::say_left(self.context, self.left);
-        if self.rewritten > 0 {
-            rewrap::say_no_revocation(self.context);
+        if self.any {
+            self.tally.end(&self.walk);
         }
-        self.exit
+        self.account.end()
     }
-}
-
-/// Looks whether a key for a file is at hand, and leaves the file as it is.
-fn look(home: &Home, file: &Input, options: &RewrapOptions<'_>) -> Result<(), RewrapError> {
-    let passphrase = read_header(&file.path).is_ok_and(|header| header.is_for_passphrase());
-    if passphrase && !file.named {
-        return Err(RewrapError::Passphrase);
-    }
-    files::look(home, &file.path, options)
 }
 
 impl Open {

@@ -7,11 +7,11 @@ use strongroom_agefile::header::ReadHeaderError;
 use strongroom_client::home::{Home, Identities};
 use strongroom_client::whole::{Readable, WholeError, WholeReading};
 
+use crate::account::Account;
 use crate::context::Context;
-use crate::exit;
 use crate::input::Input;
 use crate::prompt;
-use crate::terminal::{Progress, count, shown};
+use crate::terminal::{Progress, count};
 
 /// How much is read before it is recorded: no more is read twice.
 const UNRECORDED_BYTES_MAX: u64 = 4 << 20;
@@ -26,7 +26,11 @@ pub(super) struct Deep {
 }
 
 /// Reads every file to its end, but for those that an interrupted command has read.
-pub(super) fn read(context: &Context, files: &[Input]) -> anyhow::Result<Deep> {
+pub(super) fn read(
+    context: &Context,
+    files: &[Input],
+    account: &mut Account<'_>,
+) -> anyhow::Result<Deep> {
     let mut home = Home::open(&context.home)?;
     let identities = match home.has_identity()? {
         true => Some(home.identities(&mut prompt::passphrases(context))?),
@@ -68,7 +72,7 @@ pub(super) fn read(context: &Context, files: &[Input]) -> anyhow::Result<Deep> {
             Err(WholeError::Header(ReadHeaderError::NotAge)) => {}
             Err(error) => {
                 unread += u64::from(!error.is_damage());
-                bar.aside(|| exit::fail(&shown(&file.path), &error.into()));
+                bar.aside(|| account.fail(&file.path, &error.into()));
             }
         }
         let bytes = length(&file.path);

@@ -6,14 +6,14 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use serde::Serialize;
-use strongroom_client::file::Distance;
 use strongroom_client::home::{Check, CheckRun, Home, SecretRecord};
 use strongroom_client::status::{Doubt, FileStatus, Inspector, SpareState};
 
-use super::{Arguments, Totals, reason};
+use super::files::protected_with;
+use super::screen::{Problems, Totals, print_details};
+use super::{Arguments, Reporting, words};
 use crate::check::{self, Outcome};
-use crate::context::Context;
-use crate::devices::{DeviceLine, Devices};
+use crate::devices::DeviceLine;
 use crate::exit::chain;
 use crate::keys::SecretKeys;
 use crate::place;
@@ -60,10 +60,10 @@ pub(super) fn read_names(path: &Path) -> anyhow::Result<Vec<String>> {
         .with_context(failed)?;
     let names = text.lines().map(str::trim);
     let mut known = BTreeSet::new();
-    Ok(names
+    let names = names
         .filter(|name| !name.is_empty() && !name.starts_with('#') && known.insert(*name))
-        .map(str::to_owned)
-        .collect())
+        .map(str::to_owned);
+    Ok(names.collect())
 }
 
 /// Looks at the secrets of these names, or at all that are not superseded.
@@ -119,12 +119,12 @@ pub(super) fn inspect(
 ///
 /// The home is let go while checks run: they may last, or use it themselves.
 pub(super) fn report(
-    context: &Context,
     home: Home,
     seen: Vec<Seen>,
-    arguments: &Arguments,
-    totals: &mut Totals,
+    reporting: &Reporting<'_>,
+    (problems, totals): (&mut Problems, &mut Totals),
 ) -> anyhow::Result<()> {
+    let (context, arguments) = (reporting.context, reporting.arguments);
     let mut keys = SecretKeys::new(context);
     let opened: Vec<_> = seen
         .into_iter()
@@ -135,22 +135,28 @@ pub(super) fn report(
             (seen, secret)
         })
         .collect();
-    let devices = Devices::of(&home)?;
     drop(home);
     let mut ran = Vec::new();
     for (seen, secret) in opened {
         let name = seen.name.as_deref();
         let Some((mut record, status)) = seen.known else {
             totals.missing += 1;
-            print_missing(name, arguments)?;
+            if reporting.is_listing() {
+                print_missing(name, arguments)?;
+            } else {
+                let missing = || "missing: no secret goes by this name".to_owned();
+                let advice = Some("`strongroom deposit --name NAME` deposits one");
+                problems.add(shown(name), missing(), missing(), advice);
+            }
             continue;
         };
         let mut said = None;
+        let mut is_unchecked = arguments.check && record.check.is_none();
         if let (Some(secret), Some(check)) = (secret, &record.check) {
             let outcome = secret.and_then(|secret| check::run(&check.command, &secret));
             match outcome {
                 Ok(outcome @ Outcome::NotRun) => {
-                    totals.unchecked += 1;
+                    is_unchecked = true;
                     said = Some(outcome.to_string());
                 }
                 Ok(outcome) => {
@@ -166,21 +172,37 @@ pub(super) fn report(
                     said = Some(outcome.to_string());
                 }
                 Err(error) => {
-                    totals.unchecked += 1;
+                    is_unchecked = true;
                     said = Some(format!("not checked: {}", chain(&error)));
                 }
             }
         }
         let run = record.check.as_ref().and_then(|check| check.run);
-        totals.unopenable += u64::from(run.is_some_and(|run| !run.opens));
-        // Whoever asks for the checks is told of what has none.
-        totals.unchecked += u64::from(arguments.check && record.check.is_none());
+        let is_unopenable = run.is_some_and(|run| !run.opens);
+        totals.unopenable += u64::from(is_unopenable);
+        totals.unchecked += u64::from(is_unchecked);
         let protected = status.is_protected(arguments.same_disk_ok);
         totals.secrets += 1;
         totals.unprotected_secrets += u64::from(!protected);
         totals.see(&status);
-        let spare = (&record, &status, protected);
-        print(name, spare, said, &devices, arguments)?;
+        if reporting.is_listing() {
+            print(name, (&record, &status, protected), said, reporting)?;
+            continue;
+        }
+        if let Some(reason) = reason(&status, protected) {
+            let title = format!("not protected: {reason}");
+            problems.add(shown(name), title.clone(), title, words::advice(&status));
+        }
+        if is_unopenable {
+            let last = || run.map(|run| format!("did not open on {}", run.time));
+            let title = said.or_else(last).unwrap_or_default();
+            let advice = "a secret that was changed is deposited again under its name: `strongroom deposit --name NAME`";
+            problems.add(shown(name), title.clone(), title, Some(advice));
+        } else if is_unchecked {
+            // Whoever asks for the checks is told of what has none.
+            let title = said.unwrap_or_else(|| "not checked: it has no check".to_owned());
+            problems.add(shown(name), title.clone(), title, None);
+        }
     }
     if !ran.is_empty() {
         let mut home = Home::open(&context.home)?;
@@ -195,15 +217,12 @@ fn print(
     name: Option<&str>,
     (record, status, protected): (&SecretRecord, &FileStatus, bool),
     said: Option<String>,
-    devices: &Devices,
-    arguments: &Arguments,
+    reporting: &Reporting<'_>,
 ) -> std::io::Result<()> {
-    let reason = status.doubt.as_ref().map(reason_of).or_else(|| {
-        let doubt = place::doubt(status.distance).filter(|_| !protected);
-        doubt.map(str::to_owned)
-    });
+    let reason = reason(status, protected);
     let run = record.check.as_ref().and_then(|check| check.run);
-    if arguments.json {
+    let devices = reporting.devices;
+    if reporting.arguments.json {
         return terminal::print_json(&Line {
             secret: name,
             serial: Some(record.serial.to_string()),
@@ -219,37 +238,35 @@ fn print(
             checked: run.map(|run| run.time.to_string()),
         });
     }
-    let mut line = format!("{}  ", shown(name));
-    line += &match reason {
-        _ if protected && status.distance != Distance::AnotherDisk => {
-            format!("protected, with {}", place::with(status.distance))
-        }
-        _ if protected => "protected".to_owned(),
-        // It would be, elsewhere; the two words are never said of it.
-        Some(reason) if status.doubt.is_none() => reason,
+    let stands = match reason {
+        _ if protected => protected_with(status.distance),
         reason => format!("not protected: {}", reason.unwrap_or_default()),
     };
-    line += &match (said, run, &record.check) {
-        (Some(said), _, _) => format!("  {said}"),
-        (None, Some(run), _) if run.opens => format!("  opened on {}", run.time),
-        (None, Some(run), _) => format!("  did not open on {}", run.time),
-        (None, None, Some(_)) => "  its check has not run since it was deposited".to_owned(),
-        (None, None, None) => "  has no check".to_owned(),
+    let checked = match (said, run, &record.check) {
+        (Some(said), _, _) => escape(&said),
+        (None, Some(run), _) if run.opens => format!("opened on {}", run.time),
+        (None, Some(run), _) => format!("did not open on {}", run.time),
+        (None, None, Some(_)) => "its check has not run since it was deposited".to_owned(),
+        (None, None, None) => "has no check".to_owned(),
     };
-    line += &format!("  since {}  serial {}", record.since, record.serial);
-    if let Some(other) = devices.by_other(record.device) {
-        line += &format!("  deposited {other}");
-    }
-    terminal::print(escape(&line))
+    let mut details = vec![
+        checked,
+        format!("since {}", record.since),
+        format!("serial {}", record.serial),
+    ];
+    let other = devices.by_other(record.device);
+    details.extend(other.map(|other| format!("deposited {other}")));
+    print_details(&format!("{}  {stands}", shown(name)), &details)
 }
 
 /// Says what keeps a secret from being protected.
-fn reason_of(doubt: &Doubt) -> String {
-    if *doubt == Doubt::NotMatched {
-        return "this machine has no record of depositing it, and was not released its key"
-            .to_owned();
+fn reason(status: &FileStatus, protected: bool) -> Option<String> {
+    if status.doubt == Some(Doubt::NotMatched) {
+        return Some(
+            "this machine has no record of depositing it, and was not released its key".to_owned(),
+        );
     }
-    reason(doubt)
+    words::reason(status, protected)
 }
 
 fn print_missing(name: Option<&str>, arguments: &Arguments) -> std::io::Result<()> {

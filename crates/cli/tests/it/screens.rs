@@ -1,0 +1,205 @@
+//! What people see: screens that say what is wrong and fit their terminal, a home at a glance, and the same for programs.
+
+use std::fs;
+
+use crate::machine::{Machine, Ran};
+
+fn widest(ran: &Ran) -> usize {
+    let said = format!("{}{}", ran.text(), ran.stderr);
+    said.lines().map(|line| line.chars().count()).max().unwrap()
+}
+
+#[test]
+fn what_is_well_is_a_line_and_silent_when_asked_to_be() {
+    let machine = Machine::with_home();
+    for number in 0..20 {
+        machine.write(&format!("tree/{number}"), "x");
+    }
+    machine.run(["encrypt", "-o", "archive", "tree"]).done();
+    let ran = machine.run(["status", "--same-disk-ok", "archive"]).done();
+    assert_eq!(ran.text(), "20 files: 20 protected, 0 not\n");
+    let quiet = ["status", "-q", "--same-disk-ok", "archive"];
+    let ran = machine.run(quiet).done();
+    assert!(ran.stdout.is_empty() && ran.stderr.is_empty());
+    let ran = machine
+        .run(["status", "-v", "--same-disk-ok", "archive"])
+        .done();
+    assert_eq!(ran.text().matches("  protected").count(), 20);
+    // One that is not: it alone is told, and what to do.
+    machine.change("archive/tree/7.age", |bytes| {
+        bytes.truncate(bytes.len() - 1)
+    });
+    let ran = machine.run(quiet);
+    let ran = ran.refused(1, &["hint: get it back from a copy"]);
+    assert_eq!(
+        ran.text(),
+        "archive/tree/7.age\n  not protected: it was cut short: 1 byte is missing at its end\n"
+    );
+    let ran = machine.run(["status", "--same-disk-ok", "archive"]);
+    assert!(
+        ran.refused(1, &[])
+            .text()
+            .ends_with("\n20 files: 19 protected, 1 not\n")
+    );
+}
+
+#[test]
+fn many_problems_are_a_screen_that_fits_eighty_columns() {
+    let machine = Machine::with_home();
+    for number in 0..30 {
+        machine.write(&format!("tree/{number:02}"), "x");
+    }
+    machine.run(["encrypt", "tree"]).done();
+    for number in 0..10 {
+        let name = format!("tree/{number:02}.age");
+        machine.change(&name, |bytes| bytes.truncate(bytes.len() - 1 - number));
+        machine.write(&format!("tree/torn{number}.age"), "age-encryption.org/v1\n");
+    }
+    for args in [&["tree"][..], &["-q", "tree"]] {
+        let ran = machine.run([&["status"][..], args].concat());
+        let ran = ran.refused(1, &[]);
+        assert!(widest(&ran) <= 80, "{}{}", ran.text(), ran.stderr);
+        assert!(ran.text().lines().count() <= 24, "{}", ran.text());
+        for said in [
+            "not protected: it was cut short\n  tree/00.age\n",
+            "  tree/04.age\n  and 5 more",
+            "not protected: its spare key is on the same disk\n  tree/10.age\n",
+            "  and 15 more",
+        ] {
+            assert!(ran.text().contains(said), "{said}: {}", ran.text());
+        }
+    }
+    // The authority's disk away: one reason for all of them, and the whole list for programs.
+    fs::rename(machine.path("home/authority"), machine.path("away")).unwrap();
+    let ran = machine.run(["status", "-q", "tree"]);
+    let ran = ran.refused(1, &["cannot reach the authority", "hint: "]);
+    assert!(
+        ran.text()
+            .contains("not protected: the authority can't be asked"),
+        "{}",
+        ran.text()
+    );
+    assert!(ran.text().lines().count() <= 24, "{}", ran.text());
+    assert_eq!(machine.run(["status", "--json", "tree"]).json().len(), 40);
+}
+
+#[test]
+fn status_alone_tells_of_the_home() {
+    let machine = Machine::new();
+    machine
+        .run(["status"])
+        .refused(1, &["there is no", "hint: "]);
+    machine.run(["init", "--code-file", "code"]).done();
+    machine.write("a", "a");
+    machine.run(["encrypt", "a"]).done();
+    machine.pipe(b"rose", ["deposit", "--name", "wifi"]).done();
+    let me = machine.run(["whoami", "--json"]).done().json();
+    let owner = me[0]["owner"].as_str().unwrap();
+    let ran = machine.run(["status"]).done();
+    for said in [
+        format!("home        {}", machine.path("home").display()).as_str(),
+        &format!("owner       {owner}"),
+        "authority   ",
+        "last check  none yet",
+        "machines    1 machine of yours; this one is ",
+        "deposited   2 spare keys, 1 secret among them",
+        "waiting     nothing",
+    ] {
+        assert!(ran.text().contains(said), "{said}: {}", ran.text());
+    }
+    assert!(machine.run(["status", "-q"]).done().stdout.is_empty());
+    let told = machine.run(["whoami"]).done();
+    assert!(told.text().starts_with(&format!("owner       {owner}\n")));
+
+    machine.run(["authority", "check", "--all"]).done();
+    let lines = machine.run(["status", "--json"]).done().json();
+    assert_eq!(lines[0]["owner"], owner);
+    assert_eq!(lines[0]["reached"], true);
+    assert_eq!(
+        lines[0]["last_check"]["found"],
+        "2 of 2 deposits opened, nothing wrong"
+    );
+    fs::rename(machine.path("home/authority"), machine.path("away")).unwrap();
+    let ran = machine.run(["status"]).refused(75, &["cannot reach"]);
+    assert!(
+        ran.text().contains("can't be reached now"),
+        "{}",
+        ran.text()
+    );
+    machine.remove("home/identity.txt");
+    let ran = machine.run(["status", "-q"]).refused(1, &[]);
+    assert!(ran.text().contains("waiting     your key is missing"));
+    // It asks nobody.
+    machine.run(["whoami"]).done();
+}
+
+#[test]
+fn a_secret_is_recovered_by_its_name() {
+    let machine = Machine::with_home();
+    for secret in ["rose", "tulip"] {
+        machine
+            .pipe(secret.as_bytes(), ["deposit", "--name", "wifi"])
+            .done();
+    }
+    machine.pipe(b"lily", ["deposit", "--name", "disk"]).done();
+    let ran = machine.run(["recover", "--name", "wifi", "-o", "-"]).done();
+    assert_eq!(ran.stdout, b"tulip");
+    machine.remove("home/identity.txt");
+    let ran = machine.recover(["--name", "disk", "-o", "-"]).done();
+    assert_eq!(ran.stdout, b"lily");
+    machine
+        .recover(["--name", "nosuch", "-o", "-"])
+        .refused(1, &["no secret goes by the name `nosuch`", "hint: "]);
+    machine
+        .recover(["--name", "wifi", "--all"])
+        .refused(2, &["cannot be used with"]);
+}
+
+#[test]
+fn the_log_is_read_by_whoever_can_open_the_folder() {
+    let machine = Machine::new();
+    machine.run(["init", "--authority", "spare"]).done();
+    machine.write("a", "a");
+    machine.run(["encrypt", "a"]).done();
+    let own = machine.run(["log", "verify", "--json"]).done().json();
+    assert_eq!(own[0]["entries"], 3);
+    assert_eq!(own[0]["seen"], 3);
+    let auditor = |args: &[&str]| {
+        let mut command = machine.command(args);
+        crate::machine::ran(command.env("STRONGROOM_HOME", "/nonexistent"), b"")
+    };
+    let verified = auditor(&["log", "verify", "--authority", "spare", "--json"]);
+    let verified = verified.done().json();
+    assert_eq!(verified[0]["root"], own[0]["root"]);
+    assert!(verified[0]["seen"].is_null());
+    let told = auditor(&["log", "verify", "--authority", "spare"]).done();
+    assert!(
+        told.text()
+            .contains("held against nothing that was seen before"),
+        "{}",
+        told.text()
+    );
+    let shown = auditor(&["log", "show", "--authority", "spare"]).done();
+    assert_eq!(shown.text().lines().count(), 3);
+    auditor(&["log", "show"]).refused(1, &["there is no Strongroom home"]);
+    let since = |time: &str| machine.run(["log", "show", "--since", time]);
+    assert_eq!(since("2020-01-01").done().text().lines().count(), 3);
+    assert!(since("2999-12-31T23:59:59+02:00").done().stdout.is_empty());
+    since("yesterday").refused(2, &["a time is 2026-11-28"]);
+}
+
+#[test]
+fn a_sheet_is_tested_for_programs() {
+    let machine = Machine::with_home();
+    let lines = machine
+        .run(["sheet", "test", "--json", "home/recovery-sheet.txt"])
+        .done()
+        .json();
+    assert_eq!(lines.len(), 1);
+    assert_eq!(lines[0]["code"], true);
+    assert_eq!(lines[0]["reached"], true);
+    fs::rename(machine.path("home/authority"), machine.path("away")).unwrap();
+    let ran = machine.run(["sheet", "test", "--json", "home/recovery-sheet.txt"]);
+    let lines = ran.refused(75, &["cannot reach the authority"]).json();
+    assert_eq!(lines[0]["reached"], false);
+}

@@ -1,0 +1,119 @@
+//! Files that were written here, or looked at with their keys, and what changes when a file does: as long as none of that does,
+//! a file is what it was, and is not read again (spec/deposit.md#looks).
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use rusqlite::OptionalExtension;
+use strongroom_protocol::id::{Digest, Serial};
+
+use super::marks::insert_mark;
+use super::{Home, HomeError};
+use crate::file::copy::Stamp;
+use crate::mark::FileMark;
+
+/// A file that was seen to be what it is.
+#[derive(Clone, Debug)]
+pub(crate) struct Look {
+    /// Where it lies.
+    pub(crate) path: PathBuf,
+    pub(crate) stamp: Stamp,
+    pub(crate) header: Digest,
+    /// Whether the header does not say where the spare is.
+    pub(crate) detached: bool,
+    /// Whether its key opened the beginning of its payload, or wrote it.
+    pub(crate) with_key: bool,
+}
+
+/// What is known of a file that is what it was.
+pub(crate) struct Known {
+    pub(crate) mark: FileMark,
+    /// The deposit that its header matches.
+    pub(crate) serial: Serial,
+    pub(crate) detached: bool,
+    pub(crate) with_key: bool,
+}
+
+/// What was learned by looking at files.
+#[derive(Default)]
+pub struct Learned {
+    pub(crate) marks: Vec<FileMark>,
+    pub(crate) looks: Vec<Look>,
+}
+
+impl Home {
+    /// Keeps what was learned by looking at files, in one transaction.
+    ///
+    /// # Errors
+    ///
+    /// The home can't be written.
+    pub fn record_learned(&mut self, learned: &Learned) -> Result<(), HomeError> {
+        if learned.marks.is_empty() && learned.looks.is_empty() {
+            return Ok(());
+        }
+        let transaction = self.database.transaction()?;
+        for mark in &learned.marks {
+            insert_mark(&transaction, mark)?;
+        }
+        for look in &learned.looks {
+            transaction
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO look (path, stamp, header, detached, with_key) VALUES (?1, ?2, ?3, ?4, ?5)",
+                )?
+                .execute((
+                    look.path.as_os_str().as_bytes(),
+                    look.stamp.to_digest().as_bytes(),
+                    look.header.as_bytes(),
+                    look.detached,
+                    look.with_key,
+                ))?;
+        }
+        Ok(transaction.commit()?)
+    }
+
+    /// Returns what is known of the file at an absolute path, if it has not changed since it was looked at, and its header
+    /// still is one that this home knows.
+    pub(crate) fn known_by_look(
+        &self,
+        path: &OsStr,
+        stamp: &Stamp,
+    ) -> Result<Option<Known>, HomeError> {
+        let mut row = self.database.prepare_cached(
+            "SELECT look.header, first, length, last, serial, detached, with_key
+             FROM look JOIN file_mark USING (header) JOIN matched USING (header)
+             WHERE path = ?1 AND stamp = ?2",
+        )?;
+        let of = (path.as_bytes(), stamp.to_digest());
+        let row = row.query_row((of.0, of.1.as_bytes()), |row| {
+            Ok(Known {
+                mark: FileMark {
+                    header: Digest::from_bytes(row.get(0)?),
+                    first: row.get(1)?,
+                    length: row.get::<_, i64>(2)?.cast_unsigned(),
+                    last: row.get(3)?,
+                },
+                serial: Serial::from_bytes(row.get(4)?),
+                detached: row.get(5)?,
+                with_key: row.get(6)?,
+            })
+        });
+        Ok(row.optional()?)
+    }
+
+    /// Lets many questions be asked of the home as of one moment, which costs each of them less.
+    ///
+    /// # Errors
+    ///
+    /// The home can't be read.
+    pub fn snapshot(&self) -> Result<Snapshot<'_>, HomeError> {
+        Ok(Snapshot {
+            _reading: self.database.unchecked_transaction()?,
+        })
+    }
+}
+
+/// The home as of one moment; until it is dropped nothing is written.
+pub struct Snapshot<'h> {
+    _reading: rusqlite::Transaction<'h>,
+}
