@@ -48,6 +48,7 @@ use crate::command::sheet::{OtherCode, OtherSheet};
 use crate::command::veto::NotVetoed;
 use crate::desk::OtherPin;
 use crate::founding::{Finished, OtherAddress};
+use crate::input::EmptyList;
 use crate::prompt::NobodyToAsk;
 use crate::rsa::{LegacyKey, NoPadding};
 
@@ -108,6 +109,7 @@ fn of_command(cause: &(dyn Error + 'static)) -> Option<&'static str> {
     }
     hints! {
         AddressError => "name a folder by a path of plain characters, without spaces at an end",
+        EmptyList => "see whether what was to fill it failed: to do nothing would look as if all was well",
         Ended => "run again, the same command asks anew",
         Finished => "it needs no `init`; for a second home set STRONGROOM_HOME or `--home` to another folder",
         Interrupted => "run `strongroom rewrap` on the file: it finishes what was interrupted",
@@ -473,6 +475,8 @@ fn of_file(cause: &(dyn Error + 'static)) -> Option<&'static str> {
             CreateError::Exists { .. } => Some(FORCE),
             CreateError::NotWritable { .. } => Some("write to another folder with `-o OUT`"),
             CreateError::FolderMissing { .. } => Some("make the folder first"),
+            CreateError::IsFolder { .. } => Some("name a file in it with `-o`"),
+            CreateError::NotAFile { .. } => Some("write to a pipe with `-o -`, or name a file with `-o`"),
             _ => None,
         };
     }

@@ -146,6 +146,7 @@ fn can_ask_secretly() -> bool {
 }
 
 fn ask(prompt: &str) -> io::Result<Zeroizing<String>> {
+    let _kept = crate::signals::keep_terminal();
     rpassword::prompt_password(prompt).map(Zeroizing::new)
 }
 

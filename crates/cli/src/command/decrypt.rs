@@ -175,7 +175,8 @@ fn decrypt(
     let sealed = Cursor::new(prefix).chain(BufReader::with_capacity(1 << 16, &file));
     let unlocked = unlock(SealedFile::read(sealed)?, keys)?;
     // What is decrypted onto the terminal is not drawn over.
-    let shown = target.is_none() && stream::output_is_shown();
+    let named = arguments.output.as_deref();
+    let shown = target.is_none() && stream::output_is_shown(named);
     let bar = Progress::bytes(context, if shown { 0 } else { length });
     let mut progress = |bytes| bar.set(bytes);
     let decrypted = match target {
@@ -183,12 +184,13 @@ fn decrypt(
             // Nobody reads that who could not read the file.
             let readable = ReadableBy::ReadersOf(&file);
             let mut output = Output::create(&target, overwrite, readable, &mut context.rng())?;
+            output.keep_time_of(&file).context("cannot read it")?;
             let decrypted = unlocked.decrypt(&mut output, context.threads, &mut progress)?;
             output.commit()?;
             decrypted
         }
         None => {
-            let mut output = stream::output()?;
+            let mut output = stream::output_to(named)?;
             let decrypted = unlocked.decrypt(&mut output, context.threads, &mut progress)?;
             output.flush()?;
             decrypted
@@ -219,7 +221,7 @@ fn is_first_section(error: &CreateError, ciphertext: u64) -> bool {
 
 fn target(path: &Path, arguments: &Arguments) -> anyhow::Result<Option<PathBuf>> {
     match &arguments.output {
-        Some(output) => Ok((!stream::is_pipe(output)).then(|| output.clone())),
+        Some(output) => Ok((!stream::is_sink(output)).then(|| output.clone())),
         None if stream::is_pipe(path) => Ok(None),
         None if input::is_encrypted_name(path) => Ok(Some(path.with_extension(""))),
         None => Err(NoName.into()),

@@ -4,6 +4,7 @@ pub(crate) mod capi;
 mod report;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -12,9 +13,10 @@ use clap::Args;
 use strongroom_agefile::identity_file::{RECIPIENTS_BYTES_MAX, parse_recipients};
 use strongroom_agefile::{KeyType, Recipient};
 use strongroom_client::ConnectError;
-use strongroom_client::encrypt::{EncryptOptions, Job, Source, Target, Watch};
+use strongroom_client::encrypt::{EncryptOptions, Job, Jobs, Source, Target};
 use strongroom_client::home::{Home, Identities};
-use strongroom_files::output::{Output, Overwrite};
+use strongroom_client::mark::FileMark;
+use strongroom_files::output::Overwrite;
 use strongroom_protocol::statement::Particulars;
 
 use self::capi::FormatOptions;
@@ -23,6 +25,7 @@ use crate::context::Context;
 use crate::exit::{Exit, Usage};
 use crate::input::{self, Input, Paths};
 use crate::options::KeyTypeName;
+use crate::producer::Producer;
 use crate::{founding, prompt, reach, stream};
 
 /// Encrypt files, each with a spare of its key at the authority.
@@ -36,10 +39,15 @@ Examples:
   strongroom encrypt photos/ letters/        every file in them
   strongroom encrypt -r age1... plan.txt     someone else can open it, too
   tar c . | strongroom encrypt - > tree.age  a pipe
+  strongroom encrypt -o db.age --from-command pg_dump shop
+                                             no file, if pg_dump fails
   strongroom encrypt --format capi data.bin  data.bin.capi, for a program that speaks CryptoAPI")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     paths: Paths,
+    /// Encrypt what CMD writes, and make no file if it fails. All that follows is CMD and its arguments.
+    #[arg(long, value_name = "CMD", num_args = 1.., allow_hyphen_values = true, conflicts_with_all = ["paths", "files_from"])]
+    from_command: Vec<OsString>,
     /// Write to OUT; to a pipe if it is `-`.
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
@@ -168,44 +176,42 @@ pub(crate) fn run(context: &Context, arguments: Arguments) -> anyhow::Result<Exi
     report.end(owner.is_post_quantum())
 }
 
+/// Encrypts in groups. The home is locked while keys are deposited, and not while files are encrypted: that may last, and the
+/// other end of a pipe may even want this home.
 fn encrypt(
     context: &Context,
-    mut home: Home,
-    mut jobs: Vec<Job>,
+    home: Home,
+    jobs: Vec<Job>,
     options: &EncryptOptions<'_>,
     report: &mut Report<'_>,
 ) -> anyhow::Result<()> {
     let authority = reach::authority_of(context, &home)?;
     let mut rng = context.rng();
-    let mut client = reach::connect(context, &mut home, &authority, &mut rng)?;
-    let piped = |job: &mut Job| {
-        matches!(job.source, Source::Stream(_)) || matches!(job.target, Target::Stream(_))
-    };
-    let Some(job) = jobs.pop_if(piped) else {
-        return Ok(client.encrypt(jobs, options, report)?);
-    };
-    // A pipe stands alone, and may last: the other end may even want this home. So the home is let go first.
-    if let Target::File(path, overwrite) = &job.target {
-        Output::check(path, *overwrite)?;
-    }
-    let spares = client.deposit(options.owner, options.others, vec![job.particulars])?;
-    drop(home);
-    let spare = spares.into_iter().next().context("the spare is missing")?;
-    let mut progress = |bytes| report.progress(0, bytes);
-    let is_file = matches!(job.target, Target::File(..));
-    let encrypted = spare.encrypt(job.source, job.target, options, &mut progress, &mut rng);
-    if let Ok(encrypted) = &encrypted {
-        // Whoever reads this pipe may be at work in the home, and waits for the pipe's end: never for them.
-        let home = match is_file {
-            true => Some(Home::open(&context.home)?),
-            false => Home::try_open(&context.home)?,
+    let into_pipe = |job: &Job| matches!(job.target, Target::Stream(_));
+    let into_pipe = jobs.iter().any(into_pipe);
+    let mut record = |marks: &[FileMark]| {
+        // Whoever reads the pipe may be at work in the home, and waits for the pipe's end: never for them.
+        let home = match into_pipe {
+            true => Home::try_open(&context.home)?,
+            false => Some(Home::open(&context.home)?),
         };
-        if let Some(mut home) = home {
-            home.record_marks(&[encrypted.mark])?;
+        home.map_or(Ok(()), |mut home| home.record_marks(marks))
+    };
+    let mut jobs = Jobs::of(jobs);
+    let mut open = Some(home);
+    loop {
+        let mut home = match open.take() {
+            Some(home) => home,
+            None => Home::open(&context.home)?,
+        };
+        let mut client = reach::connect(context, &mut home, &authority, &mut rng)?;
+        let group = client.deposit_for(&mut jobs, options, report)?;
+        drop(home);
+        match group {
+            Some(group) => group.encrypt(options, report, &mut rng, &mut record)?,
+            None => return Ok(()),
         }
     }
-    report.done(0, encrypted);
-    Ok(())
 }
 
 /// Refuses what would fail anyway before a home is made, which would then have a key of the wrong kind.
@@ -256,6 +262,9 @@ fn others(context: &Context, arguments: &Arguments) -> anyhow::Result<Vec<Recipi
 /// Returns what was named, or the pipe where nothing was.
 fn named_paths(arguments: &Arguments) -> anyhow::Result<Paths> {
     let mut paths = arguments.paths.clone();
+    if !arguments.from_command.is_empty() {
+        paths.paths = vec![PathBuf::from("-")];
+    }
     if paths.is_empty() {
         paths.paths = stream::or_pipe(&[]);
     }
@@ -282,7 +291,7 @@ fn inputs(paths: &Paths, arguments: &Arguments) -> anyhow::Result<Vec<Input>> {
 fn name(input: &Input, arguments: &Arguments, ending: &str) -> anyhow::Result<Named> {
     let from_pipe = stream::is_pipe(&input.path);
     let target = match &arguments.output {
-        Some(output) => (!stream::is_pipe(output)).then(|| output.clone()),
+        Some(output) => (!stream::is_sink(output)).then(|| output.clone()),
         None => (!from_pipe).then(|| input::with_ending(&input.path, ending)),
     };
     if target.is_none() {
@@ -290,11 +299,13 @@ fn name(input: &Input, arguments: &Arguments, ending: &str) -> anyhow::Result<Na
             !arguments.json,
             Usage("`--json` prints where the encrypted file would go: name a file with `-o`")
         );
-        ensure!(arguments.armor || !stream::output_is_shown(), OntoTerminal);
+        let shown = stream::output_is_shown(arguments.output.as_deref());
+        ensure!(arguments.armor || !shown, OntoTerminal);
     }
     Ok(Named {
         source: (!from_pipe).then(|| input.path.clone()),
         target,
+        is_named: input.named,
     })
 }
 
@@ -310,12 +321,18 @@ fn job(
     };
     Ok(Job {
         source: match &named.source {
+            // Opened once, and read in place of a pipe: of what was only found in a folder, nothing is waited for.
+            Some(path) if named.is_named && stream::is_read_once(path) => {
+                let failed = || format!("cannot open `{}`", path.display());
+                Source::Stream(stream::open(path).with_context(failed)?)
+            }
             Some(path) => Source::File(path.clone()),
-            None => Source::Stream(stream::input()?),
+            None if arguments.from_command.is_empty() => Source::Stream(stream::input()?),
+            None => Source::Reader(Box::new(Producer::start(&arguments.from_command)?)),
         },
         target: match &named.target {
             Some(path) => Target::File(path.clone(), overwrite),
-            None => Target::Stream(Box::new(stream::output()?)),
+            None => Target::Stream(Box::new(stream::output_to(arguments.output.as_deref())?)),
         },
         particulars: Particulars::new(description, labels.clone())?,
     })

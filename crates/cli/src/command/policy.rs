@@ -16,7 +16,7 @@ use strongroom_protocol::policy::{Policy, file};
 use crate::context::Context;
 use crate::desk::DeskOptions;
 use crate::exit::Exit;
-use crate::{reach, stream, terminal};
+use crate::{reach, stream};
 
 /// Show, check and change the policy: what it takes to get keys back.
 ///
@@ -65,7 +65,7 @@ fn show(context: &Context, desk: &DeskOptions) -> anyhow::Result<Exit> {
         desk.at(context, |desk| Ok(desk.policy()?))?
     };
     context.say(format_args!("in force since {}", in_force.since()));
-    terminal::print(file::to_text(in_force.policy()).trim_end())?;
+    stream::put(file::to_text(in_force.policy()).trim_end())?;
     Ok(Exit::Done)
 }
 

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use crate::context::Context;
 use crate::exit::{self, Exit};
 use crate::terminal::{self, escape};
-use crate::{prompt, reach};
+use crate::{prompt, reach, stream};
 
 /// Print your recovery sheet, or test one.
 #[derive(Args)]
@@ -60,7 +60,7 @@ fn print(context: &Context, path: Option<&Path>) -> anyhow::Result<Exit> {
     let kept = prompt::sheet_path(&context.home);
     let path = path.unwrap_or(&kept);
     if path == kept && !path.exists() {
-        terminal::print(without_code(context)?.trim_end())?;
+        stream::put(without_code(context)?.trim_end())?;
         return Ok(Exit::Done);
     }
     let failed = || format!("cannot read the recovery sheet `{}`", path.display());
@@ -70,7 +70,7 @@ fn print(context: &Context, path: Option<&Path>) -> anyhow::Result<Exit> {
         .map(Zeroizing::new)
         .with_context(failed)?;
     Sheet::parse(&text).with_context(failed)?;
-    terminal::print(text.trim_end())?;
+    stream::put(text.trim_end())?;
     Ok(Exit::Done)
 }
 

@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
+use strongroom_files::waiting;
 
 /// The lock of a home, held until this is dropped.
 #[derive(Debug)]
@@ -15,14 +16,15 @@ pub struct HomeLock {
 }
 
 impl HomeLock {
-    /// Takes the lock on the file at `path`, which is made where it is missing, waiting for whoever holds it.
+    /// Takes the lock on the file at `path`, which is made where it is missing, waiting for whoever holds it. That it waits is
+    /// told ([`waiting`]).
     ///
     /// # Errors
     ///
     /// Says why the file cannot be opened or locked.
     pub fn acquire(path: &Path) -> Result<Self, LockError> {
         let file = open(path)?;
-        file.lock().map_err(|source| LockError::new(path, source))?;
+        waiting::lock(&file, path).map_err(|source| LockError::new(path, source))?;
         Ok(Self { _file: file })
     }
 

@@ -1,6 +1,5 @@
 //! What `strongroom encrypt` says of each file, when it is there.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -13,13 +12,15 @@ use strongroom_protocol::receipt::DepositState;
 use super::Arguments;
 use crate::context::Context;
 use crate::exit::{self, Exit};
-use crate::place;
+use crate::{place, stream};
 use crate::terminal::{self, Progress, shown};
 
 /// Where a file comes from and goes to; pipes have no names.
 pub(super) struct Named {
     pub(super) source: Option<PathBuf>,
     pub(super) target: Option<PathBuf>,
+    /// Whether the source was named, and not found in a folder.
+    pub(super) is_named: bool,
 }
 
 /// Watches the work, and says what came of it.
@@ -39,7 +40,7 @@ pub(super) struct Report<'c> {
     place: Distance,
     exit: Exit,
     /// Standard output failed.
-    broken: Option<io::Error>,
+    broken: Option<anyhow::Error>,
 }
 
 #[derive(Serialize)]
@@ -101,7 +102,7 @@ impl<'c> Report<'c> {
                 .say(format_args!("{warning} (`strongroom status` says more)"));
         }
         match self.broken {
-            Some(error) => Err(error.into()),
+            Some(error) => Err(error),
             None => Ok(self.exit),
         }
     }
@@ -143,7 +144,7 @@ impl<'c> Report<'c> {
                 bytes: encrypted.bytes,
             };
             if let Err(error) = self.bar.aside(|| terminal::print_json(&line)) {
-                self.broken.get_or_insert(error);
+                self.broken.get_or_insert(error.into());
             }
             return;
         }
@@ -158,6 +159,28 @@ impl<'c> Report<'c> {
     }
 }
 
+impl Report<'_> {
+    /// Warns of what is whole and may not be what was meant, also when little is to be said.
+    fn warn(&mut self, job: usize, encrypted: &Encrypted) {
+        let source = self.named.get(job).and_then(|named| named.source.as_deref());
+        if encrypted.changed {
+            let name = source.map_or("standard input".to_owned(), shown);
+            self.bar.aside(|| {
+                terminal::tell(format_args!(
+                    "warning: {name} changed while it was read: what was encrypted is of no one moment"
+                ));
+            });
+            self.exit = self.exit.and(Exit::Failed);
+        }
+        let from_pipe = source.is_none_or(stream::is_read_once);
+        if encrypted.bytes == 0 && from_pipe {
+            self.bar.aside(|| {
+                terminal::tell("warning: nothing came through the pipe: the encrypted file is of nothing");
+            });
+        }
+    }
+}
+
 impl Watch for Report<'_> {
     fn progress(&mut self, _: usize, bytes: u64) {
         self.bar.set(self.done_bytes + bytes);
@@ -168,6 +191,7 @@ impl Watch for Report<'_> {
             Ok(encrypted) => {
                 self.done_bytes += encrypted.bytes;
                 self.say(job, &encrypted);
+                self.warn(job, &encrypted);
             }
             Err(error) => {
                 let named = self.named.get(job);
@@ -175,7 +199,7 @@ impl Watch for Report<'_> {
                 let name = source.map_or_else(|| "-".to_owned(), |path: &Path| shown(path));
                 let error = anyhow::Error::new(error);
                 if crate::causes::is_closed_pipe(error.as_ref()) {
-                    self.broken = Some(io::ErrorKind::BrokenPipe.into());
+                    self.broken = Some(error);
                     return;
                 }
                 let exit = self.bar.aside(|| exit::fail(&name, &error));

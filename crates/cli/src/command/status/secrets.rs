@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use serde::Serialize;
 use strongroom_client::file::Distance;
 use strongroom_client::home::{Check, CheckRun, Home, SecretRecord};
@@ -15,6 +15,7 @@ use crate::check::{self, Outcome};
 use crate::context::Context;
 use crate::devices::{DeviceLine, Devices};
 use crate::exit::chain;
+use crate::input::EmptyList;
 use crate::keys::SecretKeys;
 use crate::place;
 use crate::stream;
@@ -60,10 +61,12 @@ pub(super) fn read_names(path: &Path) -> anyhow::Result<Vec<String>> {
         .with_context(failed)?;
     let names = text.lines().map(str::trim);
     let mut known = BTreeSet::new();
-    Ok(names
+    let names: Vec<String> = names
         .filter(|name| !name.is_empty() && !name.starts_with('#') && known.insert(*name))
         .map(str::to_owned)
-        .collect())
+        .collect();
+    ensure!(!names.is_empty(), EmptyList::of(path));
+    Ok(names)
 }
 
 /// Looks at the secrets of these names, or at all that are not superseded.
