@@ -82,7 +82,10 @@ fn of_trouble(kind: UnavailableKind) -> Option<&'static str> {
         UnavailableKind::OutOfReach => Some(
             "see that its disk is there; if it was moved, `strongroom init --authority DIR` says where to",
         ),
-        UnavailableKind::ReadOnly => Some("see that the authority's folder can be written to"),
+        UnavailableKind::ReadOnly => Some(
+            "`status`, `list`, `log` and `sheet test` read it where it is; for all else copy its folder to a disk that can be \
+             written, and name the copy: `recover --sheet SHEET --authority DIR`, or `strongroom init --authority DIR` in a home",
+        ),
         UnavailableKind::Sealed => Some("give the recovery code"),
     }
 }
@@ -181,6 +184,10 @@ fn of_home(cause: &(dyn Error + 'static)) -> Option<&'static str> {
                  `recover --sheet`",
             ),
             HomeError::NewerVersion { .. } => Some("use the newer Strongroom"),
+            HomeError::ReadOnly { .. } => Some(
+                "`status`, `list`, `log`, `sheet test` and `decrypt` read it where it is; for all else copy it to a disk that can be \
+                 written, and name the copy with `--home`",
+            ),
             HomeError::OlderVersion { .. } => {
                 Some("keep its identity.txt, move it away, and rebuild it with `recover --sheet`")
             }
@@ -476,7 +483,9 @@ fn of_file(cause: &(dyn Error + 'static)) -> Option<&'static str> {
             CreateError::NotWritable { .. } => Some("write to another folder with `-o OUT`"),
             CreateError::FolderMissing { .. } => Some("make the folder first"),
             CreateError::IsFolder { .. } => Some("name a file in it with `-o`"),
-            CreateError::NotAFile { .. } => Some("write to a pipe with `-o -`, or name a file with `-o`"),
+            CreateError::NotAFile { .. } => {
+                Some("write to a pipe with `-o -`, or name a file with `-o`")
+            }
             _ => None,
         };
     }

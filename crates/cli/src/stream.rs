@@ -81,7 +81,10 @@ pub(crate) fn output_to(path: Option<&Path>) -> anyhow::Result<Contents> {
     let failed = || format!("cannot open `{}` to write to it", shown(path));
     match strongroom_files::open_sink(path).with_context(failed)? {
         Some(sink) => Ok(Contents::of(sink)),
-        None => Err(anyhow::anyhow!("it is neither a pipe nor a device any more")).with_context(failed),
+        None => Err(anyhow::anyhow!(
+            "it is neither a pipe nor a device any more"
+        ))
+        .with_context(failed),
     }
 }
 

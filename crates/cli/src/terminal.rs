@@ -29,12 +29,18 @@ pub(crate) fn tell_waiting(waiting: &Waiting) {
     let path = shown(&waiting.path);
     // Arguments may be long, and what they name is nobody's business: the subcommand tells enough.
     match &waiting.holder {
-        None => tell(format_args!("waiting for another command, which has `{path}` locked")),
+        None => tell(format_args!(
+            "waiting for another command, which has `{path}` locked"
+        )),
         Some(holder) => {
             let program = holder.command.first().map(Path::new);
             let program = program.and_then(Path::file_name).unwrap_or_default();
             let is_ours = program == "strongroom";
-            let subcommand = holder.command.iter().skip(1).find(|word| !word.starts_with('-'));
+            let subcommand = holder
+                .command
+                .iter()
+                .skip(1)
+                .find(|word| !word.starts_with('-'));
             let what = match subcommand.filter(|_| is_ours) {
                 Some(subcommand) => format!("strongroom {subcommand}"),
                 None if program.is_empty() => "another program".to_owned(),

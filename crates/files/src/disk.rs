@@ -29,22 +29,22 @@ pub fn is_shared(path: &Path) -> bool {
 /// Networks' and clusters' file systems, those of virtual machines, and programs' (FUSE), by their numbers in Linux's `magic.h`.
 #[cfg(any(target_os = "android", target_os = "linux"))]
 const SHARED: [FsWord; 16] = [
-    0x6969,           // NFS
-    0xFF53_4D42,      // CIFS
-    0xFE53_4D42,      // SMB2
-    0x517B,           // SMB
-    0x6573_5546,      // FUSE: sshfs, rclone, GlusterFS, virtiofs, ..
-    0x0102_1997,      // 9P
-    0x00C3_6400,      // Ceph
-    0x5346_414F,      // OpenAFS
-    0x6B41_4653,      // kAFS
-    0x7375_7245,      // Coda
-    0x564C,           // NCP
-    0x0116_1970,      // GFS2
-    0x7461_636F,      // OCFS2
-    0x0BD0_0BD0,      // Lustre
-    0x786F_4256,      // VirtualBox
-    0xBACB_ACBC,      // VMware
+    0x6969,      // NFS
+    0xFF53_4D42, // CIFS
+    0xFE53_4D42, // SMB2
+    0x517B,      // SMB
+    0x6573_5546, // FUSE: sshfs, rclone, GlusterFS, virtiofs, ..
+    0x0102_1997, // 9P
+    0x00C3_6400, // Ceph
+    0x5346_414F, // OpenAFS
+    0x6B41_4653, // kAFS
+    0x7375_7245, // Coda
+    0x564C,      // NCP
+    0x0116_1970, // GFS2
+    0x7461_636F, // OCFS2
+    0x0BD0_0BD0, // Lustre
+    0x786F_4256, // VirtualBox
+    0xBACB_ACBC, // VMware
 ];
 
 /// Tells whether nothing can be written there, whoever asks: a disk that is mounted to be read.
@@ -73,9 +73,11 @@ pub struct Permissions {
 /// # Errors
 ///
 /// No file can be made there.
-pub fn permissions(folder: &Path, seed: u64) -> io::Result<Permissions> {
+pub fn permissions(folder: &Path) -> io::Result<Permissions> {
     let mode = Mode::RUSR | Mode::WUSR;
     let folder = crate::open_folder(folder)?;
+    // Another's file of that name is passed over.
+    let seed = u64::from(std::process::id()) << 32;
     let tried = crate::output::try_in(&folder, seed, mode)?;
     let found = File::metadata(&tried)?;
     Ok(Permissions {

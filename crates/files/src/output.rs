@@ -209,9 +209,7 @@ impl Output {
             self.file.write_all(&[0])?;
         }
         if let Some(modified) = self.modified {
-            let _ = self
-                .file
-                .set_times(FileTimes::new().set_modified(modified));
+            let _ = self.file.set_times(FileTimes::new().set_modified(modified));
         }
         self.file.sync_all()
     }

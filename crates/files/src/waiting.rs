@@ -42,9 +42,12 @@ pub fn tell_by(tell: fn(&Waiting)) {
 /// Tells that the lock on a file is waited for.
 pub fn tell(path: &Path) {
     if let Some(tell) = TELL.get() {
+        // SQLite locks what it writes ahead by, beside its file.
+        let mut shared = path.as_os_str().to_owned();
+        shared.push("-shm");
         tell(&Waiting {
             path: path.to_path_buf(),
-            holder: holder(path),
+            holder: holder(path).or_else(|| holder(Path::new(&shared))),
         });
     }
 }
@@ -91,14 +94,18 @@ fn holder(path: &Path) -> Option<Holder> {
     let own = std::process::id();
     // `1: FLOCK  ADVISORY  WRITE 4242 08:01:131 0 EOF`; who waits has `->` behind the number.
     let locks = std::fs::read_to_string("/proc/locks").ok()?;
-    let process = locks.lines().find_map(|line| {
+    // Who writes before who reads.
+    let holders = locks.lines().filter_map(|line| {
         let words: Vec<&str> = line.split_whitespace().collect();
-        let [_, _, _, _, process, locked, ..] = words.as_slice() else {
+        let [_, _, _, kind, process, locked, ..] = words.as_slice() else {
             return None;
         };
-        let process = process.parse().ok()?;
-        (*locked == file && process != own).then_some(process)
-    })?;
+        let process: u32 = process.parse().ok()?;
+        // One of another container has no number here.
+        let counts = *locked == file && process != own && process != 0;
+        counts.then_some((*kind == "WRITE", process))
+    });
+    let (_, process) = holders.max_by_key(|(writes, _)| *writes)?;
     let command = std::fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
     let command = command.split(|byte| *byte == 0);
     Some(Holder {

@@ -126,7 +126,7 @@ fn backup(
 ) -> anyhow::Result<Exit> {
     let folder = match authority {
         Some(folder) => folder.to_owned(),
-        None => folder_of(&Home::open(&context.home)?)?,
+        None => folder_of(&Home::open_to_read(&context.home)?)?,
     };
     let service = reach::service(context, &Address::Folder(folder.clone()))?;
     let keys = if without_keys {

@@ -66,10 +66,11 @@ struct Line {
 }
 
 pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
-    let mut home = Home::open(&context.home)?;
     if let Command::AcceptRestored { authority, yes } = &arguments.command {
+        let mut home = Home::open(&context.home)?;
         return accept_restored(context, &mut home, authority.as_ref(), *yes);
     }
+    let mut home = Home::open_to_read(&context.home)?;
     let authority = reach::authority_of(context, &home)?;
     let seen = home.seen()?.map_or(0, |seen| seen.checkpoint().size);
     let mut rng = context.rng();

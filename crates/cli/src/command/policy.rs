@@ -56,7 +56,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
 
 fn show(context: &Context, desk: &DeskOptions) -> anyhow::Result<Exit> {
     let in_force = if uses_home(context, desk)? {
-        let mut home = Home::open(&context.home)?;
+        let mut home = Home::open_to_read(&context.home)?;
         let authority = reach::authority_of(context, &home)?;
         let mut rng = context.rng();
         let client = reach::connect(context, &mut home, &authority, &mut rng)?;

@@ -290,6 +290,7 @@ fn rejoin(
     let address = address.absolute()?;
     // Before a home is made that would be in the way.
     let reached = reach::open(context, &address, Caller::Anybody)?;
+    reached.check_writable()?;
     let authority = reached.authority();
     let known = if Home::exists(&context.home)? {
         let home = Home::open(&context.home)?;

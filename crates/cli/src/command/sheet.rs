@@ -76,7 +76,7 @@ fn print(context: &Context, path: Option<&Path>) -> anyhow::Result<Exit> {
 
 /// Writes the sheet with a blank to be filled in by hand.
 fn without_code(context: &Context) -> anyhow::Result<String> {
-    let membership = membership(&Home::open(&context.home)?)?;
+    let membership = membership(&Home::open_to_read(&context.home)?)?;
     // A sheet has a code; this one is nobody's.
     let sheet = Sheet {
         address: membership.address,
@@ -90,7 +90,7 @@ fn without_code(context: &Context) -> anyhow::Result<String> {
 }
 
 fn test(context: &Context, path: Option<&Path>, code_file: Option<&Path>) -> anyhow::Result<Exit> {
-    let mut home = Home::open(&context.home)?;
+    let mut home = Home::open_to_read(&context.home)?;
     let membership = membership(&home)?;
     let authority = membership.founding.authority();
     let code = match path {

@@ -142,8 +142,7 @@ pub(super) fn link_no_replace(folder: &File, hidden: &OsStr, name: &OsStr) -> Re
 /// Does so where there are no links either: makes the name, which never replaces, and renames over that. A crash between
 /// the two leaves an empty file under the name, and the whole one hidden; a signal leaves neither.
 pub(super) fn rename_over_own(folder: &File, hidden: &OsStr, name: &OsStr) -> Result<(), Errno> {
-    let flags =
-        OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let owner = Mode::RUSR | Mode::WUSR;
     let (own, _unfinished) = Unfinished::begin(|| {
         let own = rustix::fs::openat(folder, name, flags, owner)?;

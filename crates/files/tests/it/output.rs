@@ -129,7 +129,7 @@ fn force_replaces_no_folder() {
     let error = output.commit().unwrap_err();
     assert!(matches!(error, CommitError::NotNamed { .. }), "{error}");
     let error = create(&path, Overwrite::Force).unwrap_err();
-    assert!(matches!(error, CreateError::NotAFile { .. }), "{error}");
+    assert!(matches!(error, CreateError::IsFolder { .. }), "{error}");
     assert_eq!(names(folder.path()), ["out"]);
 }
 
@@ -159,13 +159,13 @@ fn a_full_disk_is_said_to_be_full_and_shows_no_file() {
     };
     let path = folder.path().join("out");
     let mut output = create(&path, Overwrite::Refuse).unwrap();
-    let error = output.write_all(&[0; 100_000]).unwrap_err();
+    let error = output.write_all(&[1; 100_000]).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::StorageFull);
     let inner = error.get_ref().unwrap().downcast_ref::<WriteFailed>();
     assert_eq!(inner.unwrap().path, path);
     drop(output);
     assert_eq!(names(folder.path()), [""; 0]);
-    let bytes = [0; 100_000];
+    let bytes = [1; 100_000];
     let error = file::write_new(&path, &bytes, &mut TestRng::new(0)).unwrap_err();
     assert!(matches!(error, WriteError::Write(_)), "{error}");
     assert_eq!(names(folder.path()), [""; 0]);

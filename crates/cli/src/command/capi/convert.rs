@@ -13,9 +13,7 @@ use strongroom_capi::file::{DigestWriter, FileHeader, looks_like};
 use strongroom_capi::{Key, PrivateKey};
 use strongroom_client::capi::decrypt::UnlockedCapiFile;
 use strongroom_client::decrypt::SealedFile;
-use strongroom_client::encrypt::{
-    self, EncryptError, EncryptOptions, Encrypted, Source,
-};
+use strongroom_client::encrypt::{self, EncryptError, EncryptOptions, Encrypted, Source};
 use strongroom_client::file::same_file;
 use strongroom_client::home::{Home, read_exchange_key};
 use strongroom_files::output::{Output, ReadableBy};

@@ -218,7 +218,7 @@ impl<'k> RsaKeys<'k> {
             if !Home::exists(home)? {
                 return Ok(None);
             }
-            Home::open(home)?.known_capi_file(header)
+            Home::open_to_read(home)?.known_capi_file(header)
         };
         match look() {
             // A key that was named opens the file whatever has become of the home.

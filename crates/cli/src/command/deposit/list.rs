@@ -14,10 +14,7 @@ use crate::input::EmptyList;
 const BYTES_MAX: u64 = 1 << 30;
 
 /// Reads the list that was opened at a path.
-pub(super) fn read(
-    opened: io::Result<impl Read>,
-    path: &Path,
-) -> anyhow::Result<Vec<Entry>> {
+pub(super) fn read(opened: io::Result<impl Read>, path: &Path) -> anyhow::Result<Vec<Entry>> {
     let failed = || format!("cannot read the list `{}`", path.display());
     let reader = opened.with_context(failed)?;
     let length = path.metadata().map_or(0, |metadata| metadata.len());

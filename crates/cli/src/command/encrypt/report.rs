@@ -12,8 +12,8 @@ use strongroom_protocol::receipt::DepositState;
 use super::Arguments;
 use crate::context::Context;
 use crate::exit::{self, Exit};
-use crate::{place, stream};
 use crate::terminal::{self, Progress, shown};
+use crate::{place, stream};
 
 /// Where a file comes from and goes to; pipes have no names.
 pub(super) struct Named {
@@ -162,7 +162,10 @@ impl<'c> Report<'c> {
 impl Report<'_> {
     /// Warns of what is whole and may not be what was meant, also when little is to be said.
     fn warn(&mut self, job: usize, encrypted: &Encrypted) {
-        let source = self.named.get(job).and_then(|named| named.source.as_deref());
+        let source = self
+            .named
+            .get(job)
+            .and_then(|named| named.source.as_deref());
         if encrypted.changed {
             let name = source.map_or("standard input".to_owned(), shown);
             self.bar.aside(|| {
@@ -175,7 +178,9 @@ impl Report<'_> {
         let from_pipe = source.is_none_or(stream::is_read_once);
         if encrypted.bytes == 0 && from_pipe {
             self.bar.aside(|| {
-                terminal::tell("warning: nothing came through the pipe: the encrypted file is of nothing");
+                terminal::tell(
+                    "warning: nothing came through the pipe: the encrypted file is of nothing",
+                );
             });
         }
     }
