@@ -7,6 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
+use strongroom_files::disk::{self, Permissions};
 use strongroom_files::{Unfinished, open_folder, sync_folder, waiting};
 
 /// Makes a folder that does not exist or is empty: `put` puts its files into it, each on the disk when it returns.
@@ -52,9 +53,10 @@ impl<'f> Draft<'f> {
             });
         }
         let io = |source| PlaceError::io(folder, source);
+        let here = disk::permissions(&parent).map_err(io)?;
         let remove = path.clone();
         let (lock, _unfinished) = Unfinished::begin(|| {
-            let lock = claim(&path, &parent)?;
+            let lock = claim(&path, here)?;
             Ok((lock, move || discard(&remove)))
         })
         .map_err(io)?;
@@ -152,7 +154,7 @@ fn check_vacant(folder: &Path) -> Result<(), PlaceError> {
 /// the disk closes anything.
 ///
 /// Its name can be foretold, and somebody else may be able to write where it lies.
-fn claim(path: &Path, parent: &Path) -> io::Result<File> {
+fn claim(path: &Path, here: Permissions) -> io::Result<File> {
     let is_new = match fs::DirBuilder::new().mode(0o700).create(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         made => made.is_ok(),
@@ -162,7 +164,7 @@ fn claim(path: &Path, parent: &Path) -> io::Result<File> {
         .map_err(io::Error::from)
         .and_then(|lock| {
             let lock = File::from(lock);
-            match is_ours(&lock.metadata()?, parent)? {
+            match is_ours(&lock.metadata()?, here) {
                 true => Ok(lock),
                 false => Err(io::Error::new(
                     io::ErrorKind::AlreadyExists,
@@ -177,14 +179,10 @@ fn claim(path: &Path, parent: &Path) -> io::Result<File> {
 }
 
 /// Tells whether a folder is this user's own. Where the disk gives everything to somebody else, or opens it to all, as FAT and
-/// what a desktop mounts do, no folder says so of itself: another one made there shows what the disk does.
-fn is_ours(folder: &Metadata, parent: &Path) -> io::Result<bool> {
+/// what a desktop mounts do, no folder says so of itself: what becomes of a file there shows it.
+fn is_ours(folder: &Metadata, here: Permissions) -> bool {
     let is_closed = folder.mode() & 0o077 == 0;
-    if is_closed && folder.uid() == rustix::process::geteuid().as_raw() {
-        return Ok(true);
-    }
-    let here = strongroom_files::disk::permissions(parent)?;
-    Ok(folder.uid() == here.owner && (is_closed || !here.kept))
+    folder.uid() == here.owner && (is_closed || !here.kept)
 }
 
 /// Removes what one that crashed left, and nothing that we do not make.

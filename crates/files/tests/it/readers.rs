@@ -109,7 +109,8 @@ fn what_is_made_from_a_file_has_its_permissions_less_the_umask() {
         (0o600, 0o600),
         (0o640, 0o640),
         (0o666, 0o644),
-        (0o755, 0o644),
+        (0o755, 0o755),
+        (0o511, 0o711),
         (0o400, 0o600),
     ] {
         let scene = Scene::new(mode);
@@ -126,9 +127,9 @@ fn what_is_made_from_a_file_has_its_permissions_less_the_umask() {
 /// The umask of this process, by what comes of a file.
 fn umask() -> u32 {
     let folder = tempdir().unwrap();
-    let path = folder.path().join("file");
-    File::create(&path).unwrap();
-    0o666 & !path.metadata().unwrap().mode()
+    let path = folder.path().join("folder");
+    fs::create_dir(&path).unwrap();
+    0o777 & !path.metadata().unwrap().mode()
 }
 
 #[test]
