@@ -8,10 +8,8 @@ use std::process::Command;
 
 use strongroom_files::output::{Output, Overwrite, ReadableBy};
 use strongroom_files::{open, readers};
-use strongroom_testkit::TestRng;
+use strongroom_testkit::{Mount, TestRng};
 use tempfile::{TempDir, tempdir};
-
-use super::Mounted;
 
 const ALICE: u32 = 12_345;
 const PROJECT: u32 = 23_456;
@@ -200,7 +198,7 @@ fn where_a_list_cannot_be_nobody_gets_what_it_gave() {
     // A file system without such lists.
     let other = scene.path("other");
     fs::create_dir(&other).unwrap();
-    let Some(_mounted) = Mounted::of("ramfs", &other, "mode=700") else {
+    let Some(_mounted) = Mount::of("ramfs", &other, "mode=700") else {
         return;
     };
     let has_none = Command::new("setfacl")
