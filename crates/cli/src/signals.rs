@@ -49,6 +49,11 @@ pub(crate) fn end_by_closed_pipe() -> ExitCode {
     ExitCode::FAILURE
 }
 
+/// Ends as after Ctrl-C, where a prompt read that as a key and sent the signal itself.
+pub(crate) fn end_by_interrupt() {
+    end_by(SIGINT);
+}
+
 fn end_by(signal: i32) {
     let _removed = strongroom_files::remove_unfinished();
     if let Some((terminal, before)) = terminal().take() {

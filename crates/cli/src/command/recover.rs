@@ -181,6 +181,8 @@ fn attempt(
     code: Option<&strongroom_protocol::code::RecoveryCode>,
 ) -> anyhow::Result<Exit> {
     if !home.has_identity()? {
+        // Before a key is made that opens nothing.
+        reach::authority_of(context, home)?.check_writable()?;
         // Made before anything is asked, and never over another. Two recoveries agree on one.
         let now = context.clock.now();
         let key_type = match arguments.key_type {

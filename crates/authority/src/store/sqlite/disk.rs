@@ -87,8 +87,12 @@ pub(super) fn settle_journal(path: &Path) -> Result<(), StoreError> {
     };
     match (disk::is_shared(path), is_ahead) {
         (true, true) => {
-            let connection = connect(path, Access::Write)?;
-            // Alone, SQLite needs no memory to share.
+            strongroom_files::check_database(path)
+                .map_err(|error| StoreError::Failed(error.into()))?;
+            let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_READ_WRITE;
+            let connection = Connection::open_with_flags(path, flags)?;
+            connection.busy_timeout(BUSY_TIMEOUT)?;
+            // Alone, SQLite needs no memory to share: said before anything is read.
             connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
             set_journal(&connection, "DELETE")
         }
