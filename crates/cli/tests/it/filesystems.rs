@@ -249,6 +249,7 @@ fn a_founding_that_fails_leaves_nothing_lying_about() {
     let full = machine.path("disk/full");
     let mut filling = fs::File::create(&full).unwrap();
     let _ = std::io::copy(&mut std::io::repeat(1), &mut filling);
+    drop(filling);
     let found = ["authority", "init", "disk/auth"];
     machine.run(found).refused(1, &["No space left"]);
     assert_eq!(machine.names("disk"), ["full", "lost+found"]);

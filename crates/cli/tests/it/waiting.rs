@@ -47,6 +47,7 @@ const READ_ONCE: &[&[&str]] = &[
     &["policy", "simulate", "NAMED"],
     &["authority", "init", "new-authority", "--policy", "NAMED"],
     &["capi", "inspect", "NAMED"],
+    &["capi", "convert", "NAMED", "-o", "out.pem"],
 ];
 
 /// Every other option and argument that names a file to be read.
@@ -91,7 +92,6 @@ const NAMED: &[&[&str]] = &[
         "NAMED",
     ],
     &["capi", "convert", "NAMED", "-o", "out.age"],
-    &["capi", "convert", "NAMED", "-o", "out.pem"],
     &["init", "--authority", "NAMED"],
     &["authority", "restore", "NAMED", "--authority", "restored"],
     &["authority", "backup", "backup-2", "--authority", "NAMED"],
