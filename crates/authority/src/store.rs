@@ -52,6 +52,11 @@ pub(crate) trait Store: Send + Sync {
     /// The lock is taken before anything is read, so that what was checked still holds when it is committed.
     fn transaction(&self) -> Result<Box<dyn Transaction + '_>, StoreError>;
 
+    /// Tells whether anything can be written to it at all.
+    fn check_writable(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Returns the file that it is, if it is one.
     fn file(&self) -> Option<&Path> {
         None

@@ -92,6 +92,18 @@ impl Context {
         }
     }
 
+    /// Says that the disk of a folder keeps nobody out, where it does not: when secrets are put there, also when little is to be
+    /// said. Nothing can be done about it later.
+    pub(crate) fn warn_if_open_to_all(&self, folder: &Path) {
+        if strongroom_files::disk::permissions(folder).is_ok_and(|here| !here.kept) {
+            tell(format_args!(
+                "warning: the disk of `{}` keeps nobody out: it knows no permissions, as it is mounted here. Whoever can reach it \
+                 can read what is secret there",
+                shown(folder)
+            ));
+        }
+    }
+
     /// Does so of the secret files in the home.
     pub(crate) fn warn_of_exposed_home(&self) {
         const SECRET: [&str; 7] = [

@@ -108,7 +108,7 @@ impl DeskOptions {
         match &self.authority {
             Some(address) => Ok((address.clone(), None)),
             None => {
-                let membership = Home::open(&context.home)?.membership()?;
+                let membership = Home::open_to_read(&context.home)?.membership()?;
                 let membership = membership.ok_or(ConnectError::NoAuthority)?;
                 Ok((membership.address, Some(membership.founding.authority())))
             }

@@ -23,7 +23,7 @@ impl Destination {
     pub(crate) fn of(output: Option<&Path>, walk: &Walk) -> anyhow::Result<Self> {
         let pipes = walk.files.iter().filter(|file| stream::is_pipe(&file.path));
         let pipes = pipes.count();
-        let alone = pipes > 0 || output.is_some_and(stream::is_pipe);
+        let alone = pipes > 0 || output.is_some_and(stream::is_sink);
         ensure!(
             !alone || walk.is_one_file(),
             Usage("`-`, the pipe, is for one file alone")
@@ -31,7 +31,7 @@ impl Destination {
         let Some(output) = output else {
             return Ok(if pipes > 0 { Self::Pipe } else { Self::Beside });
         };
-        if stream::is_pipe(output) {
+        if stream::is_sink(output) {
             return Ok(Self::Pipe);
         }
         let is_folder = output.is_dir() || output.as_os_str().as_encoded_bytes().ends_with(b"/");

@@ -4,8 +4,10 @@ use std::process::ExitCode;
 
 use anyhow::Error;
 
-use crate::causes::{causes, is_closed_pipe, is_out_of_reach};
+use crate::causes::{causes, find, is_closed_pipe, is_out_of_reach};
 use crate::hint;
+use crate::signals;
+use crate::stream::CutShort;
 use crate::terminal::{escape, tell};
 
 /// The exit status, which scripts rely on. Wrong usage ends with 2, from the parser of the options.
@@ -63,7 +65,11 @@ pub(crate) struct Usage(pub(crate) &'static str);
 pub(crate) fn end(result: anyhow::Result<Exit>) -> ExitCode {
     let exit = match result {
         Ok(exit) => exit,
-        // Whoever read our output has seen enough.
+        // Whoever read it has a part of a file, and of its own will or not: only the status tells.
+        Err(error) if find::<CutShort>(error.as_ref()).is_some() => {
+            return signals::end_by_closed_pipe();
+        }
+        // Whoever read a list has seen enough.
         Err(error) if is_closed_pipe(error.as_ref()) => Exit::Done,
         Err(error) => fail("", &error),
     };

@@ -123,6 +123,7 @@ fn follow(
     }
     address.check_written()?;
     home.record_address(address)?;
+    warn_of_disks(context, address);
     context.say(format_args!(
         "the authority is in {} now",
         escape(&address.to_string())
@@ -302,6 +303,15 @@ fn sheet_path(context: &Context, plan: &Plan) -> PathBuf {
     plan.sheet.clone().unwrap_or_else(home)
 }
 
+/// Says which disks of the two keep nobody out.
+fn warn_of_disks(context: &Context, address: &Address) {
+    let Address::Folder(folder) = address;
+    context.warn_if_open_to_all(folder);
+    if !folder.starts_with(&context.home) {
+        context.warn_if_open_to_all(&context.home);
+    }
+}
+
 fn say_where(
     context: &Context,
     home: &Home,
@@ -310,6 +320,7 @@ fn say_where(
     address: &Address,
     plan: &Plan,
 ) -> anyhow::Result<()> {
+    warn_of_disks(context, address);
     let distance = address.distance(&Disks::look(), &context.home);
     context.say(format_args!("home:      {}", shown(&context.home)));
     context.say(format_args!("owner:     {owner}"));

@@ -49,6 +49,7 @@ use crate::command::veto::NotVetoed;
 use crate::desk::OtherPin;
 use crate::destination::OnePlace;
 use crate::founding::{Finished, OtherAddress};
+use crate::input::EmptyList;
 use crate::prompt::NobodyToAsk;
 use crate::rsa::{LegacyKey, NoPadding};
 
@@ -82,7 +83,10 @@ fn of_trouble(kind: UnavailableKind) -> Option<&'static str> {
         UnavailableKind::OutOfReach => Some(
             "see that its disk is there; if it was moved, `strongroom init --authority DIR` says where to",
         ),
-        UnavailableKind::ReadOnly => Some("see that the authority's folder can be written to"),
+        UnavailableKind::ReadOnly => Some(
+            "`status`, `list`, `log` and `sheet test` read it where it is; for all else copy its folder to a disk that can be \
+             written, and name the copy: `recover --sheet SHEET --authority DIR`, or `strongroom init --authority DIR` in a home",
+        ),
         UnavailableKind::Sealed => Some("give the recovery code"),
     }
 }
@@ -109,6 +113,7 @@ fn of_command(cause: &(dyn Error + 'static)) -> Option<&'static str> {
     }
     hints! {
         AddressError => "name a folder by a path of plain characters, without spaces at an end",
+        EmptyList => "see whether what was to fill it failed: to do nothing would look as if all was well",
         Ended => "run again, the same command asks anew",
         Finished => "it needs no `init`; for a second home set STRONGROOM_HOME or `--home` to another folder",
         Interrupted => "run `strongroom rewrap` on the file: it finishes what was interrupted",
@@ -182,6 +187,10 @@ fn of_home(cause: &(dyn Error + 'static)) -> Option<&'static str> {
                  `recover --sheet`",
             ),
             HomeError::NewerVersion { .. } => Some("use the newer Strongroom"),
+            HomeError::ReadOnly { .. } => Some(
+                "`status`, `list`, `log`, `sheet test` and `decrypt` read it where it is; for all else copy it to a disk that can be \
+                 written, and name the copy with `--home`",
+            ),
             HomeError::OlderVersion { .. } => {
                 Some("keep its identity.txt, move it away, and rebuild it with `recover --sheet`")
             }
@@ -476,6 +485,10 @@ fn of_file(cause: &(dyn Error + 'static)) -> Option<&'static str> {
             CreateError::Exists { .. } => Some(FORCE),
             CreateError::NotWritable { .. } => Some("write to another folder with `-o OUT`"),
             CreateError::FolderMissing { .. } => Some("make the folder first"),
+            CreateError::IsFolder { .. } => Some("name a file in it with `-o`"),
+            CreateError::NotAFile { .. } => {
+                Some("write to a pipe with `-o -`, or name a file with `-o`")
+            }
             _ => None,
         };
     }

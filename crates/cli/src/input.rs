@@ -67,10 +67,27 @@ fn read_list(list: &Path, end: u8) -> anyhow::Result<Vec<PathBuf>> {
         .and_then(|mut file| file.read_to_end(&mut bytes))
         .with_context(failed)?;
     let paths = bytes.split(|byte| *byte == end);
-    Ok(paths
+    let paths: Vec<PathBuf> = paths
         .filter(|path| !path.is_empty())
         .map(|path| PathBuf::from(OsString::from_vec(path.to_vec())))
-        .collect())
+        .collect();
+    anyhow::ensure!(!paths.is_empty(), EmptyList::of(list));
+    Ok(paths)
+}
+
+/// A list that names nothing: what was to fill it may have failed, and to do nothing would look like success.
+#[derive(Debug, thiserror::Error)]
+#[error("the list `{}` is empty", list.display())]
+pub(crate) struct EmptyList {
+    list: PathBuf,
+}
+
+impl EmptyList {
+    pub(crate) fn of(list: &Path) -> Self {
+        Self {
+            list: list.to_path_buf(),
+        }
+    }
 }
 
 /// Adds an ending to a file's name: `.age`, or `.capi`.

@@ -17,9 +17,11 @@ mod keys;
 mod news;
 mod options;
 mod place;
+mod producer;
 mod prompt;
 mod reach;
 mod rsa;
+mod signals;
 mod stream;
 mod terminal;
 mod walk;
@@ -37,6 +39,8 @@ use options::Options;
 
 fn main() -> ExitCode {
     keep_memory_private();
+    signals::watch();
+    strongroom_files::waiting::tell_by(terminal::tell_waiting);
     let options = Options::read();
     let result = Context::new(&options.global, Arc::new(SystemClock), system_randomness)
         .and_then(|context| command::run(&context, options.command));

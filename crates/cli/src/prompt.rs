@@ -10,6 +10,7 @@ use strongroom_protocol::code::RecoveryCode;
 use zeroize::Zeroizing;
 
 use crate::context::Context;
+use crate::{signals, stream};
 
 const CODE_VARIABLE: &str = "STRONGROOM_RECOVERY_CODE";
 const PASSPHRASE_VARIABLE: &str = "STRONGROOM_PASSPHRASE";
@@ -146,7 +147,15 @@ fn can_ask_secretly() -> bool {
 }
 
 fn ask(prompt: &str) -> io::Result<Zeroizing<String>> {
-    rpassword::prompt_password(prompt).map(Zeroizing::new)
+    let _kept = signals::keep_terminal();
+    let asked = rpassword::prompt_password(prompt).map(Zeroizing::new);
+    if asked
+        .as_ref()
+        .is_err_and(|error| error.kind() == io::ErrorKind::Interrupted)
+    {
+        signals::end_by_interrupt();
+    }
+    asked
 }
 
 /// Reads a recovery sheet, from a file or from standard input.
@@ -159,7 +168,12 @@ pub(crate) fn read_sheet(
     let failed = || format!("cannot read the recovery sheet `{}`", path.display());
     context.warn_if_exposed(path);
     let mut text = Zeroizing::new(String::with_capacity(8192));
-    crate::stream::open(path)
+    // A home's own sheet is read so, too: nothing that has its name is waited for.
+    let opened = match stream::is_pipe(path) {
+        true => stream::input(),
+        false => strongroom_files::open_input(path),
+    };
+    opened
         .with_context(failed)?
         .take(Sheet::BYTES_MAX)
         .read_to_string(&mut text)

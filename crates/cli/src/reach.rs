@@ -35,6 +35,13 @@ impl Reached {
         &*self.authority
     }
 
+    /// Sees that something can be said to it: one in a folder that can only be read is looked at, and no more.
+    pub(crate) fn check_writable(&self) -> Result<(), Unavailable> {
+        self.service
+            .as_ref()
+            .map_or(Ok(()), Service::check_writable)
+    }
+
     /// Tells whether the key that opens its deposits is sealed, and can be unlocked from here.
     pub(crate) fn is_sealed(&self) -> bool {
         self.service.as_ref().is_some_and(Service::is_sealed)

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use strongroom_files::waiting::Waiting;
 use strongroom_protocol::text;
 
 use crate::context::Context;
@@ -22,6 +23,37 @@ pub(crate) fn tell(text: impl Display) {
 pub(crate) fn try_tell(text: impl Display) -> io::Result<()> {
     let line = format!("{text}\n");
     io::stderr().lock().write_all(line.as_bytes())
+}
+
+/// Says that another process holds a lock, also when little is to be said: a command that waits looks like one that hangs.
+pub(crate) fn tell_waiting(waiting: &Waiting) {
+    let path = shown(&waiting.path);
+    // Arguments may be long, and what they name is nobody's business: the subcommand tells enough.
+    match &waiting.holder {
+        None => tell(format_args!(
+            "waiting for another command, which has `{path}` locked"
+        )),
+        Some(holder) => {
+            let program = holder.command.first().map(Path::new);
+            let program = program.and_then(Path::file_name).unwrap_or_default();
+            let is_ours = program == "strongroom";
+            let subcommand = holder
+                .command
+                .iter()
+                .skip(1)
+                .find(|word| !word.starts_with('-'));
+            let what = match subcommand.filter(|_| is_ours) {
+                Some(subcommand) => format!("strongroom {subcommand}"),
+                None if program.is_empty() => "another program".to_owned(),
+                None => program.to_string_lossy().into_owned(),
+            };
+            tell(format_args!(
+                "waiting for `{}` (process {}), which has `{path}` locked",
+                escape(&what),
+                holder.process
+            ));
+        }
+    }
 }
 
 /// Prints a line on standard output.
@@ -104,7 +136,7 @@ pub(crate) fn columns() -> usize {
 /// Cuts the middle out of what is shown on a terminal and does not fit there. What is read otherwise is whole.
 pub(crate) fn fitted(shown: &str, columns: usize) -> String {
     const CUT: &str = "..";
-    if !output_is_shown() || fits(shown, columns) {
+    if !output_is_shown(None) || fits(shown, columns) {
         return shown.to_owned();
     }
     // More of the end, where names are.

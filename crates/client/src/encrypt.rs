@@ -1,9 +1,11 @@
 //! Encrypting files: the spare keys first, then each file, which appears whole or not at all.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read, Write};
+use std::iter::Enumerate;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::vec;
 
 use rand_core::CryptoRng;
 use strongroom_agefile::Recipient;
@@ -13,7 +15,7 @@ use strongroom_capi::cipher;
 use strongroom_capi::file::HeaderError;
 use strongroom_capi::public_key::WrapError;
 use strongroom_capi::session_key::WrongKeyLength;
-use strongroom_files::open_input;
+use strongroom_files::open;
 use strongroom_files::output::{CommitError, CreateError, Output, Overwrite, ReadableBy};
 use strongroom_protocol::id::{AuthorityId, Serial};
 use strongroom_protocol::receipt::DepositState;
@@ -40,6 +42,8 @@ pub struct Job {
 pub enum Source {
     /// A file.
     File(PathBuf),
+    /// What comes from elsewhere, to its end. An error of its keeps the encrypted file from appearing.
+    Reader(Box<dyn Read + Send>),
     /// What is open already: a pipe, to its end.
     Stream(File),
 }
@@ -92,6 +96,8 @@ pub struct Encrypted {
     pub bytes: u64,
     /// The mark of the encrypted file.
     pub mark: FileMark,
+    /// Whether the file that was encrypted changed while it was read: this is of no one moment.
+    pub changed: bool,
 }
 
 impl Encrypted {
@@ -118,7 +124,7 @@ pub trait Watch: Send {
 
 impl Client<'_> {
     /// Remembers a file that was encrypted with a [`Spare`] of its own, so that it is known again
-    /// ([`Inspector`](crate::status::Inspector)). [`Self::encrypt`] does so itself.
+    /// ([`Inspector`](crate::status::Inspector)). [`Group::encrypt`] does so itself.
     ///
     /// # Errors
     ///
@@ -127,85 +133,90 @@ impl Client<'_> {
         self.home.record_marks(&[encrypted.mark])
     }
 
-    /// Records files that were written. By what they are known again waits until a change of theirs would show; what is never
-    /// recorded is looked at once more.
-    fn record_all(&mut self, written: &mut Learned) -> Result<(), HomeError> {
-        let now = self.clock.now();
-        let looks = std::mem::take(&mut written.looks);
-        let (old, new) = looks
-            .into_iter()
-            .partition(|look| look.stamp.would_show(now));
-        let is_still = |look: &Look| {
-            let metadata = look.path.symlink_metadata();
-            metadata.is_ok_and(|now| Stamp::of(&now) == look.stamp)
-        };
-        written.looks = old;
-        written.looks.retain(is_still);
-        self.home.record_learned(written)?;
-        *written = Learned {
-            marks: Vec::new(),
-            looks: new,
-        };
-        Ok(())
-    }
-
-    /// Encrypts each job, in groups whose spare keys are deposited together.
+    /// Deposits the spare keys of the next jobs, together. None is left when this returns none.
     ///
-    /// A job that fails does not stop the others; `watch` is told of each.
+    /// A job that can be seen to fail fails now; `watch` is told of it.
     ///
     /// # Errors
     ///
-    /// Says why a group's spare keys were not deposited; then neither that group nor what is behind it was touched.
-    pub fn encrypt(
+    /// Says why they were not deposited; then none of these jobs was touched, nor what is behind them.
+    pub fn deposit_for(
         &mut self,
-        jobs: Vec<Job>,
+        jobs: &mut Jobs,
         options: &EncryptOptions<'_>,
         watch: &mut dyn Watch,
-    ) -> Result<(), DepositError> {
-        let mut jobs = jobs.into_iter().enumerate().peekable();
-        let mut written = Learned::default();
-        while jobs.peek().is_some() {
-            let mut group = Vec::new();
-            // What can be seen to fail now fails without a deposit.
-            for (number, job) in jobs.by_ref() {
-                match check(&job) {
-                    Ok(()) => group.push((number, job)),
-                    Err(error) => watch.done(number, Err(error)),
-                }
-                if group.len() == Self::SPARES_MAX {
-                    break;
-                }
+    ) -> Result<Option<Group>, DepositError> {
+        let mut group = Vec::new();
+        for (number, job) in jobs.0.by_ref() {
+            match check(&job) {
+                Ok(()) => group.push((number, job)),
+                Err(error) => watch.done(number, Err(error)),
             }
-            if group.is_empty() {
+            if group.len() == Self::SPARES_MAX {
                 break;
             }
-            let particulars = group.iter().map(|(_, job)| job.particulars.clone());
-            let spares = self.deposit(options.owner, options.others, particulars.collect())?;
-            let mut bytes = 0;
-            for ((number, job), spare) in group.into_iter().zip(spares) {
-                let mut progress = |bytes| watch.progress(number, bytes);
-                let result = spare.encrypt(
-                    job.source,
-                    job.target,
-                    options,
-                    &mut progress,
-                    &mut self.rng,
-                );
-                if let Ok(encrypted) = &result {
-                    written.marks.push(encrypted.mark);
-                    written.looks.extend(encrypted.look());
-                    bytes += encrypted.bytes;
-                }
-                watch.done(number, result);
-                // A crash before leaves files that are looked at once more before they are called protected.
-                if bytes >= UNRECORDED_BYTES_MAX {
-                    self.record_all(&mut written)?;
-                    bytes = 0;
-                }
-            }
-            self.record_all(&mut written)?;
         }
-        Ok(())
+        if group.is_empty() {
+            return Ok(None);
+        }
+        let particulars = group.iter().map(|(_, job)| job.particulars.clone());
+        let spares = self.deposit(options.owner, options.others, particulars.collect())?;
+        let jobs = group.into_iter().zip(spares);
+        Ok(Some(Group(
+            jobs.map(|((number, job), spare)| (number, job, spare))
+                .collect(),
+        )))
+    }
+}
+
+/// Things to encrypt, in their order.
+pub struct Jobs(pub(crate) Enumerate<vec::IntoIter<Job>>);
+
+impl Jobs {
+    /// Takes jobs up, to be done in groups.
+    #[must_use]
+    pub fn of(jobs: Vec<Job>) -> Self {
+        Self(jobs.into_iter().enumerate())
+    }
+}
+
+/// Jobs whose spare keys are deposited: neither the home nor the authority is needed any more.
+#[must_use = "the keys are deposited, and nothing is encrypted yet"]
+pub struct Group(Vec<(usize, Job, Spare)>);
+
+impl Group {
+    /// Encrypts each job. One that fails does not stop the others; `watch` is told of each.
+    ///
+    /// `record` is given what was written, for [`Home::record_written`](crate::home::Home::record_written), now and then, and
+    /// what it leaves there again. A crash before leaves files that are looked at once more before they are called protected.
+    ///
+    /// # Errors
+    ///
+    /// What `record` says; then the rest of the group is not touched.
+    pub fn encrypt<E>(
+        self,
+        options: &EncryptOptions<'_>,
+        watch: &mut dyn Watch,
+        rng: &mut impl CryptoRng,
+        written: &mut Learned,
+        record: &mut dyn FnMut(&mut Learned) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut bytes = 0;
+        for (number, job, spare) in self.0 {
+            let mut progress = |bytes| watch.progress(number, bytes);
+            let result = spare.encrypt(job.source, job.target, options, &mut progress, rng);
+            if let Ok(encrypted) = &result {
+                written.marks.push(encrypted.mark);
+                written.looks.extend(encrypted.look());
+                bytes += encrypted.bytes;
+            }
+            watch.done(number, result);
+            if bytes >= UNRECORDED_BYTES_MAX {
+                record(written)?;
+                bytes = 0;
+            }
+        }
+        record(written)
     }
 }
 
@@ -228,17 +239,68 @@ pub(crate) fn check(job: &Job) -> Result<(), EncryptError> {
     Ok(())
 }
 
+/// What is encrypted, open to be read.
+pub(crate) enum Opened {
+    File(File, Metadata),
+    Reader(Box<dyn Read + Send>),
+}
+
 impl Source {
-    pub(crate) fn open(self) -> Result<File, EncryptError> {
+    pub(crate) fn open(self) -> Result<Opened, EncryptError> {
+        let (file, path) = match self {
+            Self::Reader(reader) => return Ok(Opened::Reader(reader)),
+            Self::File(path) => (open_source(&path)?, path),
+            Self::Stream(file) => (file, PathBuf::from("-")),
+        };
+        match file.metadata() {
+            Ok(metadata) => Ok(Opened::File(file, metadata)),
+            Err(source) => Err(EncryptError::Open { path, source }),
+        }
+    }
+}
+
+impl Opened {
+    /// Who reads what is made from it: nobody who could not read this.
+    pub(crate) fn readable(&self) -> ReadableBy<'_> {
         match self {
-            Self::File(path) => open_source(&path),
-            Self::Stream(file) => Ok(file),
+            Self::File(file, _) => ReadableBy::ReadersOf(file),
+            Self::Reader(_) => ReadableBy::Umask,
+        }
+    }
+
+    /// Gives what is made from it its time.
+    pub(crate) fn pass_time_to(&self, output: &mut Output) -> Result<(), SealError> {
+        match self {
+            Self::File(file, _) => output.keep_time_of(file).map_err(SealError::Read),
+            Self::Reader(_) => Ok(()),
+        }
+    }
+
+    /// Tells whether a file is another one than when it was opened, of which so many bytes were read.
+    pub(crate) fn changed(&self, bytes: u64) -> bool {
+        let Self::File(file, before) = self else {
+            return false;
+        };
+        let of = |metadata: &Metadata| (metadata.len(), metadata.modified().ok());
+        // A pipe has no length; and of standard input a part may have been read already.
+        before.is_file()
+            && file
+                .metadata()
+                .map_or(true, |now| of(&now) != of(before) || bytes > before.len())
+    }
+}
+
+impl Read for &mut Opened {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Opened::File(file, _) => file.read(buffer),
+            Opened::Reader(reader) => reader.read(buffer),
         }
     }
 }
 
 fn open_source(path: &Path) -> Result<File, EncryptError> {
-    open_input(path).map_err(|source| EncryptError::Open {
+    open(path).map_err(|source| EncryptError::Open {
         path: path.to_path_buf(),
         source,
     })
@@ -258,22 +320,23 @@ impl Spare {
         progress: &mut (dyn FnMut(u64) + Send),
         rng: &mut impl CryptoRng,
     ) -> Result<Encrypted, EncryptError> {
-        let source = source.open()?;
+        let mut source = source.open()?;
         let (authority, serial, state) = (self.authority(), self.serial(), self.state());
-        let (path, (bytes, mark)) = match target {
+        let (path, changed, (bytes, mark)) = match target {
             Target::File(path, overwrite) => {
                 // Nobody reads the encrypted file, nor what it is decrypted to, who could not read this one.
-                let readable = ReadableBy::ReadersOf(&source);
-                let mut output = Output::create(&path, overwrite, readable, rng)?;
-                let written = self.write(&source, output.file_mut(), options, progress, rng)?;
+                let mut output = Output::create(&path, overwrite, source.readable(), rng)?;
+                source.pass_time_to(&mut output)?;
+                let written = self.write(&mut source, output.file_mut(), options, progress, rng)?;
+                let changed = source.changed(written.0);
                 output.commit()?;
-                (Some(path), written)
+                (Some(path), changed, written)
             }
             // Where a pipe ends nobody knows here; what came out of it has the mark, if all of it is kept.
             Target::Stream(mut stream) => {
-                let written = self.write(&source, &mut stream, options, progress, rng)?;
+                let written = self.write(&mut source, &mut stream, options, progress, rng)?;
                 stream.flush().map_err(SealError::Write)?;
-                (None, written)
+                (None, source.changed(written.0), written)
             }
         };
         Ok(Encrypted {
@@ -283,6 +346,7 @@ impl Spare {
             state,
             bytes,
             mark,
+            changed,
         })
     }
 

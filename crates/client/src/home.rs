@@ -21,7 +21,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection as Database, OptionalExtension};
-
+use strongroom_files::{disk, open_folder, sync_folder};
 use strongroom_protocol::Founding;
 use strongroom_protocol::id::OwnerId;
 use strongroom_protocol::keys::VerifyingKey;
@@ -101,14 +101,7 @@ impl Home {
         make_private_folder(root).map_err(folder)?;
         let lock = HomeLock::acquire(&root.join(LOCK))?;
         let database = database::create(&root.join(DATABASE))?;
-        Ok(Self {
-            root: root.to_path_buf(),
-            database,
-            membership: RefCell::default(),
-            seen: RefCell::default(),
-            open_page: RefCell::default(),
-            _lock: lock,
-        })
+        Ok(Self::with(root, database, lock))
     }
 
     /// Opens the home at `root`, waiting for a command that is at work in it.
@@ -122,7 +115,27 @@ impl Home {
                 path: root.to_path_buf(),
             });
         }
+        if !disk::may_write(root) {
+            let path = root.to_path_buf();
+            return Err(HomeError::ReadOnly { path });
+        }
         Self::open_locked(root, HomeLock::acquire(&root.join(LOCK))?)
+    }
+
+    /// Opens the home at `root` to look at what is in it. Where nothing can be written, what is learnt meanwhile is forgotten
+    /// when it is closed: for nothing that is to be kept, and no header is replaced by it.
+    ///
+    /// # Errors
+    ///
+    /// Says what is missing or damaged, or of another version.
+    pub fn open_to_read(root: &Path) -> Result<Self, HomeError> {
+        let path = root.join(DATABASE);
+        if !Self::exists(root)? || !path.exists() || disk::may_write(root) && disk::may_write(&path)
+        {
+            return Self::open(root);
+        }
+        let lock = HomeLock::acquire_to_read(&root.join(LOCK))?;
+        Ok(Self::with(root, database::open_copy(&path)?, lock))
     }
 
     /// Opens the home at `root`, unless a command is at work in it.
@@ -144,14 +157,18 @@ impl Home {
         if !path.try_exists().is_ok_and(|exists| exists) {
             return Err(HomeError::HalfDeleted { path });
         }
-        Ok(Self {
+        Ok(Self::with(root, database::open(&path)?, lock))
+    }
+
+    fn with(root: &Path, database: Database, lock: HomeLock) -> Self {
+        Self {
             root: root.to_path_buf(),
-            database: database::open(&path)?,
+            database,
             membership: RefCell::default(),
             seen: RefCell::default(),
             open_page: RefCell::default(),
             _lock: lock,
-        })
+        }
     }
 
     /// Returns the folder.
@@ -447,6 +464,14 @@ pub enum HomeError {
         /// The one known.
         known: i64,
     },
+    /// Nothing can be written to it.
+    #[error(
+        "the home can't be written to: `{path}` is on a disk or in a folder that can only be read"
+    )]
+    ReadOnly {
+        /// The database.
+        path: PathBuf,
+    },
     /// The tables are not just those that this version makes.
     #[error(
         "the home's database was changed by another program: `{name}` in its schema is not as Strongroom makes it"
@@ -482,5 +507,5 @@ fn make_private_folder(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(error),
     }
-    strongroom_files::open_folder(above.unwrap_or(Path::new(".")))?.sync_all()
+    sync_folder(&open_folder(above.unwrap_or(Path::new(".")))?)
 }

@@ -6,7 +6,9 @@ use std::io;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::io::Errno;
 
 /// Opens a file, and nothing else, to read it.
 ///
@@ -41,14 +43,41 @@ pub fn open_input(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Opens a folder, to sync or lock it.
+/// Opens the same, or a pipe that has a name, for what is read once: whoever named it is asked to write to it.
+///
+/// It is opened once, so that whoever writes is not let go before what they write is read.
 ///
 /// # Errors
 ///
-/// Says why it can't be opened, or that it is no folder.
-pub fn open_folder(path: &Path) -> io::Result<File> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
+/// Says why it can't be opened, or what it is instead of a file or a pipe.
+pub fn open_given(path: &Path) -> io::Result<File> {
+    if is_descriptor(path) {
+        return open_input(path);
+    }
+    let file = open_anything(path)?;
+    let kind = file.metadata()?.file_type();
+    if kind.is_file() {
+        return Ok(file);
+    }
+    if !kind.is_fifo() {
+        return Err(not_a_file(kind));
+    }
+    // Without anybody at its other end, reading it would find an end.
+    wait_for(&file)?;
+    fcntl_setfl(&file, fcntl_getfl(&file)? - OFlags::NONBLOCK)?;
+    Ok(file)
+}
+
+/// Waits until there is something to be read, or whoever would have written it went.
+fn wait_for(pipe: &File) -> io::Result<()> {
+    loop {
+        let mut polled = [PollFd::new(pipe, PollFlags::IN)];
+        match poll(&mut polled, None) {
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+            Ok(_) => return Ok(()),
+        }
+    }
 }
 
 /// Refuses a database of SQLite's where the file itself, or one that SQLite opens beside it, has become something else: it
@@ -75,7 +104,7 @@ fn open_anything(path: &Path) -> io::Result<File> {
     match rustix::fs::open(path, flags, Mode::empty()) {
         Ok(file) => Ok(file.into()),
         // Of sockets and of devices that are not there.
-        Err(rustix::io::Errno::NXIO) => Err(path
+        Err(Errno::NXIO) => Err(path
             .metadata()
             .map_or_else(|error| error, |metadata| not_a_file(metadata.file_type()))),
         Err(error) => Err(error.into()),

@@ -2,15 +2,17 @@
 
 mod errors;
 mod hidden;
+mod sparse;
 #[cfg(test)]
 mod tests;
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{File, Metadata};
-use std::io::{self, IoSlice, Write};
+use std::fs::{File, FileTimes, Metadata};
+use std::io::{self, IoSlice, Seek, SeekFrom, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use rand_core::CryptoRng;
 use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, RawMode};
@@ -19,6 +21,8 @@ use rustix::io::Errno;
 pub use self::errors::{CommitError, CreateError, WriteFailed};
 pub use self::hidden::remove_leftovers;
 use crate::readers::Readers;
+use crate::sync_folder;
+use hidden::Hidden;
 
 /// What becomes of a file that has the name already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +48,11 @@ pub enum ReadableBy<'f> {
 /// A file being written, which nobody sees under its name before [`Output::commit`].
 ///
 /// It has no name where the file system can do that (`O_TMPFILE`), otherwise a hidden one beside its place,
-/// `.strongroom-` and 16 hex digits and `.tmp`, which goes when this is dropped. A process that is killed
-/// leaves the hidden one behind: see [`remove_leftovers`].
+/// `.strongroom-` and 16 hex digits and `.tmp`, which goes when this is dropped, or when a signal ends the process
+/// ([`remove_unfinished`](crate::remove_unfinished)). A process that is killed leaves the hidden one behind: see
+/// [`remove_leftovers`].
+///
+/// Where zeros are written through [`Write`], a disk that knows holes has holes.
 #[derive(Debug)]
 pub struct Output {
     file: File,
@@ -54,7 +61,11 @@ pub struct Output {
     /// Names what hides the file, and what is tried first when it needs such a name later.
     seed: u64,
     // Invariant: some exactly while `file` has this name in `place.folder`, and a lock says it is in use.
-    hidden: Option<OsString>,
+    hidden: Option<Hidden>,
+    /// Whether the file ends in zeros that were passed over.
+    ends_in_hole: bool,
+    /// When what it was made from was modified.
+    modified: Option<SystemTime>,
 }
 
 /// Where the file is to appear. The folder is held open, so that it may be moved meanwhile.
@@ -137,6 +148,8 @@ impl Output {
             overwrite,
             seed,
             hidden,
+            ends_in_hole: false,
+            modified: None,
         };
         passed.map(|()| output)
     }
@@ -144,6 +157,21 @@ impl Output {
     /// Returns the file, to be written otherwise than through [`Write`].
     pub fn file_mut(&mut self) -> &mut File {
         &mut self.file
+    }
+
+    /// Gives the file the time of modification of the one that it is made from, as far as its disk keeps it.
+    ///
+    /// # Errors
+    ///
+    /// That one can't be looked at.
+    pub fn keep_time_of(&mut self, made_from: &File) -> io::Result<()> {
+        let metadata = made_from.metadata()?;
+        // A pipe has none to speak of.
+        self.modified = metadata
+            .is_file()
+            .then(|| metadata.modified())
+            .transpose()?;
+        Ok(())
     }
 
     /// Lets the file appear under its name; when this returns, a power cut does not take it back.
@@ -156,8 +184,7 @@ impl Output {
     /// tells of a file that did appear, whole, and might be gone after a power cut.
     pub fn commit(mut self) -> Result<(), CommitError> {
         // A crash until here leaves what was before: no name points to the new bytes, save a hidden one.
-        self.file
-            .sync_all()
+        self.finish_bytes()
             .map_err(|source| CommitError::NotSynced {
                 path: self.place.path.clone(),
                 source,
@@ -175,15 +202,34 @@ impl Output {
         })
     }
 
+    /// Puts all there is of the file on the disk, its last zero and its time too.
+    fn finish_bytes(&mut self) -> io::Result<()> {
+        if self.ends_in_hole {
+            self.file.seek(SeekFrom::Current(-1))?;
+            self.file.write_all(&[0])?;
+        }
+        if let Some(modified) = self.modified {
+            let _ = self.file.set_times(FileTimes::new().set_modified(modified));
+        }
+        self.file.sync_all()
+    }
+
     /// Gives the file its name, unless something has it: the file system decides, in one step.
     fn appear_beside(&mut self) -> Result<(), Errno> {
         let Place { folder, name, .. } = &self.place;
-        match &self.hidden {
-            None => link(&self.file, folder, name),
-            Some(hidden) => hidden::rename_no_replace(folder, hidden, name),
-        }?;
-        self.hidden = None;
-        Ok(())
+        if self.hidden.is_none() {
+            match link(&self.file, folder, name) {
+                Err(error) if error != Errno::EXIST => {}
+                done => return done,
+            }
+        }
+        let hidden = self.take_hidden()?;
+        let Place { folder, name, .. } = &self.place;
+        let appeared = hidden::appear_beside(folder, &hidden.name, name);
+        if appeared.is_err() {
+            self.hidden = Some(hidden);
+        }
+        appeared
     }
 
     /// Gives the file its name, taking it from whatever has it.
@@ -191,17 +237,52 @@ impl Output {
     /// A link never replaces, so a file without a name first takes a hidden one. A crash between the two leaves
     /// the old file under the name and the new one, whole, under the hidden name, as a leftover.
     fn appear_over(&mut self) -> Result<(), Errno> {
+        let hidden = self.take_hidden()?;
         let Place { folder, name, .. } = &self.place;
-        let hidden = match self.hidden.take() {
-            Some(hidden) => hidden,
-            None => hidden::name_with(self.seed, |hidden| link(&self.file, folder, hidden))?.1,
-        };
         // A symbolic link that came after `create` is replaced, not followed; a folder is not replaced.
-        let renamed = rustix::fs::renameat(folder, &hidden, folder, name);
+        let renamed = rustix::fs::renameat(folder, &hidden.name, folder, name);
         if renamed.is_err() {
             self.hidden = Some(hidden);
         }
         renamed
+    }
+
+    /// Gives the file a hidden name, if it has none yet. Where it can't be linked, a copy of it takes its place.
+    fn take_hidden(&mut self) -> Result<Hidden, Errno> {
+        if let Some(hidden) = self.hidden.take() {
+            return Ok(hidden);
+        }
+        let folder = &self.place.folder;
+        match hidden::name_with(folder, self.seed, |hidden| link(&self.file, folder, hidden)) {
+            Ok(((), hidden)) => Ok(hidden),
+            Err(_) => {
+                let (copy, hidden) = self.copy()?;
+                self.file = copy;
+                Ok(hidden)
+            }
+        }
+    }
+
+    /// Copies the file to one with a hidden name, and sees it onto the disk.
+    fn copy(&self) -> Result<(File, Hidden), Errno> {
+        let owner = Mode::RUSR | Mode::WUSR;
+        let (copy, hidden) = hidden::create(&self.place.folder, self.seed, owner)?;
+        let copied = || {
+            Readers::of(&self.file)?.pass_to(&copy)?;
+            (&self.file).rewind()?;
+            io::copy(&mut &self.file, &mut &copy)?;
+            if let Some(modified) = self.modified {
+                let _ = copy.set_times(FileTimes::new().set_modified(modified));
+            }
+            copy.sync_all()
+        };
+        match copied() {
+            Ok(()) => Ok((copy, hidden)),
+            Err(error) => {
+                let _ = rustix::fs::unlinkat(&self.place.folder, &hidden.name, AtFlags::empty());
+                Err(Errno::from_io_error(&error).unwrap_or(Errno::IO))
+            }
+        }
     }
 
     /// Puts the path into what a write answers, and keeps its kind.
@@ -216,10 +297,22 @@ impl Output {
 
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let zeros = sparse::leading_zeros(bytes);
+        if zeros > 0 {
+            let length = i64::try_from(zeros).unwrap_or(i64::MAX);
+            self.file
+                .seek(SeekFrom::Current(length))
+                .map_err(|error| self.failed(error))?;
+            self.ends_in_hole = true;
+            return Ok(zeros);
+        }
+        self.ends_in_hole = false;
+        let bytes = sparse::until_zeros(bytes);
         self.file.write(bytes).map_err(|error| self.failed(error))
     }
 
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.ends_in_hole = false;
         self.file
             .write_vectored(slices)
             .map_err(|error| self.failed(error))
@@ -234,7 +327,7 @@ impl Drop for Output {
     fn drop(&mut self) {
         if let Some(hidden) = &self.hidden {
             // The lock is held until `file` closes, so that nobody else takes the name away and gives it anew.
-            let _ = rustix::fs::unlinkat(&self.place.folder, hidden, AtFlags::empty());
+            let _ = rustix::fs::unlinkat(&self.place.folder, &hidden.name, AtFlags::empty());
         }
     }
 }
@@ -279,9 +372,10 @@ impl Place {
         match (self.path.symlink_metadata(), overwrite) {
             (Err(error), _) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             (Err(source), _) => Err(CreateError::Io { path, source }),
-            (Ok(_), Overwrite::Refuse) => Err(CreateError::Exists { path }),
             (Ok(found), _) if found.is_symlink() => Err(CreateError::SymbolicLink { path }),
+            (Ok(found), _) if found.is_dir() => Err(CreateError::IsFolder { path }),
             (Ok(found), _) if !found.is_file() => Err(CreateError::NotAFile { path }),
+            (Ok(_), Overwrite::Refuse) => Err(CreateError::Exists { path }),
             (Ok(found), Overwrite::Force) => Ok(Some(found)),
         }
     }
@@ -292,7 +386,7 @@ impl Place {
         seed: u64,
         mode: RawMode,
         unnamed: Unnamed,
-    ) -> Result<(File, Option<OsString>), CreateError> {
+    ) -> Result<(File, Option<Hidden>), CreateError> {
         let mode = Mode::from_bits_truncate(mode);
         let started = match unnamed(&self.folder, mode) {
             Ok(Some(file)) => Ok((file, None)),
@@ -304,12 +398,12 @@ impl Place {
         started.map_err(|error| self.not_created(error))
     }
 
-    /// Returns the permissions that a file gets here at most. The umask can't be asked for without changing it, but an empty
+    /// Returns the permissions that a program gets here at most, and a file. The umask can't be asked for without changing it, but an empty
     /// file that comes and goes shows it.
     fn umask(&self, seed: u64, unnamed: Unnamed) -> Result<u32, CreateError> {
-        let (file, hidden) = self.start(seed, 0o666, unnamed)?;
+        let (file, hidden) = self.start(seed, 0o777, unnamed)?;
         if let Some(hidden) = hidden {
-            let _ = rustix::fs::unlinkat(&self.folder, hidden, AtFlags::empty());
+            let _ = rustix::fs::unlinkat(&self.folder, &hidden.name, AtFlags::empty());
         }
         let metadata = file.metadata().map_err(|source| CreateError::Io {
             path: self.path.clone(),
@@ -337,6 +431,16 @@ impl Place {
             },
         }
     }
+}
+
+/// Makes a file that is gone when it is closed, to see what becomes of it.
+pub(crate) fn try_in(folder: &File, seed: u64, mode: Mode) -> Result<File, Errno> {
+    if let Some(file) = nameless(folder, mode)? {
+        return Ok(file);
+    }
+    let (file, hidden) = hidden::create(folder, seed, mode)?;
+    rustix::fs::unlinkat(folder, &hidden.name, AtFlags::empty())?;
+    Ok(file)
 }
 
 /// Makes a file without a name, or says that this cannot be had here.
@@ -376,13 +480,4 @@ fn descriptor(file: &File) -> String {
 /// Gives a file that has no name one that is free.
 fn link(file: &File, folder: &File, name: &OsStr) -> Result<(), Errno> {
     rustix::fs::linkat(CWD, descriptor(file), folder, name, AtFlags::SYMLINK_FOLLOW)
-}
-
-/// Puts the names in a folder on the disk. Some network and FUSE file systems have no such call, and keep names their own way.
-fn sync_folder(folder: &File) -> io::Result<()> {
-    match folder.sync_all() {
-        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(()),
-        done => done,
-    }
 }

@@ -65,7 +65,7 @@ impl Readers {
             (None, true) => owner << 6 | (group & owner) << 3 | others & owner,
             (None, false) => owner << 6 | others & group & owner,
         };
-        file.set_permissions(Permissions::from_mode(mode))
+        set_mode(file, mode)
     }
 
     /// Passes them to a file that is made from theirs, as far as `most` goes: to all of the same people, or to the owner
@@ -79,7 +79,7 @@ impl Readers {
             return self.set(file, self.mode & most | 0o600);
         }
         acl::remove(file)?;
-        file.set_permissions(Permissions::from_mode(0o600))
+        set_mode(file, self.mode & most & 0o100 | 0o600)
     }
 
     /// Gives them to a file of the same owner and group.
@@ -91,11 +91,27 @@ impl Readers {
         };
         // Where the list can't be set or taken away, nobody knows what the group's bits would let whom do.
         let mode = if has_acl { mode } else { mode & 0o700 };
-        file.set_permissions(Permissions::from_mode(mode))
+        set_mode(file, mode)
     }
 
     fn bits(&self) -> [u32; 3] {
         [6, 3, 0].map(|shift| self.mode >> shift & 7)
+    }
+}
+
+/// Sets the permissions of a file that was made a moment ago, and is its owner's alone where its disk keeps permissions. Where
+/// the disk keeps none it says so or not, and the file has those that the disk gives to all.
+fn set_mode(file: &File, mode: u32) -> io::Result<()> {
+    match file.set_permissions(Permissions::from_mode(mode)) {
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported
+            ) =>
+        {
+            Ok(())
+        }
+        set => set,
     }
 }
 

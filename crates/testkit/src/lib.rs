@@ -17,6 +17,7 @@ mod clock;
 mod forge;
 mod hostile;
 mod listing;
+mod mount;
 mod owner;
 mod person;
 mod rng;
@@ -29,6 +30,7 @@ pub use hostile::{HostileAuthority, Trick};
 pub use listing::{
     ListedDeposit, ListedEntry, ListingError, deposits, list, listed, look, own_blobs,
 };
+pub use mount::Mount;
 pub use owner::{Asked, Owner, PageRelease, submit};
 pub use person::{Person, ask_change, change_of, say, speak};
 pub use rng::TestRng;

@@ -5,7 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-use strongroom_files::{open_folder, readers};
+use strongroom_files::{open_folder, readers, sync_folder};
 use strongroom_protocol::Founding;
 use strongroom_protocol::id::AuthorityId;
 use strongroom_protocol::keys::SigningKey;
@@ -73,7 +73,7 @@ impl KeyFile {
         readers::keep(&file, path)?;
         file.sync_all()?;
         fs::rename(&draft, path)?;
-        open_folder(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+        sync_folder(&open_folder(path.parent().unwrap_or(Path::new(".")))?)
     }
 
     /// Reads the file.

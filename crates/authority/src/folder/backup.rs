@@ -81,7 +81,6 @@ impl Service {
             let path = draft.join(STORE);
             Sqlite::copy(&source, &path)?;
             let store = Sqlite::open(&path)?;
-            store.write_ahead()?;
             let held = prove(&store, &keys, &*clock, &mut rng)?;
             // Closed, it is one file again.
             drop(store);

@@ -1,12 +1,14 @@
 //! A folder that appears whole or not at all, where nothing is yet.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
+use strongroom_files::disk::{self, Permissions};
+use strongroom_files::{Unfinished, open_folder, sync_folder, waiting};
 
 /// Makes a folder that does not exist or is empty: `put` puts its files into it, each on the disk when it returns.
 ///
@@ -37,6 +39,8 @@ pub(super) struct Draft<'f> {
     path: PathBuf,
     // The lock goes with the folder through its rename: whoever waited for it then finds its own place taken.
     lock: File,
+    // A signal takes the folder along.
+    _unfinished: Unfinished,
 }
 
 impl<'f> Draft<'f> {
@@ -48,15 +52,26 @@ impl<'f> Draft<'f> {
                 folder: folder.to_owned(),
             });
         }
-        let lock = claim(&path).map_err(|source| PlaceError::io(folder, source))?;
-        check_vacant(folder)?;
-        empty(&path).map_err(|source| PlaceError::io(folder, source))?;
-        Ok(Self {
+        let io = |source| PlaceError::io(folder, source);
+        let here = disk::permissions(&parent).map_err(io)?;
+        let remove = path.clone();
+        let (lock, _unfinished) = Unfinished::begin(|| {
+            let lock = claim(&path, here)?;
+            Ok((lock, move || discard(&remove)))
+        })
+        .map_err(io)?;
+        // Waited for outside of that: a signal ends this, too.
+        waiting::lock(&lock, &path).map_err(io)?;
+        let draft = Self {
             folder,
             parent,
             path,
             lock,
-        })
+            _unfinished,
+        };
+        check_vacant(folder)?;
+        empty(&draft.path).map_err(io)?;
+        Ok(draft)
     }
 
     /// Returns the place of a file in it.
@@ -68,18 +83,27 @@ impl<'f> Draft<'f> {
     fn finish(self) -> Result<(), PlaceError> {
         let failed = |source| PlaceError::io(self.folder, source);
         self.lock.sync_all().map_err(failed)?;
-        match fs::rename(&self.path, self.folder) {
+        // Not every disk renames over a folder, though it is empty.
+        let renamed = fs::rename(&self.path, self.folder).or_else(|error| {
+            fs::remove_dir(self.folder).map_err(|_| error)?;
+            fs::rename(&self.path, self.folder)
+        });
+        match renamed {
             Err(_) if check_vacant(self.folder).is_err() => Err(PlaceError::taken(self.folder)),
             renamed => renamed
-                .and_then(|()| strongroom_files::open_folder(&self.parent)?.sync_all())
+                .and_then(|()| sync_folder(&open_folder(&self.parent)?))
                 .map_err(failed),
         }
     }
 
     /// Removes it again, with what is in it. What can't be removed is in nobody's way.
     fn discard(self) {
-        let _ = empty(&self.path).and_then(|()| fs::remove_dir(&self.path));
+        discard(&self.path);
     }
+}
+
+fn discard(path: &Path) {
+    let _ = empty(path).and_then(|()| fs::remove_dir(path));
 }
 
 /// Returns the folder's parent and the hidden name beside the folder.
@@ -126,26 +150,39 @@ fn check_vacant(folder: &Path) -> Result<(), PlaceError> {
     }
 }
 
-/// Makes the hidden folder, or takes over the one that a crash left: a folder of this user's own, closed to others.
+/// Makes the hidden folder, or takes over the one that a crash left: a folder of this user's own, closed to others as far as
+/// the disk closes anything.
 ///
 /// Its name can be foretold, and somebody else may be able to write where it lies.
-fn claim(path: &Path) -> io::Result<File> {
-    match fs::DirBuilder::new().mode(0o700).create(path) {
+fn claim(path: &Path, here: Permissions) -> io::Result<File> {
+    let is_new = match fs::DirBuilder::new().mode(0o700).create(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
-    }
+        made => made.is_ok(),
+    };
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let lock = File::from(rustix::fs::open(path, flags, Mode::empty())?);
-    let metadata = lock.metadata()?;
-    let ours = metadata.uid() == rustix::process::geteuid().as_raw();
-    if !ours || metadata.mode() & 0o077 != 0 {
-        return Err(io::Error::new(
-            io::ErrorKind::AlreadyExists,
-            format!("somebody else's `{}` is in the way", path.display()),
-        ));
+    let claimed = rustix::fs::open(path, flags, Mode::empty())
+        .map_err(io::Error::from)
+        .and_then(|lock| {
+            let lock = File::from(lock);
+            match is_ours(&lock.metadata()?, here) {
+                true => Ok(lock),
+                false => Err(io::Error::new(
+                    io::ErrorKind::AlreadyExists,
+                    format!("somebody else's `{}` is in the way", path.display()),
+                )),
+            }
+        });
+    if claimed.is_err() && is_new {
+        let _ = fs::remove_dir(path);
     }
-    lock.lock()?;
-    Ok(lock)
+    claimed
+}
+
+/// Tells whether a folder is this user's own. Where the disk gives everything to somebody else, or opens it to all, as FAT and
+/// what a desktop mounts do, no folder says so of itself: what becomes of a file there shows it.
+fn is_ours(folder: &Metadata, here: Permissions) -> bool {
+    let is_closed = folder.mode() & 0o077 == 0;
+    folder.uid() == here.owner && (is_closed || !here.kept)
 }
 
 /// Removes what one that crashed left, and nothing that we do not make.

@@ -9,6 +9,16 @@ use crate::custody::KeyFileError;
 use crate::custody::key_file::{KeyFile, WrapKey};
 
 impl Service {
+    /// Tells whether anything can be written to the authority at all: on a disk that can only be read, it is looked at and
+    /// keeps nothing.
+    ///
+    /// # Errors
+    ///
+    /// It can't be.
+    pub fn check_writable(&self) -> Result<(), Unavailable> {
+        Ok(self.store().check_writable()?)
+    }
+
     /// Tells whether custody is sealed, and was not [unlocked](Self::unlock) here.
     #[must_use]
     pub fn is_sealed(&self) -> bool {

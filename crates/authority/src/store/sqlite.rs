@@ -1,6 +1,7 @@
 //! The store in SQLite, a file: its making, its versions, who waits for whom. The questions are in `rows`; there is no
 //! SQL outside this module.
 
+mod disk;
 mod readers;
 mod rows;
 mod schema;
@@ -11,16 +12,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::{fs, io};
 
-use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode};
 
 use super::{Damage, Rows, Store, StoreError, Transaction};
 
+use disk::{Access, begin_journal, connect, settle_journal, waiting_for};
 use readers::Readers;
 use rows::Open;
 
 /// Says in the file's header whose it is: `SrmA`.
-const APPLICATION_ID: i64 = 0x5372_6d41;
+const APPLICATION_ID: i32 = 0x5372_6d41;
 /// The version of what is in it, schema and map.
 const VERSION: i64 = 4;
 /// How long one process waits for another's commit.
@@ -32,6 +33,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 pub(crate) struct Sqlite {
     path: PathBuf,
     file: FileIdentity,
+    access: Access,
     /// The one connection that writes: held for the length of a transaction.
     writer: Mutex<Connection>,
     readers: Readers,
@@ -42,8 +44,8 @@ impl Sqlite {
     pub(crate) fn create(path: &Path) -> Result<(), StoreError> {
         // Descriptions are readable in it. What SQLite puts beside it takes after it.
         create_private(path).map_err(|error| StoreError::Failed(error.into()))?;
-        let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
+        let connection = connect(path, Access::Write)?;
+        begin_journal(&connection, path)?;
         let transaction = connection.unchecked_transaction()?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", VERSION)?;
@@ -61,16 +63,20 @@ impl Sqlite {
             StoreError::Failed("a path that is no text can't be given to SQLite".into())
         })?;
         create_private(to).map_err(|error| StoreError::Failed(error.into()))?;
-        let source = connect(from, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let source = connect(from, Access::to_read(from))?;
         source.execute("VACUUM INTO ?1", [name])?;
         source.close().map_err(|(_, error)| error.into())
     }
 
-    /// Opens a store that exists, of this version.
+    /// Opens a store that exists, of this version. One that can't be written to where it lies is read in place.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
         let file = FileIdentity::of(path).map_err(|error| StoreError::Failed(error.into()))?;
-        let writer = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        let application: i64 = writer.pragma_query_value(None, "application_id", |r| r.get(0))?;
+        let access = Access::to(path);
+        if access == Access::Write {
+            settle_journal(path)?;
+        }
+        let writer = connect(path, access)?;
+        let application: i32 = writer.pragma_query_value(None, "application_id", |r| r.get(0))?;
         if application != APPLICATION_ID {
             return Err(StoreError::NotOurs);
         }
@@ -94,19 +100,16 @@ impl Sqlite {
         Ok(Self {
             path: path.to_owned(),
             file,
+            access,
             writer: Mutex::new(writer),
-            readers: Readers::of(path),
+            readers: Readers::of(path, access),
         })
     }
 
-    /// Lets others read while one writes, as in every store but a copy.
-    pub(crate) fn write_ahead(&self) -> Result<(), StoreError> {
-        Ok(lock(&self.writer).pragma_update(None, "journal_mode", "WAL")?)
-    }
-
     fn begin(&self) -> Result<Open<Writer<'_>>, StoreError> {
+        self.check_writable()?;
         let connection = lock(&self.writer);
-        connection.execute_batch("BEGIN IMMEDIATE")?;
+        waiting_for(&connection, &self.path, "BEGIN IMMEDIATE")?;
         let writer = Writer(connection);
         // SQLite goes on writing to a file that was deleted or moved away, and nobody would find it again.
         if FileIdentity::of(&self.path).ok() != Some(self.file) {
@@ -139,6 +142,13 @@ impl Store for Sqlite {
         Ok(Box::new(self.begin()?))
     }
 
+    fn check_writable(&self) -> Result<(), StoreError> {
+        match self.access {
+            Access::Write => Ok(()),
+            Access::InPlace | Access::Read => Err(StoreError::ReadOnly),
+        }
+    }
+
     fn file(&self) -> Option<&Path> {
         Some(&self.path)
     }
@@ -162,21 +172,6 @@ impl Drop for Writer<'_> {
             let _ = self.0.execute_batch("ROLLBACK");
         }
     }
-}
-
-fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
-    strongroom_files::check_database(path).map_err(|error| StoreError::Failed(error.into()))?;
-    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    connection.busy_timeout(BUSY_TIMEOUT)?;
-    // FULL: a commit that returned survives the power going away.
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.pragma_update(None, "foreign_keys", "OFF")?;
-    connection.pragma_update(None, "trusted_schema", "OFF")?;
-    // Nothing that the file brings is run, also when somebody puts it there after the schema was checked.
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
-    Ok(connection)
 }
 
 fn version(connection: &Connection) -> Result<i64, StoreError> {

@@ -126,7 +126,7 @@ fn backup(
 ) -> anyhow::Result<Exit> {
     let folder = match authority {
         Some(folder) => folder.to_owned(),
-        None => folder_of(&Home::open(&context.home)?)?,
+        None => folder_of(&Home::open_to_read(&context.home)?)?,
     };
     let service = reach::service(context, &Address::Folder(folder.clone()))?;
     let keys = if without_keys {
@@ -143,6 +143,7 @@ fn backup(
         count(checkpoint.size, "entry", "entries"),
         checkpoint.root
     ));
+    context.warn_if_open_to_all(to);
     context.say(match keys {
         Keys::Included if service.key_is_sealed()? => {
             "The authority's keys are in it, sealed: whoever reads it and has the recovery code can open every file with a\n\
@@ -171,6 +172,7 @@ fn restore(
     let clock = Arc::clone(&context.clock);
     let (service, held) = Service::restore(from, keys, folder, clock, context.rng())
         .with_context(|| format!("cannot restore an authority from `{}`", from.display()))?;
+    context.warn_if_open_to_all(folder);
     context.say(format_args!(
         "authority {} restored in {}: {}, root {}, proved; entry {} says so",
         service.about().authority(),

@@ -295,7 +295,8 @@ impl Work<'_> {
         let sealed = Cursor::new(prefix).chain(BufReader::with_capacity(1 << 16, &file));
         let unlocked = unlock(SealedFile::read(sealed)?, &mut self.keys)?;
         // What is decrypted onto the terminal is not drawn over.
-        let shown = target.is_none() && stream::output_is_shown();
+        let named = arguments.output.as_deref();
+        let shown = target.is_none() && stream::output_is_shown(named);
         let bar = Progress::bytes(context, if shown { 0 } else { length });
         let mut progress = |bytes| bar.set(bytes);
         let decrypted = match target {
@@ -303,12 +304,13 @@ impl Work<'_> {
                 // Nobody reads that who could not read the file.
                 let readable = ReadableBy::ReadersOf(&file);
                 let mut output = Output::create(target, overwrite, readable, &mut context.rng())?;
+                output.keep_time_of(&file).context("cannot read it")?;
                 let decrypted = unlocked.decrypt(&mut output, context.threads, &mut progress)?;
                 output.commit()?;
                 decrypted
             }
             None => {
-                let mut output = stream::output()?;
+                let mut output = stream::output_to(named)?;
                 let decrypted = unlocked.decrypt(&mut output, context.threads, &mut progress)?;
                 output.flush()?;
                 decrypted

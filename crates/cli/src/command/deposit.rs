@@ -4,7 +4,8 @@ mod blob;
 mod list;
 mod report;
 
-use std::io::Read as _;
+use std::ffi::OsString;
+use std::io::Read;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, ensure};
@@ -24,6 +25,7 @@ use crate::context::Context;
 use crate::exit::{Exit, Usage};
 use crate::keys::{SecretKeys, is_under_another_key};
 use crate::options::KeyTypeName;
+use crate::producer::Producer;
 use crate::{founding, prompt, reach, stream};
 
 /// Deposit a password, a disk key, a token: what is secret and no file.
@@ -62,9 +64,13 @@ pub(crate) struct Arguments {
     /// Deposit many secrets, a line of JSON for each in FILE; from a pipe if it is `-`.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["name", "description", "labels", "check", "no_check"])]
     from: Option<PathBuf>,
-    /// With `--from`, deposit also what can't be compared with what is there: because another machine of yours deposited
+    /// Read from CMD, and deposit nothing if it fails: the secret, if it is named, or else many as from a FILE. All that follows
+    /// is CMD and its arguments.
+    #[arg(long, value_name = "CMD", num_args = 1.., allow_hyphen_values = true, conflicts_with = "from")]
+    from_command: Vec<OsString>,
+    /// Of many, deposit also what can't be compared with what is there: because another machine of yours deposited
     /// it, or your key is sealed and no passphrase is at hand.
-    #[arg(long, requires = "from")]
+    #[arg(long, conflicts_with_all = ["name", "description"])]
     force: bool,
     #[command(flatten)]
     blob: BlobOptions,
@@ -77,6 +83,14 @@ pub(crate) struct Arguments {
     /// The kind of your key, where the first use makes one.
     #[arg(long, value_enum, value_name = "TYPE")]
     key_type: Option<KeyTypeName>,
+}
+
+impl Arguments {
+    /// Tells whether a list is read.
+    fn are_many(&self) -> bool {
+        let is_named = self.name.is_some() || self.description.is_some();
+        self.from.is_some() || !self.from_command.is_empty() && !is_named
+    }
 }
 
 /// A secret as it was given.
@@ -107,8 +121,16 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
         Usage("`--pkcs1` and `--oaep` say how a `--simple-blob` is padded")
     );
     // Everything that can be refused before a home is made or anything deposited.
+    ensure!(
+        !arguments.force || arguments.are_many(),
+        Usage("`--force` is for many secrets: name a list with `--from` or `--from-command`")
+    );
     let entries = match &arguments.from {
-        Some(path) => list::read(path)?,
+        Some(path) => list::read(stream::open(path), path)?,
+        None if arguments.are_many() => {
+            let producer = Producer::start(&arguments.from_command)?;
+            list::read(Ok(producer), "what the command wrote".as_ref())?
+        }
         None => vec![given(arguments)?],
     };
     for entry in &entries {
@@ -126,7 +148,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     let authority = reach::authority_of(context, &home)?;
     let mut rng = context.rng();
     let mut entries = entries;
-    if arguments.from.is_some() {
+    if arguments.are_many() {
         // Another machine of the owner's may have deposited newer ones.
         reach::connect(context, &mut home, &authority, &mut rng)?;
         entries = changed(context, &mut home, entries, arguments.force, &mut report)?;
@@ -167,9 +189,12 @@ fn given(arguments: &Arguments) -> anyhow::Result<Entry> {
     if let Some(name) = &arguments.name {
         particulars = particulars.with_name(name)?;
     }
-    let secret = match prompt::secret_if_asked()? {
-        Some(secret) => secret,
-        None => read_to_end()?,
+    let secret = if !arguments.from_command.is_empty() {
+        read_to_end(Producer::start(&arguments.from_command)?)?
+    } else if let Some(secret) = prompt::secret_if_asked()? {
+        secret
+    } else {
+        read_to_end(stream::input()?)?
     };
     Ok(Entry {
         name: arguments.name.clone(),
@@ -180,9 +205,9 @@ fn given(arguments: &Arguments) -> anyhow::Result<Entry> {
     })
 }
 
-fn read_to_end() -> anyhow::Result<Zeroizing<Vec<u8>>> {
+fn read_to_end(reader: impl Read) -> anyhow::Result<Zeroizing<Vec<u8>>> {
     let mut secret = Zeroizing::new(Vec::with_capacity(Secret::BYTES_MAX + 2));
-    stream::input()?
+    reader
         .take(Secret::BYTES_MAX as u64 + 1)
         .read_to_end(&mut secret)
         .context("cannot read the secret")?;

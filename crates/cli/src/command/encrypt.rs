@@ -5,6 +5,7 @@ mod choice;
 mod report;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -14,9 +15,9 @@ use serde::Serialize;
 use strongroom_agefile::identity_file::{RECIPIENTS_BYTES_MAX, parse_recipients};
 use strongroom_agefile::{KeyType, Recipient};
 use strongroom_client::ConnectError;
-use strongroom_client::encrypt::{EncryptOptions, Job, Source, Target, Watch};
+use strongroom_client::encrypt::{EncryptOptions, Job, Jobs, Source, Target};
 use strongroom_client::file::same_file;
-use strongroom_client::home::{Home, Identities};
+use strongroom_client::home::{Home, Identities, Learned};
 use strongroom_files::output::{CreateError, Output};
 use strongroom_protocol::statement::Particulars;
 
@@ -31,6 +32,7 @@ use crate::destination::Destination;
 use crate::exit::{Exit, Usage};
 use crate::input::{self, Paths};
 use crate::options::KeyTypeName;
+use crate::producer::Producer;
 use crate::terminal::{self, count, shown};
 use crate::walk::Walk;
 use crate::{founding, prompt, reach, stream};
@@ -48,6 +50,8 @@ Examples:
   strongroom encrypt -o /media/usb photos/    makes /media/usb/photos/..
   strongroom encrypt -r age1pq1... plan.txt   somebody else can open it, too
   tar c . | strongroom encrypt -o tree.age -  a pipe
+  strongroom encrypt -o db.age --from-command pg_dump shop
+                                              no file, if pg_dump fails
   strongroom encrypt --format capi data.bin   makes data.bin.capi, for CryptoAPI
 
 The public key for `-r` has to be of the same kind as yours. If yours is hybrid,
@@ -57,6 +61,9 @@ want classic keys, begin with `strongroom init --key-type x25519`.")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     paths: Paths,
+    /// Encrypt what CMD writes, and make no file if it fails. All that follows is CMD and its arguments.
+    #[arg(long, value_name = "CMD", num_args = 1.., allow_hyphen_values = true, conflicts_with_all = ["paths", "files_from"])]
+    from_command: Vec<OsString>,
     /// Write to OUT; into it, if it is a folder or ends in `/`, or if several files or a folder were named; to a pipe if it
     /// is `-`.
     #[arg(short, long, value_name = "OUT")]
@@ -204,44 +211,47 @@ pub(crate) fn run(context: &Context, arguments: Arguments) -> anyhow::Result<Exi
     report.end(owner.is_post_quantum(), tally, &walk)
 }
 
+/// Encrypts in groups. The home is locked while keys are deposited, and not while files are encrypted: that may last, and the
+/// other end of a pipe may even want this home.
 fn encrypt(
     context: &Context,
-    mut home: Home,
-    mut jobs: Vec<Job>,
+    home: Home,
+    jobs: Vec<Job>,
     options: &EncryptOptions<'_>,
     report: &mut Report<'_>,
 ) -> anyhow::Result<()> {
     let authority = reach::authority_of(context, &home)?;
     let mut rng = context.rng();
-    let mut client = reach::connect(context, &mut home, &authority, &mut rng)?;
-    let piped = |job: &mut Job| {
-        matches!(job.source, Source::Stream(_)) || matches!(job.target, Target::Stream(_))
-    };
-    let Some(job) = jobs.pop_if(piped) else {
-        return Ok(client.encrypt(jobs, options, report)?);
-    };
-    // A pipe stands alone, and may last: the other end may even want this home. So the home is let go first.
-    if let Target::File(path, overwrite) = &job.target {
-        Output::check(path, *overwrite)?;
-    }
-    let spares = client.deposit(options.owner, options.others, vec![job.particulars])?;
-    drop(home);
-    let spare = spares.into_iter().next().context("the spare is missing")?;
-    let mut progress = |bytes| report.progress(0, bytes);
-    let is_file = matches!(job.target, Target::File(..));
-    let encrypted = spare.encrypt(job.source, job.target, options, &mut progress, &mut rng);
-    if let Ok(encrypted) = &encrypted {
-        // Whoever reads this pipe may be at work in the home, and waits for the pipe's end: never for them.
-        let home = match is_file {
-            true => Some(Home::open(&context.home)?),
-            false => Home::try_open(&context.home)?,
+    let into_pipe = |job: &Job| matches!(job.target, Target::Stream(_));
+    let into_pipe = jobs.iter().any(into_pipe);
+    let mut record = |written: &mut Learned| {
+        // Whoever reads the pipe may be at work in the home, and waits for the pipe's end: never for them.
+        let home = match into_pipe {
+            true => Home::try_open(&context.home)?,
+            false => Some(Home::open(&context.home)?),
         };
-        if let Some(mut home) = home {
-            home.record_marks(&[encrypted.mark])?;
+        home.map_or(Ok(()), |mut home| {
+            home.record_written(written, context.clock.now())
+        })
+    };
+    let mut written = Learned::default();
+    let mut jobs = Jobs::of(jobs);
+    let mut open = Some(home);
+    loop {
+        let mut home = match open.take() {
+            Some(home) => home,
+            None => Home::open(&context.home)?,
+        };
+        let mut client = reach::connect(context, &mut home, &authority, &mut rng)?;
+        let group = client.deposit_for(&mut jobs, options, report)?;
+        drop(home);
+        match group {
+            Some(group) => {
+                group.encrypt(options, report, &mut rng, &mut written, &mut record)?;
+            }
+            None => return Ok(()),
         }
     }
-    report.done(0, encrypted);
-    Ok(())
 }
 
 /// Refuses what would fail anyway before a home is made, which would then have a key of the wrong kind.
@@ -300,6 +310,9 @@ fn others(context: &Context, arguments: &Arguments) -> anyhow::Result<Vec<Recipi
 /// Returns what was named, or the pipe where nothing was.
 fn named_paths(arguments: &Arguments) -> anyhow::Result<Paths> {
     let mut paths = arguments.paths.clone();
+    if !arguments.from_command.is_empty() {
+        paths.paths = vec![PathBuf::from("-")];
+    }
     if paths.is_empty() {
         paths.paths = stream::or_pipe(&[]);
     }
@@ -314,12 +327,18 @@ fn job(
 ) -> anyhow::Result<Job> {
     Ok(Job {
         source: match &named.source {
+            // Opened once, and read in place of a pipe: of what was only found in a folder, nothing is waited for.
+            Some(path) if named.is_named && stream::is_read_once(path) => {
+                let failed = || format!("cannot open `{}`", path.display());
+                Source::Stream(stream::open(path).with_context(failed)?)
+            }
             Some(path) => Source::File(path.clone()),
-            None => Source::Stream(stream::input()?),
+            None if arguments.from_command.is_empty() => Source::Stream(stream::input()?),
+            None => Source::Reader(Box::new(Producer::start(&arguments.from_command)?)),
         },
         target: match &named.target {
             Some(path) => Target::File(path.clone(), named.overwrite),
-            None => Target::Stream(Box::new(stream::output()?)),
+            None => Target::Stream(Box::new(stream::output_to(arguments.output.as_deref())?)),
         },
         particulars: match &arguments.description {
             Some(text) => Particulars::new(text.clone(), labels.clone())?,

@@ -63,10 +63,13 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     match arguments
         .output
         .as_deref()
-        .filter(|path| !stream::is_pipe(path))
+        .filter(|path| !stream::is_sink(path))
     {
         Some(path) => write_new(path, text.as_bytes(), &mut rng)?,
-        None => terminal::print(text.trim_end())?,
+        None => {
+            let mut output = stream::output_to(arguments.output.as_deref())?;
+            output.write_secret(text.as_bytes())?;
+        }
     }
     context.say(format_args!("Public key: {}", identity.recipient()));
     Ok(Exit::Done)
@@ -80,7 +83,7 @@ fn make_officer(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit
         None
     };
     let path = match &arguments.output {
-        Some(path) if stream::is_pipe(path) => bail!(Usage("an officer's key goes into a file")),
+        Some(path) if stream::is_sink(path) => bail!(Usage("an officer's key goes into a file")),
         Some(path) => path.clone(),
         // In a folder that is no home yet, it would pass for a damaged one.
         None if membership.is_none() => {

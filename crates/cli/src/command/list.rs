@@ -53,7 +53,7 @@ struct Line<'l> {
 }
 
 pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
-    let mut home = Home::open(&context.home)?;
+    let mut home = Home::open_to_read(&context.home)?;
     let authority = reach::authority_of(context, &home)?;
     let mut rng = context.rng();
     let client = reach::connect(context, &mut home, &authority, &mut rng)?;

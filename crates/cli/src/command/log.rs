@@ -136,7 +136,7 @@ fn show(
         }
         return Ok(Exit::Done);
     }
-    let mut home = Home::open(&context.home)?;
+    let mut home = Home::open_to_read(&context.home)?;
     let authority = reach::authority_of(context, &home)?;
     let mut rng = context.rng();
     let client = reach::connect(context, &mut home, &authority, &mut rng)?;

@@ -175,7 +175,7 @@ fn is_of_this_home(context: &Context, subject: &Subject) -> anyhow::Result<bool>
     if !Home::exists(&context.home)? {
         return Ok(false);
     }
-    let home = Home::open(&context.home)?;
+    let home = Home::open_to_read(&context.home)?;
     let Some(membership) = home.membership()? else {
         return Ok(false);
     };

@@ -16,7 +16,7 @@ use strongroom_protocol::policy::{Policy, file};
 use crate::context::Context;
 use crate::desk::DeskOptions;
 use crate::exit::Exit;
-use crate::{reach, stream, terminal};
+use crate::{reach, stream};
 
 /// Show, check and change the policy: what it takes to get keys back.
 ///
@@ -56,7 +56,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
 
 fn show(context: &Context, desk: &DeskOptions) -> anyhow::Result<Exit> {
     let in_force = if uses_home(context, desk)? {
-        let mut home = Home::open(&context.home)?;
+        let mut home = Home::open_to_read(&context.home)?;
         let authority = reach::authority_of(context, &home)?;
         let mut rng = context.rng();
         let client = reach::connect(context, &mut home, &authority, &mut rng)?;
@@ -65,7 +65,7 @@ fn show(context: &Context, desk: &DeskOptions) -> anyhow::Result<Exit> {
         desk.at(context, |desk| Ok(desk.policy()?))?
     };
     context.say(format_args!("in force since {}", in_force.since()));
-    terminal::print(file::to_text(in_force.policy()).trim_end())?;
+    stream::put(file::to_text(in_force.policy()).trim_end())?;
     Ok(Exit::Done)
 }
 

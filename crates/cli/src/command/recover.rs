@@ -281,6 +281,8 @@ fn attempt(
     code: Option<&strongroom_protocol::code::RecoveryCode>,
 ) -> anyhow::Result<Exit> {
     if !home.has_identity()? {
+        // Before a key is made that opens nothing.
+        reach::authority_of(context, home)?.check_writable()?;
         // Made before anything is asked, and never over another. Two recoveries agree on one.
         let now = context.clock.now();
         let key_type = match arguments.key_type {
@@ -390,6 +392,7 @@ fn rejoin(
     let address = address.absolute()?;
     // Before a home is made that would be in the way.
     let reached = reach::open(context, &address, Caller::Anybody)?;
+    reached.check_writable()?;
     let authority = reached.authority();
     let known = if Home::exists(&context.home)? {
         let home = Home::open(&context.home)?;

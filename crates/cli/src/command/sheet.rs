@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use crate::context::Context;
 use crate::exit::{self, Exit};
 use crate::terminal::{self, escape};
-use crate::{prompt, reach};
+use crate::{prompt, reach, stream};
 
 /// Print your recovery sheet, or test one.
 #[derive(Args)]
@@ -73,7 +73,7 @@ fn print(context: &Context, path: Option<&Path>) -> anyhow::Result<Exit> {
     let kept = prompt::sheet_path(&context.home);
     let path = path.unwrap_or(&kept);
     if path == kept && !path.exists() {
-        terminal::print(without_code(context)?.trim_end())?;
+        stream::put(without_code(context)?.trim_end())?;
         return Ok(Exit::Done);
     }
     let failed = || format!("cannot read the recovery sheet `{}`", path.display());
@@ -83,13 +83,13 @@ fn print(context: &Context, path: Option<&Path>) -> anyhow::Result<Exit> {
         .map(Zeroizing::new)
         .with_context(failed)?;
     Sheet::parse(&text).with_context(failed)?;
-    terminal::print(text.trim_end())?;
+    stream::put(text.trim_end())?;
     Ok(Exit::Done)
 }
 
 /// Writes the sheet with a blank to be filled in by hand.
 fn without_code(context: &Context) -> anyhow::Result<String> {
-    let membership = membership(&Home::open(&context.home)?)?;
+    let membership = membership(&Home::open_to_read(&context.home)?)?;
     // A sheet has a code; this one is nobody's.
     let sheet = Sheet {
         address: membership.address,
@@ -123,7 +123,7 @@ fn test(
     {
         return test_elsewhere(context, path, json);
     }
-    let mut home = Home::open(&context.home)?;
+    let mut home = Home::open_to_read(&context.home)?;
     let membership = membership(&home)?;
     let authority = membership.founding.authority();
     let code = match path {

@@ -85,7 +85,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
         let read = deep::read(context, &files, &mut account)?;
         (identities, unread) = (read.identities, read.unread);
     }
-    let mut home = Home::open(&context.home)?;
+    let mut home = Home::open_to_read(&context.home)?;
     if !arguments.deep {
         // One that can't be read is no reason to say nothing of the files.
         match identities_at_hand(context, &home) {

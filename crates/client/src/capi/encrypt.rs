@@ -15,7 +15,7 @@ use strongroom_protocol::statement::{Draft, Particulars};
 
 use super::{CipherName, key, mark, text};
 use crate::client::Client;
-use crate::encrypt::{EncryptError, Encrypted, Job, Target, Watch, check};
+use crate::encrypt::{EncryptError, Encrypted, Job, Jobs, Target, Watch, check};
 use crate::home::{Matched, Observations};
 use crate::mark::{FileMark, Marking};
 use crate::spare::DepositError;
@@ -39,6 +39,7 @@ pub struct Prepared {
     particulars: Particulars,
     file: Hidden,
     bytes: u64,
+    changed: bool,
 }
 
 /// A file that may appear: its key is deposited.
@@ -56,47 +57,6 @@ enum Hidden {
 }
 
 impl Client<'_> {
-    /// Encrypts each job in the example programs' layout, in groups whose keys are deposited together.
-    ///
-    /// A job that fails does not stop the others; `watch` is told of each.
-    ///
-    /// # Errors
-    ///
-    /// Says why a group's keys were not deposited; then no file of that group appeared, nor of those behind it.
-    pub fn encrypt_capi(
-        &mut self,
-        jobs: Vec<Job>,
-        options: &CapiOptions<'_>,
-        watch: &mut dyn Watch,
-    ) -> Result<(), DepositError> {
-        self.check_enrolled()?;
-        let mut jobs = jobs.into_iter().enumerate().peekable();
-        while jobs.peek().is_some() {
-            let (mut numbers, mut group, mut waiting) = (Vec::new(), Vec::new(), 0);
-            for (number, job) in jobs.by_ref() {
-                let mut progress = |bytes| watch.progress(number, bytes);
-                match prepare(job, options, &mut progress, &mut self.rng) {
-                    Ok(prepared) => {
-                        waiting += prepared.bytes;
-                        numbers.push(number);
-                        group.push(prepared);
-                    }
-                    Err(error) => watch.done(number, Err(error)),
-                }
-                if group.len() == GROUP_FILES || waiting >= GROUP_BYTES {
-                    break;
-                }
-            }
-            if group.is_empty() {
-                continue;
-            }
-            for (number, deposited) in numbers.into_iter().zip(self.deposit_capi(group)?) {
-                watch.done(number, deposited.appear());
-            }
-        }
-        Ok(())
-    }
-
     /// Deposits the keys of files that are encrypted, in one statement.
     ///
     /// # Errors
@@ -133,10 +93,39 @@ impl Client<'_> {
                     state,
                     bytes: file.bytes,
                     mark: file.mark,
+                    changed: file.changed,
                 },
             })
             .collect())
     }
+}
+
+/// Encrypts the next jobs, so many as are deposited together; with each, its place among the jobs. None is left when this
+/// returns none.
+///
+/// A job that fails does not stop the others; `watch` is told of it.
+pub fn prepare_group(
+    jobs: &mut Jobs,
+    options: &CapiOptions<'_>,
+    watch: &mut dyn Watch,
+    rng: &mut impl CryptoRng,
+) -> (Vec<usize>, Vec<Prepared>) {
+    let (mut numbers, mut group, mut waiting) = (Vec::new(), Vec::new(), 0);
+    for (number, job) in jobs.0.by_ref() {
+        let mut progress = |bytes| watch.progress(number, bytes);
+        match prepare(job, options, &mut progress, rng) {
+            Ok(prepared) => {
+                waiting += prepared.bytes;
+                numbers.push(number);
+                group.push(prepared);
+            }
+            Err(error) => watch.done(number, Err(error)),
+        }
+        if group.len() == GROUP_FILES || waiting >= GROUP_BYTES {
+            break;
+        }
+    }
+    (numbers, group)
 }
 
 /// How many files wait for one deposit at most: each holds two files open.
@@ -156,11 +145,12 @@ pub fn prepare(
     rng: &mut impl CryptoRng,
 ) -> Result<Prepared, EncryptError> {
     check(&job)?;
-    let source = job.source.open()?;
+    let mut source = job.source.open()?;
     let mut file = match job.target {
         Target::File(path, overwrite) => {
-            let readable = ReadableBy::ReadersOf(&source);
-            Hidden::File(Output::create(&path, overwrite, readable, rng)?, path)
+            let mut output = Output::create(&path, overwrite, source.readable(), rng)?;
+            source.pass_time_to(&mut output)?;
+            Hidden::File(output, path)
         }
         Target::Stream(stream) => {
             let name = format!("strongroom-{:016x}", rng.next_u64());
@@ -174,7 +164,8 @@ pub fn prepare(
     let key = key::from_deposited(&key::to_deposited(&key)).unwrap_or(key);
     let blob = options.owner.wrap(&key, options.padding, rng)?;
     let header = FileHeader::new(&blob.to_bytes())?;
-    let (bytes, payload, mark) = write(&header, &key, &source, file.as_file(), progress)?;
+    let (bytes, payload, mark) = write(&header, &key, &mut source, file.as_file(), progress)?;
+    let changed = source.changed(bytes);
     let particulars = job
         .particulars
         .with_header(mark.header)?
@@ -186,6 +177,7 @@ pub fn prepare(
         particulars,
         file,
         bytes,
+        changed,
     })
 }
 

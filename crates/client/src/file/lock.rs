@@ -6,23 +6,43 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
+use strongroom_files::waiting;
 
 /// The lock of a home, held until this is dropped.
 #[derive(Debug)]
 #[must_use = "the lock is given back when this is dropped"]
 pub struct HomeLock {
-    _file: File,
+    // None where there is no such file, and none can be made.
+    _file: Option<File>,
 }
 
 impl HomeLock {
-    /// Takes the lock on the file at `path`, which is made where it is missing, waiting for whoever holds it.
+    /// Takes the lock on the file at `path`, which is made where it is missing, waiting for whoever holds it. That it waits is
+    /// told ([`waiting`]).
     ///
     /// # Errors
     ///
     /// Says why the file cannot be opened or locked.
     pub fn acquire(path: &Path) -> Result<Self, LockError> {
         let file = open(path)?;
-        file.lock().map_err(|source| LockError::new(path, source))?;
+        waiting::lock(&file, path).map_err(|source| LockError::new(path, source))?;
+        Ok(Self { _file: Some(file) })
+    }
+
+    /// Takes the lock where nothing can be written, as far as it can be taken there.
+    ///
+    /// # Errors
+    ///
+    /// Says why the file cannot be opened.
+    pub fn acquire_to_read(path: &Path) -> Result<Self, LockError> {
+        let file = match strongroom_files::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            file => Some(file.map_err(|source| LockError::new(path, source))?),
+        };
+        if let Some(file) = &file {
+            // Where others can't write either there is nobody to be kept out.
+            let _ = waiting::lock(file, path);
+        }
         Ok(Self { _file: file })
     }
 
@@ -34,7 +54,7 @@ impl HomeLock {
     pub fn try_acquire(path: &Path) -> Result<Option<Self>, LockError> {
         let file = open(path)?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Self { _file: file })),
+            Ok(()) => Ok(Some(Self { _file: Some(file) })),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(source)) => Err(LockError::new(path, source)),
         }

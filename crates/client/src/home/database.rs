@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 use std::{fs, io};
 
 use rusqlite::Connection as Database;
+use rusqlite::backup::Backup;
 use rusqlite::config::DbConfig;
 
 use super::HomeError;
@@ -263,20 +265,49 @@ pub(super) fn create(path: &Path) -> Result<Database, HomeError> {
 }
 
 pub(super) fn open(path: &Path) -> Result<Database, HomeError> {
-    strongroom_files::check_database(path).map_err(|source| HomeError::Folder {
-        path: path.to_path_buf(),
-        source,
-    })?;
+    check_files(path)?;
     let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE;
     let database = Database::open_with_flags(path, flags)?;
+    // It opens what can't be written all the same, to be read.
+    if database.is_readonly("main")? {
+        return Err(HomeError::ReadOnly {
+            path: path.to_path_buf(),
+        });
+    }
     configure(&database)?;
     let pragma = |name| database.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    let version = pragma("user_version")?;
-    if pragma("application_id")? == 0 && version == 0 && is_empty(&database)? {
+    if pragma("application_id")? == 0 && pragma("user_version")? == 0 && is_empty(&database)? {
         // A command was killed between making the file and the tables.
         drop(database);
         return create(path);
     }
+    check(&database, path)?;
+    Ok(database)
+}
+
+/// Opens a copy in memory, where the file can't be written to. What is written to the copy goes with it.
+pub(super) fn open_copy(path: &Path) -> Result<Database, HomeError> {
+    check_files(path)?;
+    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let file = Database::open_with_flags(path, flags)?;
+    let mut copy = Database::open_in_memory()?;
+    Backup::new(&file, &mut copy)?.run_to_completion(i32::MAX, Duration::ZERO, None)?;
+    configure(&copy)?;
+    check(&copy, path)?;
+    Ok(copy)
+}
+
+fn check_files(path: &Path) -> Result<(), HomeError> {
+    strongroom_files::check_database(path).map_err(|source| HomeError::Folder {
+        path: path.to_path_buf(),
+        source,
+    })
+}
+
+/// Sees that a database is a home's, and of this version.
+fn check(database: &Database, path: &Path) -> Result<(), HomeError> {
+    let pragma = |name| database.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let version = pragma("user_version")?;
     if pragma("application_id")? != APPLICATION_ID {
         return Err(HomeError::NotOurs {
             path: path.to_path_buf(),
@@ -297,8 +328,7 @@ pub(super) fn open(path: &Path) -> Result<Database, HomeError> {
             known: VERSION,
         });
     }
-    check_schema(&database)?;
-    Ok(database)
+    check_schema(database)
 }
 
 fn make(database: &Database) -> rusqlite::Result<()> {
@@ -365,10 +395,19 @@ fn configure(database: &Database) -> rusqlite::Result<()> {
 fn restrict(path: &Path) -> Result<(), HomeError> {
     use std::os::unix::fs::PermissionsExt;
 
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(|source| {
-        HomeError::Folder {
+    match fs::set_permissions(path, fs::Permissions::from_mode(0o600)) {
+        // The disk keeps no permissions.
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported
+            ) =>
+        {
+            Ok(())
+        }
+        set => set.map_err(|source| HomeError::Folder {
             path: path.to_path_buf(),
             source,
-        }
-    })
+        }),
+    }
 }

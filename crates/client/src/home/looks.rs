@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use rusqlite::OptionalExtension;
-use strongroom_protocol::id::{Digest, Serial};
+use strongroom_protocol::id::{Digest, Serial, Time};
 
 use super::marks::insert_mark;
 use super::{Home, HomeError};
@@ -70,6 +70,30 @@ impl Home {
                 ))?;
         }
         Ok(transaction.commit()?)
+    }
+
+    /// Records files that were written just now. By what they are known again waits in `written` until a change of theirs would
+    /// show; what is never recorded is looked at once more.
+    ///
+    /// # Errors
+    ///
+    /// The home can't be written.
+    pub fn record_written(&mut self, written: &mut Learned, now: Time) -> Result<(), HomeError> {
+        let (old, new) = std::mem::take(&mut written.looks)
+            .into_iter()
+            .partition(|look| look.stamp.would_show(now));
+        let is_still = |look: &Look| {
+            let metadata = look.path.symlink_metadata();
+            metadata.is_ok_and(|now| Stamp::of(&now) == look.stamp)
+        };
+        written.looks = old;
+        written.looks.retain(is_still);
+        self.record_learned(written)?;
+        *written = Learned {
+            marks: Vec::new(),
+            looks: new,
+        };
+        Ok(())
     }
 
     /// Returns what is known of the file at an absolute path, if it has not changed since it was looked at, and its header

@@ -27,13 +27,19 @@ pub enum CreateError {
         /// What the system answered.
         source: io::Error,
     },
+    /// A folder has the name.
+    #[error("`{path}` is a folder")]
+    IsFolder {
+        /// Where the file was to appear.
+        path: PathBuf,
+    },
     /// The path ends in no name that a file could have.
     #[error("`{path}` does not name a file")]
     NoName {
         /// Where the file was to appear.
         path: PathBuf,
     },
-    /// A folder, a device, a pipe or a socket has the name.
+    /// A device, a pipe or a socket has the name.
     #[error("`{path}` is not a file and cannot be replaced")]
     NotAFile {
         /// Where the file was to appear.

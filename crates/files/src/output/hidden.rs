@@ -10,7 +10,7 @@ use std::path::Path;
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
-use crate::open_folder;
+use crate::{Unfinished, open_folder};
 
 const PREFIX: &str = ".strongroom-";
 const SUFFIX: &str = ".tmp";
@@ -57,10 +57,17 @@ fn remove_leftover(folder: &File, name: &OsStr) -> io::Result<()> {
     Ok(rustix::fs::unlinkat(folder, name, AtFlags::empty())?)
 }
 
+/// A hidden name, which goes when a signal ends the process.
+#[derive(Debug)]
+pub(super) struct Hidden {
+    pub(super) name: OsString,
+    _unfinished: Unfinished,
+}
+
 /// Makes a file under a hidden name, held.
-pub(super) fn create(folder: &File, seed: u64, mode: Mode) -> Result<(File, OsString), Errno> {
+pub(super) fn create(folder: &File, seed: u64, mode: Mode) -> Result<(File, Hidden), Errno> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    name_with(seed, |name| {
+    name_with(folder, seed, |name| {
         let file = File::from(rustix::fs::openat(folder, name, flags, mode)?);
         hold(&file);
         // Before the lock it looked like a leftover; whoever cleared it away did so before we got the lock.
@@ -74,33 +81,54 @@ pub(super) fn create(folder: &File, seed: u64, mode: Mode) -> Result<(File, OsSt
 
 /// Tries hidden names that follow from `seed` until one is free.
 pub(super) fn name_with<T>(
+    folder: &File,
     seed: u64,
     mut make: impl FnMut(&OsStr) -> Result<T, Errno>,
-) -> Result<(T, OsString), Errno> {
+) -> Result<(T, Hidden), Errno> {
     for attempt in 0..ATTEMPTS {
         let number = seed.wrapping_add(attempt);
         let name = OsString::from(format!("{PREFIX}{number:0DIGITS$x}{SUFFIX}"));
-        match make(&name) {
+        let made = Unfinished::begin(|| Ok((make(&name)?, unlink(folder, name.clone())?)));
+        match made {
             Err(Errno::EXIST) => {}
-            Ok(made) => return Ok((made, name)),
+            Ok((made, _unfinished)) => return Ok((made, Hidden { name, _unfinished })),
             Err(error) => return Err(error),
         }
     }
     Err(Errno::AGAIN)
 }
 
-/// Renames, unless something has the name already.
-pub(super) fn rename_no_replace(folder: &File, hidden: &OsStr, name: &OsStr) -> Result<(), Errno> {
-    #[cfg(any(target_os = "android", target_os = "linux", target_vendor = "apple"))]
-    {
-        let flags = rustix::fs::RenameFlags::NOREPLACE;
-        match rustix::fs::renameat_with(folder, hidden, folder, name, flags) {
-            // Not on this file system (NFS), or kernel.
-            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
+/// Takes a name away, whatever becomes of `folder` meanwhile.
+fn unlink(folder: &File, name: OsString) -> Result<impl FnOnce() + Send + 'static, Errno> {
+    let folder = rustix::io::fcntl_dupfd_cloexec(folder, 0)?;
+    Ok(move || {
+        let _ = rustix::fs::unlinkat(folder, name, AtFlags::empty());
+    })
+}
+
+/// Gives a hidden file its name, unless something has it already: in the first way that there is here.
+pub(super) fn appear_beside(folder: &File, hidden: &OsStr, name: &OsStr) -> Result<(), Errno> {
+    let ways = [rename_no_replace, link_no_replace, rename_over_own];
+    let mut last = Errno::NOSYS;
+    for way in ways {
+        match way(folder, hidden, name) {
+            // Which answer a file system gives for what it has not is its own affair: CryFS says ERANGE to a link.
+            Err(error) if error != Errno::EXIST => last = error,
             done => return done,
         }
     }
-    link_no_replace(folder, hidden, name)
+    Err(last)
+}
+
+/// Renames, unless something has the name already. NFS and many programs' file systems have no such thing.
+fn rename_no_replace(folder: &File, hidden: &OsStr, name: &OsStr) -> Result<(), Errno> {
+    #[cfg(any(target_os = "android", target_os = "linux", target_vendor = "apple"))]
+    {
+        let flags = rustix::fs::RenameFlags::NOREPLACE;
+        rustix::fs::renameat_with(folder, hidden, folder, name, flags)
+    }
+    #[cfg(not(any(target_os = "android", target_os = "linux", target_vendor = "apple")))]
+    Err(Errno::NOSYS)
 }
 
 /// Does so by a link, which never replaces. A crash between the two calls leaves the whole file with a second, hidden,
@@ -109,6 +137,21 @@ pub(super) fn link_no_replace(folder: &File, hidden: &OsStr, name: &OsStr) -> Re
     rustix::fs::linkat(folder, hidden, folder, name, AtFlags::empty())?;
     let _ = rustix::fs::unlinkat(folder, hidden, AtFlags::empty());
     Ok(())
+}
+
+/// Does so where there are no links either: makes the name, which never replaces, and renames over that. A crash between
+/// the two leaves an empty file under the name, and the whole one hidden; a signal leaves neither.
+pub(super) fn rename_over_own(folder: &File, hidden: &OsStr, name: &OsStr) -> Result<(), Errno> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let owner = Mode::RUSR | Mode::WUSR;
+    let (own, _unfinished) = Unfinished::begin(|| {
+        let own = rustix::fs::openat(folder, name, flags, owner)?;
+        Ok::<_, Errno>((own, unlink(folder, name.to_owned())?))
+    })?;
+    drop(own);
+    rustix::fs::renameat(folder, hidden, folder, name).inspect_err(|_| {
+        let _ = rustix::fs::unlinkat(folder, name, AtFlags::empty());
+    })
 }
 
 /// Says that the file is being written. Where there are no locks, nobody clears anything away either.

@@ -207,3 +207,40 @@ fn with_a_hidden_name_too_a_file_has_the_readers_of_what_it_is_made_from() {
         fs::remove_file(folder.path().join("out")).unwrap();
     }
 }
+
+#[test]
+fn without_links_a_name_that_is_taken_is_not_renamed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let held = File::open(folder.path()).unwrap();
+    fs::write(folder.path().join("hidden"), b"new").unwrap();
+    fs::write(folder.path().join("out"), b"other").unwrap();
+    let (hidden, out) = (OsStr::new("hidden"), OsStr::new("out"));
+    assert_eq!(
+        hidden::rename_over_own(&held, hidden, out),
+        Err(Errno::EXIST)
+    );
+    assert_eq!(fs::read(folder.path().join("out")).unwrap(), b"other");
+    fs::remove_file(folder.path().join("out")).unwrap();
+    hidden::rename_over_own(&held, hidden, out).unwrap();
+    assert_eq!(fs::read(folder.path().join("out")).unwrap(), b"new");
+    // What was there for a moment goes again.
+    assert_eq!(
+        hidden::rename_over_own(&held, hidden, OsStr::new("again")),
+        Err(Errno::NOENT)
+    );
+    assert_eq!(names(folder.path()), ["out"]);
+}
+
+#[test]
+fn a_file_that_can_not_be_linked_appears_as_a_copy() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::open(&folder.path().join("out")).unwrap();
+    let mut output =
+        Output::create_in(place, Overwrite::Refuse, ReadableBy::Owner, 7, nameless).unwrap();
+    output.write_all(b"bytes").unwrap();
+    let (copy, hidden) = output.copy().unwrap();
+    (output.file, output.hidden) = (copy, Some(hidden));
+    output.commit().unwrap();
+    assert_eq!(fs::read(folder.path().join("out")).unwrap(), b"bytes");
+    assert_eq!(names(folder.path()), ["out"]);
+}

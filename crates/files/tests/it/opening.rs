@@ -7,7 +7,7 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::Command;
 
-use strongroom_files::{NotAFile, open, open_folder, open_input};
+use strongroom_files::{NotAFile, open, open_folder, open_given, open_input, open_sink};
 use tempfile::tempdir;
 
 fn make_pipe(path: &Path) {
@@ -68,4 +68,48 @@ fn a_pipe_that_this_process_was_given_is_read() {
     slow.join().unwrap();
     let error = open(Path::new(&path)).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+}
+
+#[test]
+fn a_pipe_with_a_name_is_opened_once_and_waits_for_whoever_writes() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("pipe");
+    make_pipe(&path);
+    let writer = {
+        let path = path.clone();
+        std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            let mut pipe = File::options().write(true).open(path).unwrap();
+            pipe.write_all(b"late").unwrap();
+        })
+    };
+    let mut opened = open_given(&path).unwrap();
+    assert_eq!(io::read_to_string(&mut opened).unwrap(), "late");
+    writer.join().unwrap();
+    assert_eq!(
+        instead(open_given(Path::new("/dev/zero"))),
+        NotAFile::Device
+    );
+}
+
+#[test]
+fn pipes_and_devices_take_what_is_written_and_files_and_folders_are_left_alone() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("pipe");
+    make_pipe(&path);
+    let reader = {
+        let path = path.clone();
+        std::thread::spawn(move || fs::read(path).unwrap())
+    };
+    let mut sink = open_sink(&path).unwrap().unwrap();
+    sink.write_all(b"bytes").unwrap();
+    drop(sink);
+    assert_eq!(reader.join().unwrap(), b"bytes");
+    assert!(open_sink(Path::new("/dev/null")).unwrap().is_some());
+    let file = folder.path().join("file");
+    assert!(open_sink(&file).unwrap().is_none());
+    fs::write(&file, b"old").unwrap();
+    assert!(open_sink(&file).unwrap().is_none());
+    assert!(open_sink(folder.path()).unwrap().is_none());
+    assert_eq!(fs::read(&file).unwrap(), b"old");
 }

@@ -9,10 +9,10 @@ use strongroom_files::output::{
     CommitError, CreateError, Output, Overwrite, ReadableBy, WriteFailed,
 };
 use strongroom_files::{self as file, WriteError};
-use strongroom_testkit::TestRng;
+use strongroom_testkit::{Mount, TestRng};
 use tempfile::tempdir;
 
-use super::{Mounted, names};
+use super::names;
 
 fn create(path: &Path, overwrite: Overwrite) -> Result<Output, CreateError> {
     Output::create(path, overwrite, ReadableBy::Owner, &mut TestRng::new(0))
@@ -129,7 +129,7 @@ fn force_replaces_no_folder() {
     let error = output.commit().unwrap_err();
     assert!(matches!(error, CommitError::NotNamed { .. }), "{error}");
     let error = create(&path, Overwrite::Force).unwrap_err();
-    assert!(matches!(error, CreateError::NotAFile { .. }), "{error}");
+    assert!(matches!(error, CreateError::IsFolder { .. }), "{error}");
     assert_eq!(names(folder.path()), ["out"]);
 }
 
@@ -154,18 +154,18 @@ fn a_missing_folder_and_one_that_is_a_file_are_told_apart() {
 #[test]
 fn a_full_disk_is_said_to_be_full_and_shows_no_file() {
     let folder = tempdir().unwrap();
-    let Some(_mounted) = Mounted::tmpfs(folder.path(), "size=64k") else {
+    let Some(_mounted) = Mount::tmpfs(folder.path(), "size=64k") else {
         return;
     };
     let path = folder.path().join("out");
     let mut output = create(&path, Overwrite::Refuse).unwrap();
-    let error = output.write_all(&[0; 100_000]).unwrap_err();
+    let error = output.write_all(&[1; 100_000]).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::StorageFull);
     let inner = error.get_ref().unwrap().downcast_ref::<WriteFailed>();
     assert_eq!(inner.unwrap().path, path);
     drop(output);
     assert_eq!(names(folder.path()), [""; 0]);
-    let bytes = [0; 100_000];
+    let bytes = [1; 100_000];
     let error = file::write_new(&path, &bytes, &mut TestRng::new(0)).unwrap_err();
     assert!(matches!(error, WriteError::Write(_)), "{error}");
     assert_eq!(names(folder.path()), [""; 0]);
@@ -174,11 +174,11 @@ fn a_full_disk_is_said_to_be_full_and_shows_no_file() {
 #[test]
 fn a_read_only_disk_is_said_to_be_so() {
     let folder = tempdir().unwrap();
-    let Some(mounted) = Mounted::tmpfs(folder.path(), "size=64k") else {
+    let Some(mounted) = Mount::tmpfs(folder.path(), "size=64k") else {
         return;
     };
     fs::write(folder.path().join("old"), b"old").unwrap();
-    mounted.make_read_only();
+    mounted.remount("remount,ro");
     for (name, overwrite) in [("out", Overwrite::Refuse), ("old", Overwrite::Force)] {
         let error = create(&folder.path().join(name), overwrite).unwrap_err();
         assert!(matches!(error, CreateError::NotWritable { .. }), "{error}");
@@ -206,4 +206,53 @@ fn a_small_file_is_never_written_over_another_unless_asked() {
     file::replace(&new, b"", &mut rng).unwrap();
     assert_eq!(mode(&new), 0o600);
     assert_eq!(names(folder.path()), ["identity.txt", "new"]);
+}
+
+#[test]
+fn zeros_become_holes_and_are_read_as_zeros() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("out");
+    const LONG: usize = 1 << 20;
+    let zeros = vec![0; LONG];
+    for parts in [
+        &[&zeros[..]][..],
+        &[b"a", &zeros, b"z"],
+        &[&zeros, b"middle", &zeros],
+        &[&zeros, &zeros, b""],
+    ] {
+        let whole = parts.concat();
+        let mut output = create(&path, Overwrite::Force).unwrap();
+        for part in parts {
+            output.write_all(part).unwrap();
+        }
+        output.commit().unwrap();
+        assert!(fs::read(&path).unwrap() == whole);
+        let metadata = path.metadata().unwrap();
+        assert!(
+            metadata.blocks() * 512 < LONG as u64 / 4,
+            "{} blocks",
+            metadata.blocks()
+        );
+    }
+    // In one write, too.
+    let whole = [&b"a"[..], &zeros, b"z", &zeros].concat();
+    let mut output = create(&path, Overwrite::Force).unwrap();
+    output.write_all(&whole).unwrap();
+    output.commit().unwrap();
+    assert!(fs::read(&path).unwrap() == whole);
+}
+
+#[test]
+fn a_file_has_the_time_of_what_it_is_made_from() {
+    let folder = tempdir().unwrap();
+    let (source, path) = (folder.path().join("source"), folder.path().join("out"));
+    fs::write(&source, b"").unwrap();
+    let then = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(981_173_106);
+    let source = fs::File::options().write(true).open(&source).unwrap();
+    source.set_modified(then).unwrap();
+    let mut output = create(&path, Overwrite::Refuse).unwrap();
+    output.keep_time_of(&source).unwrap();
+    output.write_all(b"bytes").unwrap();
+    output.commit().unwrap();
+    assert_eq!(path.metadata().unwrap().modified().unwrap(), then);
 }

@@ -8,10 +8,8 @@ use std::process::Command;
 
 use strongroom_files::output::{Output, Overwrite, ReadableBy};
 use strongroom_files::{open, readers};
-use strongroom_testkit::TestRng;
+use strongroom_testkit::{Mount, TestRng};
 use tempfile::{TempDir, tempdir};
-
-use super::Mounted;
 
 const ALICE: u32 = 12_345;
 const PROJECT: u32 = 23_456;
@@ -109,7 +107,8 @@ fn what_is_made_from_a_file_has_its_permissions_less_the_umask() {
         (0o600, 0o600),
         (0o640, 0o640),
         (0o666, 0o644),
-        (0o755, 0o644),
+        (0o755, 0o755),
+        (0o511, 0o711),
         (0o400, 0o600),
     ] {
         let scene = Scene::new(mode);
@@ -126,9 +125,9 @@ fn what_is_made_from_a_file_has_its_permissions_less_the_umask() {
 /// The umask of this process, by what comes of a file.
 fn umask() -> u32 {
     let folder = tempdir().unwrap();
-    let path = folder.path().join("file");
-    File::create(&path).unwrap();
-    0o666 & !path.metadata().unwrap().mode()
+    let path = folder.path().join("folder");
+    fs::create_dir(&path).unwrap();
+    0o777 & !path.metadata().unwrap().mode()
 }
 
 #[test]
@@ -199,7 +198,7 @@ fn where_a_list_cannot_be_nobody_gets_what_it_gave() {
     // A file system without such lists.
     let other = scene.path("other");
     fs::create_dir(&other).unwrap();
-    let Some(_mounted) = Mounted::of("ramfs", &other, "mode=700") else {
+    let Some(_mounted) = Mount::of("ramfs", &other, "mode=700") else {
         return;
     };
     let has_none = Command::new("setfacl")

@@ -4,9 +4,10 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 
-use super::{StoreError, connect, lock};
+use super::disk::{Access, connect, waiting_for};
+use super::{StoreError, lock};
 
 /// The most that read at a time. Each has a cache and open files of its own, and a service has many more callers than
 /// cores.
@@ -14,6 +15,7 @@ pub(super) const READERS_MAX: usize = 8;
 
 pub(super) struct Readers {
     path: PathBuf,
+    access: Access,
     state: Mutex<State>,
     /// Told whenever one is free again.
     freed: Condvar,
@@ -26,9 +28,10 @@ struct State {
 }
 
 impl Readers {
-    pub(super) fn of(path: &Path) -> Self {
+    pub(super) fn of(path: &Path, access: Access) -> Self {
         Self {
             path: path.to_owned(),
+            access,
             state: Mutex::new(State {
                 idle: Vec::new(),
                 in_use: 0,
@@ -53,10 +56,16 @@ impl Readers {
         };
         let connection = match reader.connection.take() {
             Some(connection) => connection,
-            None => connect(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?,
+            None => connect(&self.path, self.access)?,
         };
         let connection = reader.connection.insert(connection);
         connection.execute_batch("BEGIN")?;
+        // Nothing is seen before something is read; with a journal, that waits for whoever commits.
+        waiting_for(
+            connection,
+            &self.path,
+            "SELECT 1 FROM sqlite_schema LIMIT 1",
+        )?;
         Ok(reader)
     }
 }

@@ -34,6 +34,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     let folder = std::path::absolute(&arguments.folder)?;
     let clock = Arc::clone(&context.clock);
     let service = Service::found(&folder, policy, clock, context.rng())?;
+    context.warn_if_open_to_all(&folder);
     print(service.about().authority())?;
     context.say(format_args!(
         "The authority is founded; that is its id. Owners join it with\n  strongroom init --authority {}",

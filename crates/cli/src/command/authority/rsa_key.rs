@@ -52,7 +52,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     // Before a key is made that can't be written.
     let target = arguments.output.as_deref();
     let form = target.map(Form::of).transpose()?;
-    if let Some(path) = target.filter(|path| !stream::is_pipe(path)) {
+    if let Some(path) = target.filter(|path| !stream::is_sink(path)) {
         Output::check(path, overwrite)?;
     }
     let folder = match &arguments.authority {
@@ -77,8 +77,8 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
             Form::Blob => key.to_blob(),
             Form::Pem => key.to_pem().into_bytes(),
         };
-        if stream::is_pipe(path) {
-            let mut output = stream::output()?;
+        if stream::is_sink(path) {
+            let mut output = stream::output_to(Some(path))?;
             output.write_all(&bytes)?;
             output.flush()?;
             return Ok(Exit::Done);
@@ -101,7 +101,7 @@ impl Form {
     fn of(path: &std::path::Path) -> Result<Self, Usage> {
         let ending = path.extension().and_then(std::ffi::OsStr::to_str);
         match ending {
-            _ if stream::is_pipe(path) => Ok(Self::Blob),
+            _ if stream::is_sink(path) => Ok(Self::Blob),
             Some("pub") => Ok(Self::Blob),
             Some("pem") => Ok(Self::Pem),
             _ => Err(Usage("the name of OUT says what it becomes: .pub or .pem")),

@@ -13,9 +13,7 @@ use strongroom_capi::file::{DigestWriter, FileHeader, looks_like};
 use strongroom_capi::{Key, PrivateKey};
 use strongroom_client::capi::decrypt::UnlockedCapiFile;
 use strongroom_client::decrypt::SealedFile;
-use strongroom_client::encrypt::{
-    self, EncryptError, EncryptOptions, Encrypted, Job, Source, Watch,
-};
+use strongroom_client::encrypt::{self, EncryptError, EncryptOptions, Encrypted, Source};
 use strongroom_client::file::same_file;
 use strongroom_client::home::{Home, read_exchange_key};
 use strongroom_files::output::{Output, ReadableBy};
@@ -157,22 +155,20 @@ fn encrypt(
     let mut rng = context.rng();
     let mut client = reach::connect(context, home, &authority, &mut rng)?;
     let (reader, writer) = io::pipe().context("cannot make a pipe")?;
-    let job = Job {
-        source: Source::Stream(File::from(OwnedFd::from(reader))),
-        target: encrypt::Target::Stream(Box::new(copy.try_clone()?)),
-        particulars,
-    };
-    let mut kept = Kept(None);
+    let source = Source::Stream(File::from(OwnedFd::from(reader)));
+    let target = encrypt::Target::Stream(Box::new(copy.try_clone()?));
+    let spares = client.deposit(&owner, &[], vec![particulars])?;
+    let spare = spares.into_iter().next().context("the spare is missing")?;
     thread::scope(|scope| {
         let decrypting = scope.spawn(|| original.decrypt_into(writer));
-        let encrypted = client.encrypt(vec![job], &options, &mut kept);
+        let encrypted = spare.encrypt(source, target, &options, &mut |_| {}, client.rng());
         let decrypted = decrypting.join();
-        encrypted?;
-        let encrypted = kept.0.context("nothing was encrypted")??;
+        let encrypted = encrypted?;
         // The encryptor takes the pipe's end for the plaintext's, also where decrypting broke off.
         decrypted
             .map_err(|_| anyhow!("decrypting failed on the way"))?
             .context("the original did not decrypt a second time: no copy was made")?;
+        client.record_written(&encrypted)?;
         Ok(encrypted)
     })
 }
@@ -270,16 +266,5 @@ impl Original {
         let mut file = &self.file;
         file.seek(SeekFrom::Start(self.start))?;
         Ok(BufReader::with_capacity(1 << 16, file))
-    }
-}
-
-/// Keeps what became of the one file.
-struct Kept(Option<Result<Encrypted, EncryptError>>);
-
-impl Watch for Kept {
-    fn progress(&mut self, _: usize, _: u64) {}
-
-    fn done(&mut self, _: usize, result: Result<Encrypted, EncryptError>) {
-        self.0 = Some(result);
     }
 }

@@ -61,8 +61,8 @@ impl Target {
         readable: ReadableBy<'_>,
         write: impl FnOnce(&mut dyn Write) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
-        if stream::is_pipe(&self.output) {
-            let mut sink = stream::output()?;
+        if stream::is_sink(&self.output) {
+            let mut sink = stream::output_to(Some(&self.output))?;
             let done = write(&mut sink)?;
             sink.flush()?;
             return Ok(done);

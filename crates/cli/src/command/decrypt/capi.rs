@@ -66,19 +66,21 @@ pub(super) fn decrypt(
         expected: known.and_then(|known| known.payload),
     };
     // What is decrypted onto the terminal is not drawn over.
-    let shown = target.is_none() && stream::output_is_shown();
+    let named = arguments.output.as_deref();
+    let shown = target.is_none() && stream::output_is_shown(named);
     let bar = Progress::bytes(context, if shown { 0 } else { source.length });
     let mut progress = |bytes| bar.set(bytes);
     match target {
         Some((target, overwrite)) => {
             let mut output =
                 Output::create(&target, overwrite, ReadableBy::ReadersOf(file), &mut rng)?;
+            output.keep_time_of(file)?;
             payload.decrypt(&unlocked, &mut output, &mut progress)?;
             output.commit()?;
         }
         None => {
             payload.check(&unlocked)?;
-            let mut output = stream::output()?;
+            let mut output = stream::output_to(named)?;
             payload.decrypt(&unlocked, &mut output, &mut progress)?;
             output.flush()?;
         }
@@ -216,7 +218,7 @@ impl<'k> RsaKeys<'k> {
             if !Home::exists(home)? {
                 return Ok(None);
             }
-            Home::open(home)?.known_capi_file(header)
+            Home::open_to_read(home)?.known_capi_file(header)
         };
         match look() {
             // A key that was named opens the file whatever has become of the home.

@@ -1,11 +1,11 @@
 //! `encrypt --format capi`: the layout of CryptoAPI's example programs (spec/capi-owner.md#encrypting).
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use clap::{Args, ValueEnum};
 use strongroom_capi::Padding;
-use strongroom_client::capi::encrypt::{CapiOptions, prepare};
+use strongroom_client::capi::encrypt::{CapiOptions, prepare_group};
 use strongroom_client::capi::{CipherName, LegacyCipher};
-use strongroom_client::encrypt::{Job, Source, Target, Watch};
+use strongroom_client::encrypt::{Job, Jobs, Watch};
 use strongroom_client::home::Home;
 
 use super::report::Report;
@@ -85,7 +85,7 @@ impl FormatOptions {
 pub(super) fn encrypt(
     context: &Context,
     mut home: Home,
-    mut jobs: Vec<Job>,
+    jobs: Vec<Job>,
     options: &FormatOptions,
     report: &mut Report<'_>,
 ) -> anyhow::Result<()> {
@@ -117,33 +117,24 @@ pub(super) fn encrypt(
         spool: &std::env::temp_dir(),
     };
     let authority = reach::authority_of(context, &home)?;
-    let mut client = reach::connect(context, &mut home, &authority, &mut rng)?;
-    let piped = |job: &mut Job| {
-        matches!(job.source, Source::Stream(_)) || matches!(job.target, Target::Stream(_))
-    };
-    let Some(job) = jobs.pop_if(piped) else {
-        return Ok(client.encrypt_capi(jobs, &options, report)?);
-    };
-    // A pipe stands alone, and may last: the other end may even want this home. So the home is let go meanwhile.
+    // Before hours of work for an authority that does not answer.
+    reach::connect(context, &mut home, &authority, &mut rng)?;
     drop(home);
-    let mut progress = |bytes| report.progress(0, bytes);
-    let prepared = match prepare(job, &options, &mut progress, &mut rng) {
-        Ok(prepared) => prepared,
-        Err(error) => {
-            report.done(0, Err(error));
+    let mut jobs = Jobs::of(jobs);
+    loop {
+        let (numbers, group) = prepare_group(&mut jobs, &options, report, &mut rng);
+        if group.is_empty() {
             return Ok(());
         }
-    };
-    let mut home = Home::open(&context.home)?;
-    let mut client = reach::connect(context, &mut home, &authority, &mut rng)?;
-    let deposited = client.deposit_capi(vec![prepared])?;
-    drop(home);
-    let deposited = deposited
-        .into_iter()
-        .next()
-        .context("the spare is missing")?;
-    report.done(0, deposited.appear());
-    Ok(())
+        let mut home = Home::open(&context.home)?;
+        let mut client = reach::connect(context, &mut home, &authority, &mut rng)?;
+        let deposited = client.deposit_capi(group)?;
+        // Whoever reads a pipe that this goes into may want the home.
+        drop(home);
+        for (number, deposited) in numbers.into_iter().zip(deposited) {
+            report.done(number, deposited.appear());
+        }
+    }
 }
 
 /// Says what the layout does not do.

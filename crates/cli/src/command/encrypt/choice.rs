@@ -134,7 +134,8 @@ fn to_encrypt(
             !arguments.dry_run,
             Usage("`--dry-run` tells of files, not of pipes")
         );
-        ensure!(arguments.armor || !stream::output_is_shown(), OntoTerminal);
+        let shown = stream::output_is_shown(arguments.output.as_deref());
+        ensure!(arguments.armor || !shown, OntoTerminal);
     }
     Ok(Named {
         source: (!stream::is_pipe(&file.path)).then(|| file.path.clone()),

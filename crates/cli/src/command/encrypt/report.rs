@@ -1,6 +1,5 @@
 //! What `strongroom encrypt` says of each file, when it is there.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -15,9 +14,9 @@ use super::choice::{Named, Tally};
 use crate::account::Account;
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::place;
 use crate::terminal::{self, Progress, shown};
 use crate::walk::Walk;
+use crate::{place, stream};
 
 /// Watches the work, and says what came of it.
 pub(super) struct Report<'c> {
@@ -37,7 +36,7 @@ pub(super) struct Report<'c> {
     again: u64,
     account: Account<'c>,
     /// Standard output failed.
-    broken: Option<io::Error>,
+    broken: Option<anyhow::Error>,
 }
 
 #[derive(Serialize)]
@@ -108,7 +107,7 @@ impl<'c> Report<'c> {
                 .say(format_args!("{warning} (`strongroom status` says more)"));
         }
         if let Some(error) = self.broken {
-            return Err(error.into());
+            return Err(error);
         }
         tally.done = self.done;
         tally.again = self.again;
@@ -153,7 +152,7 @@ impl<'c> Report<'c> {
                 bytes: encrypted.bytes,
             };
             if let Err(error) = self.bar.aside(|| terminal::print_json(&line)) {
-                self.broken.get_or_insert(error);
+                self.broken.get_or_insert(error.into());
             }
             return;
         }
@@ -171,6 +170,33 @@ impl<'c> Report<'c> {
     }
 }
 
+impl Report<'_> {
+    /// Warns of what is whole and may not be what was meant, also when little is to be said.
+    fn warn(&mut self, job: usize, encrypted: &Encrypted) {
+        let source = self
+            .named
+            .get(job)
+            .and_then(|named| named.source.as_deref());
+        if encrypted.changed {
+            let name = source.map_or("standard input".to_owned(), shown);
+            self.bar.aside(|| {
+                terminal::tell(format_args!(
+                    "warning: {name} changed while it was read: what was encrypted is of no one moment"
+                ));
+            });
+            self.account.exit = self.account.exit.and(Exit::Failed);
+        }
+        let from_pipe = source.is_none_or(stream::is_read_once);
+        if encrypted.bytes == 0 && from_pipe {
+            self.bar.aside(|| {
+                terminal::tell(
+                    "warning: nothing came through the pipe: the encrypted file is of nothing",
+                );
+            });
+        }
+    }
+}
+
 impl Watch for Report<'_> {
     fn progress(&mut self, _: usize, bytes: u64) {
         self.bar.set(self.done_bytes + bytes);
@@ -181,6 +207,7 @@ impl Watch for Report<'_> {
             Ok(encrypted) => {
                 self.done_bytes += encrypted.bytes;
                 self.say(job, &encrypted);
+                self.warn(job, &encrypted);
             }
             Err(error) => {
                 let named = self.named.get(job);
@@ -188,7 +215,7 @@ impl Watch for Report<'_> {
                 let path = source.unwrap_or(Path::new("-"));
                 let error = anyhow::Error::new(error);
                 if crate::causes::is_closed_pipe(error.as_ref()) {
-                    self.broken = Some(io::ErrorKind::BrokenPipe.into());
+                    self.broken = Some(error);
                     return;
                 }
                 let account = &mut self.account;

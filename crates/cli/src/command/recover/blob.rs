@@ -38,7 +38,7 @@ impl<'a> WantedBlob<'a> {
         let to = read_public_key(to)?;
         ensure_not_legacy(&to, arguments.legacy)?;
         let overwrite = arguments.overwrite();
-        if !stream::is_pipe(output) {
+        if !stream::is_sink(output) {
             Output::check(output, overwrite)?;
         }
         Ok(Some(Self {
@@ -57,8 +57,8 @@ impl<'a> WantedBlob<'a> {
         let Some(blob) = blob else {
             return Ok(false);
         };
-        if stream::is_pipe(self.output) {
-            let mut output = stream::output()?;
+        if stream::is_sink(self.output) {
+            let mut output = stream::output_to(Some(self.output))?;
             output.write_all(&blob)?;
             output.flush()?;
             return Ok(true);

@@ -38,7 +38,7 @@ impl<'a> WantedSecret<'a> {
             return Ok(None);
         }
         let overwrite = arguments.overwrite();
-        if !stream::is_pipe(output) {
+        if !stream::is_sink(output) {
             Output::check(output, overwrite)?;
         }
         Ok(Some(Self {
@@ -97,11 +97,9 @@ impl<'a> WantedSecret<'a> {
 
     fn put(&self, context: &Context, home: &Home, secret: &Secret) -> anyhow::Result<()> {
         self.say_which(context, home)?;
-        if stream::is_pipe(self.output) {
-            // Past the buffer, which is not wiped.
-            let output = stream::output()?;
-            let mut output = output.get_ref();
-            return Ok(output.write_all(secret.expose())?);
+        if stream::is_sink(self.output) {
+            let mut output = stream::output_to(Some(self.output))?;
+            return Ok(output.write_secret(secret.expose())?);
         }
         let mut rng = context.rng();
         let mut output = Output::create(self.output, self.overwrite, ReadableBy::Owner, &mut rng)?;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use serde::Serialize;
 use strongroom_client::home::{Check, CheckRun, Home, SecretRecord};
 use strongroom_client::status::{Doubt, FileStatus, Inspector, SpareState};
@@ -15,6 +15,7 @@ use super::{Arguments, Reporting, words};
 use crate::check::{self, Outcome};
 use crate::devices::DeviceLine;
 use crate::exit::chain;
+use crate::input::EmptyList;
 use crate::keys::SecretKeys;
 use crate::place;
 use crate::stream;
@@ -60,10 +61,12 @@ pub(super) fn read_names(path: &Path) -> anyhow::Result<Vec<String>> {
         .with_context(failed)?;
     let names = text.lines().map(str::trim);
     let mut known = BTreeSet::new();
-    let names = names
+    let names: Vec<String> = names
         .filter(|name| !name.is_empty() && !name.starts_with('#') && known.insert(*name))
-        .map(str::to_owned);
-    Ok(names.collect())
+        .map(str::to_owned)
+        .collect();
+    ensure!(!names.is_empty(), EmptyList::of(path));
+    Ok(names)
 }
 
 /// Looks at the secrets of these names, or at all that are not superseded.

@@ -1,0 +1,182 @@
+//! How a store is opened on the disk that it lies on: to be written, or where nothing can be, in place; with SQLite's WAL, or
+//! with a journal where not all who open it may share memory.
+
+use std::ffi::OsString;
+use std::io::Read;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+use strongroom_files::{disk, waiting};
+
+use super::{APPLICATION_ID, BUSY_TIMEOUT, StoreError};
+
+/// What can be done with a store where it lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    /// It is read where it lies, and nothing is written, not even a lock: nobody can write to it there.
+    InPlace,
+    /// It is read, and something is written beside it.
+    Read,
+    /// It is read and written.
+    Write,
+}
+
+impl Access {
+    /// Finds out what can be done with a store: what this process may not write to, it can read.
+    pub(super) fn to(path: &Path) -> Self {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        if disk::may_write(path) && disk::may_write(folder) {
+            return Self::Write;
+        }
+        Self::to_read(path)
+    }
+
+    /// Finds out how a store is read that is not to be written.
+    pub(super) fn to_read(path: &Path) -> Self {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let begun = ["-journal", "-wal"].into_iter().any(|ending| {
+            let beside = beside(path, ending).metadata();
+            beside.is_ok_and(|metadata| metadata.len() > 0)
+        });
+        // What somebody left beside it is a part of it, which SQLite knows how to read, or that it can't be.
+        match disk::may_write(folder) || begun {
+            true => Self::Read,
+            false => Self::InPlace,
+        }
+    }
+}
+
+/// Opens a connection to a store that exists.
+pub(super) fn connect(path: &Path, access: Access) -> Result<Connection, StoreError> {
+    strongroom_files::check_database(path).map_err(|error| StoreError::Failed(error.into()))?;
+    let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = match access {
+        Access::Write => {
+            Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_READ_WRITE)?
+        }
+        Access::Read => {
+            Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_READ_ONLY)?
+        }
+        Access::InPlace => {
+            let flags = flags | OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+            Connection::open_with_flags(immutable(path), flags)?
+        }
+    };
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    // A commit that returned survives the power going away: EXTRA is FULL, and the same where there is a journal.
+    connection.pragma_update(None, "synchronous", "EXTRA")?;
+    connection.pragma_update(None, "foreign_keys", "OFF")?;
+    connection.pragma_update(None, "trusted_schema", "OFF")?;
+    // Nothing that the file brings is run, also when somebody puts it there after the schema was checked.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    Ok(connection)
+}
+
+/// Writes ahead where the disk is this machine's own, so that others read while one writes; and keeps a journal elsewhere:
+/// WAL needs memory that all who have it open share, which they do not over a network, nor always through a program.
+///
+/// A store of ours that came from another disk is changed over; another's file is not.
+pub(super) fn settle_journal(path: &Path) -> Result<(), StoreError> {
+    let Some(is_ahead) = is_ahead(path)? else {
+        return Ok(());
+    };
+    match (disk::is_shared(path), is_ahead) {
+        (true, true) => {
+            strongroom_files::check_database(path)
+                .map_err(|error| StoreError::Failed(error.into()))?;
+            let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_READ_WRITE;
+            let connection = Connection::open_with_flags(path, flags)?;
+            connection.busy_timeout(BUSY_TIMEOUT)?;
+            // Alone, SQLite needs no memory to share: said before anything is read.
+            connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+            set_journal(&connection, "DELETE")
+        }
+        (false, false) => {
+            let connection = connect(path, Access::Write)?;
+            connection.busy_timeout(Duration::ZERO)?;
+            match set_journal(&connection, "WAL") {
+                // Whoever is at work in it has it as it is; the next one changes it.
+                Err(StoreError::Busy) => Ok(()),
+                set => set,
+            }
+        }
+        (true, false) | (false, true) => Ok(()),
+    }
+}
+
+/// Does so for a store that is being made.
+pub(super) fn begin_journal(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    match disk::is_shared(path) {
+        true => set_journal(connection, "DELETE"),
+        false => set_journal(connection, "WAL"),
+    }
+}
+
+/// Sets the kind of the journal, for good.
+fn set_journal(connection: &Connection, kind: &str) -> Result<(), StoreError> {
+    let set = connection
+        .pragma_update_and_check(None, "journal_mode", kind, |row| row.get::<_, String>(0))?;
+    match set.eq_ignore_ascii_case(kind) {
+        true => Ok(()),
+        false => Err(StoreError::Busy),
+    }
+}
+
+/// Tells whether a store is one that is written ahead, if it is ours: by its file, as asking SQLite would open what lies
+/// beside it.
+fn is_ahead(path: &Path) -> Result<Option<bool>, StoreError> {
+    let mut header = [0; 72];
+    let read = strongroom_files::open(path).and_then(|mut file| file.read_exact(&mut header));
+    match read {
+        // The database's header: the version that is needed to read it, which is 2 with WAL, and whose it is.
+        Ok(()) => {
+            let is_ours = header.ends_with(&APPLICATION_ID.to_be_bytes());
+            Ok(is_ours.then_some(header[19] == 2))
+        }
+        // SQLite says what is the matter with it.
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(None),
+        Err(error) => Err(StoreError::Failed(error.into())),
+    }
+}
+
+/// Runs what may have to wait for another process, and tells once it does.
+pub(super) fn waiting_for(
+    connection: &Connection,
+    path: &Path,
+    sql: &str,
+) -> Result<(), StoreError> {
+    connection.busy_timeout(waiting::SILENT)?;
+    let first = connection.execute_batch(sql).map_err(StoreError::from);
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    match first {
+        Err(StoreError::Busy) => {
+            waiting::tell(path);
+            Ok(connection.execute_batch(sql)?)
+        }
+        done => done,
+    }
+}
+
+/// Names a file to SQLite so that it believes that nobody can change it.
+fn immutable(path: &Path) -> PathBuf {
+    let mut uri = b"file:".to_vec();
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => uri.push(*byte),
+            _ => uri.extend(format!("%{byte:02x}").into_bytes()),
+        }
+    }
+    uri.extend(b"?immutable=1");
+    PathBuf::from(OsString::from_vec(uri))
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
+}
