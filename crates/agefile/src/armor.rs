@@ -6,7 +6,8 @@ mod writer;
 pub use self::reader::{ArmorError, ArmoredReader, Dearmored, Whole};
 pub use self::writer::ArmoredWriter;
 
-pub(crate) const BEGIN: &str = "-----BEGIN AGE ENCRYPTED FILE-----";
+/// The line that armor begins with.
+pub const BEGIN: &str = "-----BEGIN AGE ENCRYPTED FILE-----";
 const END: &str = "-----END AGE ENCRYPTED FILE-----";
 
 /// The columns of every line but the last.

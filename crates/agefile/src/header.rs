@@ -235,7 +235,9 @@ pub enum ReadHeaderError {
     #[error("this is no age file")]
     NotAge,
     /// It is a binary file that somebody took for text: every LF in it became CR LF.
-    #[error("the file was changed on its way, as text from one system to another: its line ends are CR LF")]
+    #[error(
+        "the file was changed on its way, as text from one system to another: its line ends are CR LF"
+    )]
     LineEnds,
     /// It is a later version's.
     #[error("the file is of another version of age than v1")]

@@ -10,10 +10,10 @@ use strongroom_text::NotText;
 use zeroize::Zeroizing;
 
 use crate::armor::{ArmoredWriter, Dearmored};
-use crate::magic::Magic;
 use crate::file_key::FileKey;
 use crate::header::{Header, ReadHeaderError};
 use crate::identity::{Identity, ParseIdentityError};
+use crate::magic::Magic;
 use crate::passphrase::{NoMemory, Passphrase, PassphraseIdentity, SCRYPT, WorkFactor};
 use crate::payload::{self, NONCE_BYTES, OpenError};
 use crate::recipient::{ParseRecipientError, Recipient};

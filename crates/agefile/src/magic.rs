@@ -75,14 +75,25 @@ mod tests {
             (b" age-encryption.org/v1\n", Magic::Other),
             (&[b' '; MAGIC_BYTES], Magic::Other),
         ] {
-            assert_eq!(Magic::of(bytes), Some(beginning), "{}", bytes.escape_ascii());
+            assert_eq!(
+                Magic::of(bytes),
+                Some(beginning),
+                "{}",
+                bytes.escape_ascii()
+            );
             // Each byte of it alone decides nothing that the next ones change.
             for end in 0..bytes.len() {
                 let of_part = Magic::of(&bytes[..end]);
                 assert!(of_part.is_none_or(|part| part == beginning));
             }
         }
-        for undecided in [&b""[..], b"age-encr", b"\n  \n", b"-----BEGIN AGE", b"\xef\xbb"] {
+        for undecided in [
+            &b""[..],
+            b"age-encr",
+            b"\n  \n",
+            b"-----BEGIN AGE",
+            b"\xef\xbb",
+        ] {
             assert_eq!(Magic::of(undecided), None);
             assert_eq!(Magic::of_whole(undecided), Magic::Other);
         }

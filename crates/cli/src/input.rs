@@ -1,15 +1,20 @@
 //! Which files are meant: those named, those in the folders named, and those in a list.
 
 use std::ffi::OsString;
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
+use strongroom_agefile::header::ReadHeaderError;
+use strongroom_client::kind::{FileKind, NotEncrypted, is_called_encrypted};
 use walkdir::{DirEntry, WalkDir};
 
-use crate::stream;
+use crate::{causes, stream, text};
+
+/// The length in bytes of the longest list that is read.
+const LIST_BYTES_MAX: u64 = 1 << 30;
 
 #[derive(Args, Clone)]
 pub(crate) struct Paths {
@@ -30,6 +35,43 @@ pub(crate) struct Input {
     pub(crate) path: PathBuf,
     /// Whether it was named, and not found in a folder.
     pub(crate) named: bool,
+}
+
+impl Input {
+    /// Tells whether it may be anything, and an encrypted file only if it is one: nobody named it, nor is it called so.
+    pub(crate) fn may_be_anything(&self) -> bool {
+        !self.named && !is_called_encrypted(&self.path)
+    }
+}
+
+/// Says of a file that is no encrypted one, and should be, what it is instead.
+pub(crate) fn explained(path: &Path, error: anyhow::Error) -> anyhow::Error {
+    match FileKind::of(path) {
+        Ok(FileKind::Other(what)) => explained_by(path, error, what),
+        Ok(FileKind::Age | FileKind::Capi) | Err(_) => error,
+    }
+}
+
+/// The same, where it is known what it is.
+pub(crate) fn explained_by(path: &Path, error: anyhow::Error, what: NotEncrypted) -> anyhow::Error {
+    let is_other = matches!(causes::find(error.as_ref()), Some(ReadHeaderError::NotAge));
+    let says_more = what != NotEncrypted::Other || is_called_encrypted(path);
+    match is_other && says_more {
+        true => NotAsCalled {
+            what,
+            source: error,
+        }
+        .into(),
+        false => error,
+    }
+}
+
+/// A file that should be an encrypted one is something else.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}")]
+pub(crate) struct NotAsCalled {
+    pub(crate) what: NotEncrypted,
+    source: anyhow::Error,
 }
 
 impl Paths {
@@ -83,13 +125,13 @@ fn is_leftover(entry: &DirEntry) -> bool {
 /// Reads paths that end with the byte `end` each.
 fn read_list(list: &Path, end: u8) -> anyhow::Result<Vec<PathBuf>> {
     let failed = || format!("cannot read the list `{}`", list.display());
-    let mut bytes = Vec::new();
-    stream::open(list)
-        .and_then(|mut file| file.read_to_end(&mut bytes))
-        .with_context(failed)?;
-    let paths = bytes.split(|byte| *byte == end);
+    let bytes = text::read_bytes(list, LIST_BYTES_MAX).with_context(failed)?;
+    let paths = match end {
+        b'\n' => strongroom_text::names(&bytes).with_context(failed)?,
+        _ => bytes.split(|byte| *byte == end).collect(),
+    };
+    let paths = paths.into_iter().filter(|path| !path.is_empty());
     Ok(paths
-        .filter(|path| !path.is_empty())
         .map(|path| PathBuf::from(OsString::from_vec(path.to_vec())))
         .collect())
 }
@@ -99,12 +141,6 @@ pub(crate) fn with_ending(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     PathBuf::from(name)
-}
-
-/// Tells whether a file's name ends as that of a file we encrypted: in `.age`, or `.capi`.
-pub(crate) fn is_encrypted_name(path: &Path) -> bool {
-    path.extension()
-        .is_some_and(|extension| extension == "age" || extension == "capi")
 }
 
 /// Takes away what a killed command left in the folders of these files. What can't be taken away stays.

@@ -14,18 +14,20 @@ mod input;
 mod keys;
 mod news;
 mod options;
+mod paths;
 mod place;
 mod prompt;
 mod reach;
 mod rsa;
+mod shell;
 mod stream;
 mod terminal;
+mod text;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use clap::Parser;
 use rand_core::UnwrapErr;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use strongroom_protocol::id::{Clock, Time};
@@ -35,8 +37,8 @@ use options::Options;
 
 fn main() -> ExitCode {
     keep_memory_private();
-    let options = Options::parse();
-    let result = Context::new(&options.global, Arc::new(SystemClock), system_randomness)
+    let options = Options::read();
+    let result = Context::new(options.global, Arc::new(SystemClock), system_randomness)
         .and_then(|context| command::run(&context, options.command));
     exit::end(result)
 }

@@ -2,13 +2,15 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use strongroom_agefile::{KeyType, WorkFactor};
 
 use crate::command::{
     authority, capi, decrypt, departed, deposit, device, encrypt, init, keygen, list, log, officer,
     policy, protect, recover, rewrap, sheet, status, sync, veto,
 };
+use crate::paths;
 
 /// Keeps a spare of every key you encrypt with.
 ///
@@ -21,6 +23,21 @@ pub(crate) struct Options {
     pub(crate) global: Global,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Options {
+    /// Reads the command line and the variables, or ends the process with what is wrong with them.
+    pub(crate) fn read() -> Self {
+        let mut command = paths::expanding(Self::command());
+        let matches = command.get_matches_mut();
+        if let Err(error) = paths::check_variables(&command, &matches) {
+            command.error(ErrorKind::ValueValidation, error).exit();
+        }
+        match Self::from_arg_matches(&matches) {
+            Ok(options) => options,
+            Err(error) => error.format(&mut command).exit(),
+        }
+    }
 }
 
 #[derive(Args)]
@@ -50,6 +67,30 @@ pub(crate) struct Global {
         value_parser = work_factor
     )]
     pub(crate) max_work_factor: WorkFactor,
+    /// Read the passphrase from FILE, its line end aside; from a pipe if it is `-`. For nobody at a terminal, as
+    /// STRONGROOM_PASSPHRASE is.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        hide_short_help = true,
+        conflicts_with = "passphrase_command"
+    )]
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// Take for the passphrase what the shell command prints, its line end aside.
+    #[arg(long, global = true, value_name = "COMMAND", hide_short_help = true)]
+    pub(crate) passphrase_command: Option<String>,
+}
+
+/// A new passphrase, where it is asked for one.
+#[derive(Args, Clone, Copy)]
+pub(crate) struct NewPassphrase {
+    /// Seal your new key with a passphrase.
+    #[arg(long)]
+    pub(crate) passphrase: bool,
+    /// Take the new passphrase, however short it is.
+    #[arg(long, requires = "passphrase")]
+    pub(crate) any_passphrase: bool,
 }
 
 fn work_factor(text: &str) -> Result<WorkFactor, &'static str> {

@@ -14,6 +14,7 @@ use strongroom_agefile::{FileKey, Header, Recipient, UnwrapError};
 use strongroom_protocol::id::{AuthorityId, OwnerId, Serial, Time};
 use strongroom_protocol::receipt::DepositState;
 use strongroom_protocol::statement::{OpenedKey, Particulars, ParticularsError, SealedKey};
+use strongroom_protocol::text::composed;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -249,6 +250,25 @@ fn open_with(
     payload::open(&key, file, &mut *secret, NonZeroUsize::MIN, &mut |_| {})?;
     Ok(Secret::new(secret)?)
 }
+
+/// Takes the name of a secret as it is typed, in an option or in a list: without white space around it, and its accents in the
+/// one form, so that a name is found however it is typed.
+///
+/// # Errors
+///
+/// In a list of names it would be read as a remark.
+pub fn parse_name(text: &str) -> Result<String, NoName> {
+    let name = strongroom_text::trim(text);
+    match name.starts_with('#') {
+        true => Err(NoName),
+        false => Ok(composed(name)),
+    }
+}
+
+/// A name that no list could have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a name that begins with `#` is a remark in a list of names")]
+pub struct NoName;
 
 /// A secret of no length, or of too great a one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

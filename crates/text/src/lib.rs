@@ -133,7 +133,10 @@ mod tests {
     #[test]
     fn names_are_bytes_and_keep_what_is_theirs() {
         let of = |bytes: &'static [u8]| names(bytes).unwrap();
-        assert_eq!(of(b"\xef\xbb\xbfa\r\n\r\nb c \r\nd"), [&b"a"[..], b"b c ", b"d"]);
+        assert_eq!(
+            of(b"\xef\xbb\xbfa\r\n\r\nb c \r\nd"),
+            [&b"a"[..], b"b c ", b"d"]
+        );
         assert_eq!(of(b"a\r\nb\n\xff \n"), [&b"a\r"[..], b"b", b"\xff "]);
         assert_eq!(of(b"a\r"), [b"a\r"]);
         assert!(of(b"").is_empty());

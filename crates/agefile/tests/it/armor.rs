@@ -124,7 +124,13 @@ fn the_whole_mark_tells_whether_a_file_is_armored() {
         read(armor(b"text").as_bytes()).unwrap(),
         (true, b"text".to_vec())
     );
-    for other in [&b"-"[..], b" age", b"\n\0\x01", b"-----BEGIN AGE", b"---\ntitle: x\n---\n"] {
+    for other in [
+        &b"-"[..],
+        b" age",
+        b"\n\0\x01",
+        b"-----BEGIN AGE",
+        b"---\ntitle: x\n---\n",
+    ] {
         assert_eq!(read(other).unwrap(), (false, other.to_vec()));
     }
 }

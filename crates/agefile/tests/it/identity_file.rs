@@ -77,8 +77,7 @@ fn what_is_wrong_is_told_by_its_line_and_never_quoted() {
 #[test]
 fn a_line_that_can_not_be_used_does_not_hinder_the_others() {
     let mut rng = TestRng::new(8);
-    let [first, second] =
-        [1, 2].map(|_| Identity::generate(KeyType::X25519, &mut rng).to_text());
+    let [first, second] = [1, 2].map(|_| Identity::generate(KeyType::X25519, &mut rng).to_text());
     let text = format!(
         "\u{feff}AGE-PLUGIN-FOO-1DPJKCMR0X80STU\r\n  {} \t# mine\r\nnothing\r\n{}",
         *first, *second
@@ -137,7 +136,10 @@ fn a_passphrase_seals_and_opens_identities() {
     assert!(file.starts_with("-----BEGIN AGE ENCRYPTED FILE-----\n"));
     let sealed = sealed(file.as_bytes());
     let opened = sealed.open(&PassphraseIdentity::new(passphrase("right")));
-    assert_eq!(texts(&opened.unwrap().identities), [identity.to_text().as_str()]);
+    assert_eq!(
+        texts(&opened.unwrap().identities),
+        [identity.to_text().as_str()]
+    );
     let wrong = sealed.open(&PassphraseIdentity::new(passphrase("wrong")));
     assert!(matches!(
         wrong,

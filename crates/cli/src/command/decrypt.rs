@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, ensure};
 use clap::Args;
 use strongroom_agefile::header::ReadHeaderError;
-use strongroom_agefile::{Unwrap, UnwrapError};
-use strongroom_capi::file::{FileHeader, looks_like};
-use strongroom_client::capi::PREFIX_BYTES;
+use strongroom_agefile::{MAGIC_BYTES, Unwrap, UnwrapError};
+use strongroom_capi::file::FileHeader;
 use strongroom_client::capi::decrypt::UnlockError;
 use strongroom_client::decrypt::{SealedFile, UnlockedFile};
 use strongroom_client::file::same_file;
-use strongroom_client::home::{Home, HomeError, Identities};
+use strongroom_client::home::{Home, HomeError, Identities, KeysError};
+use strongroom_client::kind::{FileKind, is_called_encrypted};
 use strongroom_client::mark::FileMark;
 use strongroom_client::whole;
 use strongroom_files::output::{CreateError, Output, Overwrite, ReadableBy};
@@ -25,7 +25,7 @@ use self::capi::{RsaKeys, Source};
 use crate::context::Context;
 use crate::exit::{self, Exit, Usage};
 use crate::rsa::{NoPadding, PaddingOption};
-use crate::terminal::{Progress, shown};
+use crate::terminal::{Progress, count, escape, shown, tell};
 use crate::{causes, input, prompt, stream};
 
 /// Decrypt files.
@@ -92,7 +92,8 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
         Usage("`-o` and `-` are for one file alone")
     );
     let readers = files.iter().chain(&arguments.identities);
-    stream::ensure_one_reader(readers.chain(&arguments.key))?;
+    let readers = readers.chain(&arguments.key);
+    stream::ensure_one_reader(readers.chain(context.passphrase.file()))?;
     let mut keys = Keys::new(context, arguments);
     let mut rsa_keys = RsaKeys::new(context, arguments);
     let mut exit = Exit::Done;
@@ -150,7 +151,7 @@ fn decrypt(
     let (mut file, length) = open(path)?;
     let mut prefix = Vec::new();
     { &mut file }
-        .take(PREFIX_BYTES)
+        .take(MAGIC_BYTES as u64)
         .read_to_end(&mut prefix)
         .context("cannot read it")?;
     if let Some(error) = in_the_way {
@@ -161,7 +162,8 @@ fn decrypt(
         }
         return Err(error.into());
     }
-    if looks_like(&prefix) {
+    let kind = FileKind::of_bytes(&prefix);
+    if kind == FileKind::Capi {
         let source = Source {
             prefix,
             file,
@@ -173,7 +175,11 @@ fn decrypt(
     }
     ensure!(arguments.key.is_none(), NotCapi);
     let sealed = Cursor::new(prefix).chain(BufReader::with_capacity(1 << 16, &file));
-    let unlocked = unlock(SealedFile::read(sealed)?, keys)?;
+    let sealed = SealedFile::read(sealed).map_err(|error| match kind {
+        FileKind::Other(what) => input::explained_by(path, error.into(), what),
+        FileKind::Age | FileKind::Capi => error.into(),
+    })?;
+    let unlocked = unlock(sealed, keys)?;
     // What is decrypted onto the terminal is not drawn over.
     let shown = target.is_none() && stream::output_is_shown();
     let bar = Progress::bytes(context, if shown { 0 } else { length });
@@ -221,7 +227,7 @@ fn target(path: &Path, arguments: &Arguments) -> anyhow::Result<Option<PathBuf>>
     match &arguments.output {
         Some(output) => Ok((!stream::is_pipe(output)).then(|| output.clone())),
         None if stream::is_pipe(path) => Ok(None),
-        None if input::is_encrypted_name(path) => Ok(Some(path.with_extension(""))),
+        None if is_called_encrypted(path) => Ok(Some(path.with_extension(""))),
         None => Err(NoName.into()),
     }
 }
@@ -283,27 +289,59 @@ impl<'k> Keys<'k> {
                 &home.join("identity.txt"),
                 &mut prompt::passphrases(self.context),
             )?;
+            say_unusable(&own);
             return Ok(vec![own]);
         }
         read_identities(self.context, self.named)
     }
 }
 
-/// Reads identity files; `-` is a pipe.
+/// Reads identity files; `-` is a pipe. One that can't be used does not hinder the others, and is told of.
 pub(crate) fn read_identities(
     context: &Context,
     paths: &[PathBuf],
 ) -> anyhow::Result<Vec<Identities>> {
-    let read = |path: &PathBuf| {
+    let mut read = Vec::new();
+    let mut failed: Option<KeysError> = None;
+    for path in paths {
         let path = if stream::is_pipe(path) {
             Path::new("/dev/stdin")
         } else {
             path
         };
         context.warn_if_exposed(path);
-        Identities::read(path, &mut prompt::passphrases(context))
-    };
-    Ok(paths.iter().map(read).collect::<Result<_, _>>()?)
+        match Identities::read(path, &mut prompt::passphrases(context)) {
+            Ok(identities) => {
+                say_unusable(&identities);
+                read.push(identities);
+            }
+            Err(error) if paths.len() > 1 => {
+                let error = failed.insert(error);
+                tell(format_args!("warning: {}", escape(&exit::chain_of(error))));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    match failed {
+        Some(error) if read.is_empty() => Err(error.into()),
+        _ => Ok(read),
+    }
+}
+
+/// Says which lines of an identity file can't be used.
+pub(crate) fn say_unusable(identities: &Identities) {
+    const SAID_MAX: usize = 5;
+    let path = shown(identities.path());
+    let unusable = identities.unusable();
+    for one in unusable.iter().take(SAID_MAX) {
+        tell(format_args!(
+            "warning: `{path}`: {one}; the others are used"
+        ));
+    }
+    if let Some(more) = unusable.len().checked_sub(SAID_MAX + 1) {
+        let more = count(more as u64 + 1, "line", "lines");
+        tell(format_args!("warning: `{path}`: {more} more can't be used"));
+    }
 }
 
 /// Says of a header that is torn or altered whether a command was interrupted while it replaced it.

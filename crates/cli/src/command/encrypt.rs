@@ -4,7 +4,6 @@ pub(crate) mod capi;
 mod report;
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
@@ -14,6 +13,7 @@ use strongroom_agefile::{KeyType, Recipient};
 use strongroom_client::ConnectError;
 use strongroom_client::encrypt::{EncryptOptions, Job, Source, Target, Watch};
 use strongroom_client::home::{Home, Identities};
+use strongroom_client::kind::{FileKind, is_called_encrypted};
 use strongroom_files::output::{Output, Overwrite};
 use strongroom_protocol::statement::Particulars;
 
@@ -23,7 +23,8 @@ use crate::context::Context;
 use crate::exit::{Exit, Usage};
 use crate::input::{self, Input, Paths};
 use crate::options::KeyTypeName;
-use crate::{founding, prompt, reach, stream};
+use crate::terminal::shown;
+use crate::{founding, prompt, reach, stream, text};
 
 /// Encrypt files, each with a spare of its key at the authority.
 ///
@@ -114,9 +115,10 @@ pub(crate) fn run(context: &Context, arguments: Arguments) -> anyhow::Result<Exi
     );
     let paths = named_paths(&arguments)?;
     let lists = paths.paths.iter().chain(&paths.files_from);
-    stream::ensure_one_reader(lists.chain(&arguments.recipients_file))?;
+    let lists = lists.chain(&arguments.recipients_file);
+    stream::ensure_one_reader(lists.chain(context.passphrase.file()))?;
     let others = others(context, &arguments)?;
-    let inputs = inputs(&paths, &arguments)?;
+    let inputs = inputs(context, &paths, &arguments)?;
     let named: Vec<Named> = inputs
         .iter()
         .map(|input| name(input, &arguments, if is_capi { ".capi" } else { ".age" }))
@@ -231,24 +233,19 @@ fn check_first_use(
 fn others(context: &Context, arguments: &Arguments) -> anyhow::Result<Vec<Recipient>> {
     let mut others = Vec::new();
     for (number, text) in (1..).zip(&arguments.recipients) {
-        let recipient = text
+        let recipient = strongroom_text::trim(text)
             .parse()
             .map_err(|source| NoRecipient { number, source })?;
         others.push(recipient);
     }
     for path in &arguments.recipients_file {
         let failed = || format!("cannot read the recipients file `{}`", path.display());
-        let mut text = Vec::new();
-        stream::open(path)
-            .with_context(failed)?
-            .take(RECIPIENTS_BYTES_MAX as u64 + 1)
-            .read_to_end(&mut text)
-            .with_context(failed)?;
+        let text = text::read_bytes(path, RECIPIENTS_BYTES_MAX as u64).with_context(failed)?;
         others.extend(parse_recipients(&text).with_context(failed)?);
     }
     for path in &arguments.identities {
         context.warn_if_exposed(path);
-        others.extend(Identities::read(path, &mut prompt::passphrases(context))?.recipients());
+        others.extend(Identities::read(path, &mut prompt::passphrases(context))?.recipients()?);
     }
     Ok(others)
 }
@@ -263,9 +260,26 @@ fn named_paths(arguments: &Arguments) -> anyhow::Result<Paths> {
     Ok(paths)
 }
 
-fn inputs(paths: &Paths, arguments: &Arguments) -> anyhow::Result<Vec<Input>> {
+/// Tells whether a file that was found in a folder is to be encrypted: none that is already, and none that is called so, which
+/// is said where it is not.
+fn is_to_encrypt(context: &Context, path: &Path) -> bool {
+    match FileKind::of(path) {
+        Ok(kind) if kind.is_encrypted() => false,
+        Ok(FileKind::Other(what)) if is_called_encrypted(path) => {
+            context.say(format_args!(
+                "{}  passed over: it is called an encrypted file, but {what}; name it to have it encrypted",
+                shown(path)
+            ));
+            false
+        }
+        // What can't be read is told of when it is its turn.
+        Ok(_) | Err(_) => true,
+    }
+}
+
+fn inputs(context: &Context, paths: &Paths, arguments: &Arguments) -> anyhow::Result<Vec<Input>> {
     let mut inputs = paths.files()?;
-    inputs.retain(|input| input.named || !input::is_encrypted_name(&input.path));
+    inputs.retain(|input| input.named || is_to_encrypt(context, &input.path));
     let pipes = inputs
         .iter()
         .filter(|input| stream::is_pipe(&input.path))

@@ -9,6 +9,7 @@ use anyhow::ensure;
 use clap::Args;
 use strongroom_client::ConnectError;
 use strongroom_client::home::{Home, Identities, KeysError};
+use strongroom_client::kind::is_called_encrypted;
 use strongroom_client::protect::{Job, ProtectOptions, look};
 use strongroom_protocol::statement::Particulars;
 
@@ -147,7 +148,7 @@ fn own_identities(
 
 /// Describes a file by its name, where there is room for it beside the labels.
 fn named(path: &Path, particulars: &Particulars) -> Particulars {
-    let name = if input::is_encrypted_name(path) {
+    let name = if is_called_encrypted(path) {
         path.file_stem()
     } else {
         path.file_name()

@@ -9,12 +9,11 @@ mod secret;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{bail, ensure};
+use anyhow::ensure;
 use clap::Args;
-use strongroom_agefile::KeyType;
 use strongroom_authority::Caller;
 use strongroom_client::Address;
-use strongroom_client::home::{Home, KeysError};
+use strongroom_client::home::Home;
 use strongroom_client::{enroll, recover::Wanted};
 use strongroom_files::output::Overwrite;
 use strongroom_protocol::id::{OwnerId, Serial};
@@ -30,17 +29,17 @@ use crate::context::Context;
 use crate::exit::{Exit, Usage};
 use crate::founding::Finished;
 use crate::input::Paths;
-use crate::options::KeyTypeName;
+use crate::options::{KeyTypeName, NewPassphrase};
 use crate::rsa::{KeyBits, PaddingOption};
 use crate::terminal::count;
-use crate::{prompt, reach};
+use crate::{prompt, reach, stream};
 
 /// How long `--wait` lets pass between two looks.
 const PAUSE: Duration = Duration::from_secs(10);
 
 /// Get the keys of files back, and make the files open with your key again.
 ///
-/// Asks for the recovery code, where the policy does. Makes a new key where yours is gone. Only the files' headers are
+/// Asks for the recovery code, where the policy does. Makes a new key where yours is gone, once the keys are released. Only the files' headers are
 /// rewritten; a file that opens already costs nothing. Run again, it goes on where it stopped; while a request waits
 /// it says what for, and exits with 3. If it was denied or vetoed, or lapsed, it says so once; run again, it asks anew.
 #[derive(Args)]
@@ -87,12 +86,11 @@ pub(crate) struct Arguments {
     /// Where the authority's folder is now, if it is not where the sheet says.
     #[arg(long, value_name = "DIR", requires = "sheet")]
     authority: Option<Address>,
-    /// The kind of key, where a new one is made [default: that of the files].
+    /// The kind of key, where a new one is made [default: that of the lost one].
     #[arg(long, value_enum, value_name = "TYPE")]
     key_type: Option<KeyTypeName>,
-    /// Seal the new key with a passphrase, where one is made.
-    #[arg(long)]
-    passphrase: bool,
+    #[command(flatten)]
+    passphrase: NewPassphrase,
     /// Write the rewrapped file to OUT, and leave the file as it is. With `--serial`, write that secret to OUT; to a pipe
     /// if it is `-`.
     #[arg(short, long, value_name = "OUT")]
@@ -138,6 +136,9 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
             "`--pkcs1` and `--oaep` say how to pad for `--to`: for your own key it is done as before"
         )
     );
+    let lists = arguments.paths.files_from.iter().chain(&arguments.sheet);
+    let lists = lists.chain(&arguments.code_file);
+    stream::ensure_one_reader(lists.chain(context.passphrase.file()))?;
     let mut files = Files::new(context, arguments)?;
     let blob = WantedBlob::of(arguments)?;
     let secret = WantedSecret::of(arguments)?;
@@ -180,31 +181,6 @@ fn attempt(
     (secret, blob): (Option<&WantedSecret<'_>>, Option<&WantedBlob<'_>>),
     code: Option<&strongroom_protocol::code::RecoveryCode>,
 ) -> anyhow::Result<Exit> {
-    if !home.has_identity()? {
-        // Made before anything is asked, and never over another. Two recoveries agree on one.
-        let now = context.clock.now();
-        let key_type = match arguments.key_type {
-            Some(named) => named.into(),
-            None => files.key_type(home)?,
-        };
-        let mut rng = context.rng();
-        if arguments.passphrase {
-            let passphrase = prompt::new_passphrase()?;
-            home.ensure_sealed_identity(key_type, now, &passphrase, &mut rng)?;
-        } else {
-            home.ensure_identity(key_type, now, &mut rng)?;
-        }
-        let path = home.identity_path();
-        ensure!(home.has_identity()?, KeysError::IdentityMissing { path });
-        context.say(format_args!(
-            "made a new key, {}: {}",
-            match key_type {
-                KeyType::Hybrid => "for age 1.3 and later",
-                KeyType::X25519 => "for every age",
-            },
-            crate::terminal::shown(&home.identity_path())
-        ));
-    }
     files::repair(context, home)?;
     // What opens with the keys at hand asks for nothing.
     files.rewrap(home)?;
@@ -289,7 +265,8 @@ fn rejoin(
     let address = arguments.authority.as_ref().unwrap_or(&sheet.address);
     let address = address.absolute()?;
     // Before a home is made that would be in the way.
-    let reached = reach::open(context, &address, Caller::Anybody)?;
+    let reached =
+        reach::open(context, &address, Caller::Anybody).map_err(|source| NotThere { source })?;
     let authority = reached.authority();
     let known = if Home::exists(&context.home)? {
         let home = Home::open(&context.home)?;
@@ -315,8 +292,26 @@ fn rejoin(
             }
             Ok(())
         }
-        Some(_) => bail!(Finished {
-            path: context.home.clone()
-        }),
+        Some(_) => {
+            let mut home = Home::open(&context.home)?;
+            // Left by a sheet that was another's, or mistyped: nothing came of it.
+            ensure!(
+                home.is_unused()?,
+                Finished {
+                    path: context.home.clone()
+                }
+            );
+            home.forget_authority()?;
+            let owner = sheet.owner;
+            let joined = enroll::rejoin(&mut home, &address, authority, owner, sheet.authority);
+            Ok(joined?)
+        }
     }
+}
+
+/// The authority of a recovery sheet is not to be reached.
+#[derive(Debug, thiserror::Error)]
+#[error("{source}")]
+pub(crate) struct NotThere {
+    source: anyhow::Error,
 }

@@ -82,7 +82,10 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
                 Some(rewrap) if is_passed_over(file, rewrap) => {
                     left += u64::from(matches!(rewrap, RewrapError::Passphrase));
                 }
-                _ => exit = exit.and(exit::fail(&shown(&file.path), &error)),
+                _ => {
+                    let error = input::explained(&file.path, error);
+                    exit = exit.and(exit::fail(&shown(&file.path), &error));
+                }
             },
         }
     }
@@ -164,11 +167,11 @@ pub(crate) fn rewrap_one(
 
 /// Tells whether a file in a folder is no concern of ours.
 pub(crate) fn is_passed_over(file: &Input, error: &RewrapError) -> bool {
-    let foreign = matches!(
-        error,
-        RewrapError::Header(ReadHeaderError::NotAge) | RewrapError::Passphrase
-    );
-    foreign && !file.named
+    match error {
+        RewrapError::Header(ReadHeaderError::NotAge) => file.may_be_anything(),
+        RewrapError::Passphrase => !file.named,
+        _ => false,
+    }
 }
 
 /// A file opens with the right key, and not all of it is there.

@@ -18,7 +18,7 @@ use strongroom_client::status::{Doubt, FileStatus, Inspector, SpareState, Status
 use crate::context::Context;
 use crate::devices::{DeviceLine, Devices};
 use crate::exit::{self, Exit, Usage, chain};
-use crate::input::{Input, Paths};
+use crate::input::{self, Input, Paths};
 use crate::terminal::{self, Progress, count, shown, tell};
 use crate::{place, prompt, reach, stream};
 
@@ -270,7 +270,7 @@ fn report_files(
                 totals.see(&status);
                 print(&file.path, &status, protected, devices, arguments)?;
             }
-            Err(StatusError::Header(ReadHeaderError::NotAge)) if !file.named => {
+            Err(StatusError::Header(ReadHeaderError::NotAge)) if file.may_be_anything() => {
                 totals.foreign += 1;
             }
             Err(StatusError::Home(error)) => return Err(error.into()),
@@ -468,10 +468,10 @@ fn print(
 }
 
 fn print_unread(path: &Path, error: StatusError, arguments: &Arguments) -> std::io::Result<()> {
-    let reason = if let StatusError::Header(ReadHeaderError::NotAge) = error {
-        "not an age file".to_owned()
-    } else {
-        chain(&error.into())
+    let error = input::explained(path, error.into());
+    let reason = match error.downcast_ref() {
+        Some(StatusError::Header(ReadHeaderError::NotAge)) => "not an age file".to_owned(),
+        _ => chain(&error),
     };
     if arguments.json {
         return terminal::print_json(&Line {

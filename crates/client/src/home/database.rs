@@ -12,7 +12,7 @@ use super::HomeError;
 /// `stro`: tells our databases from others'.
 const APPLICATION_ID: i64 = 0x7374_726f;
 /// The newest version that is known here.
-const VERSION: i64 = 6;
+const VERSION: i64 = 7;
 
 /// What the home knows by itself, and the log does not.
 const KEPT: &str = "
@@ -20,7 +20,8 @@ const KEPT: &str = "
 CREATE TABLE matched (
     header BLOB PRIMARY KEY,     -- SHA-256 of the header
     serial BLOB NOT NULL,        -- the deposit of its session key
-    own    BLOB NOT NULL         -- SHA-256 of the owner's own stanza in it
+    own    BLOB NOT NULL,        -- SHA-256 of the stanza in it that the owner opened it by
+    homes  INTEGER NOT NULL      -- 0 if that is of a key beside the home's: it is not lost with that
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX matched_by_own ON matched (own);
 
@@ -68,7 +69,13 @@ CREATE TABLE accepted (
     now  TEXT NOT NULL           -- the one it does not extend to, pinned instead
 ) STRICT;
 
--- The public key of a sealed identity file, so that encrypting takes no passphrase; one row.
+-- There from when `init` begins a home on: what was chosen there no other command knows, and so none finishes it. One row.
+CREATE TABLE begun_by_init (
+    one INTEGER PRIMARY KEY CHECK (one = 1)
+) STRICT;
+
+-- The public key of the identity file, so that encrypting takes no passphrase, and that the kind of one that is lost is known;
+-- one row.
 CREATE TABLE recipient (
     one       INTEGER PRIMARY KEY CHECK (one = 1),
     file      BLOB NOT NULL,     -- SHA-256 of the identity file: of another one it says nothing
@@ -254,19 +261,25 @@ pub(super) fn create(path: &Path) -> Result<Database, HomeError> {
 }
 
 pub(super) fn open(path: &Path) -> Result<Database, HomeError> {
-    strongroom_files::check_database(path).map_err(|source| HomeError::Folder {
+    let failed = |source| HomeError::Folder {
         path: path.to_path_buf(),
         source,
-    })?;
+    };
+    strongroom_files::check_database(path).map_err(failed)?;
     let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE;
     let database = Database::open_with_flags(path, flags)?;
     configure(&database)?;
     let pragma = |name| database.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let version = pragma("user_version")?;
     if pragma("application_id")? == 0 && version == 0 && is_empty(&database)? {
-        // A command was killed between making the file and the tables.
         drop(database);
-        return create(path);
+        // A command was killed between making the file and the tables, and so nothing else was made yet.
+        return match is_alone(path).map_err(failed)? {
+            true => create(path),
+            false => Err(HomeError::Emptied {
+                path: path.to_path_buf(),
+            }),
+        };
     }
     if pragma("application_id")? != APPLICATION_ID {
         return Err(HomeError::NotOurs {
@@ -329,6 +342,19 @@ fn create_private(path: &Path) -> io::Result<fs::File> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true).mode(0o600);
     options.open(path)
+}
+
+/// Tells whether there is nothing beside the database that a command makes later.
+fn is_alone(path: &Path) -> io::Result<bool> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        let is_ours = name == super::LOCK || name.to_string_lossy().starts_with(super::DATABASE);
+        if !is_ours {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn is_empty(database: &Database) -> rusqlite::Result<bool> {

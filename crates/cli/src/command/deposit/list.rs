@@ -1,37 +1,30 @@
 //! Many secrets at once: a line of JSON for each. All lines are read before any of them is deposited.
 
-use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 use strongroom_client::secret::{ListError, ListedSecret, parse_list};
-use zeroize::Zeroizing;
 
 use super::Entry;
-use crate::stream;
+use crate::text;
 
 /// The length in bytes of the longest list that is read.
 const BYTES_MAX: u64 = 1 << 30;
 
+/// A list with nothing on it.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no line in the list `{}`", .0.display())]
+pub(crate) struct NoLines(pub(crate) PathBuf);
+
 pub(super) fn read(path: &Path) -> anyhow::Result<Vec<Entry>> {
     let failed = || format!("cannot read the list `{}`", path.display());
-    let file = stream::open(path).with_context(failed)?;
-    let length = file.metadata().map_or(0, |metadata| metadata.len());
-    // A vector that grows would leave its beginnings in memory.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(
-        usize::try_from(length.min(BYTES_MAX) + 1).unwrap_or(0),
-    ));
-    file.take(BYTES_MAX + 1)
-        .read_to_end(&mut bytes)
-        .with_context(failed)?;
-    ensure!(
-        bytes.len() as u64 <= BYTES_MAX,
-        "the list `{}` is longer than {BYTES_MAX} bytes: deposit it in parts",
-        path.display()
-    );
-    let secrets = parse_list(&bytes).map_err(|ListError { line, error }| {
+    let bytes = text::read_bytes(path, BYTES_MAX).with_context(failed)?;
+    let list = strongroom_text::decode(&bytes).with_context(failed)?;
+    let secrets = parse_list(list).map_err(|ListError { line, error }| {
         anyhow::Error::new(error).context(format!("line {line} of `{}`", path.display()))
     })?;
+    // A list that a command failed to write says nothing of what is deposited.
+    ensure!(!secrets.is_empty(), NoLines(path.to_path_buf()));
     let entry = |listed: ListedSecret| Entry {
         name: listed.particulars.name().map(str::to_owned),
         secret: listed.secret,

@@ -15,7 +15,7 @@ use strongroom_protocol::receipt::DepositState;
 use super::Arguments;
 use crate::context::Context;
 use crate::exit::{self, Exit};
-use crate::input::Input;
+use crate::input::{self, Input};
 use crate::place;
 use crate::terminal::{self, Progress, count, shown};
 
@@ -218,12 +218,12 @@ impl<'c> Report<'c> {
             error,
             ProtectError::CapiKey | ProtectError::Header(ReadHeaderError::NotAge)
         ) || matches!(error, ProtectError::Capi(_) if !is_capi_file(&file.path));
-        if !file.named && is_foreign {
+        if is_foreign && file.may_be_anything() {
             self.foreign += 1;
             return;
         }
         self.failed += 1;
-        let error = anyhow::Error::new(error);
+        let error = input::explained(&file.path, error.into());
         let exit = self.bar.aside(|| exit::fail(&shown(&file.path), &error));
         self.exit = self.exit.and(exit);
     }

@@ -4,21 +4,26 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use serde::Serialize;
 use strongroom_client::file::Distance;
 use strongroom_client::home::{Check, CheckRun, Home, SecretRecord};
 use strongroom_client::status::{Doubt, FileStatus, Inspector, SpareState};
+use strongroom_protocol::text::composed;
 
 use super::{Arguments, Totals, reason};
 use crate::check::{self, Outcome};
+use crate::command::deposit::NoLines;
 use crate::context::Context;
 use crate::devices::{DeviceLine, Devices};
 use crate::exit::chain;
 use crate::keys::SecretKeys;
 use crate::place;
-use crate::stream;
 use crate::terminal::{self, escape};
+use crate::text;
+
+/// The length in bytes of the longest list of names that is read.
+const NAMES_BYTES_MAX: u64 = 1 << 26;
 
 /// What is expected of a name, and what is known of its secret.
 pub(super) struct Seen {
@@ -55,15 +60,12 @@ struct Line<'l> {
 /// Reads the names that must be there: one a line; empty lines and those that begin with `#` say nothing.
 pub(super) fn read_names(path: &Path) -> anyhow::Result<Vec<String>> {
     let failed = || format!("cannot read the names in `{}`", path.display());
-    let text = stream::open(path)
-        .and_then(std::io::read_to_string)
-        .with_context(failed)?;
-    let names = text.lines().map(str::trim);
+    let text = text::read(path, NAMES_BYTES_MAX).with_context(failed)?;
     let mut known = BTreeSet::new();
-    Ok(names
-        .filter(|name| !name.is_empty() && !name.starts_with('#') && known.insert(*name))
-        .map(str::to_owned)
-        .collect())
+    let names = strongroom_text::lines(&text).map(|(_, name)| composed(name));
+    let names: Vec<String> = names.filter(|name| known.insert(name.clone())).collect();
+    ensure!(!names.is_empty(), NoLines(path.to_path_buf()));
+    Ok(names)
 }
 
 /// Looks at the secrets of these names, or at all that are not superseded.
