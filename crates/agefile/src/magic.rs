@@ -1,4 +1,4 @@
-//! What a file begins with: whole marks, and nothing less, tell an age file from another (spec/age.md#magic).
+//! What a file begins with: whole marks, and nothing less, tell an age file from another (spec/files.md#kinds).
 
 use crate::armor::BEGIN;
 use crate::header::ANY_VERSION;

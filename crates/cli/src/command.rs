@@ -37,7 +37,7 @@ pub(crate) fn run(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Deposit(arguments) => deposit::run(context, &arguments),
         Command::Decrypt(arguments) => decrypt::run(context, &arguments),
         Command::Status(arguments) => status::run(context, &arguments),
-        Command::Recover(arguments) => recover::run(context, &arguments),
+        Command::Recover(arguments) => recover::run(context, arguments),
         Command::Rewrap(arguments) => rewrap::run(context, &arguments),
         Command::List(arguments) => list::run(context, &arguments),
         Command::Init(arguments) => init::run(context, &arguments),

@@ -10,6 +10,7 @@ mod devices;
 mod exit;
 mod founding;
 mod hint;
+mod ids;
 mod input;
 mod keys;
 mod news;

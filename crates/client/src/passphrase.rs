@@ -1,4 +1,4 @@
-//! Passphrases as people type them: how a new one is taken, and in which forms one is tried (spec/age.md#passphrases).
+//! Passphrases as people type them: how a new one is taken, and in which forms one is tried (spec/text.md).
 
 use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
 use strongroom_agefile::passphrase::EmptyPassphrase;

@@ -71,7 +71,7 @@ pub struct NewSecret {
 }
 
 /// A secret that was deposited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DepositedSecret {
     /// The authority that keeps it.
     pub authority: AuthorityId,
@@ -81,6 +81,8 @@ pub struct DepositedSecret {
     pub state: DepositState,
     /// When, by the authority's clock.
     pub time: Time,
+    /// The deposits under its name that it takes the place of, with their times.
+    pub supersedes: Vec<(Serial, Time)>,
 }
 
 impl Client<'_> {
@@ -102,6 +104,7 @@ impl Client<'_> {
         let mut made: Vec<NewKey> = Vec::new();
         let mut checks = Vec::new();
         let mut names = BTreeSet::new();
+        let mut supersedes = Vec::new();
         for new in secrets {
             // Of two at one time neither would be the later.
             if let Some(name) = new.particulars.name()
@@ -118,6 +121,12 @@ impl Client<'_> {
                 Some(name) => self.home.newest_under(name)?,
                 None => Vec::new(),
             };
+            let mut before = Vec::new();
+            for serial in &superseded {
+                let known = self.home.deposit(*serial)?;
+                before.extend(known.map(|known| (*serial, known.first)));
+            }
+            supersedes.push(before);
             let particulars = new
                 .particulars
                 .clone()
@@ -136,11 +145,13 @@ impl Client<'_> {
         let kept = self.deposit_keys(&drafts, observed)?;
         let serials = made.iter().map(|key| key.serial).zip(kept.states);
         Ok(serials
-            .map(|(serial, state)| DepositedSecret {
+            .zip(supersedes)
+            .map(|((serial, state), supersedes)| DepositedSecret {
                 authority: kept.authority,
                 serial,
                 state,
                 time: kept.time,
+                supersedes,
             })
             .collect())
     }

@@ -28,6 +28,7 @@ use self::secret::WantedSecret;
 use crate::context::Context;
 use crate::exit::{Exit, Usage};
 use crate::founding::Finished;
+use crate::ids::{self, TypedSerial};
 use crate::input::Paths;
 use crate::options::{KeyTypeName, NewPassphrase};
 use crate::rsa::{KeyBits, PaddingOption};
@@ -58,10 +59,14 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     paths: Paths,
     /// Ask for all that you have deposited.
-    #[arg(long, conflicts_with = "serials")]
+    #[arg(long, conflicts_with = "typed_serials")]
     all: bool,
-    /// Ask for the deposit of this serial number; with files, try its key on them, whatever they name themselves.
+    /// Ask for the deposit of this serial number, of which the beginning is enough; with files, try its key on them, whatever
+    /// they name themselves.
     #[arg(long = "serial", value_name = "N")]
+    typed_serials: Vec<TypedSerial>,
+    /// The same, as the home knows them.
+    #[arg(skip)]
     serials: Vec<Serial>,
     /// Wait until the request is decided.
     #[arg(long)]
@@ -73,6 +78,7 @@ pub(crate) struct Arguments {
     #[arg(
         long = "for",
         value_name = "OWNER",
+        value_parser = ids::whole::<OwnerId>,
         requires = "reason",
         conflicts_with = "sheet"
     )]
@@ -125,11 +131,13 @@ impl Arguments {
     }
 }
 
-pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
+pub(crate) fn run(context: &Context, mut arguments: Arguments) -> anyhow::Result<Exit> {
     ensure!(
-        !arguments.paths.is_empty() || arguments.all || !arguments.serials.is_empty(),
+        !arguments.paths.is_empty() || arguments.all || !arguments.typed_serials.is_empty(),
         Usage("name files, or `--all`, or `--serial`")
     );
+    arguments.serials = serials(context, &arguments.typed_serials)?;
+    let arguments = &arguments;
     ensure!(
         arguments.to.is_some() || arguments.padding.said().is_none(),
         Usage(
@@ -170,6 +178,24 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
         drop(home);
         std::thread::sleep(PAUSE);
     }
+}
+
+/// Returns the serials that were meant: of one that was typed in part, the one that the home knows.
+fn serials(context: &Context, typed: &[TypedSerial]) -> anyhow::Result<Vec<Serial>> {
+    let mut known = Vec::new();
+    let is_partial = typed.iter().any(|serial| serial.whole().is_none());
+    if is_partial && Home::exists(&context.home)? {
+        let home = Home::open(&context.home)?;
+        known = home.released_serials()?;
+        home.each_deposit::<anyhow::Error>(&mut |deposit| {
+            known.push(deposit.record.serial);
+            Ok(())
+        })?;
+        known.sort_unstable();
+        known.dedup();
+    }
+    let serials = typed.iter().map(|serial| serial.among(&known));
+    Ok(serials.collect::<Result<_, _>>()?)
 }
 
 /// Goes as far as it can be gone now.
