@@ -12,6 +12,7 @@ use clap::Args;
 use strongroom_agefile::header::ReadHeaderError;
 use strongroom_agefile::{MAGIC_BYTES, Unwrap, UnwrapError};
 use strongroom_capi::file::FileHeader;
+use strongroom_client::capi::PREFIX_BYTES;
 use strongroom_client::capi::decrypt::UnlockError;
 use strongroom_client::decrypt::{SealedFile, UnlockedFile};
 use strongroom_client::file::same_file;
@@ -151,7 +152,7 @@ fn decrypt(
     let (mut file, length) = open(path)?;
     let mut prefix = Vec::new();
     { &mut file }
-        .take(MAGIC_BYTES as u64)
+        .take(PREFIX_BYTES)
         .read_to_end(&mut prefix)
         .context("cannot read it")?;
     if let Some(error) = in_the_way {
@@ -162,8 +163,7 @@ fn decrypt(
         }
         return Err(error.into());
     }
-    let kind = FileKind::of_bytes(&prefix);
-    if kind == FileKind::Capi {
+    if FileKind::of_bytes(&prefix) == FileKind::Capi {
         let source = Source {
             prefix,
             file,
@@ -174,6 +174,11 @@ fn decrypt(
         return Ok(None);
     }
     ensure!(arguments.key.is_none(), NotCapi);
+    { &mut file }
+        .take(MAGIC_BYTES as u64 - PREFIX_BYTES)
+        .read_to_end(&mut prefix)
+        .context("cannot read it")?;
+    let kind = FileKind::of_bytes(&prefix);
     let sealed = Cursor::new(prefix).chain(BufReader::with_capacity(1 << 16, &file));
     let sealed = SealedFile::read(sealed).map_err(|error| match kind {
         FileKind::Other(what) => input::explained_by(path, error.into(), what),

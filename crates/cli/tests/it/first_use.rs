@@ -56,7 +56,8 @@ fn the_first_encrypt_makes_a_home_in_its_default_place_alone_and_says_so() {
     assert_eq!(ran_of(again).done().stderr, "");
     // Only `encrypt` is a first use.
     let other = Machine::new();
-    let deposit = ran(&mut at_default(&other, &["deposit", "--name", "n"]), b"s");
+    let mut deposit = at_default(&other, &["deposit", "--name", "n"]);
+    let deposit = ran(deposit.stdin(std::process::Stdio::piped()), b"s");
     deposit.refused(1, &["there is no Strongroom home"]);
     assert!(other.names(".").is_empty());
 }
@@ -81,13 +82,12 @@ fn what_init_did_not_finish_no_other_command_decides() {
         };
         // A typo; and later a sheet that can't be written, when an authority was founded already.
         run(&["init", "--authority", "dsik/spare"]).refused(1, &["hint: "]);
-        let refused = ["did not finish it", "hint: `strongroom init` again"];
+        let refused = ["did not finish it", "hint: run `strongroom init` again"];
         for _ in 0..2 {
-            run(&["encrypt", "-q", "f"]).refused(1, &["`init` began the home", "hint: "]);
+            run(&["encrypt", "-q", "f"]).refused(1, &refused);
         }
         run(&["init", "--authority", "disk/one", "--sheet", "no/sheet"]).refused(1, &[]);
-        run(&["encrypt", "f"]).refused(1, &refused[..1]);
-        run(&["deposit", "--name", "n"]).refused(1, &refused[..1]);
+        run(&["encrypt", "f"]).refused(1, &refused);
         assert!(!machine.exists("f.age"));
         // Nothing is decided: another place does as well.
         let init = run(&["init", "--authority", "disk/two"]).done();
@@ -217,7 +217,7 @@ fn a_path_that_a_shell_should_have_read_is_read_or_refused() {
     for value in ["~/sr", "~", "$HOME/sr", "~ada/sr"] {
         machine
             .run_with("STRONGROOM_HOME", value, ["init"])
-            .refused(2, &["STRONGROOM_HOME", "write the path out"]);
+            .refused(2, &["write the path out"]);
     }
     for args in [
         ["--home", "$HOME/sr", "init"],

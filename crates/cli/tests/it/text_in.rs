@@ -233,6 +233,21 @@ fn a_file_is_what_its_content_says_and_one_that_should_be_encrypted_is_told_of()
         machine.remove(name);
     }
     machine.run(status).done();
+    // Whatever it is called, what the home has read as an encrypted file is known to have been one.
+    fs::rename(machine.path("d/f.age"), machine.path("d/archive")).unwrap();
+    machine
+        .run(["status", "--deep", "--same-disk-ok", "d"])
+        .done();
+    let archive = machine.read("d/archive");
+    machine.change("d/archive", |bytes| bytes[0] ^= 1);
+    let ran = machine.run(status).refused(1, &[]);
+    assert!(
+        ran.text().contains("does not begin as one any more"),
+        "{}",
+        ran.text()
+    );
+    machine.write("d/archive", archive);
+    machine.run(status).done();
     // Armor that came by mail, and bytes that came as text.
     machine
         .run(["encrypt", "-a", "d/f", "-o", "text.age"])
