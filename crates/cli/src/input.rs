@@ -11,6 +11,8 @@ use strongroom_agefile::header::ReadHeaderError;
 use strongroom_client::kind::{FileKind, NotEncrypted, is_called_encrypted};
 use walkdir::{DirEntry, WalkDir};
 
+use crate::context::Context;
+use crate::terminal::shown;
 use crate::{causes, stream, text};
 
 /// The length in bytes of the longest list that is read.
@@ -38,9 +40,26 @@ pub(crate) struct Input {
 }
 
 impl Input {
-    /// Tells whether it may be anything, and an encrypted file only if it is one: nobody named it, nor is it called so.
-    pub(crate) fn may_be_anything(&self) -> bool {
-        !self.named && !is_called_encrypted(&self.path)
+    /// Tells whether it is passed over, as it is no encrypted file and nothing says that it should be one: nobody named it,
+    /// nor is it called so, or it is a text that somebody calls so, which is said.
+    pub(crate) fn is_passed_over(&self, context: &Context) -> bool {
+        if self.named {
+            return false;
+        }
+        if !is_called_encrypted(&self.path) {
+            return true;
+        }
+        let is_text = matches!(
+            FileKind::of(&self.path),
+            Ok(FileKind::Other(NotEncrypted::Text))
+        );
+        if is_text {
+            context.say(format_args!(
+                "{}  passed over: it is called an encrypted file, but it is a text",
+                shown(&self.path)
+            ));
+        }
+        is_text
     }
 }
 

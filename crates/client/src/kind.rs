@@ -65,6 +65,9 @@ pub enum NotEncrypted {
     /// It has no byte.
     #[error("the file is empty")]
     Empty,
+    /// It is a text of somebody's, of which no part is a header's: not a torn file, but one that never was encrypted.
+    #[error("it is a text")]
+    Text,
     /// It begins as no encrypted file does.
     #[error("its beginning is torn, or it never was encrypted")]
     Other,
@@ -86,6 +89,7 @@ impl NotEncrypted {
         }
         match strongroom_text::decode(beginning) {
             Err(strongroom_text::NotText::Utf16) if has_utf_16_armor(beginning) => Self::Utf16,
+            _ if is_text(beginning) && armor_line(beginning).is_none() => Self::Text,
             Ok(_) | Err(_) => {
                 armor_line(beginning).map_or(Self::Other, |line| Self::TextBefore { line })
             }
@@ -98,6 +102,38 @@ fn armor_line(beginning: &[u8]) -> Option<usize> {
     let mut lines = beginning.split(|byte| *byte == b'\n');
     let place = lines.position(|line| line.trim_ascii_end().ends_with(armor::BEGIN.as_bytes()));
     place.map(|place| place + 1)
+}
+
+/// Tells whether the beginning of a file is that of a text, and of no age file that was torn, whose header is text, too.
+fn is_text(beginning: &[u8]) -> bool {
+    const BASE64_COLUMNS: usize = 40;
+    let text = match str::from_utf8(beginning) {
+        Ok(text) => text,
+        // It was cut within a character.
+        Err(error) if error.error_len().is_none() => {
+            let whole = beginning.get(..error.valid_up_to());
+            whole
+                .and_then(|whole| str::from_utf8(whole).ok())
+                .unwrap_or_default()
+        }
+        Err(_) => return false,
+    };
+    let is_plain = |c: char| !c.is_control() || matches!(c, '\n' | '\r' | '\t');
+    let is_base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
+    let is_of_header = |line: &str| {
+        line.starts_with("-> ")
+            || line.starts_with("--- ")
+            || line.contains("encryption.org")
+            || (line.len() >= BASE64_COLUMNS && line.chars().all(is_base64))
+    };
+    let is_cut_short = ["age-encryption.org/", armor::BEGIN]
+        .iter()
+        .any(|mark| mark.starts_with(text.trim_end()));
+    !text.is_empty()
+        && text.chars().all(is_plain)
+        && !is_cut_short
+        && !text.contains("AGE ENCRYPTED FILE")
+        && !text.lines().any(is_of_header)
 }
 
 fn has_utf_16_armor(beginning: &[u8]) -> bool {
@@ -137,6 +173,21 @@ mod tests {
                 FileKind::Other(NotEncrypted::Other),
             ),
             (b"\n\0\x01\x02", FileKind::Other(NotEncrypted::Other)),
+            (b"plain", FileKind::Other(NotEncrypted::Text)),
+            (
+                "Käse, träge\n\tund so weiter\r\n".as_bytes(),
+                FileKind::Other(NotEncrypted::Text),
+            ),
+            (b"age-encry", FileKind::Other(NotEncrypted::Other)),
+            (b"-----BEGIN AGE ENC", FileKind::Other(NotEncrypted::Other)),
+            (
+                b"xx\n-> X25519 abc\ndef\n--- ghi\n",
+                FileKind::Other(NotEncrypted::Other),
+            ),
+            (
+                b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUV\n",
+                FileKind::Other(NotEncrypted::Other),
+            ),
             (&[0; 100], FileKind::Other(NotEncrypted::Other)),
             (
                 format!("Dear Bob,\r\n\r\n{armor}").as_bytes(),

@@ -79,7 +79,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
                 exit = exit.and(rewrapped.exit(&file.path));
             }
             Err(error) => match error.downcast_ref() {
-                Some(rewrap) if is_passed_over(file, rewrap) => {
+                Some(rewrap) if is_passed_over(context, file, rewrap) => {
                     left += u64::from(matches!(rewrap, RewrapError::Passphrase));
                 }
                 _ => {
@@ -166,9 +166,9 @@ pub(crate) fn rewrap_one(
 }
 
 /// Tells whether a file in a folder is no concern of ours.
-pub(crate) fn is_passed_over(file: &Input, error: &RewrapError) -> bool {
+pub(crate) fn is_passed_over(context: &Context, file: &Input, error: &RewrapError) -> bool {
     match error {
-        RewrapError::Header(ReadHeaderError::NotAge) => file.may_be_anything(),
+        RewrapError::Header(ReadHeaderError::NotAge) => file.is_passed_over(context),
         RewrapError::Passphrase => !file.named,
         _ => false,
     }

@@ -60,13 +60,13 @@ fn print(context: &Context, path: Option<&Path>) -> anyhow::Result<Exit> {
     let kept = prompt::sheet_path(&context.home);
     let path = path.unwrap_or(&kept);
     if path == kept && !path.exists() {
-        terminal::print(without_code(context)?.trim_end())?;
+        terminal::print(without_code(context)?.trim_end_matches('\n'))?;
         return Ok(Exit::Done);
     }
     let text = prompt::sheet_text(context, path)?;
     Sheet::parse(&text)
         .with_context(|| format!("cannot read the recovery sheet `{}`", path.display()))?;
-    terminal::print(text.trim_end())?;
+    terminal::print(text.trim_end_matches('\n'))?;
     Ok(Exit::Done)
 }
 

@@ -164,7 +164,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
         ..Totals::default()
     };
     let devices = Devices::of(&home)?;
-    report_files(looked.files, &devices, arguments, &mut totals)?;
+    report_files(context, looked.files, &devices, arguments, &mut totals)?;
     secrets::report(context, home, looked.secrets, arguments, &mut totals)?;
     if !arguments.json {
         totals.print(!arguments.paths.is_empty(), of_secrets)?;
@@ -256,6 +256,7 @@ fn with_authority<'f>(
 }
 
 fn report_files(
+    context: &Context,
     files: Vec<(&Input, Result<FileStatus, StatusError>)>,
     devices: &Devices,
     arguments: &Arguments,
@@ -270,7 +271,7 @@ fn report_files(
                 totals.see(&status);
                 print(&file.path, &status, protected, devices, arguments)?;
             }
-            Err(StatusError::Header(ReadHeaderError::NotAge)) if file.may_be_anything() => {
+            Err(StatusError::Header(ReadHeaderError::NotAge)) if file.is_passed_over(context) => {
                 totals.foreign += 1;
             }
             Err(StatusError::Home(error)) => return Err(error.into()),

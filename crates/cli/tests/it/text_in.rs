@@ -233,6 +233,24 @@ fn a_file_is_what_its_content_says_and_one_that_should_be_encrypted_is_told_of()
         machine.remove(name);
     }
     machine.run(status).done();
+    // A text that is called so never was one.
+    machine.write("d/campaign.age", "plain\n");
+    for args in [
+        &status[..],
+        &["rewrap", "d"],
+        &["protect", "d"],
+        &["recover", "d"],
+    ] {
+        let ran = machine.run(args).done();
+        let said = "campaign.age  passed over: it is called an encrypted file";
+        assert_eq!(
+            ran.stderr.matches(said).count(),
+            1,
+            "{args:?}: {}",
+            ran.stderr
+        );
+    }
+    machine.remove("d/campaign.age");
     // Whatever it is called, what the home has read as an encrypted file is known to have been one.
     fs::rename(machine.path("d/f.age"), machine.path("d/archive")).unwrap();
     machine

@@ -218,7 +218,7 @@ impl<'c> Report<'c> {
             error,
             ProtectError::CapiKey | ProtectError::Header(ReadHeaderError::NotAge)
         ) || matches!(error, ProtectError::Capi(_) if !is_capi_file(&file.path));
-        if is_foreign && file.may_be_anything() {
+        if is_foreign && self.bar.aside(|| file.is_passed_over(self.context)) {
             self.foreign += 1;
             return;
         }

@@ -256,7 +256,7 @@ impl<'c> Files<'c> {
                 self.exit = self.exit.and(rewrapped.exit(&file.path));
                 Ok(())
             }
-            Err(error) if is_passed_over(file, &error) => {
+            Err(error) if is_passed_over(self.context, file, &error) => {
                 self.left += u64::from(matches!(error, RewrapError::Passphrase));
                 Ok(())
             }
