@@ -172,7 +172,12 @@ pub(crate) fn passphrase(context: &Context, what: &str) -> io::Result<Passphrase
 /// Returns the same as a text, for what is no age file.
 pub(crate) fn password(context: &Context, what: &str) -> io::Result<Zeroizing<String>> {
     let named = context.passphrase.text(context);
-    match named.map_err(io::Error::other)? {
+    // By its own type, so that what may help is found.
+    let named = named.map_err(|error| match error.downcast::<VariableNotText>() {
+        Ok(not_text) => io::Error::other(not_text),
+        Err(error) => io::Error::other(error),
+    });
+    match named? {
         Some(text) => Ok(text),
         None if can_ask_secretly() => ask(&format!("Passphrase for {what}: ")),
         None => Err(io::Error::other(NobodyToAsk::Passphrase)),

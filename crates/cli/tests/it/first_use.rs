@@ -363,6 +363,30 @@ fn a_sheet_that_was_another_s_leaves_nothing_in_the_way_of_the_right_one() {
 }
 
 #[test]
+fn secrets_of_a_rebuilt_home_are_known_once_they_were_released() {
+    let machine = Machine::new();
+    machine.run(["init", "--authority", "shared"]).done();
+    machine.pipe(b"one", ["deposit", "--name", "wifi"]).done();
+    machine.write("f", "x");
+    machine.run(["encrypt", "f"]).done();
+    machine.write("names", "wifi\n");
+    let sheet = "home/recovery-sheet.txt";
+    let new = |args: &[&str]| machine.run([&["--home", "new"], args].concat());
+    new(&["recover", "--sheet", sheet, "f.age"]).done();
+    let expect = ["status", "--expect", "names", "--same-disk-ok"];
+    let ran = new(&expect).refused(1, &["hint: `strongroom recover --all`"]);
+    assert!(
+        ran.text().contains("was not released its key"),
+        "{}",
+        ran.text()
+    );
+    machine
+        .run(["--home", "new", "recover", "--sheet", sheet, "--all"])
+        .done();
+    new(&expect).done();
+}
+
+#[test]
 fn where_the_authority_went_is_said_in_the_words_that_help() {
     let machine = Machine::new();
     machine.run(["init", "--authority", "spare"]).done();

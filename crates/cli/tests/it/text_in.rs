@@ -541,6 +541,18 @@ fn a_name_is_one_however_it_is_typed() {
 }
 
 #[test]
+fn what_is_in_a_policy_twice_is_named() {
+    let machine = Machine::new();
+    machine.write(
+        "policy",
+        "lapse = \"30 days\"\n\n[change]\ncodes = true\ncodes = false\n",
+    );
+    machine
+        .run(["policy", "check", "policy"])
+        .refused(1, &["line 5: duplicate key `codes`"]);
+}
+
+#[test]
 fn a_code_is_asked_for_again_when_it_was_mistyped() {
     let machine = Machine::with_home();
     machine.write("f", "x");

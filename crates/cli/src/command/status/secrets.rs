@@ -180,7 +180,13 @@ pub(super) fn report(
         let protected = status.is_protected(arguments.same_disk_ok);
         totals.secrets += 1;
         totals.unprotected_secrets += u64::from(!protected);
-        totals.see(&status);
+        if status.doubt == Some(Doubt::NotMatched) {
+            totals.hints.insert(
+                "`strongroom recover --all` has the keys of secrets released that this machine did not deposit: then they are known here",
+            );
+        } else {
+            totals.see(&status);
+        }
         let spare = (&record, &status, protected);
         print(name, spare, said, &devices, arguments)?;
     }
