@@ -1,12 +1,13 @@
-//! ASCII armor: strict PEM around an age file, for where only text can go (spec/age.md#armor).
+//! ASCII armor: PEM around an age file, for where only text can go (spec/age.md#armor).
 
 mod reader;
 mod writer;
 
-pub use self::reader::{ArmorError, ArmoredReader, Dearmored};
+pub use self::reader::{ArmorError, ArmoredReader, Dearmored, Whole};
 pub use self::writer::ArmoredWriter;
 
-pub(crate) const BEGIN: &str = "-----BEGIN AGE ENCRYPTED FILE-----";
+/// The line that armor begins with.
+pub const BEGIN: &str = "-----BEGIN AGE ENCRYPTED FILE-----";
 const END: &str = "-----END AGE ENCRYPTED FILE-----";
 
 /// The columns of every line but the last.

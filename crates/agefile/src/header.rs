@@ -234,6 +234,11 @@ pub enum ReadHeaderError {
     /// It does not begin as age files do.
     #[error("this is no age file")]
     NotAge,
+    /// It is a binary file that somebody took for text: every LF in it became CR LF.
+    #[error(
+        "the file was changed on its way, as text from one system to another: its line ends are CR LF"
+    )]
+    LineEnds,
     /// It is a later version's.
     #[error("the file is of another version of age than v1")]
     UnknownVersion,
@@ -254,7 +259,8 @@ pub enum ReadHeaderError {
 }
 
 const VERSION_LINE: &[u8] = b"age-encryption.org/v1\n";
-const ANY_VERSION: &[u8] = b"age-encryption.org/";
+const VERSION_LINE_OF_TEXT: &[u8] = b"age-encryption.org/v1\r\n";
+pub(crate) const ANY_VERSION: &[u8] = b"age-encryption.org/";
 
 /// Begins the last line; the MAC covers it, and nothing after it.
 const MAC_MARK: &[u8] = b"---";
@@ -296,6 +302,9 @@ fn read_version(lines: &mut Lines<'_, impl BufRead>) -> Result<(), ReadHeaderErr
     }
     lines.bytes.extend_from_slice(&start);
     lines.next()?;
+    if lines.bytes == VERSION_LINE_OF_TEXT {
+        return Err(ReadHeaderError::LineEnds);
+    }
     if lines.bytes != VERSION_LINE {
         return Err(ReadHeaderError::UnknownVersion);
     }

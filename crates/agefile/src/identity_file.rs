@@ -6,12 +6,14 @@ use std::io::{self, Read};
 use std::num::NonZeroUsize;
 
 use rand_core::CryptoRng;
+use strongroom_text::NotText;
 use zeroize::Zeroizing;
 
-use crate::armor::{self, ArmoredWriter, Dearmored};
+use crate::armor::{ArmoredWriter, Dearmored};
 use crate::file_key::FileKey;
 use crate::header::{Header, ReadHeaderError};
 use crate::identity::{Identity, ParseIdentityError};
+use crate::magic::Magic;
 use crate::passphrase::{NoMemory, Passphrase, PassphraseIdentity, SCRYPT, WorkFactor};
 use crate::payload::{self, NONCE_BYTES, OpenError};
 use crate::recipient::{ParseRecipientError, Recipient};
@@ -26,7 +28,7 @@ pub const RECIPIENTS_BYTES_MAX: usize = 16 << 20;
 /// What an identity file holds.
 pub enum IdentityFile {
     /// The identities, for whoever can read the file.
-    Plain(Vec<Identity>),
+    Plain(IdentityList),
     /// An age file that a passphrase opens.
     Sealed(SealedIdentities),
 }
@@ -47,10 +49,11 @@ impl IdentityFile {
         if bytes.len() > IDENTITIES_BYTES_MAX {
             return Err(ReadIdentitiesError::TooLong);
         }
-        if is_age_file(&bytes) {
-            SealedIdentities::from_bytes(&bytes).map(Self::Sealed)
-        } else {
-            Ok(Self::Plain(parse_identities(&bytes)?))
+        match Magic::of_whole(&bytes) {
+            Magic::Armored | Magic::Binary => {
+                SealedIdentities::from_bytes(&bytes).map(Self::Sealed)
+            }
+            Magic::Other => Ok(Self::Plain(parse_identities(&bytes)?)),
         }
     }
 }
@@ -83,7 +86,7 @@ impl SealedIdentities {
     pub fn open(
         &self,
         passphrase: &PassphraseIdentity,
-    ) -> Result<Vec<Identity>, OpenIdentitiesError> {
+    ) -> Result<IdentityList, OpenIdentitiesError> {
         let file_key = self.header.unwrap(&[passphrase])?;
         let mut text = Zeroizing::new(Vec::with_capacity(self.payload.len()));
         payload::open(
@@ -97,26 +100,59 @@ impl SealedIdentities {
     }
 }
 
-/// Parses identities, a line each; empty lines and those that begin with `#` are passed over.
+/// The identities of a file, with what is in it besides.
+pub struct IdentityList {
+    /// Those that can be used: one at least.
+    pub identities: Vec<Identity>,
+    /// Lines that can't.
+    pub unusable: Vec<UnusableIdentity>,
+}
+
+/// A line of an identity file that is none which can be used here: a plugin's, or one that is mistyped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line} can't be used: {source}")]
+pub struct UnusableIdentity {
+    /// The line, counted from 1.
+    pub line: usize,
+    /// How many stand before it that can be used.
+    pub place: usize,
+    /// Why it can't.
+    pub source: ParseIdentityError,
+}
+
+/// Parses identities, a line each; empty lines and those that begin with `#` are passed over, and so is what is said behind
+/// one. A line that can't be used does not hinder the others.
 ///
 /// # Errors
 ///
-/// Says which line is no identity, but never quotes it.
-pub fn parse_identities(text: &[u8]) -> Result<Vec<Identity>, ParseIdentitiesError> {
-    let text = str::from_utf8(text).map_err(|_| ParseIdentitiesError::NotText)?;
-    let identities: Vec<_> = keys(text)
-        .map(|(line, key)| {
-            key.parse()
-                .map_err(|source| ParseIdentitiesError::Line { line, source })
-        })
-        .collect::<Result<_, _>>()?;
-    if identities.is_empty() {
-        return Err(ParseIdentitiesError::Empty);
+/// None can be used. Says why the first can't, but never quotes it.
+pub fn parse_identities(text: &[u8]) -> Result<IdentityList, ParseIdentitiesError> {
+    let mut list = IdentityList {
+        identities: Vec::new(),
+        unusable: Vec::new(),
+    };
+    for (line, key) in strongroom_text::lines(strongroom_text::decode(text)?) {
+        match strongroom_text::without_remark(key).parse() {
+            Ok(identity) => list.identities.push(identity),
+            Err(source) => list.unusable.push(UnusableIdentity {
+                line,
+                place: list.identities.len(),
+                source,
+            }),
+        }
     }
-    Ok(identities)
+    match (list.identities.is_empty(), list.unusable.first()) {
+        (false, _) => Ok(list),
+        (true, None) => Err(ParseIdentitiesError::Empty),
+        (true, Some(UnusableIdentity { line, source, .. })) => Err(ParseIdentitiesError::Line {
+            line: *line,
+            source: *source,
+        }),
+    }
 }
 
-/// Parses recipients, a line each; empty lines and those that begin with `#` are passed over.
+/// Parses recipients, a line each; empty lines and those that begin with `#` are passed over, and so is what is said behind
+/// one.
 ///
 /// # Errors
 ///
@@ -125,10 +161,11 @@ pub fn parse_recipients(text: &[u8]) -> Result<Vec<Recipient>, ParseRecipientsEr
     if text.len() > RECIPIENTS_BYTES_MAX {
         return Err(ParseRecipientsError::TooLong);
     }
-    let text = str::from_utf8(text).map_err(|_| ParseRecipientsError::NotText)?;
-    let recipients: Vec<_> = keys(text)
+    let text = strongroom_text::decode(text)?;
+    let recipients: Vec<_> = strongroom_text::lines(text)
         .map(|(line, key)| {
-            key.parse()
+            strongroom_text::without_remark(key)
+                .parse()
                 .map_err(|source| ParseRecipientsError::Line { line, source })
         })
         .collect::<Result<_, _>>()?;
@@ -266,8 +303,8 @@ pub enum ParseIdentitiesError {
         source: ParseIdentityError,
     },
     /// It is not in UTF-8.
-    #[error("the identity file is no text")]
-    NotText,
+    #[error("the identity file is no text: {0}")]
+    NotText(#[from] NotText),
 }
 
 /// Why a text is no recipients file. None of these quotes the text.
@@ -286,24 +323,9 @@ pub enum ParseRecipientsError {
         source: ParseRecipientError,
     },
     /// It is not in UTF-8.
-    #[error("the recipients file is no text")]
-    NotText,
+    #[error("the recipients file is no text: {0}")]
+    NotText(#[from] NotText),
     /// It is longer than [`RECIPIENTS_BYTES_MAX`].
     #[error("the recipients file is longer than {RECIPIENTS_BYTES_MAX} bytes")]
     TooLong,
-}
-
-/// The lines that are keys, with their numbers.
-fn keys(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    (1..)
-        .zip(text.lines())
-        .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
-}
-
-/// Tells an age file, armored or not, from a text of identities.
-fn is_age_file(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"age-encryption.org/")
-        || bytes
-            .trim_ascii_start()
-            .starts_with(armor::BEGIN.as_bytes())
 }

@@ -143,7 +143,7 @@ pub struct NoMemory {
 
 /// A passphrase that opens stanzas, up to a work factor: whoever wrote the file says how much work it takes.
 pub struct PassphraseIdentity {
-    passphrase: Passphrase,
+    passphrases: Vec<Passphrase>,
     work_factor_max: WorkFactor,
 }
 
@@ -152,9 +152,16 @@ impl PassphraseIdentity {
     #[must_use]
     pub fn new(passphrase: Passphrase) -> Self {
         Self {
-            passphrase,
+            passphrases: vec![passphrase],
             work_factor_max: WorkFactor::READ_MAX,
         }
+    }
+
+    /// Opens also with another one: the same, as another keyboard types it. Each is tried in turn, and costs the work anew.
+    #[must_use]
+    pub fn or(mut self, passphrase: Passphrase) -> Self {
+        self.passphrases.push(passphrase);
+        self
     }
 
     /// Opens up to another work factor.
@@ -190,8 +197,13 @@ impl PassphraseIdentity {
                 log_n,
                 log_n_max: self.work_factor_max.log_n(),
             })?;
-        let wrap_key = self.passphrase.wrap_key(&salt, work_factor)?;
-        Ok(FileKey::open(&wrap_key, body))
+        for passphrase in &self.passphrases {
+            let wrap_key = passphrase.wrap_key(&salt, work_factor)?;
+            if let Some(file_key) = FileKey::open(&wrap_key, body) {
+                return Ok(Some(file_key));
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::fmt;
 use std::io::{self, Write};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use anyhow::Context as _;
 use strongroom_client::secret::Secret;
 
-use crate::prompt;
+use crate::shell;
 
 /// What a check came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,13 +37,7 @@ impl fmt::Display for Outcome {
 /// Runs a command of the shell's with the secret on its standard input. What it prints goes nowhere; what it complains
 /// of is shown.
 pub(crate) fn run(command: &str, secret: &Secret) -> anyhow::Result<Outcome> {
-    let mut shell = Command::new("sh");
-    shell.arg("-c").arg(command);
-    // The command is somebody else's program: our own secrets are not its business.
-    for variable in prompt::VARIABLES {
-        shell.env_remove(variable);
-    }
-    let mut child = shell
+    let mut child = shell::command(command)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .spawn()

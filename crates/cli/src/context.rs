@@ -13,6 +13,7 @@ use strongroom_files::Exposed;
 use strongroom_protocol::id::Clock;
 
 use crate::options::Global;
+use crate::prompt::PassphraseSource;
 use crate::terminal::{shown, tell};
 
 /// A source of randomness that fails never.
@@ -21,6 +22,8 @@ pub(crate) type Randomness = Box<dyn CryptoRng + Send>;
 pub(crate) struct Context {
     /// The owner's home, which may not exist.
     pub(crate) home: PathBuf,
+    /// Whether that was named, by the option or the variable: then it is where its owner put it, or not there now.
+    pub(crate) home_is_named: bool,
     pub(crate) clock: Arc<dyn Clock>,
     randomness: fn() -> Randomness,
     /// Whether to say only what failed.
@@ -29,6 +32,8 @@ pub(crate) struct Context {
     pub(crate) verbose: bool,
     /// How much work a passphrase may take.
     pub(crate) work_factor_max: WorkFactor,
+    /// Where passphrases come from.
+    pub(crate) passphrase: PassphraseSource,
     /// How many threads encrypt and decrypt.
     pub(crate) threads: NonZeroUsize,
     /// What lets others at secret files, as far as it was told.
@@ -37,16 +42,22 @@ pub(crate) struct Context {
     pub(crate) warned: Once,
 }
 
+/// The home was not named, and there is no home directory to put it into.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot tell where your Strongroom folder is: there is no home directory")]
+pub(crate) struct NoDataFolder;
+
 impl Context {
     pub(crate) fn new(
-        global: &Global,
+        global: Global,
         clock: Arc<dyn Clock>,
         randomness: fn() -> Randomness,
     ) -> anyhow::Result<Self> {
-        let home = match &global.home {
-            Some(home) => home.clone(),
+        let home_is_named = global.home.is_some();
+        let home = match global.home {
+            Some(home) => home,
             None => etcetera::choose_base_strategy()
-                .context("cannot tell where your data folder is")?
+                .map_err(|_| NoDataFolder)?
                 .data_dir()
                 .join("strongroom"),
         };
@@ -55,11 +66,13 @@ impl Context {
             .with_context(|| format!("cannot use the home `{}`", home.display()))?;
         Ok(Self {
             home,
+            home_is_named,
             clock,
             randomness,
             quiet: global.quiet,
             verbose: global.verbose,
             work_factor_max: global.max_work_factor,
+            passphrase: PassphraseSource::new(global.passphrase_file, global.passphrase_command),
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             exposed: Mutex::default(),
             warned: Once::new(),

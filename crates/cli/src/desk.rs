@@ -14,6 +14,7 @@ use strongroom_files::replace;
 use strongroom_protocol::id::AuthorityId;
 
 use crate::context::Context;
+use crate::ids;
 use crate::reach;
 use crate::terminal::shown;
 
@@ -33,7 +34,7 @@ pub(crate) struct DeskOptions {
     )]
     key: Option<PathBuf>,
     /// The authority's id, to be sure of it on the first use of a key.
-    #[arg(long, global = true, value_name = "HEX")]
+    #[arg(long, global = true, value_name = "HEX", value_parser = ids::whole::<AuthorityId>)]
     authority_id: Option<AuthorityId>,
 }
 
@@ -152,9 +153,10 @@ fn read_pin(path: &Path) -> anyhow::Result<Option<Pin>> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         file => file.with_context(failed)?,
     };
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     file.take(Pin::BYTES_MAX)
-        .read_to_string(&mut text)
+        .read_to_end(&mut bytes)
         .with_context(failed)?;
-    Pin::parse(&text).map(Some).with_context(|| shown(path))
+    let text = strongroom_text::decode(&bytes).with_context(failed)?;
+    Pin::parse(text).map(Some).with_context(|| shown(path))
 }

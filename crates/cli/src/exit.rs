@@ -98,8 +98,13 @@ pub(crate) fn fail_in_a_line(about: &str, error: &Error) -> Exit {
 
 /// Puts an error and its causes on one line, each once.
 pub(crate) fn chain(error: &Error) -> String {
+    chain_of(error.as_ref())
+}
+
+/// The same of any error.
+pub(crate) fn chain_of(error: &(dyn std::error::Error + 'static)) -> String {
     let mut line = String::new();
-    for cause in causes(error.as_ref()) {
+    for cause in causes(error) {
         let cause = cause.to_string();
         // What passes its cause on, or quotes it, has said it.
         if line.contains(&cause) {

@@ -7,23 +7,25 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use strongroom_agefile::KeyType;
 use strongroom_authority::{Caller, FoundError, OpenError, PlaceError, Service};
-use strongroom_client::Address;
 use strongroom_client::connection::ExchangeError;
 use strongroom_client::enroll::Enrolling;
 use strongroom_client::file::{Disks, Distance};
 use strongroom_client::home::{Home, HomeError, KeysError, Membership};
 use strongroom_client::sheet::Sheet;
+use strongroom_client::{Address, ConnectError};
 use strongroom_files::write_new;
 use strongroom_protocol::code::RecoveryCode;
 use strongroom_protocol::id::OwnerId;
+use strongroom_protocol::log::Leaf;
 use strongroom_protocol::policy::Policy;
-use strongroom_protocol::{Authority as _, Unavailable};
+use strongroom_protocol::statement::Kind;
+use strongroom_protocol::{Authority as _, Unavailable, pages};
 use zeroize::Zeroizing;
 
 use crate::context::Context;
-use crate::options::KeyTypeName;
-use crate::terminal::{self, escape, shown};
-use crate::{prompt, reach};
+use crate::options::{KeyTypeName, NewPassphrase};
+use crate::terminal::{self, count, escape, shown, tell};
+use crate::{paths, prompt, reach};
 
 /// How a home is to begin.
 #[derive(Default)]
@@ -35,8 +37,31 @@ pub(crate) struct Plan {
     /// Where the recovery sheet goes; within the home if this says nothing.
     pub(crate) sheet: Option<PathBuf>,
     pub(crate) key_type: KeyType,
-    /// Whether the identity is sealed with a passphrase.
-    pub(crate) passphrase: bool,
+    /// The passphrase that the identity is sealed with, if it is.
+    pub(crate) passphrase: Option<NewPassphrase>,
+    /// Whether the authority must be there already.
+    pub(crate) join: bool,
+}
+
+/// A home was named, it is not there, and nobody sits there to say that it is to be made.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no Strongroom home at `{}`, and it is not made unasked where a home was named", path.display())]
+pub(crate) struct NamedHomeMissing {
+    path: PathBuf,
+}
+
+/// `init` began the home and did not finish it.
+#[derive(Debug, thiserror::Error)]
+#[error("`init` began the home at `{}` and did not finish it", path.display())]
+pub(crate) struct InitUnfinished {
+    path: PathBuf,
+}
+
+/// There is no authority to join.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no authority in `{address}` to join")]
+pub(crate) struct NothingToJoin {
+    address: Address,
 }
 
 /// The home is there, and nothing is to be begun.
@@ -53,27 +78,55 @@ pub(crate) struct OtherAddress {
     pub(crate) address: Address,
 }
 
-/// Opens the home, or begins it: a first use is one where nothing is there.
+/// Opens the home, which is there and whole: nothing is made.
+pub(crate) fn home(context: &Context) -> anyhow::Result<Home> {
+    let home = Home::open(&context.home)?;
+    match home.membership()? {
+        Some(membership) if membership.enrolled => {}
+        _ if home.is_begun_by_init()? => return Err(unfinished(context)),
+        _ => return Err(ConnectError::NoAuthority.into()),
+    }
+    if !home.has_identity()? {
+        let path = home.identity_path();
+        return Err(KeysError::IdentityMissing { path }.into());
+    }
+    Ok(home)
+}
+
+/// Opens the home, or begins it: the documented first use, where nothing is there, or what an earlier first use left.
+///
+/// Nothing is begun in the place of what somebody named or began otherwise: an `init` that failed, a home on a disk that is
+/// not there now.
 pub(crate) fn home_or_found(
     context: &Context,
     key_type: Option<KeyTypeName>,
 ) -> anyhow::Result<Home> {
     let begun = if Home::exists(&context.home)? {
         let home = Home::open(&context.home)?;
-        let enrolled = home.membership()?.is_some_and(|known| known.enrolled);
-        if enrolled {
-            if !home.has_identity()? {
-                let path = home.identity_path();
-                return Err(KeysError::IdentityMissing { path }.into());
-            }
-            return Ok(home);
+        let membership = home.membership()?;
+        if membership.as_ref().is_some_and(|known| known.enrolled) {
+            drop(home);
+            return self::home(context);
         }
-        true
-    } else {
+        if home.is_begun_by_init()? {
+            return Err(unfinished(context));
+        }
+        if !may_begin(context) {
+            return Err(ConnectError::NoAuthority.into());
+        }
+        membership.is_some()
+    } else if may_begin(context) {
         false
+    } else {
+        let path = context.home.clone();
+        return Err(NamedHomeMissing { path }.into());
     };
     let plan = Plan {
-        authority: if begun { None } else { ask_for_authority()? },
+        authority: if begun {
+            None
+        } else {
+            ask_for_authority(context)?
+        },
         key_type: key_type.unwrap_or_default().into(),
         ..Plan::default()
     };
@@ -84,9 +137,31 @@ pub(crate) fn home_or_found(
     }
 }
 
-/// Begins a home, or finishes one that was begun, and says where everything is.
-pub(crate) fn found(context: &Context, plan: &Plan) -> anyhow::Result<Home> {
+/// Tells whether a first use may begin a home: in its default place, or when somebody sits there to answer for another.
+fn may_begin(context: &Context) -> bool {
+    !context.home_is_named || terminal::can_ask()
+}
+
+fn unfinished(context: &Context) -> anyhow::Error {
+    let path = context.home.clone();
+    InitUnfinished { path }.into()
+}
+
+/// Does what `init` was told: from then on no other command finishes it.
+pub(crate) fn init(context: &Context, plan: &Plan) -> anyhow::Result<()> {
     let mut home = make(context)?;
+    if !home.membership()?.is_some_and(|known| known.enrolled) {
+        home.record_begun_by_init()?;
+    }
+    go_on(context, home, plan).map(drop)
+}
+
+/// Begins a home, or finishes one that was begun, and says where everything is.
+fn found(context: &Context, plan: &Plan) -> anyhow::Result<Home> {
+    go_on(context, make(context)?, plan)
+}
+
+fn go_on(context: &Context, mut home: Home, plan: &Plan) -> anyhow::Result<Home> {
     strongroom_files::output::remove_leftovers(&context.home).ok();
     match home.membership()? {
         Some(membership) if membership.enrolled => {
@@ -132,18 +207,20 @@ fn follow(
 }
 
 /// Asks where the spare shall live, if somebody is there to say. Otherwise it lives in the home.
-pub(crate) fn ask_for_authority() -> anyhow::Result<Option<Address>> {
+fn ask_for_authority(context: &Context) -> anyhow::Result<Option<Address>> {
     if !terminal::can_ask() {
         return Ok(None);
     }
-    let answer = prompt::question(
-        "This is the first use here. Where shall the spare of your keys live? Name a folder, best on another disk,\n\
-         or press Enter for this machine's Strongroom folder, for now: ",
-    )?;
+    let answer = prompt::question(&format!(
+        "This is the first use here: it makes your key, in {}.\nWhere shall the spare of your keys live? Name a folder, best \
+         on another disk,\nor press Enter for this machine's Strongroom folder, for now: ",
+        shown(&context.home)
+    ))?;
     if answer.is_empty() {
         return Ok(None);
     }
-    let Address::Folder(folder) = Address::parse(&answer)?;
+    let address = paths::parse_address(answer).map_err(anyhow::Error::from_boxed)?;
+    let Address::Folder(folder) = address;
     // A disk is named as often as a folder on it.
     let is_authority = folder.join("store.db").exists();
     Ok(Some(Address::Folder(if folder.is_dir() && !is_authority {
@@ -177,24 +254,27 @@ fn enroll(
     let named = named
         .transpose()
         .context("cannot use the authority's folder")?;
-    let address = match begun {
-        Some(membership) => {
-            if named.is_some_and(|named| named != membership.address) {
-                return Err(OtherAddress {
-                    address: membership.address,
-                }
-                .into());
-            }
-            membership.address
+    let address = match (begun, named) {
+        (Some(membership), None) => membership.address,
+        (Some(membership), Some(named)) if named == membership.address => named,
+        // Nothing was said to it yet, and so nothing is decided.
+        (Some(membership), Some(named)) if membership.enrolment.is_none() => {
+            forget(context, home, &membership, plan)?;
+            named
         }
-        None => named.unwrap_or_else(|| Address::Folder(context.home.join("authority"))),
+        (Some(Membership { address, .. }), Some(_)) => return Err(OtherAddress { address }.into()),
+        (None, named) => named.unwrap_or_else(|| Address::Folder(context.home.join("authority"))),
     };
     // Before there is a code that this would be the only way to.
     address.check_written()?;
-    let service = open_or_found(context, &address)?;
+    // Before anything is made that it is to seal.
+    let passphrase = match plan.passphrase {
+        Some(wanted) if !home.has_identity()? => Some(prompt::new_passphrase(context, wanted)?),
+        _ => None,
+    };
+    let (service, how) = open_or_found(context, &address, plan.join)?;
     let authority = service.session(Caller::Anybody);
-    if plan.passphrase && !home.has_identity()? {
-        let passphrase = prompt::new_passphrase()?;
+    if let Some(passphrase) = passphrase {
         home.ensure_sealed_identity(plan.key_type, clock.now(), &passphrase, &mut rng)?;
     }
     let mut enrolling = match Enrolling::resume(home)? {
@@ -211,7 +291,35 @@ fn enroll(
         enrolling.settle_code(home, &code, clock, &mut rng)?;
     }
     enrolling.finish(home, &authority)?;
-    say_where(context, home, &service, owner, &address, plan)
+    say_where(context, home, &service, how, owner, &address, plan)
+}
+
+/// Gives up an authority with which nobody is enrolled from here yet, and the sheet that was written for it: its code is
+/// nobody's.
+fn forget(
+    context: &Context,
+    home: &mut Home,
+    membership: &Membership,
+    plan: &Plan,
+) -> anyhow::Result<()> {
+    let sheet = sheet_path(context, plan);
+    if sheet_of(context, &sheet, membership).is_some() {
+        std::fs::remove_file(&sheet)
+            .with_context(|| format!("cannot remove the sheet `{}`", sheet.display()))?;
+    }
+    context.say(format_args!(
+        "nothing was said to the authority in {} yet: it is given up",
+        escape(&membership.address.to_string())
+    ));
+    Ok(home.forget_authority()?)
+}
+
+/// What became of the authority that was named.
+enum Authority {
+    /// It is new.
+    Founded,
+    /// It was there, with so many owners.
+    Joined(u64),
 }
 
 /// Seals the authority's key under the code where the identity is sealed, so that custody is never weaker than that.
@@ -231,22 +339,50 @@ fn seal_custody(home: &Home, service: &Service, code: &RecoveryCode) -> anyhow::
     Ok(())
 }
 
-/// Opens the authority at an address, or founds one where there is none.
-fn open_or_found(context: &Context, address: &Address) -> anyhow::Result<Service> {
+/// Counts the owners of an authority, by its log.
+fn owners(service: &Service) -> anyhow::Result<u64> {
+    let session = service.session(Caller::Anybody);
+    let size = session.checkpoint()?.checkpoint().size;
+    let mut owners = 0;
+    for page in pages(0, size, |from| {
+        session.leaves(from).map_err(anyhow::Error::from)
+    }) {
+        let leaves = page?.items.into_iter();
+        let kinds = leaves.filter_map(|bytes| Leaf::from_bytes(&bytes).ok());
+        let enrolments = kinds.filter(|leaf| leaf.kind() == Kind::Enroll.code());
+        owners += enrolments.count() as u64;
+    }
+    Ok(owners)
+}
+
+/// Opens the authority at an address, or founds one where there is none and none must be.
+fn open_or_found(
+    context: &Context,
+    address: &Address,
+    join: bool,
+) -> anyhow::Result<(Service, Authority)> {
     let Address::Folder(folder) = address;
     let open = || Service::open(folder, Arc::clone(&context.clock), context.rng());
     let failed = || format!("cannot use the authority in `{}`", folder.display());
+    let joined = |service: Service| {
+        let owners = owners(&service)?;
+        Ok((service, Authority::Joined(owners)))
+    };
     match open() {
-        Ok(service) => return Ok(service),
+        Ok(service) => return joined(service),
+        Err(OpenError::NotFound { .. }) if join => {
+            let address = address.clone();
+            return Err(NothingToJoin { address }.into());
+        }
         Err(OpenError::NotFound { .. }) => {}
         Err(error) => return Err(Unavailable::from(error)).with_context(failed),
     }
     let clock = Arc::clone(&context.clock);
     match Service::found(folder, Policy::code_alone(), clock, context.rng()) {
-        Ok(service) => Ok(service),
+        Ok(service) => Ok((service, Authority::Founded)),
         // Another command may have been first.
         Err(FoundError::Place(error @ PlaceError::Taken { .. })) => match open() {
-            Ok(service) => Ok(service),
+            Ok(service) => joined(service),
             Err(_) => Err(error.into()),
         },
         Err(error) => Err(error.into()),
@@ -316,16 +452,32 @@ fn say_where(
     context: &Context,
     home: &Home,
     service: &Service,
+    how: Authority,
     owner: OwnerId,
     address: &Address,
     plan: &Plan,
 ) -> anyhow::Result<()> {
     warn_of_disks(context, address);
     let distance = address.distance(&Disks::look(), &context.home);
+    let how = match how {
+        Authority::Founded => "founded".to_owned(),
+        Authority::Joined(0) => "joined; nobody else is with it".to_owned(),
+        Authority::Joined(owners) => format!("joined {}", count(owners, "owner", "owners")),
+    };
+    let place = escape(&address.to_string());
+    let sheet = sheet_path(context, plan);
+    if context.quiet {
+        // That a key was made is said in any case.
+        tell(format_args!(
+            "made your key in {}; authority {place}: {how}; recovery sheet: {}",
+            shown(&context.home),
+            shown(&sheet)
+        ));
+        return Ok(());
+    }
     context.say(format_args!("home:      {}", shown(&context.home)));
     context.say(format_args!("owner:     {owner}"));
-    context.say(format_args!("authority: {}", escape(&address.to_string())));
-    let sheet = sheet_path(context, plan);
+    context.say(format_args!("authority: {place}: {how}"));
     // One that was moved away already is where it belongs.
     if sheet.exists() {
         context.say(format_args!("sheet:     {}", shown(&sheet)));
@@ -360,7 +512,9 @@ fn say_where(
         ),
     } {
         context.say(format_args!(
-            "{where_to} `strongroom init\n--authority DIR` puts it on another one, in a new home."
+            "{where_to} To put it on another\none, move its folder there, and say where it is now:\n\
+             \x20   mv {place} DIR\n\
+             \x20   strongroom init --authority DIR"
         ));
     }
     Ok(())

@@ -19,11 +19,14 @@ use strongroom_client::connection::ExchangeError;
 use strongroom_client::encrypt::EncryptError;
 use strongroom_client::file::rewrite::PlanError;
 use strongroom_client::home::{ExchangeKeyError, HomeError, KeysError};
+use strongroom_client::kind::NotEncrypted;
 use strongroom_client::mark::Changed;
 use strongroom_client::officer::{FindError, OfficerKeyError, SayError};
+use strongroom_client::passphrase::NoPassphrase;
 use strongroom_client::protect::ProtectError;
 use strongroom_client::recover::RecoverError;
 use strongroom_client::rewrap::{ReplaceError, RewrapError};
+use strongroom_client::secret;
 use strongroom_client::sheet::SheetError;
 use strongroom_client::simple_blob::{DepositBlobError, RsaKeyError};
 use strongroom_client::spare::DepositError;
@@ -42,15 +45,16 @@ use crate::command::encrypt::{MixedOnFirstUse, OntoTerminal, OtherKeyType};
 use crate::command::log::NotAccepted;
 use crate::command::officer::Unsure;
 use crate::command::policy::set::NotChanged;
-use crate::command::recover::{Ended, NoSuchName, NotHeld, NotNamed};
+use crate::command::recover::{Ended, NoSuchName, NotHeld, NotNamed, NotThere};
 use crate::command::rewrap::NotWhole;
 use crate::command::sheet::{OtherCode, OtherSheet};
 use crate::command::veto::NotVetoed;
+use crate::context::NoDataFolder;
 use crate::desk::OtherPin;
 use crate::destination::OnePlace;
-use crate::founding::{Finished, OtherAddress};
-use crate::input::EmptyList;
-use crate::prompt::NobodyToAsk;
+use crate::founding::{Finished, InitUnfinished, NamedHomeMissing, NothingToJoin, OtherAddress};
+use crate::input::{EmptyList, NotAsCalled};
+use crate::prompt::{self, NobodyToAsk, VariableNotText};
 use crate::rsa::{LegacyKey, NoPadding};
 
 /// Finds what may help: the first of an error's causes that something is known of.
@@ -59,8 +63,14 @@ pub(crate) fn of(error: &(dyn Error + 'static)) -> Option<String> {
     let unavailable = causes
         .iter()
         .find_map(|cause| cause.downcast_ref::<Unavailable>());
-    unavailable
-        .and_then(|unavailable| of_trouble(unavailable.kind))
+    let by_sheet = causes.iter().any(|cause| cause.is::<NotThere>());
+    let of_sheet = unavailable
+        .filter(|unavailable| by_sheet && unavailable.kind == UnavailableKind::OutOfReach)
+        .map(|_| {
+            "see that its disk is there; if its folder is elsewhere now, `--authority DIR` beside `--sheet` says where"
+        });
+    of_sheet
+        .or_else(|| unavailable.and_then(|unavailable| of_trouble(unavailable.kind)))
         .or_else(|| causes.into_iter().find_map(of_cause))
         .map(str::to_owned)
 }
@@ -81,7 +91,8 @@ fn of_trouble(kind: UnavailableKind) -> Option<&'static str> {
         UnavailableKind::Full => Some("make room on the authority's disk"),
         UnavailableKind::Newer => Some("use the newer Strongroom"),
         UnavailableKind::OutOfReach => Some(
-            "see that its disk is there; if it was moved, `strongroom init --authority DIR` says where to",
+            "see that its disk is there; if its folder was moved, `strongroom init --authority DIR` says where to, in the home that is \
+             with it. To move it yourself, move the folder first",
         ),
         UnavailableKind::ReadOnly => Some(
             "`status`, `list`, `log` and `sheet test` read it where it is; for all else copy its folder to a disk that can be \
@@ -116,6 +127,12 @@ fn of_command(cause: &(dyn Error + 'static)) -> Option<&'static str> {
         EmptyList => "see whether what was to fill it failed: to do nothing would look as if all was well",
         Ended => "run again, the same command asks anew",
         Finished => "it needs no `init`; for a second home set STRONGROOM_HOME or `--home` to another folder",
+        InitUnfinished => "run `strongroom init` again, with what it was to do; or begin anew in another home with `--home`",
+        NamedHomeMissing => "if it is on a disk, see that the disk is there, and that its path is right; `strongroom init` makes a home",
+        NoDataFolder => "name a folder for it with `--home` or STRONGROOM_HOME",
+        secret::NoName => "a list of names could not have it: `status --expect` would pass over its line",
+        NothingToJoin => "see that the path is right and its disk is there; without `--join` one is founded there",
+        VariableNotText => "it must be UTF-8, as a terminal of today writes it; `--passphrase-file` and `--code-file` name files instead",
         Interrupted => "run `strongroom rewrap` on the file: it finishes what was interrupted",
         LegacyKey => "use a key of 2048 bits or more; `--legacy` does it all the same, for a program that knows no other",
         LegacyRefused => "leave out `--cipher` for AES-256; `--legacy` does it all the same, for a program that knows no other",
@@ -139,7 +156,12 @@ fn of_command(cause: &(dyn Error + 'static)) -> Option<&'static str> {
         NotAccepted => "if you know that it was put back from a backup, add `--yes`",
         OtherSheet => "set STRONGROOM_HOME or `--home` to the home that the sheet was made for",
         WrongCode => "the authority's key is sealed under the code of whoever made the authority: see that it is that sheet",
-        WrongPassphrase => "if STRONGROOM_PASSPHRASE is set, it was used",
+    }
+    if cause.is::<WrongPassphrase>() {
+        return prompt::wrong_passphrase_hint();
+    }
+    if let Some(NoPassphrase::Short) = cause.downcast_ref() {
+        return Some("take some words; `--any-passphrase` takes it all the same");
     }
     if let Some(Unsure::Nobody) = cause.downcast_ref() {
         return Some("look at it with `officer show`, and say so with `--yes`");
@@ -165,23 +187,28 @@ fn of_command(cause: &(dyn Error + 'static)) -> Option<&'static str> {
         NobodyToAsk::Code => {
             Some("name a file with `--code-file`, or set STRONGROOM_RECOVERY_CODE")
         }
-        NobodyToAsk::Passphrase => Some("set STRONGROOM_PASSPHRASE"),
+        NobodyToAsk::Passphrase => Some(
+            "set STRONGROOM_PASSPHRASE, or name a file with `--passphrase-file` or a command with `--passphrase-command`",
+        ),
     }
 }
 
 fn of_home(cause: &(dyn Error + 'static)) -> Option<&'static str> {
+    const REBUILD: &str = "put the folder back from a backup; or keep its identity.txt, move the folder away, rebuild it with \
+                           `recover --sheet`, and put identity.txt back";
+    const ASIDE: &str = "put it back from a backup; or move it aside, where it is kept, and `strongroom recover` makes a new key and \
+                         gets your files back";
     if let Some(error) = cause.downcast_ref() {
         return match error {
             HomeError::NotFound { .. } => Some(
                 "name the folder with `--home` or STRONGROOM_HOME; `strongroom init` makes one, `recover --sheet` \
                  rebuilds one that was lost, and `decrypt -i IDENTITY` needs none",
             ),
-            HomeError::HalfDeleted { .. } => Some(
-                "put the folder back from a backup; or move it away and rebuild it with `recover --sheet`",
-            ),
-            HomeError::Damaged { .. } | HomeError::NotOurs { .. } => {
-                Some("put the folder back from a backup")
-            }
+            HomeError::Damaged { .. }
+            | HomeError::Emptied { .. }
+            | HomeError::HalfDeleted { .. }
+            | HomeError::NotOurs { .. }
+            | HomeError::Torn(_) => Some(REBUILD),
             HomeError::Schema { .. } => Some(
                 "put the folder back from a backup from before that; or keep its identity.txt, move it away, and rebuild it with \
                  `recover --sheet`",
@@ -202,7 +229,14 @@ fn of_home(cause: &(dyn Error + 'static)) -> Option<&'static str> {
             KeysError::IdentityMissing { .. } | KeysError::DeviceMissing { .. } => Some(
                 "put it back if you have it; otherwise `strongroom recover` makes a new key and gets your files back",
             ),
-            KeysError::Sealed { .. } => Some("if STRONGROOM_PASSPHRASE is set, it was used"),
+            KeysError::Sealed { .. } => prompt::wrong_passphrase_hint(),
+            // One that was named is whoever named it's.
+            KeysError::Identity { path, .. } | KeysError::Unusable { path, .. }
+                if path.ends_with("identity.txt") =>
+            {
+                Some(ASIDE)
+            }
+            KeysError::Device { .. } => Some(ASIDE),
             _ => None,
         };
     }
@@ -471,7 +505,7 @@ fn of_protect(cause: &(dyn Error + 'static)) -> Option<&'static str> {
         ProtectError::Unwrap(UnwrapError::Altered) => {
             Some("somebody changed the header: it is not deposited as if it were whole")
         }
-        ProtectError::WrongPassphrase => Some("if STRONGROOM_PASSPHRASE is set, it was used"),
+        ProtectError::WrongPassphrase => prompt::wrong_passphrase_hint(),
         _ => None,
     }
 }
@@ -498,10 +532,26 @@ fn of_file(cause: &(dyn Error + 'static)) -> Option<&'static str> {
     if let Some(EncryptError::OntoItself { .. }) = cause.downcast_ref() {
         return Some("name another file with `-o OUT`");
     }
-    if let Some(SheetError::Missing { .. }) = cause.downcast_ref() {
-        return Some(
-            "a sheet has four lines: the code, the authority's folder and id, the owner's id",
-        );
+    if let Some(error) = cause.downcast_ref() {
+        return match error {
+            SheetError::Missing { .. } => Some(
+                "a sheet has the code, the authority's folder and id, the owner's id, each on its line; or the one line that says all",
+            ),
+            SheetError::Check { .. } | SheetError::Contradiction { .. } | SheetError::Id { .. } => {
+                Some("compare that line with the paper; an id has 64 digits from 0 to f")
+            }
+            SheetError::Line => Some("compare it with the paper, or type the lines above it"),
+            _ => None,
+        };
+    }
+    if let Some(NotAsCalled { what, .. }) = cause.downcast_ref() {
+        return match what {
+            NotEncrypted::Empty => Some("get it back from a copy"),
+            NotEncrypted::TextBefore { .. } => {
+                Some("take away what stands before the armor, and what follows it")
+            }
+            _ => None,
+        };
     }
     match cause.downcast_ref::<io::Error>()?.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {

@@ -1,19 +1,22 @@
 //! Which files are meant: those named, and those in a list. Those in folders are found in `walk`.
 
 use std::ffi::OsString;
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
 use strongroom_agefile::header::ReadHeaderError;
-use strongroom_client::capi::is_capi_file;
-use strongroom_client::status::{StatusError, read_header};
+use strongroom_client::kind::{FileKind, NotEncrypted, is_called_encrypted};
+use strongroom_client::status::read_header;
 
 use crate::context::Context;
-use crate::stream;
-use crate::walk::{Exclude, Walk};
+use crate::walk::{Exclude, Kind, Walk};
+use crate::{causes, text};
+
+/// The length in bytes of the longest list that is read.
+const LIST_BYTES_MAX: u64 = 1 << 30;
 
 #[derive(Args, Clone)]
 pub(crate) struct Paths {
@@ -43,6 +46,52 @@ pub(crate) struct Input {
     pub(crate) folder: Option<usize>,
 }
 
+impl Input {
+    /// Returns as what it is passed over, if it is no encrypted file and nothing says that it should be one: nobody named it,
+    /// nor is it called so, or it is a text that somebody calls so.
+    pub(crate) fn foreign(&self) -> Option<Kind> {
+        if self.named {
+            return None;
+        }
+        let called = is_called_encrypted(&self.path);
+        match FileKind::of(&self.path) {
+            Ok(FileKind::Other(_)) if !called => Some(Kind::NotEncrypted),
+            Ok(FileKind::Other(NotEncrypted::Text)) => Some(Kind::CalledEncrypted),
+            Ok(FileKind::Age | FileKind::Capi | FileKind::Other(_)) | Err(_) => None,
+        }
+    }
+}
+
+/// Says of a file that is no encrypted one, and should be, what it is instead.
+pub(crate) fn explained(path: &Path, error: anyhow::Error) -> anyhow::Error {
+    match FileKind::of(path) {
+        Ok(FileKind::Other(what)) => explained_by(path, error, what),
+        Ok(FileKind::Age | FileKind::Capi) | Err(_) => error,
+    }
+}
+
+/// The same, where it is known what it is.
+pub(crate) fn explained_by(path: &Path, error: anyhow::Error, what: NotEncrypted) -> anyhow::Error {
+    let is_other = matches!(causes::find(error.as_ref()), Some(ReadHeaderError::NotAge));
+    let says_more = what != NotEncrypted::Other || is_called_encrypted(path);
+    match is_other && says_more {
+        true => NotAsCalled {
+            what,
+            source: error,
+        }
+        .into(),
+        false => error,
+    }
+}
+
+/// A file that should be an encrypted one is something else.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}")]
+pub(crate) struct NotAsCalled {
+    pub(crate) what: NotEncrypted,
+    source: anyhow::Error,
+}
+
 impl Paths {
     /// Tells whether nothing was named at all.
     pub(crate) fn is_empty(&self) -> bool {
@@ -62,13 +111,13 @@ impl Paths {
 /// Reads paths that end with the byte `end` each.
 fn read_list(list: &Path, end: u8) -> anyhow::Result<Vec<PathBuf>> {
     let failed = || format!("cannot read the list `{}`", list.display());
-    let mut bytes = Vec::new();
-    stream::open(list)
-        .and_then(|mut file| file.read_to_end(&mut bytes))
-        .with_context(failed)?;
-    let paths = bytes.split(|byte| *byte == end);
+    let bytes = text::read_bytes(list, LIST_BYTES_MAX).with_context(failed)?;
+    let paths = match end {
+        b'\n' => strongroom_text::names(&bytes).with_context(failed)?,
+        _ => bytes.split(|byte| *byte == end).collect(),
+    };
+    let paths = paths.into_iter().filter(|path| !path.is_empty());
     let paths: Vec<PathBuf> = paths
-        .filter(|path| !path.is_empty())
         .map(|path| PathBuf::from(OsString::from_vec(path.to_vec())))
         .collect();
     anyhow::ensure!(!paths.is_empty(), EmptyList::of(list));
@@ -97,27 +146,9 @@ pub(crate) fn with_ending(path: &Path, ending: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Tells whether a file is encrypted, by its content and whatever it is called. Of one that can't be read it is not known.
-pub(crate) fn is_encrypted(path: &Path) -> bool {
-    is_capi_file(path)
-        || !matches!(
-            read_header(path),
-            Err(StatusError::Header(ReadHeaderError::NotAge) | StatusError::Read { .. })
-        )
-}
-
 /// Tells whether a file opens with a passphrase alone.
 pub(crate) fn is_for_passphrase(path: &Path) -> bool {
     read_header(path).is_ok_and(|header| header.is_for_passphrase())
-}
-
-/// Tells whether a file's name ends as that of a file we encrypted: in `.age`, or `.capi`.
-pub(crate) fn is_encrypted_name(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| {
-        ["age", "capi"]
-            .iter()
-            .any(|ending| extension.eq_ignore_ascii_case(ending))
-    })
 }
 
 /// Takes away what a killed command left in the folders of these files. What can't be taken away stays.

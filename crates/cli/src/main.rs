@@ -12,18 +12,22 @@ mod devices;
 mod exit;
 mod founding;
 mod hint;
+mod ids;
 mod input;
 mod keys;
 mod news;
 mod options;
+mod paths;
 mod place;
 mod producer;
 mod prompt;
 mod reach;
 mod rsa;
+mod shell;
 mod signals;
 mod stream;
 mod terminal;
+mod text;
 mod walk;
 
 use std::process::ExitCode;
@@ -42,7 +46,7 @@ fn main() -> ExitCode {
     signals::watch();
     strongroom_files::waiting::tell_by(terminal::tell_waiting);
     let options = Options::read();
-    let result = Context::new(&options.global, Arc::new(SystemClock), system_randomness)
+    let result = Context::new(options.global, Arc::new(SystemClock), system_randomness)
         .and_then(|context| command::run(&context, options.command));
     exit::end(result)
 }

@@ -14,6 +14,7 @@ use crate::command::{
     authority, capi, completions, decrypt, departed, deposit, device, encrypt, init, keygen, list,
     log, man, officer, policy, protect, recover, rewrap, sheet, status, sync, veto, whoami,
 };
+use crate::paths;
 
 /// Keeps a spare of every key you encrypt with.
 ///
@@ -38,11 +39,20 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// Reads the options that the program was started with. Help, and what is wrong with them, ends it here.
+    /// Reads the command line and the variables. Help, and what is wrong with them, ends the process here.
     pub(crate) fn read() -> Self {
-        let matches = command().try_get_matches().map_err(without_wild_guess);
-        let options = matches.and_then(|matches| Self::from_arg_matches(&matches));
-        options.unwrap_or_else(|error| error.exit())
+        let mut command = paths::expanding(command());
+        let matches = match command.try_get_matches_from_mut(std::env::args_os()) {
+            Ok(matches) => matches,
+            Err(error) => without_wild_guess(error).exit(),
+        };
+        if let Err(error) = paths::check_variables(&command, &matches) {
+            command.error(ErrorKind::ValueValidation, error).exit();
+        }
+        match Self::from_arg_matches(&matches) {
+            Ok(options) => options,
+            Err(error) => error.format(&mut command).exit(),
+        }
     }
 }
 
@@ -103,9 +113,33 @@ pub(crate) struct Global {
         value_parser = work_factor
     )]
     pub(crate) max_work_factor: WorkFactor,
+    /// Read the passphrase from FILE, its line end aside; from a pipe if it is `-`. For nobody at a terminal, as
+    /// STRONGROOM_PASSPHRASE is.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        hide_short_help = true,
+        conflicts_with = "passphrase_command"
+    )]
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// Take for the passphrase what the shell command prints, its line end aside.
+    #[arg(long, global = true, value_name = "COMMAND", hide_short_help = true)]
+    pub(crate) passphrase_command: Option<String>,
     /// Print help: in short with `-h`, in full with `--help`.
     #[arg(short, long, global = true, action = ArgAction::Help)]
     help: Option<bool>,
+}
+
+/// A new passphrase, where it is asked for one.
+#[derive(Args, Clone, Copy)]
+pub(crate) struct NewPassphrase {
+    /// Seal your new key with a passphrase.
+    #[arg(long)]
+    pub(crate) passphrase: bool,
+    /// Take the new passphrase, however short it is.
+    #[arg(long, requires = "passphrase")]
+    pub(crate) any_passphrase: bool,
 }
 
 fn work_factor(text: &str) -> Result<WorkFactor, &'static str> {

@@ -38,6 +38,7 @@ pub(crate) struct Walk {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     Authority,
+    CalledEncrypted,
     Capi,
     Device,
     Excluded,
@@ -235,7 +236,10 @@ impl PassedOver {
         let mut kinds: Vec<_> = self.0.iter().collect();
         // Most people have to do with files, links and mounts.
         kinds.sort_by_key(|(kind, _)| {
-            !matches!(kind, Kind::Capi | Kind::NotEncrypted | Kind::Passphrase)
+            !matches!(
+                kind,
+                Kind::CalledEncrypted | Kind::Capi | Kind::NotEncrypted | Kind::Passphrase
+            )
         });
         let counted = kinds
             .into_iter()
@@ -273,6 +277,7 @@ impl Kind {
     fn as_str(self) -> &'static str {
         match self {
             Self::Authority => "an authority's folder",
+            Self::CalledEncrypted => "called an encrypted file, and none",
             Self::Capi => "a file of CryptoAPI's: `--key` protects it",
             Self::Device => "a device",
             Self::Excluded => "excluded",
@@ -289,6 +294,11 @@ impl Kind {
     fn counted(self, number: u64) -> String {
         match self {
             Self::Authority => count(number, "authority's folder", "authorities' folders"),
+            Self::CalledEncrypted => count(
+                number,
+                "file that is called encrypted and is not",
+                "files that are called encrypted and are not",
+            ),
             Self::Capi => count(number, "file of CryptoAPI's", "files of CryptoAPI's"),
             Self::Device => count(number, "device", "devices"),
             Self::Excluded => format!("{number} excluded"),

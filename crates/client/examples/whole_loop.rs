@@ -69,10 +69,9 @@ pub fn whole_loop(
 
     // The key is lost. The code brings the session key back, wrapped to a new one.
     fs::remove_file(client.home().identity_path())?;
-    let request =
-        client.request_recovery(&Wanted::Everything, &Grounds::default(), KeyType::Hybrid)?;
+    let request = client.request_recovery(&Wanted::Everything, &Grounds::default())?;
     client.show_code(&request, &code)?;
-    client.collect(&request, &mut |_| {})?;
+    client.collect(&request, KeyType::Hybrid, &mut |_| {})?;
     let identities = home.identities(ask)?;
     let options = RewrapOptions::new(&identities);
     rewrap(&mut home, &encrypted, &options, &mut rng, &mut |_, _| {})?;

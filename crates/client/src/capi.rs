@@ -12,16 +12,17 @@ pub mod rewrap;
 pub(crate) mod text;
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
 use strongroom_capi::Padding;
-use strongroom_capi::file::{FileHeader, looks_like};
+use strongroom_capi::file::FileHeader;
 use strongroom_protocol::id::{Digest, Serial};
 use strongroom_protocol::statement::Particulars;
 
 pub use self::text::{CipherName, LegacyCipher, NoCipher};
 use crate::home::{Home, HomeError};
+use crate::kind::FileKind;
 use crate::mark::FileMark;
 
 /// How many bytes at a file's beginning tell whether it has this layout.
@@ -30,14 +31,7 @@ pub const PREFIX_BYTES: u64 = 16;
 /// Tells whether a file looks as if the example programs had written it. What can't be read does not.
 #[must_use]
 pub fn is_capi_file(path: &Path) -> bool {
-    let prefix = || {
-        let mut prefix = Vec::new();
-        strongroom_files::open(path)?
-            .take(PREFIX_BYTES)
-            .read_to_end(&mut prefix)?;
-        Ok::<_, io::Error>(prefix)
-    };
-    prefix().is_ok_and(|prefix| looks_like(&prefix))
+    FileKind::of(path).is_ok_and(|kind| kind == FileKind::Capi)
 }
 
 /// Returns the digest by which a file's deposit is found: of its SIMPLEBLOB.

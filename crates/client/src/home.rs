@@ -20,7 +20,7 @@ use std::cell::RefCell;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection as Database, OptionalExtension};
+use rusqlite::{Connection as Database, ErrorCode, OptionalExtension};
 use strongroom_files::{disk, open_folder, sync_folder};
 use strongroom_protocol::Founding;
 use strongroom_protocol::id::OwnerId;
@@ -31,7 +31,7 @@ use strongroom_protocol::statement::SignedStatement;
 pub use accepted::Accepted;
 pub use checks::FailedChecks;
 pub(crate) use deposits::DepositEntry;
-pub use deposits::{DepositRecord, KeptDeposit, ListedDeposit, Matched, Observations};
+pub use deposits::{DepositRecord, KeptDeposit, ListedDeposit, Matched, Observations, OwnStanza};
 pub use devices::{ApprovedRequest, DeviceId, DeviceRecord, News, Revocation};
 pub use exchange::{
     EnsuredExchangeKey, ExchangeKeyError, read_exchange_key, read_private_key, read_public_key,
@@ -157,7 +157,13 @@ impl Home {
         if !path.try_exists().is_ok_and(|exists| exists) {
             return Err(HomeError::HalfDeleted { path });
         }
-        Ok(Self::with(root, database::open(&path)?, lock))
+        let home = Self::with(root, database::open(&path)?, lock);
+        // Made behind it, by an owner whom this database does not know.
+        let device = root.join(DEVICE_KEY);
+        if home.membership()?.is_none() && device.exists() {
+            return Err(HomeError::Emptied { path });
+        }
+        Ok(home)
     }
 
     fn with(root: &Path, database: Database, lock: HomeLock) -> Self {
@@ -230,6 +236,55 @@ impl Home {
             enrolment: enrolment.as_deref().map(parse_statement).transpose()?,
             enrolled,
         }))
+    }
+
+    /// Records that `init` began this home, before anything is chosen in it.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the home can't be written.
+    pub fn record_begun_by_init(&mut self) -> Result<(), HomeError> {
+        self.database
+            .execute("INSERT OR IGNORE INTO begun_by_init (one) VALUES (1)", ())?;
+        Ok(())
+    }
+
+    /// Tells whether `init` began this home.
+    ///
+    /// # Errors
+    ///
+    /// The home can't be read.
+    pub fn is_begun_by_init(&self) -> Result<bool, HomeError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM begun_by_init)";
+        Ok(self.database.query_row(sql, (), |row| row.get(0))?)
+    }
+
+    /// Forgets with which authority this home was to be, where nothing was said to it yet.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the home can't be written.
+    pub fn forget_authority(&mut self) -> Result<(), HomeError> {
+        self.database.execute("DELETE FROM authority", ())?;
+        self.forget_membership();
+        *self.seen.get_mut() = None;
+        Ok(())
+    }
+
+    /// Tells whether nothing that this home's owner did is in it: no key, no statement, and no request or code that the
+    /// authority took.
+    ///
+    /// # Errors
+    ///
+    /// The home can't be read.
+    pub fn is_unused(&self) -> Result<bool, HomeError> {
+        let known = self.membership()?;
+        let sql =
+            "SELECT NOT EXISTS (SELECT 1 FROM statement) AND NOT EXISTS (SELECT 1 FROM request)";
+        let says_nothing: bool = self.database.query_row(sql, (), |row| row.get(0))?;
+        let is_recovered = known.is_some_and(|known| known.code_key.is_some());
+        let has_key = self.identity_path().exists();
+        Ok(says_nothing && !is_recovered && !has_key)
     }
 
     /// Records with which authority this home is, as whom, and whether that owner is enrolled there already: before anything
@@ -406,9 +461,18 @@ pub enum HomeError {
         /// What can't be read.
         what: &'static str,
     },
+    /// The file is none that SQLite can read: it is torn.
+    #[error("the home's database is damaged")]
+    Torn(#[source] rusqlite::Error),
     /// The database can't be read or written.
     #[error("cannot use the home's database")]
-    Database(#[from] rusqlite::Error),
+    Database(#[source] rusqlite::Error),
+    /// The database is empty, or knows no owner, and there are files that are made later.
+    #[error("the home is damaged: `{path}` does not know of what is beside it")]
+    Emptied {
+        /// The database.
+        path: PathBuf,
+    },
     /// The folder can't be made or read.
     #[error("cannot use the folder `{path}`")]
     Folder {
@@ -480,6 +544,15 @@ pub enum HomeError {
         /// The table, index, trigger or view.
         name: String,
     },
+}
+
+impl From<rusqlite::Error> for HomeError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Torn(error),
+            _ => Self::Database(error),
+        }
+    }
 }
 
 const DATABASE: &str = "home.db";

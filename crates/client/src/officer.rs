@@ -131,14 +131,14 @@ impl<'a> Desk<'a> {
     ///
     /// Nothing or more than one thing begins so, or it does not hold.
     pub fn find(&self, prefix: &str) -> Result<Subject, FindError> {
+        let prefix = prefix.trim().to_ascii_lowercase();
         let mut found = Vec::new();
         self.each_asked(Select::Subjects, &mut |asked| {
-            if asked.statement.id().to_string().starts_with(prefix) {
+            if asked.statement.id().to_string().starts_with(&prefix) {
                 found.push(asked.statement);
             }
             Ok(())
         })?;
-        let prefix = prefix.to_owned();
         match (found.pop(), found.pop()) {
             (Some(_), Some(_)) => Err(FindError::Ambiguous { prefix }),
             (Some(_), None) if prefix.is_empty() => Err(FindError::Ambiguous { prefix }),

@@ -160,9 +160,9 @@ impl Client<'_> {
                 .push(self.draft_of(&opened.file_key, serial, particulars));
         }
         let header = new.as_ref().unwrap_or(&old.header);
-        group
-            .matched
-            .push(Matched::new(header, serial, Some(opened.stanza)));
+        let matched = Matched::new(header, serial, Some(opened.stanza));
+        let is_anothers = opened.is_of_another_key(&old.header);
+        group.matched.push(matched.of_another_key(is_anothers));
         group.marks.push(mark.under(&old.header, header));
         group.files.push(Ready {
             number,
@@ -250,11 +250,12 @@ impl Ready {
         let Some(new) = &self.new else {
             return Ok(());
         };
+        let matched = Matched::new(new, self.serial, Some(self.opened.stanza));
         let replacement = Replacement {
             path: &self.path,
             old: &self.old,
             new,
-            matched: Some(Matched::new(new, self.serial, Some(self.opened.stanza))),
+            matched: Some(matched.of_another_key(self.opened.is_of_another_key(new))),
             // It is in the home since the deposit.
             mark: None,
             in_place: self.opened.by_home,

@@ -1,9 +1,9 @@
 //! Recovery: asking for session keys back, showing evidence, and collecting what is released (spec/recovery.md).
 //! Not what is done with the keys: that is `rewrap`.
 //!
-//! In this order, each durable before the next: the new identity, never over an old one; the request, before it is
-//! sent; what was released, page by page; then the headers. A command that is stopped anywhere is continued by the
-//! next one: the request is the one that is pending, the pages those that are missing.
+//! In this order, each durable before the next: the request, before it is sent; once a page was released, and so the evidence
+//! was right, the new identity, never over an old one; what was released, page by page; then the headers. A command that is
+//! stopped anywhere is continued by the next one: the request is the one that is pending, the pages those that are missing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -57,7 +57,7 @@ impl Client<'_> {
     /// Returns the request for what is wanted: the one that is pending, or a new one.
     ///
     /// One that was denied or vetoed, or that lapsed, is returned until it is [forgotten](Self::forget), so that somebody is
-    /// told. A new one comes with a new identity, where there is none; and it is in the home before it is sent.
+    /// told. A new one is in the home before it is sent.
     ///
     /// # Errors
     ///
@@ -66,9 +66,8 @@ impl Client<'_> {
         &mut self,
         wanted: &Wanted,
         grounds: &Grounds,
-        key_type: KeyType,
     ) -> Result<PendingRequest, RecoverError> {
-        self.request_recovery_for(self.membership.owner, wanted, grounds, key_type)
+        self.request_recovery_for(self.membership.owner, wanted, grounds)
     }
 
     /// The same for the keys of `owner`, who may be somebody else: they are released to this home all the same.
@@ -81,10 +80,7 @@ impl Client<'_> {
         owner: OwnerId,
         wanted: &Wanted,
         grounds: &Grounds,
-        key_type: KeyType,
     ) -> Result<PendingRequest, RecoverError> {
-        let now = self.clock.now();
-        self.home.ensure_identity(key_type, now, &mut self.rng)?;
         if let Some(pending) = self.pending_request(owner, wanted)? {
             return Ok(pending);
         }
@@ -273,7 +269,8 @@ impl Client<'_> {
         Ok(())
     }
 
-    /// Fetches the pages of a release, and verifies each before it is kept.
+    /// Fetches the pages of a release, and verifies each before it is kept. Makes a new identity of this kind where there is
+    /// none, as soon as the first page shows that the keys come.
     ///
     /// How many there are follows from what was asked: every page but the last answers for as many deposits as a page can,
     /// and none of them twice.
@@ -284,6 +281,7 @@ impl Client<'_> {
     pub fn collect(
         &mut self,
         request: &PendingRequest,
+        key_type: KeyType,
         progress: &mut dyn FnMut(u64),
     ) -> Result<Collected, RecoverError> {
         let id = request.statement().id();
@@ -301,6 +299,8 @@ impl Client<'_> {
             let released = self.connection.authority().release(id, number)?;
             let left = count - answered.len() as u64;
             let (release, matched) = self.verify_page(request, number, left, &released)?;
+            let now = self.clock.now();
+            self.home.ensure_identity(key_type, now, &mut self.rng)?;
             let keys = release.keys();
             let serials: Vec<Serial> = keys.iter().map(|key| key.label.serial).collect();
             for serial in serials.iter().chain(release.withheld()) {

@@ -19,7 +19,7 @@ use self::find::{Evidence, Finder, Found};
 pub use self::repair::{Repair, RepairError, Repaired};
 use self::reseal::Resealed;
 use crate::file::same_file;
-use crate::home::{Home, HomeError, Identities, KeysError, Matched};
+use crate::home::{Home, HomeError, Identities, KeysError, Matched, OwnStanza};
 use crate::mark::{Changed, EndedFile, Ends};
 use crate::pointer::Pointer;
 use crate::released::ReleasedError;
@@ -177,10 +177,13 @@ fn reseal(
         (_, Evidence::OthersHeader) => None,
         (Some(own), _) => Some(own),
         (None, _) => {
-            let known = home.own_stanza(header)?;
             // The only recipient of somebody else's file is that somebody, who keeps their access.
             let only = || reseal::only_recipient(header).filter(|_| !found.is_anothers);
-            known.or_else(only)
+            match home.own_stanza(header)? {
+                OwnStanza::AnotherKeys => None,
+                OwnStanza::Homes(own) => Some(own),
+                OwnStanza::Unknown => only(),
+            }
         }
     };
     Ok(reseal::reseal(header, found, own, pointer, owner, rng)?)

@@ -14,6 +14,7 @@ use strongroom_agefile::{FileKey, Header, Recipient, UnwrapError};
 use strongroom_protocol::id::{AuthorityId, OwnerId, Serial, Time};
 use strongroom_protocol::receipt::DepositState;
 use strongroom_protocol::statement::{OpenedKey, Particulars, ParticularsError, SealedKey};
+use strongroom_protocol::text::composed;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -70,7 +71,7 @@ pub struct NewSecret {
 }
 
 /// A secret that was deposited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DepositedSecret {
     /// The authority that keeps it.
     pub authority: AuthorityId,
@@ -80,6 +81,8 @@ pub struct DepositedSecret {
     pub state: DepositState,
     /// When, by the authority's clock.
     pub time: Time,
+    /// The deposits under its name that it takes the place of, with their times.
+    pub supersedes: Vec<(Serial, Time)>,
 }
 
 impl Client<'_> {
@@ -101,6 +104,7 @@ impl Client<'_> {
         let mut made: Vec<NewKey> = Vec::new();
         let mut checks = Vec::new();
         let mut names = BTreeSet::new();
+        let mut supersedes = Vec::new();
         for new in secrets {
             // Of two at one time neither would be the later.
             if let Some(name) = new.particulars.name()
@@ -117,6 +121,12 @@ impl Client<'_> {
                 Some(name) => self.home.newest_under(name)?,
                 None => Vec::new(),
             };
+            let mut before = Vec::new();
+            for serial in &superseded {
+                let known = self.home.deposit(*serial)?;
+                before.extend(known.map(|known| (*serial, known.first)));
+            }
+            supersedes.push(before);
             let particulars = new
                 .particulars
                 .clone()
@@ -135,11 +145,13 @@ impl Client<'_> {
         let kept = self.deposit_keys(&drafts, observed)?;
         let serials = made.iter().map(|key| key.serial).zip(kept.states);
         Ok(serials
-            .map(|(serial, state)| DepositedSecret {
+            .zip(supersedes)
+            .map(|((serial, state), supersedes)| DepositedSecret {
                 authority: kept.authority,
                 serial,
                 state,
                 time: kept.time,
+                supersedes,
             })
             .collect())
     }
@@ -249,6 +261,25 @@ fn open_with(
     payload::open(&key, file, &mut *secret, NonZeroUsize::MIN, &mut |_| {})?;
     Ok(Secret::new(secret)?)
 }
+
+/// Takes the name of a secret as it is typed, in an option or in a list: without white space around it, and its accents in the
+/// one form, so that a name is found however it is typed.
+///
+/// # Errors
+///
+/// In a list of names it would be read as a remark.
+pub fn parse_name(text: &str) -> Result<String, NoName> {
+    let name = strongroom_text::trim(text);
+    match name.starts_with('#') {
+        true => Err(NoName),
+        false => Ok(composed(name)),
+    }
+}
+
+/// A name that no list could have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a name that begins with `#` is a remark in a list of names")]
+pub struct NoName;
 
 /// A secret of no length, or of too great a one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

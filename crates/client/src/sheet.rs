@@ -1,6 +1,8 @@
 //! The recovery sheet: one page of text with all that an owner who lost everything needs (spec/home.md#sheet).
 //! It is printed, or kept where the home is not: who has it and can reach the authority can open every file.
 
+mod line;
+
 use std::fmt::Write as _;
 
 use strongroom_protocol::code::{CodeError, RecoveryCode};
@@ -23,8 +25,10 @@ pub struct Sheet {
 
 const ADDRESS: &str = "Authority folder";
 const AUTHORITY: &str = "Authority id";
+const AUTHORITY_CHECK: &str = "Authority check";
 const CODE: &str = "Recovery code";
 const OWNER: &str = "Owner id";
+const OWNER_CHECK: &str = "Owner check";
 
 impl Sheet {
     /// The length in bytes of the longest sheet that is read.
@@ -36,10 +40,48 @@ impl Sheet {
     ///
     /// It would be read as another: the address can't be written on it.
     pub fn to_text(&self, made: Time) -> Result<Zeroizing<String>, SheetError> {
+        let line = line::write(self);
+        let drawn = line.as_ref().and_then(|line| line::draw(line));
+        let mut text = self.write(&self.code.to_text(), made)?;
+        if let Some(line) = line {
+            text.push_str("\nThe same in one line, which THIS_FILE may hold instead:\n\n    ");
+            text.push_str(&line);
+            text.push('\n');
+        }
+        if let Some(drawn) = drawn {
+            text.push_str("\nThat line as a picture, for a telephone that is yours:\n\n");
+            text.push_str(&drawn);
+            text.push('\n');
+        }
+        // It is the only copy of the code, and read once all else is lost.
+        let read = Self::parse(&text)?;
+        let ids = |sheet: &Self| (sheet.authority, sheet.owner);
+        if read.address != self.address || ids(&read) != ids(self) {
+            return Err(SheetError::ReadsOtherwise);
+        }
+        Ok(text)
+    }
+
+    /// Writes the sheet with `blank` where the code belongs, to be filled in by hand.
+    ///
+    /// # Errors
+    ///
+    /// The address can't be written on it.
+    pub fn to_text_without_code(
+        &self,
+        blank: &str,
+        made: Time,
+    ) -> Result<Zeroizing<String>, SheetError> {
+        self.write(blank, made)
+    }
+
+    fn write(&self, code: &str, made: Time) -> Result<Zeroizing<String>, SheetError> {
+        /// Of the sentences, the line and its picture.
+        const TEXT_BYTES_MAX: usize = 32 << 10;
         self.address.check_written()?;
         // Long enough from the start: a text that grows leaves its beginning behind in memory.
         let address = self.address.to_string();
-        let mut text = Zeroizing::new(String::with_capacity(2048 + address.len()));
+        let mut text = Zeroizing::new(String::with_capacity(TEXT_BYTES_MAX + 3 * address.len()));
         let written = write!(
             text,
             "STRONGROOM RECOVERY SHEET\n\
@@ -47,10 +89,12 @@ impl Sheet {
              Print this page, or move it to another place than the files. Whoever has it and can reach the\n\
              authority can open your files.\n\
              \n\
-             {CODE}: {}\n\
+             {CODE}: {code}\n\
              {ADDRESS}: {address}\n\
              {AUTHORITY}: {}\n\
+             {AUTHORITY_CHECK}: {}\n\
              {OWNER}: {}\n\
+             {OWNER_CHECK}: {}\n\
              Made: {made}\n\
              \n\
              If you lost your key, and have this machine's Strongroom folder still:\n\
@@ -61,49 +105,140 @@ impl Sheet {
              \n\
              \x20   strongroom recover --sheet THIS_FILE FILE.age\n\
              \n\
-             where THIS_FILE holds the four lines above, typed or copied. To see that this sheet is good,\n\
-             without using anything up:\n\
+             where THIS_FILE holds the lines above, typed or copied. If that folder is elsewhere now, add\n\
+             `--authority DIR`. To see that this sheet is good, without using anything up:\n\
              \n\
              \x20   strongroom sheet test THIS_FILE\n",
-            *self.code.to_text(),
             self.authority,
+            line::check_of_authority(self.authority),
             self.owner,
+            line::check_of_owner(self.owner),
         );
         debug_assert!(written.is_ok(), "a string takes all");
-        // It is the only copy of the code, and read once all else is lost.
-        let read = Self::parse(&text)?;
-        let ids = |sheet: &Self| (sheet.authority, sheet.owner);
-        if read.address != self.address || ids(&read) != ids(self) {
-            return Err(SheetError::ReadsOtherwise);
-        }
         Ok(text)
     }
 
-    /// Reads a sheet: its four lines, among whatever else.
+    /// Reads a sheet: its lines, among whatever else, or the one line that says all of them.
     ///
     /// # Errors
     ///
     /// Says which line is missing or wrong, and never repeats the code.
     pub fn parse(text: &str) -> Result<Self, SheetError> {
-        let line = |name: &'static str| {
-            text.lines()
-                .find_map(|line| line.trim().strip_prefix(name)?.strip_prefix(':'))
-                .map(str::trim)
-                .ok_or(SheetError::Missing { name })
+        let lines = Lines::of(text);
+        let whole = match lines.whole.as_deref().map(|text| line::read(text)) {
+            // What is said besides is said twice, and tells.
+            Some(None) if !lines.is_complete() => return Err(SheetError::Line),
+            whole => whole.flatten(),
         };
         let id = |name, source| SheetError::Id { name, source };
-        Ok(Self {
-            code: RecoveryCode::parse(line(CODE)?)?,
-            address: Address::parse(line(ADDRESS)?)?,
-            authority: line(AUTHORITY)?
-                .to_lowercase()
+        let code = match (lines.find(CODE), &whole) {
+            (Some(code), _) => RecoveryCode::parse(code)?,
+            (None, Some(whole)) => RecoveryCode::from_bytes(*whole.code.expose()),
+            (None, None) => return Err(SheetError::Missing { name: CODE }),
+        };
+        // It may have moved since, and been corrected by hand.
+        let address = match (lines.find(ADDRESS), &whole) {
+            (Some(address), _) => Address::parse(address)?,
+            (None, Some(whole)) => whole.address.clone(),
+            (None, None) => return Err(SheetError::Missing { name: ADDRESS }),
+        };
+        let authority: AuthorityId = match (lines.find(AUTHORITY), &whole) {
+            (Some(text), _) => typed_id(text)
                 .parse()
                 .map_err(|source| id(AUTHORITY, source))?,
-            owner: line(OWNER)?
-                .to_lowercase()
-                .parse()
-                .map_err(|source| id(OWNER, source))?,
+            (None, Some(whole)) => whole.authority,
+            (None, None) => return Err(SheetError::Missing { name: AUTHORITY }),
+        };
+        let owner: OwnerId = match (lines.find(OWNER), &whole) {
+            (Some(text), _) => typed_id(text).parse().map_err(|source| id(OWNER, source))?,
+            (None, Some(whole)) => whole.owner,
+            (None, None) => return Err(SheetError::Missing { name: OWNER }),
+        };
+        lines.check(
+            AUTHORITY,
+            AUTHORITY_CHECK,
+            &line::check_of_authority(authority),
+        )?;
+        lines.check(OWNER, OWNER_CHECK, &line::check_of_owner(owner))?;
+        if let Some(whole) = whole {
+            for (name, is_same) in [
+                (CODE, whole.code.expose() == code.expose()),
+                (AUTHORITY, whole.authority == authority),
+                (OWNER, whole.owner == owner),
+            ] {
+                if !is_same {
+                    return Err(SheetError::Contradiction { name });
+                }
+            }
+        }
+        Ok(Self {
+            address,
+            authority,
+            owner,
+            code,
         })
+    }
+}
+
+/// An id as somebody typed it.
+fn typed_id(text: &str) -> String {
+    let digits = text.chars().filter(|c| !c.is_whitespace() && *c != '-');
+    digits.collect::<String>().to_ascii_lowercase()
+}
+
+/// What a text has of a sheet's.
+struct Lines<'t> {
+    text: &'t str,
+    /// The one line that says all, put together again where it was broken.
+    whole: Option<Zeroizing<String>>,
+}
+
+impl<'t> Lines<'t> {
+    fn of(text: &'t str) -> Self {
+        let is_whole = |line: &str| {
+            let start = line.get(..line::PREFIX.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(line::PREFIX))
+        };
+        let is_rest =
+            |line: &str| !line.is_empty() && line.chars().all(|c| c.is_ascii_alphanumeric());
+        let mut lines = text.lines().map(strongroom_text::trim);
+        let whole = lines.find(|line| is_whole(line)).map(|first| {
+            let mut whole = Zeroizing::new(String::with_capacity(text.len()));
+            whole.extend(first.split_whitespace());
+            lines
+                .take_while(|line| is_rest(line))
+                .for_each(|line| whole.push_str(line));
+            whole
+        });
+        Self { text, whole }
+    }
+
+    /// Finds the first line that begins with a name and a colon, whatever the case of its letters.
+    fn find(&self, name: &str) -> Option<&'t str> {
+        let words = |text: &str| -> Vec<String> {
+            text.split_whitespace().map(str::to_lowercase).collect()
+        };
+        let wanted = words(name);
+        self.text.lines().find_map(|line| {
+            let (begins, value) = line.split_once(':')?;
+            (words(strongroom_text::trim(begins)) == wanted).then(|| strongroom_text::trim(value))
+        })
+    }
+
+    fn is_complete(&self) -> bool {
+        [CODE, ADDRESS, AUTHORITY, OWNER]
+            .iter()
+            .all(|name| self.find(name).is_some())
+    }
+
+    /// Compares an id with its check digits, where they are there.
+    fn check(&self, name: &'static str, check: &str, expected: &str) -> Result<(), SheetError> {
+        match self.find(check) {
+            Some(found) if line::typed_check(found) != line::typed_check(expected) => {
+                Err(SheetError::Check { name })
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -114,9 +249,23 @@ pub enum SheetError {
     /// The authority is none that this version can go to.
     #[error(transparent)]
     Address(#[from] AddressError),
+    /// An id and its check digits do not belong together.
+    #[error(
+        "the line `{name}` has a mistake in it, or the line of its check digits: they do not fit"
+    )]
+    Check {
+        /// Which.
+        name: &'static str,
+    },
     /// The code has a typing error.
     #[error("the recovery code: {0}")]
     Code(#[from] CodeError),
+    /// The one line that says all says something else.
+    #[error("the line `{name}` and the one line that says all do not say the same")]
+    Contradiction {
+        /// Which.
+        name: &'static str,
+    },
     /// An id has a typing error.
     #[error("the line `{name}`: {source}")]
     Id {
@@ -125,6 +274,9 @@ pub enum SheetError {
         /// What is wrong.
         source: ParseIdError,
     },
+    /// The one line that says all has a typing error.
+    #[error("the line that begins with `STRONGROOM1` has a mistake in it, or is not whole")]
+    Line,
     /// A line is missing.
     #[error("there is no line that begins with `{name}:`")]
     Missing {
@@ -140,21 +292,129 @@ pub enum SheetError {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_sheet_reads_back_what_was_written() {
-        let code = "NCMH-NWTL-FF7P-TUUU-CPS9-EMWG-XST6-TDK5";
-        let sheet = Sheet {
+    const TEXT: &str = "NCMH-NWTL-FF7P-TUUU-CPS9-EMWG-XST6-TDK5";
+
+    fn sheet() -> Sheet {
+        Sheet {
             address: Address::parse("/mnt/other disk/authority").unwrap(),
             authority: AuthorityId::from_bytes([1; 32]),
             owner: OwnerId::from_bytes([2; 32]),
-            code: RecoveryCode::parse(code).unwrap(),
+            code: RecoveryCode::parse(TEXT).unwrap(),
+        }
+    }
+
+    fn written() -> String {
+        sheet().to_text(Time::from_millis(0)).unwrap().to_string()
+    }
+
+    fn same(text: &str) {
+        let read = Sheet::parse(text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        assert_eq!(*read.code.to_text(), TEXT);
+        assert_eq!(read.address, sheet().address);
+        assert_eq!(read.authority, sheet().authority);
+        assert_eq!(read.owner, sheet().owner);
+    }
+
+    fn whole_line() -> String {
+        let text = written();
+        let line = text.lines().find(|line| line.contains("STRONGROOM1"));
+        line.unwrap().trim().to_owned()
+    }
+
+    #[test]
+    fn a_sheet_reads_back_what_was_written() {
+        same(&written());
+        same(&written().replace('\n', "\r\n"));
+        same(&written().to_lowercase());
+        let typed = "  RECOVERY  CODE : ncmh nwtl ff7p tuuu cps9 emwg xst6 tdk5\n\
+                     authority folder:/mnt/other disk/authority \n\
+                     authority id: 0101 0101 0101 0101 0101 0101 0101 0101 0101 0101 0101 0101 0101 0101 0101 0101\n\
+                     OWNER ID: 02020202-02020202-02020202-02020202-02020202-02020202-02020202-02020202\n";
+        same(typed);
+    }
+
+    #[test]
+    fn one_line_says_all() {
+        let line = whole_line();
+        same(&line);
+        same(&line.to_lowercase());
+        same(&format!("scanned\n\u{feff} {line}\r\n"));
+        let (begin, end) = line.split_at(70);
+        same(&format!("{begin}\n   {end}\n\nand so on"));
+        // What is typed besides counts where it may have changed, and must say the same where it can't have.
+        let moved = Sheet::parse(&format!("Authority folder: /elsewhere\n{line}")).unwrap();
+        assert_eq!(moved.address, Address::parse("/elsewhere").unwrap());
+        let other = format!("Owner id: {}\n{line}", "03".repeat(32));
+        assert!(matches!(
+            Sheet::parse(&other),
+            Err(SheetError::Contradiction { name: OWNER })
+        ));
+        for place in [20, 60, line.len() - 1] {
+            let mut mistyped = line.clone();
+            let wrong = if line.as_bytes()[place] == b'Q' {
+                "P"
+            } else {
+                "Q"
+            };
+            mistyped.replace_range(place..=place, wrong);
+            assert!(matches!(Sheet::parse(&mistyped), Err(SheetError::Line)));
+        }
+        assert!(matches!(Sheet::parse(&line[..80]), Err(SheetError::Line)));
+    }
+
+    #[test]
+    fn the_picture_says_the_line() {
+        let text = written();
+        let rows: Vec<&str> = text
+            .lines()
+            .skip_while(|line| !line.contains('\u{2588}'))
+            .collect();
+        let is_dark = |x: usize, y: usize| {
+            let half = rows.get(y / 2).and_then(|row| row.chars().nth(x));
+            match half {
+                Some('\u{2588}') => true,
+                Some('\u{2580}') => y % 2 == 0,
+                Some('\u{2584}') => y % 2 == 1,
+                _ => false,
+            }
         };
-        let text = sheet.to_text(Time::from_millis(0)).unwrap();
-        let read = Sheet::parse(&text).unwrap();
-        assert_eq!(*read.code.to_text(), code);
-        assert_eq!(read.address, sheet.address);
-        assert_eq!(read.authority, sheet.authority);
-        assert_eq!(read.owner, sheet.owner);
+        let width = rows.iter().map(|row| row.chars().count()).max().unwrap();
+        // A telephone sees several points for each square.
+        let scale = 4;
+        let mut picture = rqrr::PreparedImage::prepare_from_greyscale(
+            scale * width,
+            scale * 2 * rows.len(),
+            |x, y| {
+                if is_dark(x / scale, y / scale) {
+                    0
+                } else {
+                    255
+                }
+            },
+        );
+        let codes = picture.detect_grids();
+        assert_eq!(codes.len(), 1);
+        assert_eq!(codes[0].decode().unwrap().1, whole_line());
+        assert!(width <= 80, "{width} columns");
+    }
+
+    #[test]
+    fn a_mistyped_id_is_told_by_its_line() {
+        let text = written();
+        for (line, name) in [("Owner id: ", OWNER), ("Authority id: ", AUTHORITY)] {
+            let start = text.find(line).unwrap() + line.len();
+            for place in [0, 31, 63] {
+                let mut mistyped = text.clone();
+                mistyped.replace_range(start + place..=start + place, "7");
+                let found = Sheet::parse(&mistyped);
+                assert!(matches!(found, Err(SheetError::Check { name: found }) if found == name));
+            }
+        }
+        let ids = text
+            .replace("0101", "xxxx")
+            .replace("0202", "0101")
+            .replace("xxxx", "0202");
+        assert!(matches!(Sheet::parse(&ids), Err(SheetError::Check { .. })));
     }
 
     #[test]
@@ -169,5 +429,15 @@ mod tests {
             !error.contains("NCMH") && error.contains("recovery code"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_sheet_without_its_code_says_it_nowhere() {
+        let blank = sheet()
+            .to_text_without_code("____", Time::from_millis(0))
+            .unwrap();
+        assert!(blank.contains("Recovery code: ____\n"));
+        assert!(!blank.contains("STRONGROOM1") && !blank.contains('\u{2588}'));
+        same(&blank.replace("____", TEXT));
     }
 }

@@ -24,7 +24,7 @@ fn hex_digit(value: u8) -> char {
 
 /// Reads the one line that is no comment.
 pub(crate) fn parse(prefix: &str, text: &str) -> Option<SigningKey> {
-    let mut lines = text.lines().filter(|line| !line.starts_with('#'));
+    let mut lines = strongroom_text::lines(text).map(|(_, line)| line);
     let digits = lines.next()?.strip_prefix(prefix)?.as_bytes();
     let (pairs, []) = digits.as_chunks::<2>() else {
         return None;

@@ -205,7 +205,7 @@ impl<'i> Inspector<'i> {
         if is_capi_file(path) {
             return self.inspect_capi(path);
         }
-        let file = EndedFile::of(file, path)?;
+        let file = EndedFile::of(file, path).map_err(|error| self.explained(path, error.into()))?;
         let status = self.inspect_header(&file.beginning.header, path)?;
         Ok(unasked(self.inspect_payload(file, path, stamp, status)?))
     }
@@ -242,6 +242,19 @@ impl<'i> Inspector<'i> {
     fn absolute(&self, path: &Path) -> Option<PathBuf> {
         let path = self.folder.as_ref()?.join(path);
         Some(path.components().collect())
+    }
+
+    /// Says of a file that is no encrypted one that it was, if this home read it as one.
+    fn explained(&self, path: &Path, error: StatusError) -> StatusError {
+        let StatusError::Header(ReadHeaderError::NotAge) = error else {
+            return error;
+        };
+        let path = std::path::absolute(path).unwrap_or_default();
+        match self.home.reading(&path) {
+            Ok(Some(_)) => StatusError::Torn,
+            Ok(None) => error,
+            Err(unread) => unread.into(),
+        }
     }
 
     /// Looks at a file of CryptoAPI's example programs, whose header can't say where the spare is.
@@ -479,6 +492,9 @@ pub enum StatusError {
         /// What the system answered.
         source: io::Error,
     },
+    /// It begins as no encrypted file does, and did when this home read it.
+    #[error("it was an encrypted file when this home read it, and does not begin as one any more")]
+    Torn,
 }
 
 impl From<BeginningError> for StatusError {

@@ -168,9 +168,13 @@ pub(crate) fn read_armor(bytes: &[u8]) -> Option<()> {
     let mut writer = ArmoredWriter::new(Vec::new());
     writer.write_all(&binary).unwrap();
     let strict = writer.finish().unwrap();
-    // But for line ends and what is around it, there is one armor of it.
-    let text = str::from_utf8(bytes).unwrap().replace("\r\n", "\n");
-    assert_eq!(text.trim(), str::from_utf8(&strict).unwrap().trim());
+    // But for line ends and what is around it and its lines, there is one armor of it.
+    let text = str::from_utf8(bytes).unwrap();
+    let lines = |text: &str| -> Vec<_> {
+        let text = text.trim_start_matches('\u{feff}').trim();
+        text.lines().map(|line| line.trim().to_owned()).collect()
+    };
+    assert_eq!(lines(text), lines(str::from_utf8(&strict).unwrap()));
     Some(())
 }
 

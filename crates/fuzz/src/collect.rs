@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use strongroom_agefile::KeyType;
 use strongroom_client::Client;
 use strongroom_client::home::{Home, PendingRequest};
 use strongroom_client::released::ReleasedKeys;
@@ -123,7 +124,9 @@ pub(crate) fn read(bytes: &[u8]) -> Option<()> {
         let (clock, rng) = (TestClock::new(), &mut TestRng::new(3));
         // The log says all of it: what the home can't believe of it, it does not read.
         let collected = match Client::connect(&mut home, &shown, &*clock, rng) {
-            Ok(mut client) => client.collect(&pending.unwrap(), &mut |_| {}).ok(),
+            Ok(mut client) => client
+                .collect(&pending.unwrap(), KeyType::Hybrid, &mut |_| {})
+                .ok(),
             Err(_) => None,
         };
         let expected = is_right && is_in_order && holds;

@@ -93,17 +93,17 @@ pub(crate) fn read_signing_key(bytes: &[u8]) -> Option<()> {
 /// Files of identities, sealed or not.
 pub(crate) fn read_identities(bytes: &[u8]) -> Option<()> {
     let identities = match IdentityFile::read(bytes).ok()? {
-        IdentityFile::Plain(identities) => identities,
+        IdentityFile::Plain(list) => list,
         IdentityFile::Sealed(sealed) => {
             let cheap = WorkFactor::from_log_n(4).unwrap();
             let passphrase = PassphraseIdentity::new(passphrase()).with_work_factor_max(cheap);
             sealed.open(&passphrase).ok()?
         }
     };
-    assert!(!identities.is_empty());
-    for identity in &identities {
+    assert!(!identities.identities.is_empty());
+    for identity in &identities.identities {
         let text = identity_text(identity, "now\nand then");
-        let [again] = &parse_identities(text.as_bytes()).unwrap()[..] else {
+        let [again] = &parse_identities(text.as_bytes()).unwrap().identities[..] else {
             panic!("one identity");
         };
         assert_eq!(again.recipient(), identity.recipient());

@@ -33,13 +33,25 @@ pub struct RecoveryCode(Zeroizing<[u8; RecoveryCode::BYTES]>);
 
 impl RecoveryCode {
     /// The length in bytes.
-    const BYTES: usize = 16;
+    pub const BYTES: usize = 16;
 
     /// Generates a code.
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
         let mut bytes = Zeroizing::new([0; Self::BYTES]);
         rng.fill_bytes(bytes.as_mut());
         Self(bytes)
+    }
+
+    /// Takes the bits of a code, from where its text was not.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; Self::BYTES]) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// Returns the bits, which are as secret as the code.
+    #[must_use]
+    pub fn expose(&self) -> &[u8; Self::BYTES] {
+        &self.0
     }
 
     /// Reads a code as someone typed it: case, spaces and dashes do not matter; O is read as 0, I and 1 as L.

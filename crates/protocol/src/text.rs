@@ -38,6 +38,14 @@ pub fn is_name(text: &str) -> bool {
         && is_spaced(text)
 }
 
+/// Writes a text's accents in the one form (NFC), whatever keyboard it was typed on.
+#[must_use]
+pub fn composed(text: &str) -> String {
+    ComposingNormalizerBorrowed::new_nfc()
+        .normalize(text)
+        .into_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,47 +1,54 @@
 //! Reads armor, and nothing that differs from what a writer of it makes but by white space around it and by the
-//! kind of line ends.
+//! kind of line ends; in files that people handed on, also by white space around its lines.
 
-use std::io::{self, BufRead, ErrorKind, Read};
+use std::io::{self, BufRead, Chain, Cursor, ErrorKind, Read};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::{BEGIN, COLUMNS, END, LINE_BYTES};
-
-/// How much white space may stand before the armor, and as much after it.
-const WHITE_SPACE_MAX: usize = 1024;
+use crate::magic::{MAGIC_BYTES, Magic, WHITE_SPACE_MAX};
 
 /// Lines that are decoded at once.
 const LINES: usize = 128;
 
-/// An age file that is armored or not: looks at its first byte and reads either.
+/// A reader, with what was read of it already before it.
+pub type Whole<R> = Chain<Cursor<Vec<u8>>, R>;
+
+/// A file that is armored or not: looks at its beginning and reads either.
 pub enum Dearmored<R> {
     /// The file is armored.
-    Armored(ArmoredReader<R>),
-    /// The file is not armored.
-    Binary(R),
+    Armored(ArmoredReader<Whole<R>>),
+    /// The file is not armored; nor need it be an age file.
+    Binary(Whole<R>),
 }
 
 impl<R: BufRead> Dearmored<R> {
-    /// Looks at the first byte, and takes none.
+    /// Looks at the beginning, as far as it takes to tell.
     ///
     /// # Errors
     ///
     /// Passes on the reader's.
     pub fn new(mut reader: R) -> io::Result<Self> {
-        let first = loop {
-            match reader.fill_buf() {
-                Ok(bytes) => break bytes.first().copied(),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+        let mut read = Vec::new();
+        let beginning = loop {
+            if let Some(beginning) = Magic::of(&read) {
+                break beginning;
+            }
+            let bytes = match reader.fill_buf() {
+                Ok([]) => break Magic::of_whole(&read),
+                Ok(bytes) => bytes,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
-            }
+            };
+            let some = bytes.len().min(MAGIC_BYTES - read.len());
+            read.extend(bytes.iter().take(some));
+            reader.consume(some);
         };
-        // No header begins with either, so that no binary file is taken for an armored one.
-        Ok(match first {
-            Some(byte) if byte == b'-' || byte.is_ascii_whitespace() => {
-                Self::Armored(ArmoredReader::new(reader))
-            }
-            _ => Self::Binary(reader),
+        let whole = Cursor::new(read).chain(reader);
+        Ok(match beginning {
+            Magic::Armored => Self::Armored(ArmoredReader::lenient(whole)),
+            Magic::Binary | Magic::Other => Self::Binary(whole),
         })
     }
 
@@ -86,6 +93,8 @@ pub struct ArmoredReader<R> {
     decoded: Vec<u8>,
     start: usize,
     number: usize,
+    /// Whether a mark before the text and white space around a line are none of it.
+    is_lenient: bool,
 }
 
 enum State {
@@ -100,7 +109,7 @@ enum State {
 }
 
 impl<R: BufRead> ArmoredReader<R> {
-    /// Reads armor from `reader`.
+    /// Reads armor from `reader`, as strictly as age does.
     pub fn new(reader: R) -> Self {
         Self {
             reader,
@@ -109,6 +118,15 @@ impl<R: BufRead> ArmoredReader<R> {
             decoded: Vec::with_capacity(LINES * LINE_BYTES),
             start: 0,
             number: 0,
+            is_lenient: false,
+        }
+    }
+
+    /// Reads armor from `reader`, with what editors and mail programs put around its lines.
+    pub fn lenient(reader: R) -> Self {
+        Self {
+            is_lenient: true,
+            ..Self::new(reader)
         }
     }
 
@@ -134,13 +152,11 @@ impl<R: BufRead> ArmoredReader<R> {
     fn find_begin(&mut self) -> Result<State, Failure> {
         let mut white_space = 0;
         loop {
-            self.read_line(WHITE_SPACE_MAX, ArmorError::NoBegin)?;
-            let line = without_line_end(&self.line);
-            if line == BEGIN.as_bytes() {
+            white_space += self.read_line(WHITE_SPACE_MAX, ArmorError::NoBegin)?;
+            if self.line == BEGIN.as_bytes() {
                 return Ok(State::Within);
             }
-            white_space += self.line.len();
-            if !line.iter().all(u8::is_ascii_whitespace) || white_space > WHITE_SPACE_MAX {
+            if !self.line.trim_ascii().is_empty() || white_space > WHITE_SPACE_MAX {
                 return Err(Failure::Armor(ArmorError::NoBegin));
             }
         }
@@ -148,26 +164,25 @@ impl<R: BufRead> ArmoredReader<R> {
 
     fn decode_line(&mut self) -> Result<State, Failure> {
         self.read_line(LINE_MAX, ArmorError::NoEnd)?;
-        let line = without_line_end(&self.line);
-        if line == END.as_bytes() {
+        if self.line == END.as_bytes() {
             return self.read_white_space();
         }
         let malformed = Failure::Armor(ArmorError::Malformed { line: self.number });
-        if line.is_empty() || line.len() > COLUMNS {
+        if self.line.is_empty() || self.line.len() > COLUMNS {
             return Err(malformed);
         }
         let start = self.decoded.len();
         self.decoded.resize(start + LINE_BYTES, 0);
         let room = self.decoded.get_mut(start..).unwrap_or_default();
         // The engine refuses padding that is missing or amiss, white space, and bits that no byte needs.
-        let decoded = STANDARD.decode_slice(line, room);
+        let decoded = STANDARD.decode_slice(&self.line, room);
         self.decoded
             .truncate(start + decoded.as_ref().unwrap_or(&0));
         match decoded {
             Ok(LINE_BYTES) => Ok(State::Within),
             Ok(_) => {
                 self.read_line(LINE_MAX, ArmorError::NoEnd)?;
-                if without_line_end(&self.line) != END.as_bytes() {
+                if self.line != END.as_bytes() {
                     return Err(Failure::Armor(ArmorError::NoEnd));
                 }
                 self.read_white_space()
@@ -190,8 +205,9 @@ impl<R: BufRead> ArmoredReader<R> {
         Ok(State::Ended)
     }
 
-    /// Reads a line of at most `limit` bytes, or the first so many of a longer one; `missing` where there is none.
-    fn read_line(&mut self, limit: usize, missing: ArmorError) -> Result<(), Failure> {
+    /// Reads a line of at most `limit` bytes, or the first so many of a longer one; `missing` where there is none. Keeps it
+    /// without its end, and returns how long it was with it.
+    fn read_line(&mut self, limit: usize, missing: ArmorError) -> Result<usize, Failure> {
         self.line.clear();
         self.number += 1;
         (&mut self.reader)
@@ -201,8 +217,25 @@ impl<R: BufRead> ArmoredReader<R> {
         if self.line.is_empty() {
             return Err(Failure::Armor(missing));
         }
-        Ok(())
+        let bytes = self.line.len();
+        let mark = strongroom_text::MARK;
+        if self.is_lenient {
+            if self.number == 1 && self.line.starts_with(mark) {
+                self.line.drain(..mark.len());
+            }
+            let before = bytes_before(&self.line);
+            self.line.truncate(self.line.trim_ascii_end().len());
+            self.line.drain(..before.min(self.line.len()));
+        } else if self.line.pop_if(|byte| *byte == b'\n').is_some() {
+            self.line.pop_if(|byte| *byte == b'\r');
+        }
+        Ok(bytes)
     }
+}
+
+/// How much white space a line begins with.
+fn bytes_before(line: &[u8]) -> usize {
+    line.len() - line.trim_ascii_start().len()
 }
 
 impl<R: BufRead> BufRead for ArmoredReader<R> {
@@ -237,7 +270,7 @@ pub enum ArmorError {
     /// It does not begin with the mark of an age file.
     #[error("the armor does not begin with `{BEGIN}`")]
     NoBegin,
-    /// A line is too long, empty, or not the one base64 of its bytes.
+    /// A line is too long, empty, or not the one base64 of its bytes, white space around it aside.
     #[error("line {line} of the armor is malformed")]
     Malformed {
         /// The line, counted from 1.
@@ -259,15 +292,10 @@ impl ArmorError {
     }
 }
 
-/// The bytes that are read of a line: more than a full one with its line end, or than the end mark.
-const LINE_MAX: usize = COLUMNS + 3;
+/// The bytes that are read of a line: more than a full one, or than the end mark, with some white space around it.
+const LINE_MAX: usize = 2 * COLUMNS + 3;
 
 enum Failure {
     Armor(ArmorError),
     Read(io::Error),
-}
-
-fn without_line_end(line: &[u8]) -> &[u8] {
-    let line = line.strip_suffix(b"\n").unwrap_or(line);
-    line.strip_suffix(b"\r").unwrap_or(line)
 }

@@ -35,12 +35,26 @@ fn white_space_around_is_bounded() {
 }
 
 #[test]
+fn white_space_that_programs_put_around_lines_is_none_of_them() {
+    let bytes = [7; 100];
+    for line_end in ["  \n", "\t\r\n", "\n  "] {
+        let armored = format!("\u{feff}{}", armor(&bytes)).replace('\n', line_end);
+        let mut read = Vec::new();
+        let mut reader = Dearmored::new(armored.as_bytes()).unwrap();
+        reader.read_to_end(&mut read).unwrap();
+        assert_eq!(read, bytes, "{line_end:?}");
+        // Read as strictly as age does, it is refused.
+        assert!(dearmor(&armored).is_err());
+    }
+}
+
+#[test]
 fn malformed_armor_is_told_apart() {
     let line = "A".repeat(64);
     for (text, error) in [
         (String::new(), ArmorError::NoBegin),
-        (BEGIN.to_owned(), ArmorError::NoEnd),
         (format!(" {BEGIN}{END}"), ArmorError::NoBegin),
+        (BEGIN.to_owned(), ArmorError::NoEnd),
         (format!("{BEGIN}AAAA\n"), ArmorError::NoEnd),
         (format!("{BEGIN}AAAA\nAAAA\n{END}"), ArmorError::NoEnd),
         (
@@ -96,7 +110,7 @@ fn a_reader_that_ended_stays_so() {
 }
 
 #[test]
-fn the_first_byte_tells_whether_a_file_is_armored() {
+fn the_whole_mark_tells_whether_a_file_is_armored() {
     let read = |bytes: &[u8]| {
         let mut reader = Dearmored::new(io::BufReader::new(bytes)).unwrap();
         let mut read = Vec::new();
@@ -110,8 +124,15 @@ fn the_first_byte_tells_whether_a_file_is_armored() {
         read(armor(b"text").as_bytes()).unwrap(),
         (true, b"text".to_vec())
     );
-    assert!(read(b"-").is_err());
-    assert!(read(b" age").is_err());
+    for other in [
+        &b"-"[..],
+        b" age",
+        b"\n\0\x01",
+        b"-----BEGIN AGE",
+        b"---\ntitle: x\n---\n",
+    ] {
+        assert_eq!(read(other).unwrap(), (false, other.to_vec()));
+    }
 }
 
 proptest! {

@@ -118,7 +118,7 @@ fn what_is_no_header_is_told_apart() {
     assert_eq!(read(b""), "NotAge");
     assert_eq!(read(b"-----BEGIN AGE ENCRYPTED FILE-----\n"), "NotAge");
     assert_eq!(read(b"age-encryption.org/v2\n"), "UnknownVersion");
-    assert_eq!(read(b"age-encryption.org/v1\r\n"), "UnknownVersion");
+    assert_eq!(read(b"age-encryption.org/v1\r\n"), "LineEnds");
     assert_eq!(read(b"age-encryption.org/v1"), "Truncated");
     assert_eq!(read(b"age-encryption.org/v1\n-> a\n"), "Truncated");
     let malformed = read(b"age-encryption.org/v1\n-> a\n\n->\n\n");

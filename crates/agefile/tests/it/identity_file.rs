@@ -13,6 +13,8 @@ use strongroom_agefile::{
     FileKey, Header, Identity, KeyType, Passphrase, PassphraseIdentity, UnwrapError, WorkFactor,
 };
 
+use strongroom_text::NotText;
+
 use crate::rng::TestRng;
 
 #[test]
@@ -65,8 +67,46 @@ fn what_is_wrong_is_told_by_its_line_and_never_quoted() {
     );
     let parse = |bytes: &[u8]| parse_identities(bytes).err();
     assert_eq!(parse(b"# nothing\n"), Some(ParseIdentitiesError::Empty));
-    assert_eq!(parse(b"\xff\n"), Some(ParseIdentitiesError::NotText));
+    assert_eq!(
+        parse(b"#\n\xff\n"),
+        Some(ParseIdentitiesError::NotText(NotText::NotUtf8 { line: 2 }))
+    );
     assert_eq!(parse_recipients(b""), Err(ParseRecipientsError::Empty));
+}
+
+#[test]
+fn a_line_that_can_not_be_used_does_not_hinder_the_others() {
+    let mut rng = TestRng::new(8);
+    let [first, second] = [1, 2].map(|_| Identity::generate(KeyType::X25519, &mut rng).to_text());
+    let text = format!(
+        "\u{feff}AGE-PLUGIN-FOO-1DPJKCMR0X80STU\r\n  {} \t# mine\r\nnothing\r\n{}",
+        *first, *second
+    );
+    let list = parse_identities(text.as_bytes()).unwrap();
+    assert_eq!(texts(&list.identities), [first.as_str(), second.as_str()]);
+    let unusable: Vec<_> = list
+        .unusable
+        .iter()
+        .map(|one| (one.line, one.place, one.source))
+        .collect();
+    assert_eq!(
+        unusable,
+        [
+            (1, 0, ParseIdentityError::Plugin),
+            (3, 1, ParseIdentityError::Unknown)
+        ]
+    );
+    // Whom a file is encrypted to is a list of which none may be missing.
+    let recipient = list.identities[0].recipient();
+    assert_eq!(
+        parse_recipients(format!("{recipient} # Alice\nage1foo1bar\n").as_bytes()),
+        Err(ParseRecipientsError::Line {
+            line: 2,
+            source: ParseRecipientError::Plugin
+        })
+    );
+    let text = format!("\u{feff}\t{recipient} # Alice\r\n");
+    assert_eq!(parse_recipients(text.as_bytes()).unwrap(), [recipient]);
 }
 
 #[test]
@@ -96,7 +136,10 @@ fn a_passphrase_seals_and_opens_identities() {
     assert!(file.starts_with("-----BEGIN AGE ENCRYPTED FILE-----\n"));
     let sealed = sealed(file.as_bytes());
     let opened = sealed.open(&PassphraseIdentity::new(passphrase("right")));
-    assert_eq!(texts(&opened.unwrap()), [identity.to_text().as_str()]);
+    assert_eq!(
+        texts(&opened.unwrap().identities),
+        [identity.to_text().as_str()]
+    );
     let wrong = sealed.open(&PassphraseIdentity::new(passphrase("wrong")));
     assert!(matches!(
         wrong,
@@ -138,7 +181,7 @@ fn a_file_encrypted_to_a_key_is_no_sealed_identity_file() {
 
 fn plain(bytes: &[u8]) -> Vec<Identity> {
     match IdentityFile::read(bytes).unwrap() {
-        IdentityFile::Plain(identities) => identities,
+        IdentityFile::Plain(list) => list.identities,
         IdentityFile::Sealed(_) => panic!("the file is sealed"),
     }
 }

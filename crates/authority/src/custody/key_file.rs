@@ -78,11 +78,13 @@ impl KeyFile {
 
     /// Reads the file.
     pub(crate) fn read(path: &Path) -> Result<Self, KeyFileError> {
-        let mut text = Zeroizing::new(String::new());
+        let mut bytes = Zeroizing::new(Vec::new());
         strongroom_files::open(path)?
             .take(BYTES_MAX)
-            .read_to_string(&mut text)?;
-        Self::parse(&text)
+            .read_to_end(&mut bytes)?;
+        let text = strongroom_text::decode(&bytes)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        Self::parse(text)
     }
 
     /// Tells whether these are the keys that an authority was founded with.
@@ -98,7 +100,7 @@ impl KeyFile {
     }
 
     pub(super) fn parse(text: &str) -> Result<Self, KeyFileError> {
-        let mut lines = text.lines().filter(|line| !line.starts_with('#'));
+        let mut lines = strongroom_text::lines(text).map(|(_, line)| line);
         let first = lines.next().unwrap_or_default();
         if first != FIRST_LINE && first != FIRST_LINE_RSA {
             return Err(if first.starts_with(FIRST_WORD) {

@@ -11,13 +11,14 @@ use anyhow::{Context as _, ensure};
 use clap::Args;
 use serde::Serialize;
 use strongroom_agefile::header::ReadHeaderError;
-use strongroom_agefile::{Unwrap, UnwrapError};
-use strongroom_capi::file::{FileHeader, looks_like};
+use strongroom_agefile::{MAGIC_BYTES, Unwrap, UnwrapError};
+use strongroom_capi::file::FileHeader;
 use strongroom_client::capi::PREFIX_BYTES;
 use strongroom_client::capi::decrypt::UnlockError;
 use strongroom_client::decrypt::{SealedFile, UnlockedFile};
 use strongroom_client::file::same_file;
-use strongroom_client::home::{Home, HomeError, Identities};
+use strongroom_client::home::{Home, HomeError, Identities, KeysError};
+use strongroom_client::kind::{FileKind, is_called_encrypted};
 use strongroom_client::mark::FileMark;
 use strongroom_client::whole;
 use strongroom_files::output::{CreateError, Output, Overwrite, ReadableBy};
@@ -26,10 +27,10 @@ use self::capi::{RsaKeys, Source};
 use crate::account::Account;
 use crate::context::Context;
 use crate::destination::Destination;
-use crate::exit::{Exit, Usage};
+use crate::exit::{self, Exit, Usage};
 use crate::input::{self, Input, Paths};
 use crate::rsa::{NoPadding, PaddingOption};
-use crate::terminal::{self, Progress, count, shown, tell};
+use crate::terminal::{self, Progress, count, escape, shown, tell};
 use crate::walk::{Kind, NOTHING_ENCRYPTED, Used, Walk};
 use crate::{causes, prompt, stream};
 
@@ -104,7 +105,8 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     ensure!(!paths.is_empty(), Usage("nothing to decrypt was named"));
     let readers = paths.paths.iter().chain(&paths.files_from);
     let readers = readers.chain(&arguments.identities);
-    stream::ensure_one_reader(readers.chain(&arguments.key))?;
+    let readers = readers.chain(&arguments.key);
+    stream::ensure_one_reader(readers.chain(context.passphrase.file()))?;
     let mut walk = paths.walk(context)?;
     let destination = Destination::of(arguments.output.as_deref(), &walk)?;
     ensure!(
@@ -166,8 +168,8 @@ fn encrypted(walk: &mut Walk, account: &mut Account<'_>) -> Vec<Input> {
     let mut files = Vec::new();
     for file in std::mem::take(&mut walk.files) {
         if !file.named {
-            if !input::is_encrypted(&file.path) {
-                walk.passed.add(Kind::NotEncrypted, file.path);
+            if let Some(kind) = file.foreign() {
+                walk.passed.add(kind, file.path);
                 continue;
             }
             used.add(&file);
@@ -189,7 +191,7 @@ fn targets<'f>(
     destination: &Destination,
     account: &mut Account<'_>,
 ) -> Vec<(&'f Input, Option<PathBuf>)> {
-    let name = |path: &Path| match input::is_encrypted_name(path) {
+    let name = |path: &Path| match is_called_encrypted(path) {
         true => Ok(path.with_extension("")),
         false => Err(NoName.into()),
     };
@@ -281,7 +283,7 @@ impl Work<'_> {
             }
             return Err(error.into());
         }
-        if looks_like(&prefix) {
+        if FileKind::of_bytes(&prefix) == FileKind::Capi {
             let source = Source {
                 prefix,
                 file,
@@ -292,8 +294,17 @@ impl Work<'_> {
             return Ok(None);
         }
         ensure!(arguments.key.is_none(), NotCapi);
+        { &mut file }
+            .take(MAGIC_BYTES as u64 - PREFIX_BYTES)
+            .read_to_end(&mut prefix)
+            .context("cannot read it")?;
+        let kind = FileKind::of_bytes(&prefix);
         let sealed = Cursor::new(prefix).chain(BufReader::with_capacity(1 << 16, &file));
-        let unlocked = unlock(SealedFile::read(sealed)?, &mut self.keys)?;
+        let sealed = SealedFile::read(sealed).map_err(|error| match kind {
+            FileKind::Other(what) => input::explained_by(path, error.into(), what),
+            FileKind::Age | FileKind::Capi => error.into(),
+        })?;
+        let unlocked = unlock(sealed, &mut self.keys)?;
         // What is decrypted onto the terminal is not drawn over.
         let named = arguments.output.as_deref();
         let shown = target.is_none() && stream::output_is_shown(named);
@@ -397,27 +408,59 @@ impl<'k> Keys<'k> {
                 &home.join("identity.txt"),
                 &mut prompt::passphrases(self.context),
             )?;
+            say_unusable(&own);
             return Ok(vec![own]);
         }
         read_identities(self.context, self.named)
     }
 }
 
-/// Reads identity files; `-` is a pipe.
+/// Reads identity files; `-` is a pipe. One that can't be used does not hinder the others, and is told of.
 pub(crate) fn read_identities(
     context: &Context,
     paths: &[PathBuf],
 ) -> anyhow::Result<Vec<Identities>> {
-    let read = |path: &PathBuf| {
+    let mut read = Vec::new();
+    let mut failed: Option<KeysError> = None;
+    for path in paths {
         let path = if stream::is_pipe(path) {
             Path::new("/dev/stdin")
         } else {
             path
         };
         context.warn_if_exposed(path);
-        Identities::read(path, &mut prompt::passphrases(context))
-    };
-    Ok(paths.iter().map(read).collect::<Result<_, _>>()?)
+        match Identities::read(path, &mut prompt::passphrases(context)) {
+            Ok(identities) => {
+                say_unusable(&identities);
+                read.push(identities);
+            }
+            Err(error) if paths.len() > 1 => {
+                let error = failed.insert(error);
+                tell(format_args!("warning: {}", escape(&exit::chain_of(error))));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    match failed {
+        Some(error) if read.is_empty() => Err(error.into()),
+        _ => Ok(read),
+    }
+}
+
+/// Says which lines of an identity file can't be used.
+pub(crate) fn say_unusable(identities: &Identities) {
+    const SAID_MAX: usize = 5;
+    let path = shown(identities.path());
+    let unusable = identities.unusable();
+    for one in unusable.iter().take(SAID_MAX) {
+        tell(format_args!(
+            "warning: `{path}`: {one}; the others are used"
+        ));
+    }
+    if let Some(more) = unusable.len().checked_sub(SAID_MAX + 1) {
+        let more = count(more as u64 + 1, "line", "lines");
+        tell(format_args!("warning: `{path}`: {more} more can't be used"));
+    }
 }
 
 /// Says of a header that is torn or altered whether a command was interrupted while it replaced it.

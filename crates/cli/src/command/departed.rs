@@ -7,6 +7,7 @@ use strongroom_protocol::statement::Grounds;
 use crate::context::Context;
 use crate::desk::DeskOptions;
 use crate::exit::Exit;
+use crate::ids;
 
 /// Say, as an officer, that an owner has departed.
 ///
@@ -17,6 +18,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     desk: DeskOptions,
     /// The owner's id.
+    #[arg(value_parser = ids::whole::<OwnerId>)]
     owner: OwnerId,
     /// Say that they have not, after all.
     #[arg(long)]

@@ -24,7 +24,6 @@ use crate::command::encrypt::parse_label;
 use crate::context::Context;
 use crate::exit::{Exit, Usage};
 use crate::keys::{SecretKeys, is_under_another_key};
-use crate::options::KeyTypeName;
 use crate::producer::Producer;
 use crate::{founding, prompt, reach, stream};
 
@@ -46,7 +45,7 @@ It needs `name`, and `secret` or `secret_base64`; `description`, `labels` and
 `check` are as the options. Run again, it deposits what changed.")]
 pub(crate) struct Arguments {
     /// What the secret goes by, readable at the authority; the newest of a name counts.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = secret::parse_name)]
     name: Option<String>,
     /// What it is, for people, readable at the authority.
     #[arg(long, value_name = "TEXT")]
@@ -80,9 +79,6 @@ pub(crate) struct Arguments {
     /// Count a spare as protection wherever it is: on the home's own disk, in memory, or where it can't be told.
     #[arg(long)]
     same_disk_ok: bool,
-    /// The kind of your key, where the first use makes one.
-    #[arg(long, value_enum, value_name = "TYPE")]
-    key_type: Option<KeyTypeName>,
 }
 
 impl Arguments {
@@ -120,7 +116,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
         arguments.blob.is_padding_unsaid(),
         Usage("`--pkcs1` and `--oaep` say how a `--simple-blob` is padded")
     );
-    // Everything that can be refused before a home is made or anything deposited.
+    // Everything that can be refused before anything is deposited.
     ensure!(
         !arguments.force || arguments.are_many(),
         Usage("`--force` is for many secrets: name a list with `--from` or `--from-command`")
@@ -142,7 +138,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     if entries.is_empty() {
         return report.end();
     }
-    let mut home = founding::home_or_found(context, arguments.key_type)?;
+    let mut home = founding::home(context)?;
     let owner = home.recipient(&mut prompt::passphrases(context))?;
     report.see(&home)?;
     let authority = reach::authority_of(context, &home)?;
@@ -271,7 +267,7 @@ fn changed(
     force: bool,
     report: &mut Report<'_>,
 ) -> anyhow::Result<Vec<Entry>> {
-    let is_sealed = home.is_identity_sealed()? && !prompt::has_passphrase();
+    let is_sealed = home.is_identity_sealed()? && !context.passphrase.is_named();
     let newest = home.newest_secrets()?;
     let mut keys = SecretKeys::new(context);
     let mut changed = Vec::new();

@@ -6,7 +6,6 @@ mod report;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
@@ -35,7 +34,7 @@ use crate::options::KeyTypeName;
 use crate::producer::Producer;
 use crate::terminal::{self, count, shown};
 use crate::walk::Walk;
-use crate::{founding, prompt, reach, stream};
+use crate::{founding, prompt, reach, stream, text};
 
 /// Encrypt files, each with a spare of its key at the authority.
 ///
@@ -151,7 +150,8 @@ pub(crate) fn run(context: &Context, arguments: Arguments) -> anyhow::Result<Exi
     );
     let paths = named_paths(&arguments)?;
     let lists = paths.paths.iter().chain(&paths.files_from);
-    stream::ensure_one_reader(lists.chain(&arguments.recipients_file))?;
+    let lists = lists.chain(&arguments.recipients_file);
+    stream::ensure_one_reader(lists.chain(context.passphrase.file()))?;
     let others = others(context, &arguments)?;
     let walk = paths.walk(context)?;
     let ending = if is_capi { ".capi" } else { ".age" };
@@ -285,24 +285,19 @@ fn check_first_use(
 fn others(context: &Context, arguments: &Arguments) -> anyhow::Result<Vec<Recipient>> {
     let mut others = Vec::new();
     for (number, text) in (1..).zip(&arguments.recipients) {
-        let recipient = text
+        let recipient = strongroom_text::trim(text)
             .parse()
             .map_err(|source| NoRecipient { number, source })?;
         others.push(recipient);
     }
     for path in &arguments.recipients_file {
         let failed = || format!("cannot read the recipients file `{}`", path.display());
-        let mut text = Vec::new();
-        stream::open(path)
-            .with_context(failed)?
-            .take(RECIPIENTS_BYTES_MAX as u64 + 1)
-            .read_to_end(&mut text)
-            .with_context(failed)?;
+        let text = text::read_bytes(path, RECIPIENTS_BYTES_MAX as u64).with_context(failed)?;
         others.extend(parse_recipients(&text).with_context(failed)?);
     }
     for path in &arguments.identities {
         context.warn_if_exposed(path);
-        others.extend(Identities::read(path, &mut prompt::passphrases(context))?.recipients());
+        others.extend(Identities::read(path, &mut prompt::passphrases(context))?.recipients()?);
     }
     Ok(others)
 }

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use crate::context::Context;
 use crate::desk::default_key_path;
 use crate::exit::{Exit, Usage};
-use crate::options::KeyTypeName;
+use crate::options::{KeyTypeName, NewPassphrase};
 use crate::terminal::shown;
 use crate::{prompt, stream, terminal};
 
@@ -31,11 +31,10 @@ pub(crate) struct Arguments {
     /// The kind of key.
     #[arg(long, value_enum, default_value_t, value_name = "TYPE")]
     key_type: KeyTypeName,
-    /// Seal the file with a passphrase.
-    #[arg(long)]
-    passphrase: bool,
+    #[command(flatten)]
+    passphrase: NewPassphrase,
     /// Make the key with which an officer approves and denies.
-    #[arg(long, conflicts_with_all = ["key_type", "passphrase"])]
+    #[arg(long, conflicts_with_all = ["key_type", "passphrase", "any_passphrase"])]
     officer: bool,
     /// What the policy is to call the officer.
     #[arg(
@@ -55,8 +54,8 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     let mut rng = context.rng();
     let identity = Identity::generate(arguments.key_type.into(), &mut rng);
     let mut text = identity_text(&identity, &context.clock.now().to_string());
-    if arguments.passphrase {
-        let passphrase = prompt::new_passphrase()?;
+    if arguments.passphrase.passphrase {
+        let passphrase = prompt::new_passphrase(context, arguments.passphrase)?;
         let sealed = seal_identities(&text, &passphrase, WorkFactor::DEFAULT, &mut rng)?;
         text = Zeroizing::new(sealed);
     }

@@ -20,7 +20,7 @@ use crate::terminal::{self, escape, words};
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Only the secrets that go by this name.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = strongroom_client::secret::parse_name)]
     name: Option<String>,
     /// Only those with this label.
     #[arg(long = "label", value_name = "NAME=VALUE", value_parser = super::encrypt::parse_label)]

@@ -5,10 +5,9 @@ pub(crate) mod difference;
 pub(crate) mod set;
 mod simulate;
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use strongroom_client::home::Home;
 use strongroom_protocol::policy::{Policy, file};
@@ -16,7 +15,7 @@ use strongroom_protocol::policy::{Policy, file};
 use crate::context::Context;
 use crate::desk::DeskOptions;
 use crate::exit::Exit;
-use crate::{reach, stream};
+use crate::{reach, stream, text};
 
 /// Show, check and change the policy: what it takes to get keys back.
 ///
@@ -88,17 +87,6 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Policy> {
     /// The length in bytes of the longest that is read.
     const BYTES_MAX: u64 = 1 << 20;
     let failed = || format!("cannot read the policy `{}`", path.display());
-    let mut text = Vec::new();
-    stream::open(path)
-        .with_context(failed)?
-        .take(BYTES_MAX + 1)
-        .read_to_end(&mut text)
-        .with_context(failed)?;
-    if text.len() as u64 > BYTES_MAX {
-        return Err(anyhow!("it is longer than {BYTES_MAX} bytes")).with_context(failed);
-    }
-    let text = String::from_utf8(text)
-        .context("it is not UTF-8")
-        .with_context(failed)?;
+    let text = text::read(path, BYTES_MAX).with_context(failed)?;
     file::parse(&text).with_context(failed)
 }

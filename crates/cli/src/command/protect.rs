@@ -9,6 +9,7 @@ use anyhow::ensure;
 use clap::Args;
 use strongroom_client::ConnectError;
 use strongroom_client::home::{Home, Identities, KeysError};
+use strongroom_client::kind::is_called_encrypted;
 use strongroom_client::protect::{Job, ProtectOptions, look};
 use strongroom_protocol::statement::Particulars;
 
@@ -149,7 +150,7 @@ fn own_identities(
 /// Describes a file as its owner named it, without the ending, where there is room for it beside the labels; or by its name.
 fn named(file: &Input, particulars: &Particulars) -> Particulars {
     let bare = |path: &Path| {
-        let path = match input::is_encrypted_name(path) {
+        let path = match is_called_encrypted(path) {
             true => path.with_extension(""),
             false => path.to_owned(),
         };

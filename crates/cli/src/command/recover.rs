@@ -11,10 +11,9 @@ use std::time::Duration;
 
 use anyhow::{bail, ensure};
 use clap::Args;
-use strongroom_agefile::KeyType;
 use strongroom_authority::Caller;
 use strongroom_client::Address;
-use strongroom_client::home::{Home, KeysError};
+use strongroom_client::home::Home;
 use strongroom_client::{enroll, recover::Wanted};
 use strongroom_files::output::Overwrite;
 use strongroom_protocol::id::{OwnerId, Serial};
@@ -29,18 +28,19 @@ use self::secret::WantedSecret;
 use crate::context::Context;
 use crate::exit::{Exit, Usage};
 use crate::founding::Finished;
+use crate::ids::{self, TypedSerial};
 use crate::input::Paths;
-use crate::options::KeyTypeName;
+use crate::options::{KeyTypeName, NewPassphrase};
 use crate::rsa::{KeyBits, PaddingOption};
 use crate::terminal::count;
-use crate::{prompt, reach};
+use crate::{prompt, reach, stream};
 
 /// How long `--wait` lets pass between two looks.
 const PAUSE: Duration = Duration::from_secs(10);
 
 /// Get the keys of files back, and make the files open with your key again.
 ///
-/// Asks for the recovery code, where the policy does. Makes a new key where yours is gone. Only the files' headers are
+/// Asks for the recovery code, where the policy does. Makes a new key where yours is gone, once the keys are released. Only the files' headers are
 /// rewritten; a file that opens already costs nothing. Run again, it goes on where it stopped; while a request waits
 /// it says what for, and exits with 3. If it was denied or vetoed, or lapsed, it says so once; run again, it asks anew.
 #[derive(Args)]
@@ -62,16 +62,20 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     paths: Paths,
     /// Ask for all that you have deposited.
-    #[arg(long, conflicts_with = "serials")]
+    #[arg(long, conflicts_with = "typed_serials")]
     all: bool,
-    /// Ask for the deposit of this serial number; with files, try its key on them, whatever they name themselves.
+    /// Ask for the deposit of this serial number, of which the beginning is enough; with files, try its key on them, whatever
+    /// they name themselves.
     #[arg(long = "serial", value_name = "N")]
+    typed_serials: Vec<TypedSerial>,
+    /// The same, as the home knows them.
+    #[arg(skip)]
     serials: Vec<Serial>,
     /// Ask for the secret that goes by this name, the newest one.
     #[arg(
         long,
         value_name = "NAME",
-        conflicts_with_all = ["all", "owner", "paths", "serials", "sheet"]
+        conflicts_with_all = ["all", "owner", "paths", "typed_serials", "sheet"]
     )]
     name: Option<String>,
     /// Wait until the request is decided.
@@ -84,6 +88,7 @@ pub(crate) struct Arguments {
     #[arg(
         long = "for",
         value_name = "OWNER",
+        value_parser = ids::whole::<OwnerId>,
         requires = "reason",
         conflicts_with = "sheet"
     )]
@@ -97,12 +102,11 @@ pub(crate) struct Arguments {
     /// Where the authority's folder is now, if it is not where the sheet says.
     #[arg(long, value_name = "DIR", requires = "sheet")]
     authority: Option<Address>,
-    /// The kind of key, where a new one is made [default: that of the files].
+    /// The kind of key, where a new one is made [default: that of the lost one].
     #[arg(long, value_enum, value_name = "TYPE")]
     key_type: Option<KeyTypeName>,
-    /// Seal the new key with a passphrase, where one is made.
-    #[arg(long)]
-    passphrase: bool,
+    #[command(flatten)]
+    passphrase: NewPassphrase,
     /// Write the rewrapped file to OUT, and leave the file as it is; into OUT, if it is a folder or ends in `/`, or if several
     /// files or a folder were named. With `--name` or `--serial`, write that secret to OUT; to a pipe if it is `-`.
     #[arg(short, long, value_name = "OUT")]
@@ -136,7 +140,7 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// Tells whether keys are asked for, whatever files there are.
     fn asks_for_keys(&self) -> bool {
-        self.all || !self.serials.is_empty()
+        self.all || self.name.is_some() || !self.typed_serials.is_empty()
     }
 
     fn overwrite(&self) -> Overwrite {
@@ -149,21 +153,24 @@ impl Arguments {
 }
 
 pub(crate) fn run(context: &Context, mut arguments: Arguments) -> anyhow::Result<Exit> {
-    if let Some(name) = &arguments.name {
-        let serial = serial_of(context, name)?;
-        arguments.serials.push(serial);
-    }
-    let arguments = &arguments;
     ensure!(
         !arguments.paths.is_empty() || arguments.asks_for_keys(),
         Usage("name files, or `--all`, or `--serial`, or `--name`")
     );
+    arguments.serials = match &arguments.name {
+        Some(name) => vec![serial_of(context, name)?],
+        None => serials(context, &arguments.typed_serials)?,
+    };
+    let arguments = &arguments;
     ensure!(
         arguments.to.is_some() || arguments.padding.said().is_none(),
         Usage(
             "`--pkcs1` and `--oaep` say how to pad for `--to`: for your own key it is done as before"
         )
     );
+    let lists = arguments.paths.files_from.iter().chain(&arguments.sheet);
+    let lists = lists.chain(&arguments.code_file);
+    stream::ensure_one_reader(lists.chain(context.passphrase.file()))?;
     let mut files = Files::new(context, arguments)?;
     let blob = WantedBlob::of(arguments)?;
     let secret = WantedSecret::of(arguments)?;
@@ -271,6 +278,24 @@ fn dry_run(
     Ok(files.end())
 }
 
+/// Returns the serials that were meant: of one that was typed in part, the one that the home knows.
+fn serials(context: &Context, typed: &[TypedSerial]) -> anyhow::Result<Vec<Serial>> {
+    let mut known = Vec::new();
+    let is_partial = typed.iter().any(|serial| serial.whole().is_none());
+    if is_partial && Home::exists(&context.home)? {
+        let home = Home::open(&context.home)?;
+        known = home.released_serials()?;
+        home.each_deposit::<anyhow::Error>(&mut |deposit| {
+            known.push(deposit.record.serial);
+            Ok(())
+        })?;
+        known.sort_unstable();
+        known.dedup();
+    }
+    let serials = typed.iter().map(|serial| serial.among(&known));
+    Ok(serials.collect::<Result<_, _>>()?)
+}
+
 /// Goes as far as it can be gone now.
 fn attempt(
     context: &Context,
@@ -281,31 +306,8 @@ fn attempt(
     code: Option<&strongroom_protocol::code::RecoveryCode>,
 ) -> anyhow::Result<Exit> {
     if !home.has_identity()? {
-        // Before a key is made that opens nothing.
+        // Before anything is asked of who could not be answered.
         reach::authority_of(context, home)?.check_writable()?;
-        // Made before anything is asked, and never over another. Two recoveries agree on one.
-        let now = context.clock.now();
-        let key_type = match arguments.key_type {
-            Some(named) => named.into(),
-            None => files.key_type(home)?,
-        };
-        let mut rng = context.rng();
-        if arguments.passphrase {
-            let passphrase = prompt::new_passphrase()?;
-            home.ensure_sealed_identity(key_type, now, &passphrase, &mut rng)?;
-        } else {
-            home.ensure_identity(key_type, now, &mut rng)?;
-        }
-        let path = home.identity_path();
-        ensure!(home.has_identity()?, KeysError::IdentityMissing { path });
-        context.say(format_args!(
-            "made a new key, {}: {}",
-            match key_type {
-                KeyType::Hybrid => "for age 1.3 and later",
-                KeyType::X25519 => "for every age",
-            },
-            crate::terminal::shown(&home.identity_path())
-        ));
     }
     files::repair(context, home)?;
     // What opens with the keys at hand asks for nothing.
@@ -391,7 +393,8 @@ fn rejoin(
     let address = arguments.authority.as_ref().unwrap_or(&sheet.address);
     let address = address.absolute()?;
     // Before a home is made that would be in the way.
-    let reached = reach::open(context, &address, Caller::Anybody)?;
+    let reached =
+        reach::open(context, &address, Caller::Anybody).map_err(|source| NotThere { source })?;
     reached.check_writable()?;
     let authority = reached.authority();
     let known = if Home::exists(&context.home)? {
@@ -418,8 +421,26 @@ fn rejoin(
             }
             Ok(())
         }
-        Some(_) => bail!(Finished {
-            path: context.home.clone()
-        }),
+        Some(_) => {
+            let mut home = Home::open(&context.home)?;
+            // Left by a sheet that was another's, or mistyped: nothing came of it.
+            ensure!(
+                home.is_unused()?,
+                Finished {
+                    path: context.home.clone()
+                }
+            );
+            home.forget_authority()?;
+            let owner = sheet.owner;
+            let joined = enroll::rejoin(&mut home, &address, authority, owner, sheet.authority);
+            Ok(joined?)
+        }
     }
+}
+
+/// The authority of a recovery sheet is not to be reached.
+#[derive(Debug, thiserror::Error)]
+#[error("{source}")]
+pub(crate) struct NotThere {
+    source: anyhow::Error,
 }

@@ -102,16 +102,18 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
         match rewrap() {
             Ok(()) => used.add(&file),
             Err(error) => match error.downcast_ref() {
-                Some(RewrapError::Header(ReadHeaderError::NotAge)) if !file.named => {
-                    walk.passed.add(Kind::NotEncrypted, file.path);
-                }
                 Some(RewrapError::Passphrase) if !file.named => {
                     used.add(&file);
                     walk.passed.add(Kind::Passphrase, file.path);
                 }
+                Some(RewrapError::Header(ReadHeaderError::NotAge))
+                    if let Some(kind) = file.foreign() =>
+                {
+                    walk.passed.add(kind, file.path);
+                }
                 _ => {
                     used.add(&file);
-                    account.fail(&file.path, &error);
+                    account.fail(&file.path, &input::explained(&file.path, error));
                 }
             },
         }

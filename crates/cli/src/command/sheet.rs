@@ -76,19 +76,15 @@ fn print(context: &Context, path: Option<&Path>) -> anyhow::Result<Exit> {
         stream::put(without_code(context)?.trim_end())?;
         return Ok(Exit::Done);
     }
-    let failed = || format!("cannot read the recovery sheet `{}`", path.display());
-    context.warn_if_exposed(path);
-    let text = strongroom_files::open_input(path)
-        .and_then(std::io::read_to_string)
-        .map(Zeroizing::new)
-        .with_context(failed)?;
-    Sheet::parse(&text).with_context(failed)?;
+    let text = prompt::sheet_text(context, path)?;
+    Sheet::parse(&text)
+        .with_context(|| format!("cannot read the recovery sheet `{}`", path.display()))?;
     stream::put(text.trim_end())?;
     Ok(Exit::Done)
 }
 
 /// Writes the sheet with a blank to be filled in by hand.
-fn without_code(context: &Context) -> anyhow::Result<String> {
+fn without_code(context: &Context) -> anyhow::Result<Zeroizing<String>> {
     let membership = membership(&Home::open_to_read(&context.home)?)?;
     // A sheet has a code; this one is nobody's.
     let sheet = Sheet {
@@ -97,9 +93,8 @@ fn without_code(context: &Context) -> anyhow::Result<String> {
         owner: membership.owner,
         code: RecoveryCode::generate(&mut context.rng()),
     };
-    let text = sheet.to_text(context.clock.now())?;
     let blank = ["____"; 8].join(" ");
-    Ok(text.replace(&**sheet.code.to_text(), &blank))
+    Ok(sheet.to_text_without_code(&blank, context.clock.now())?)
 }
 
 /// What `sheet test` found, for programs; what is wrong is an error.

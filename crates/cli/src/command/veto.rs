@@ -8,6 +8,7 @@ use strongroom_protocol::statement::Grounds;
 
 use crate::context::Context;
 use crate::exit::Exit;
+use crate::ids;
 use crate::terminal::one_line;
 use crate::{news, reach};
 
@@ -41,7 +42,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     // Of what is open it is told with what it does.
     let mut client = reach::connect_silently(context, &mut home, &authority, &mut rng)?;
     news::tell_news(&mut client);
-    let id = &arguments.id;
+    let id = &ids::lower(&arguments.id);
     let mut open = client.requests_by_others()?;
     open.retain(|open| open.id.to_string().starts_with(id));
     let open = match (open.pop(), open.pop()) {

@@ -365,7 +365,7 @@ fn a_sealed_home_seals_its_rsa_key_too() {
     let machine = Machine::new();
     let passphrase = "STRONGROOM_PASSPHRASE";
     let init = ["init", "--code-file", "code", "--passphrase"];
-    machine.run_with(passphrase, "open", init).done();
+    machine.run_with(passphrase, "open sesame", init).done();
     machine.write("a", "text");
     // Making the key takes the public half of the identity alone, and so does every use of it.
     for _ in 0..2 {
@@ -378,7 +378,7 @@ fn a_sealed_home_seals_its_rsa_key_too() {
         .run(["decrypt", "-o", "-", "a.capi"])
         .refused(1, &["passphrase"]);
     let decrypt = ["decrypt", "-o", "-", "a.capi"];
-    let opened = machine.run_with(passphrase, "open", decrypt).done();
+    let opened = machine.run_with(passphrase, "open sesame", decrypt).done();
     assert_eq!(opened.stdout, b"text");
 
     // It is lost with the identity, and moved out of the way, not written over.

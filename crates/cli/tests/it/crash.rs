@@ -73,7 +73,7 @@ fn encrypt_killed_anywhere_leaves_the_old_file_or_the_new() {
 
 #[test]
 fn a_first_use_killed_anywhere_is_finished_by_the_next() {
-    let prepared = Machine::new();
+    let prepared = Machine::at_first_use();
     prepared.write("files/a", NEW);
     kill_everywhere(&prepared, &["encrypt", "files/a"], 2, |machine, _| {
         if machine.exists("files/a.age") {
@@ -84,11 +84,11 @@ fn a_first_use_killed_anywhere_is_finished_by_the_next() {
         assert!(machine.is_protected("files/a.age"));
         // Nobody is enrolled under a code that was never written down.
         machine
-            .run(["sheet", "test", "home/recovery-sheet.txt"])
+            .run(["sheet", "test", &machine.in_home("recovery-sheet.txt")])
             .done();
         assert_eq!(machine.names("files"), ["a", "a.age"]);
         assert_eq!(
-            machine.names("home"),
+            machine.names(&machine.in_home("")),
             [
                 "authority",
                 "device.key",
@@ -98,6 +98,27 @@ fn a_first_use_killed_anywhere_is_finished_by_the_next() {
                 "recovery-sheet.txt"
             ]
         );
+    });
+}
+
+#[test]
+fn an_init_killed_anywhere_is_finished_by_the_next_and_by_nothing_else() {
+    let prepared = Machine::new();
+    prepared.write("files/a", NEW);
+    let init = ["init", "--authority", "spare"];
+    kill_everywhere(&prepared, &init, 2, |machine, _| {
+        let encrypt = ["encrypt", "files/a"];
+        let encrypted = machine.run(encrypt);
+        if encrypted.status != Some(0) {
+            assert!(!machine.exists("files/a.age"), "{}", encrypted.stderr);
+            machine.run(init).done();
+            machine.run(encrypt).done();
+        }
+        assert!(machine.is_protected("files/a.age"));
+        machine
+            .run(["sheet", "test", "home/recovery-sheet.txt"])
+            .done();
+        assert!(!machine.exists("home/authority"));
     });
 }
 
@@ -419,7 +440,7 @@ pub(crate) fn can_trace() -> bool {
 
 /// Copies a machine: what its home keeps is relative to it.
 fn copy(prepared: &Machine) -> Machine {
-    let machine = Machine::new();
+    let machine = Machine::like(prepared);
     copy_folder(&prepared.path("."), &machine.path("."));
     machine
 }

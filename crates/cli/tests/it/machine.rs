@@ -12,7 +12,12 @@ use tempfile::TempDir;
 
 pub(crate) struct Machine {
     folder: TempDir,
+    /// Where the home is, seen from the folder.
+    home: &'static str,
 }
+
+/// Where a home is that nobody named.
+const DEFAULT_HOME: &str = ".local/share/strongroom";
 
 /// What a command did.
 pub(crate) struct Ran {
@@ -26,7 +31,29 @@ impl Machine {
     pub(crate) fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
+            home: "home",
         }
+    }
+
+    /// A machine that has never seen Strongroom, on which the home is not named: the first `encrypt` makes one.
+    pub(crate) fn at_first_use() -> Self {
+        Self {
+            home: DEFAULT_HOME,
+            ..Self::new()
+        }
+    }
+
+    /// Another machine, with the home in the same place.
+    pub(crate) fn like(other: &Self) -> Self {
+        Self {
+            home: other.home,
+            ..Self::new()
+        }
+    }
+
+    /// The path of a file in the home.
+    pub(crate) fn in_home(&self, name: &str) -> String {
+        format!("{}/{name}", self.home)
     }
 
     /// A machine with a home, whose recovery code is in `code`.
@@ -48,7 +75,11 @@ impl Machine {
             return Self::with_classic_home();
         }
         let folder = tempfile::tempdir_in(memory).unwrap();
-        Self { folder }.and_classic_home()
+        let machine = Self {
+            folder,
+            home: "home",
+        };
+        machine.and_classic_home()
     }
 
     fn and_classic_home(self) -> Self {
@@ -112,8 +143,10 @@ impl Machine {
             .current_dir(self.folder.path())
             .env_clear()
             .env("HOME", self.folder.path())
-            .env("STRONGROOM_HOME", self.path("home"))
             .stdin(Stdio::null());
+        if self.home != DEFAULT_HOME {
+            command.env("STRONGROOM_HOME", self.path(self.home));
+        }
         command
     }
 

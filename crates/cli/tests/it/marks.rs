@@ -52,7 +52,7 @@ fn machines() -> [Machine; 2] {
         let machine = Machine::new();
         let args = [init, &["--code-file", "code"]].concat();
         machine
-            .run_with("STRONGROOM_PASSPHRASE", "open", args)
+            .run_with("STRONGROOM_PASSPHRASE", "open sesame", args)
             .done();
         for (name, byte) in [("a", b'a'), ("b", b'b')] {
             machine.write(name, vec![byte; 2 * CHUNK_BYTES + 1000]);
@@ -300,7 +300,7 @@ fn a_home_that_did_not_see_the_payload_says_so_until_it_did() {
             for cut in cuts {
                 forget_marks(&machine);
                 machine.write("a.age", &whole[..whole.len() - cut]);
-                let ran = machine.run_with("STRONGROOM_PASSPHRASE", "open", *command);
+                let ran = machine.run_with("STRONGROOM_PASSPHRASE", "open sesame", *command);
                 let expected = Some(i32::from(*cut > 0));
                 assert_eq!(ran.status, expected, "{command:?}: {}", ran.stderr);
                 assert_eq!(unseen(&machine).0, *cut == 0, "{command:?} -{cut}");

@@ -82,7 +82,7 @@ fn memory_that_is_not_there_is_an_error_of_that_file() {
 fn how_much_work_a_passphrase_takes_is_its_owners_to_say() {
     let machine = Machine::new();
     let with_passphrase =
-        |args: &[&str]| machine.run_with("STRONGROOM_PASSPHRASE", "pass", args.iter());
+        |args: &[&str]| machine.run_with("STRONGROOM_PASSPHRASE", "passphrase", args.iter());
     with_passphrase(&["init", "--passphrase", "--code-file", "code"]).done();
     machine.write("file", "text");
     with_passphrase(&["encrypt", "file"]).done();
@@ -99,7 +99,7 @@ fn how_much_work_a_passphrase_takes_is_its_owners_to_say() {
     }
     let mut command = machine.command(decrypt);
     command
-        .env("STRONGROOM_PASSPHRASE", "pass")
+        .env("STRONGROOM_PASSPHRASE", "passphrase")
         .env("STRONGROOM_MAX_WORK_FACTOR", "17");
     ran(&mut command, b"").refused(1, &["at most 17 is allowed"]);
     with_passphrase(&["--max-work-factor", "31", "status"]).refused(2, &["from 1 to 30"]);

@@ -521,7 +521,7 @@ fn a_first_use_that_would_fail_makes_no_home() {
         .lines()
         .find_map(|line| line.strip_prefix("# public key: "))
         .unwrap();
-    let machine = Machine::new();
+    let machine = Machine::at_first_use();
     machine.write("file", "text");
     machine
         .run(["encrypt", "missing"])
@@ -529,7 +529,7 @@ fn a_first_use_that_would_fail_makes_no_home() {
     machine
         .run(["encrypt", "-r", recipient, "file"])
         .refused(1, &["cannot be mixed", "--key-type x25519"]);
-    assert!(!machine.exists("home"));
+    assert!(!machine.exists(".local"));
     machine
         .run(["encrypt", "--key-type", "x25519", "-r", recipient, "file"])
         .done();

@@ -68,7 +68,7 @@ fn a_secret_comes_back_to_the_last_byte_with_the_key_and_with_the_code() {
 
 #[test]
 fn a_secret_comes_back_to_a_home_that_was_lost() {
-    let machine = Machine::new();
+    let machine = Machine::with_home();
     let options = [
         "--name",
         "door",
@@ -114,6 +114,7 @@ fn a_secret_that_does_not_open_is_not_deposited() {
     check(b"rose", "kill -9 $$").refused(1, &["the check was killed"]);
     check(b"rose", "no-such-program").refused(1, &["the command can't be run"]);
     assert!(!machine.exists("home"));
+    machine.run(["init"]).done();
     // A check may end before it has read everything; what it prints is not ours to print.
     let ran = check(&[b'x'; 4096], "cat | head -c 1").done();
     assert!(ran.stdout.is_empty());
@@ -155,7 +156,7 @@ fn the_newest_of_a_name_counts_and_the_older_stay() {
 
 #[test]
 fn what_another_home_deposited_counts_here_too() {
-    let machine = Machine::new();
+    let machine = Machine::with_home();
     let options = ["--name", "door", "--check", "grep -qx rose"];
     deposit(&machine, b"rose", &options).done();
     fs::rename(
@@ -318,7 +319,7 @@ fn what_an_editor_adds_to_a_secret_is_warned_of_and_kept() {
 
 #[test]
 fn a_list_deposits_what_changed_and_goes_on_past_what_does_not_open() {
-    let machine = Machine::new();
+    let machine = Machine::with_home();
     let line = |name: &str, rest: &str| format!("{{\"name\":\"{name}\",{rest}}}\n");
     let list = [
         line(
@@ -467,6 +468,7 @@ fn what_is_no_secret_is_refused_before_anything_is_made() {
         "cannot be used with",
     );
     assert!(!machine.exists("home"));
+    machine.run(["init"]).done();
     // The longest fits, beside the longest description that does.
     let long = "d".repeat(4000);
     deposit(

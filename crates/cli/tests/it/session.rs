@@ -8,7 +8,7 @@ use crate::machine::{Machine, ran};
 
 #[test]
 fn a_file_whose_key_was_lost_opens_again() {
-    let machine = Machine::new();
+    let machine = Machine::at_first_use();
     let plaintext = b"to be kept\n".repeat(20_000);
     machine.write("thesis.txt", &plaintext);
     let first = machine.run(["encrypt", "thesis.txt"]).done();
@@ -21,13 +21,13 @@ fn a_file_whose_key_was_lost_opens_again() {
     ] {
         assert!(first.stderr.contains(said), "{said}: {}", first.stderr);
     }
-    let sheet = machine.read_text("home/recovery-sheet.txt");
+    let sheet = machine.read_text(&machine.in_home("recovery-sheet.txt"));
     let code = sheet
         .lines()
         .find_map(|line| line.strip_prefix("Recovery code: "))
         .unwrap();
     assert!(!first.stderr.contains(code));
-    machine.remove("home/identity.txt");
+    machine.remove(&machine.in_home("identity.txt"));
     machine
         .run(["decrypt", "thesis.txt.age", "-o", "-"])
         .refused(
@@ -48,7 +48,7 @@ fn a_file_whose_key_was_lost_opens_again() {
     assert!(machine.is_protected("thesis.txt.age"));
     assert_eq!(
         machine.names("."),
-        ["home", "thesis.txt", "thesis.txt.age"],
+        [".local", "thesis.txt", "thesis.txt.age"],
         "nothing else is left"
     );
 }
@@ -113,7 +113,7 @@ fn two_commands_in_one_pipe_do_not_wait_for_each_other() {
 
 #[test]
 fn commands_at_the_same_time_all_succeed() {
-    let machine = Machine::new();
+    let machine = Machine::at_first_use();
     let at_once = |commands: [Vec<&str>; 3]| {
         let children = commands.map(|args| {
             let mut command = machine.command(args);
@@ -135,9 +135,10 @@ fn commands_at_the_same_time_all_succeed() {
         vec!["encrypt", "c"],
     ]);
     // Three homes with one authority.
+    let authority = machine.in_home("authority");
     for home in ["second", "third"] {
         machine
-            .run(["--home", home, "init", "--authority", "home/authority"])
+            .run(["--home", home, "init", "--authority", &authority])
             .done();
     }
     at_once([
@@ -303,14 +304,14 @@ fn keygen_makes_what_age_reads() {
     let ran = machine
         .run_with(
             "STRONGROOM_PASSPHRASE",
-            "pass",
+            "correct horse",
             ["keygen", "--passphrase", "-o", "sealed"],
         )
         .done();
     assert!(ran.stderr.contains("age1pq1"));
     let opened = machine.run_with(
         "STRONGROOM_PASSPHRASE",
-        "pass",
+        "correct horse",
         ["decrypt", "sealed", "-o", "-"],
     );
     assert!(opened.done().text().contains("AGE-SECRET-KEY-PQ-1"));

@@ -22,7 +22,8 @@ const KEPT: &str = "
 CREATE TABLE matched (
     header BLOB PRIMARY KEY,     -- SHA-256 of the header
     serial BLOB NOT NULL,        -- the deposit of its session key
-    own    BLOB NOT NULL         -- SHA-256 of the owner's own stanza in it
+    own    BLOB NOT NULL,        -- SHA-256 of the stanza in it that the owner opened it by
+    homes  INTEGER NOT NULL      -- 0 if that is of a key beside the home's: it is not lost with that
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX matched_by_own ON matched (own);
 
@@ -70,7 +71,13 @@ CREATE TABLE accepted (
     now  TEXT NOT NULL           -- the one it does not extend to, pinned instead
 ) STRICT;
 
--- The public key of a sealed identity file, so that encrypting takes no passphrase; one row.
+-- There from when `init` begins a home on: what was chosen there no other command knows, and so none finishes it. One row.
+CREATE TABLE begun_by_init (
+    one INTEGER PRIMARY KEY CHECK (one = 1)
+) STRICT;
+
+-- The public key of the identity file, so that encrypting takes no passphrase, and that the kind of one that is lost is known;
+-- one row.
 CREATE TABLE recipient (
     one       INTEGER PRIMARY KEY CHECK (one = 1),
     file      BLOB NOT NULL,     -- SHA-256 of the identity file: of another one it says nothing
@@ -277,9 +284,18 @@ pub(super) fn open(path: &Path) -> Result<Database, HomeError> {
     configure(&database)?;
     let pragma = |name| database.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     if pragma("application_id")? == 0 && pragma("user_version")? == 0 && is_empty(&database)? {
-        // A command was killed between making the file and the tables.
         drop(database);
-        return create(path);
+        // A command was killed between making the file and the tables, and so nothing else was made yet.
+        let failed = |source| HomeError::Folder {
+            path: path.to_path_buf(),
+            source,
+        };
+        return match is_alone(path).map_err(failed)? {
+            true => create(path),
+            false => Err(HomeError::Emptied {
+                path: path.to_path_buf(),
+            }),
+        };
     }
     check(&database, path)?;
     Ok(database)
@@ -368,6 +384,19 @@ fn create_private(path: &Path) -> io::Result<fs::File> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true).mode(0o600);
     options.open(path)
+}
+
+/// Tells whether there is nothing beside the database that a command makes later.
+fn is_alone(path: &Path) -> io::Result<bool> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        let is_ours = name == super::LOCK || name.to_string_lossy().starts_with(super::DATABASE);
+        if !is_ours {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn is_empty(database: &Database) -> rusqlite::Result<bool> {

@@ -77,8 +77,10 @@ pub struct Matched {
     pub header: Digest,
     /// The deposit.
     pub serial: Serial,
-    /// SHA-256 of the owner's own stanza in the header.
+    /// SHA-256 of the stanza in the header that the owner opened it by.
     pub own: Digest,
+    /// Whether that stanza is of a key beside the home's, which is not lost with the home's.
+    pub is_anothers: bool,
 }
 
 impl Matched {
@@ -90,6 +92,16 @@ impl Matched {
             header: header_digest(header),
             serial,
             own: own.map_or(NO_STANZA, stanza_digest),
+            is_anothers: false,
+        }
+    }
+
+    /// The same of a stanza that a key opened which is none of the home's, if it is.
+    #[must_use]
+    pub fn of_another_key(self, is_anothers: bool) -> Self {
+        Self {
+            is_anothers,
+            ..self
         }
     }
 
@@ -100,8 +112,20 @@ impl Matched {
             header: mark,
             serial,
             own: NO_STANZA,
+            is_anothers: false,
         }
     }
+}
+
+/// Which stanza of a header is the owner's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OwnStanza {
+    /// The one that the owner opened is of a key beside the home's: it is not lost with the home's.
+    AnotherKeys,
+    /// This one, of the home's key.
+    Homes(usize),
+    /// None was seen.
+    Unknown,
 }
 
 /// What the home saw of deposits that it records.
@@ -173,13 +197,16 @@ impl Home {
     pub(crate) fn matched_digest(&self, digest: Digest) -> Result<Option<Matched>, HomeError> {
         let row = self
             .database
-            .prepare_cached("SELECT serial, own FROM matched WHERE header = ?1")?
-            .query_row((digest.as_bytes(),), |row| Ok((row.get(0)?, row.get(1)?)))
+            .prepare_cached("SELECT serial, own, NOT homes FROM matched WHERE header = ?1")?
+            .query_row((digest.as_bytes(),), |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })
             .optional()?;
-        Ok(row.map(|(serial, own)| Matched {
+        Ok(row.map(|(serial, own, is_anothers)| Matched {
             header: digest,
             serial: Serial::from_bytes(serial),
             own: Digest::from_bytes(own),
+            is_anothers,
         }))
     }
 
@@ -188,16 +215,21 @@ impl Home {
     /// # Errors
     ///
     /// Says so when the home can't be read.
-    pub fn own_stanza(&self, header: &Header) -> Result<Option<usize>, HomeError> {
+    pub fn own_stanza(&self, header: &Header) -> Result<OwnStanza, HomeError> {
         let mut known = self
             .database
-            .prepare_cached("SELECT 1 FROM matched WHERE own = ?1")?;
+            .prepare_cached("SELECT max(homes) FROM matched WHERE own = ?1")?;
+        let mut found = OwnStanza::Unknown;
         for (place, stanza) in header.stanzas().iter().enumerate() {
-            if known.exists((stanza_digest(stanza).as_bytes(),))? {
-                return Ok(Some(place));
+            let digest = stanza_digest(stanza);
+            let homes = known.query_row((digest.as_bytes(),), |row| row.get(0))?;
+            match homes {
+                Some(true) => return Ok(OwnStanza::Homes(place)),
+                Some(false) => found = OwnStanza::AnotherKeys,
+                None => {}
             }
         }
-        Ok(None)
+        Ok(found)
     }
 
     /// Returns the deposits that may be of a header's session key, the likeliest first: the one it was seen to match; the
@@ -652,11 +684,12 @@ pub(super) fn insert_matched(
     matched: &Matched,
 ) -> rusqlite::Result<()> {
     transaction.execute(
-        "INSERT OR REPLACE INTO matched (header, serial, own) VALUES (?1, ?2, ?3)",
+        "INSERT OR REPLACE INTO matched (header, serial, own, homes) VALUES (?1, ?2, ?3, ?4)",
         (
             matched.header.as_bytes(),
             matched.serial.as_bytes(),
             matched.own.as_bytes(),
+            !matched.is_anothers,
         ),
     )?;
     Ok(())

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use rand_core::CryptoRng;
 use rusqlite::OptionalExtension;
 use strongroom_agefile::identity_file::{
-    self, IdentityFile, OpenIdentitiesError, ReadIdentitiesError, SealIdentitiesError,
+    self, IdentityFile, IdentityList, OpenIdentitiesError, ReadIdentitiesError,
+    SealIdentitiesError, UnusableIdentity,
 };
 use strongroom_agefile::{
     Identity, KeyType, Passphrase, PassphraseIdentity, Recipient, Unwrap, WorkFactor,
@@ -20,7 +21,10 @@ use super::{DEVICE_KEY, DeviceId, Home, HomeError};
 use crate::signing_key_text;
 
 /// Identities from a file, the one in use first.
-pub struct Identities(Vec<Identity>);
+pub struct Identities {
+    path: PathBuf,
+    list: IdentityList,
+}
 
 /// Asks for the passphrase of a sealed file, and says how much work it may take.
 pub type AskPassphrase<'a> = dyn FnMut(&Path) -> io::Result<PassphraseIdentity> + 'a;
@@ -45,8 +49,8 @@ impl Identities {
             path: path_buf(),
             source,
         })?;
-        Ok(Self(match file {
-            IdentityFile::Plain(identities) => identities,
+        let list = match file {
+            IdentityFile::Plain(list) => list,
             IdentityFile::Sealed(sealed) => {
                 let passphrase = ask(path).map_err(|source| KeysError::Passphrase { source })?;
                 sealed
@@ -56,31 +60,82 @@ impl Identities {
                         source,
                     })?
             }
-        }))
+        };
+        let path = path_buf();
+        Ok(Self { path, list })
+    }
+
+    /// No identity: what opens with none.
+    #[must_use]
+    pub fn none() -> Self {
+        Self {
+            path: PathBuf::new(),
+            list: IdentityList {
+                identities: Vec::new(),
+                unusable: Vec::new(),
+            },
+        }
+    }
+
+    /// Tells whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.list.identities.is_empty()
+    }
+
+    /// Returns the file that they were read from.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the lines of the file that can't be used, and hinder no other.
+    #[must_use]
+    pub fn unusable(&self) -> &[UnusableIdentity] {
+        &self.list.unusable
     }
 
     /// Returns the recipient of the identity in use.
     ///
     /// # Errors
     ///
-    /// Says so when there is no identity.
+    /// The first line is one that can't be used: what is encrypted now would be for an older key.
     pub fn recipient(&self) -> Result<Recipient, KeysError> {
-        let first = self.0.first().ok_or(KeysError::NoIdentity)?;
+        self.check_usable(|unusable| unusable.place == 0)?;
+        let first = self.list.identities.first().ok_or(KeysError::NoIdentity)?;
         Ok(first.recipient())
     }
 
     /// Returns the recipients of all of them.
-    pub fn recipients(&self) -> impl Iterator<Item = Recipient> {
-        self.0.iter().map(Identity::recipient)
+    ///
+    /// # Errors
+    ///
+    /// One can't be used: whoever has it could not open what is encrypted for all.
+    pub fn recipients(&self) -> Result<Vec<Recipient>, KeysError> {
+        self.check_usable(|_| true)?;
+        Ok(self
+            .list
+            .identities
+            .iter()
+            .map(Identity::recipient)
+            .collect())
+    }
+
+    fn check_usable(&self, is_needed: impl Fn(&UnusableIdentity) -> bool) -> Result<(), KeysError> {
+        match self.unusable().iter().find(|unusable| is_needed(unusable)) {
+            None => Ok(()),
+            Some(unusable) => Err(KeysError::Unusable {
+                path: self.path.clone(),
+                source: *unusable,
+            }),
+        }
     }
 
     /// Returns them as what opens stanzas.
     #[must_use]
     pub fn as_unwraps(&self) -> Vec<&dyn Unwrap> {
-        self.0
-            .iter()
-            .map(|identity| identity as &dyn Unwrap)
-            .collect()
+        let identities = self.list.identities.iter();
+        identities.map(|identity| identity as &dyn Unwrap).collect()
     }
 }
 
@@ -111,7 +166,7 @@ impl Home {
     ///
     /// Says why it can't be made. One that is there is never replaced.
     pub fn ensure_identity(
-        &self,
+        &mut self,
         key_type: KeyType,
         now: Time,
         rng: &mut impl CryptoRng,
@@ -122,7 +177,8 @@ impl Home {
         let identity = Identity::generate(key_type, rng);
         let text = identity_file::identity_text(&identity, &now.to_string());
         files::write_new(&self.identity_path(), text.as_bytes(), rng)?;
-        Ok(())
+        let digest = Digest::of(&[text.as_bytes()]);
+        Ok(self.record_recipient(digest, &identity.recipient())?)
     }
 
     /// Makes `identity.txt` with a new identity, sealed with a passphrase, or leaves the one that is there.
@@ -158,17 +214,14 @@ impl Home {
         Ok(matches!(file, IdentityFile::Sealed(_)))
     }
 
-    /// Returns the public key of the identity in use. Of a sealed one it is remembered, and the passphrase is asked for
-    /// at most once.
+    /// Returns the public key of the identity in use. It is remembered, so that of a sealed one the passphrase is asked for
+    /// at most once, and of one that is lost the kind is known.
     ///
     /// # Errors
     ///
     /// Tells a missing identity from one that can't be read.
     pub fn recipient(&mut self, ask: &mut AskPassphrase<'_>) -> Result<Recipient, KeysError> {
-        let (digest, file) = self.identity_file()?;
-        let IdentityFile::Sealed(_) = file else {
-            return self.identities(ask)?.recipient();
-        };
+        let (digest, _) = self.identity_file()?;
         if let Some(known) = self.known_recipient(digest)? {
             return Ok(known);
         }
@@ -200,6 +253,26 @@ impl Home {
         Ok((Digest::of(&[bytes.as_slice()]), file))
     }
 
+    /// Returns the kind of the key that was in use last, where the home remembers it.
+    ///
+    /// # Errors
+    ///
+    /// The home can't be read.
+    pub fn known_key_type(&self) -> Result<Option<KeyType>, HomeError> {
+        let sql = "SELECT recipient FROM recipient";
+        let text: Option<String> = self
+            .database
+            .query_row(sql, (), |row| row.get(0))
+            .optional()?;
+        Ok(text
+            .map(parse_recipient)
+            .transpose()?
+            .map(|known| match known.is_post_quantum() {
+                true => KeyType::Hybrid,
+                false => KeyType::X25519,
+            }))
+    }
+
     fn known_recipient(&self, file: Digest) -> Result<Option<Recipient>, HomeError> {
         let text: Option<String> = self
             .database
@@ -209,11 +282,7 @@ impl Home {
                 |row| row.get(0),
             )
             .optional()?;
-        text.map(|text| {
-            text.parse()
-                .map_err(|_| HomeError::Damaged { what: "public key" })
-        })
-        .transpose()
+        text.map(parse_recipient).transpose()
     }
 
     fn record_recipient(&mut self, file: Digest, recipient: &Recipient) -> Result<(), HomeError> {
@@ -286,6 +355,11 @@ impl Home {
     }
 }
 
+fn parse_recipient(text: String) -> Result<Recipient, HomeError> {
+    let parsed = text.parse();
+    parsed.map_err(|_| HomeError::Damaged { what: "public key" })
+}
+
 const DEVICE_KEY_COMMENT: &str = "# The key with which this device signs its deposits. It opens nothing; keep it all the same.\n";
 const DEVICE_KEY_PREFIX: &str = "STRONGROOM-DEVICE-KEY-1 ";
 
@@ -309,11 +383,13 @@ pub(crate) fn read_secret(path: &Path) -> Result<Option<Zeroizing<String>>, Keys
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed(error)),
     };
-    let mut text = Zeroizing::new(String::new());
+    let mut bytes = Zeroizing::new(Vec::new());
     file.take(BYTES_MAX)
-        .read_to_string(&mut text)
+        .read_to_end(&mut bytes)
         .map_err(failed)?;
-    Ok(Some(text))
+    let text = strongroom_text::decode(&bytes)
+        .map_err(|not_text| failed(io::Error::new(io::ErrorKind::InvalidData, not_text)))?;
+    Ok(Some(Zeroizing::new(text.to_owned())))
 }
 
 /// Why a key can't be had from the home.
@@ -376,6 +452,14 @@ pub enum KeysError {
         path: PathBuf,
         /// Why.
         source: OpenIdentitiesError,
+    },
+    /// A line of an identity file can't be used, and it is one that counts.
+    #[error("cannot use the identity file `{path}`")]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: UnusableIdentity,
     },
     /// A file can't be written.
     #[error(transparent)]

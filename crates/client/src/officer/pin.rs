@@ -35,11 +35,14 @@ impl Pin {
     ///
     /// Says so when it is none.
     pub fn parse(text: &str) -> Result<Self, PinError> {
+        // As an editor may have left it; what was seen ends its lines as it did.
+        let text = text.replace("\r\n", "\n");
         let rest = text.strip_prefix(COMMENT).ok_or(PinError)?;
         let (id, rest) = rest.split_once('\n').ok_or(PinError)?;
-        let id = id.strip_prefix(ID).ok_or(PinError)?;
+        let id = id.strip_prefix(ID).map(strongroom_text::trim);
+        let id = id.and_then(|id| id.to_ascii_lowercase().parse().ok());
         Ok(Self {
-            authority: id.parse().map_err(|_| PinError)?,
+            authority: id.ok_or(PinError)?,
             seen: rest.strip_prefix('\n').map(str::to_owned),
         })
     }

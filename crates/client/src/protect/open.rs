@@ -16,6 +16,14 @@ pub(super) struct Opened {
     pub(super) by_home: bool,
 }
 
+impl Opened {
+    /// Tells whether what opened a header is a key that is not lost with the home's, and so stays in it. A passphrase
+    /// stands alone, and gives way.
+    pub(super) fn is_of_another_key(&self, header: &Header) -> bool {
+        !self.by_home && !header.is_for_passphrase()
+    }
+}
+
 pub(super) fn open(
     path: &Path,
     header: &Header,

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use strongroom_protocol::statement::{Particulars, ParticularsError};
 use zeroize::Zeroizing;
 
-use super::{Secret, WrongLength};
+use super::{NoName, Secret, WrongLength, parse_name};
 
 /// A secret on a list.
 pub struct ListedSecret {
@@ -26,10 +26,10 @@ pub struct ListedSecret {
 /// # Errors
 ///
 /// Says which line is wrong. Nothing of a line is in it but a name.
-pub fn parse(list: &[u8]) -> Result<Vec<ListedSecret>, ListError> {
+pub fn parse(list: &str) -> Result<Vec<ListedSecret>, ListError> {
     let mut secrets = Vec::new();
     let mut names = BTreeSet::new();
-    for (number, line) in (1..).zip(list.split(|byte| *byte == b'\n')) {
+    for (number, line) in (1..).zip(list.as_bytes().split(|byte| *byte == b'\n')) {
         if line.trim_ascii().is_empty() {
             continue;
         }
@@ -93,7 +93,7 @@ fn parse_line(line: &[u8]) -> Result<ListedSecret, LineError> {
     let labels = std::mem::take(&mut parsed.labels);
     let particulars = Particulars::new(std::mem::take(&mut parsed.description), labels)?;
     Ok(ListedSecret {
-        particulars: particulars.with_name(&parsed.name)?,
+        particulars: particulars.with_name(&parse_name(&parsed.name)?)?,
         secret: Secret::new(secret)?,
         check: parsed.check.take(),
     })
@@ -129,6 +129,9 @@ pub enum LineError {
         /// The name.
         name: String,
     },
+    /// Its name could be on no list of names.
+    #[error(transparent)]
+    Name(#[from] NoName),
     /// What should be base64 is none.
     #[error("`secret_base64` is not base64")]
     NotBase64,

@@ -2,7 +2,6 @@
 
 use std::fs;
 
-use strongroom_agefile::KeyType;
 use strongroom_client::connection::ExchangeError;
 use strongroom_client::recover::Wanted;
 use strongroom_client::{Client, ConnectError};
@@ -382,7 +381,7 @@ fn what_a_home_asks_of_anothers_keys_is_read_as_the_log_has_it() {
     let ask = |client: &mut Client<'_>| {
         let (wanted, why) = (Wanted::Everything, Grounds::default());
         client
-            .request_recovery_for(other.id, &wanted, &why, KeyType::Hybrid)
+            .request_recovery_for(other.id, &wanted, &why)
             .unwrap();
     };
     world.with_client(ask).unwrap();

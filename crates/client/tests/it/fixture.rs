@@ -330,9 +330,9 @@ impl World {
     ) -> Result<Collected, RecoverError> {
         let code = RecoveryCode::parse(&self.code.to_text()).unwrap();
         self.with_client_at(name, |client| {
-            let request = client.request_recovery(wanted, &Grounds::default(), KeyType::Hybrid)?;
+            let request = client.request_recovery(wanted, &Grounds::default())?;
             client.show_code(&request, &code)?;
-            client.collect(&request, &mut |_| {})
+            client.collect(&request, KeyType::Hybrid, &mut |_| {})
         })
         .unwrap()
     }

@@ -230,7 +230,7 @@ fn a_torn_header_is_mended_even_if_its_new_key_is_lost_too() {
     rewritten.record(&rewritten.new);
     rewritten.world.lose_identity();
     let (clock, mut rng) = (rewritten.world.clock.clone(), TestRng::new(40));
-    let home = rewritten.world.home();
+    let mut home = rewritten.world.home();
     home.ensure_identity(KeyType::Hybrid, clock.now(), &mut rng)
         .unwrap();
     drop(home);

@@ -258,10 +258,10 @@ fn a_recovery_from_sealed_custody_takes_the_code_twice_over() {
         .with_authority(&session, |client| {
             let grounds = strongroom_protocol::statement::Grounds::default();
             let wanted = strongroom_client::recover::Wanted::Everything;
-            let request = client
-                .request_recovery(&wanted, &grounds, KeyType::Hybrid)
-                .unwrap();
-            client.collect(&request, &mut |_| {}).unwrap()
+            let request = client.request_recovery(&wanted, &grounds).unwrap();
+            client
+                .collect(&request, KeyType::Hybrid, &mut |_| {})
+                .unwrap()
         })
         .unwrap();
     assert_eq!(collected.keys, 1);

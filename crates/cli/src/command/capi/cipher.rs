@@ -72,7 +72,7 @@ pub(super) fn decrypt(context: &Context, arguments: &DecryptArguments) -> anyhow
     stream::ensure_one_reader(session_key.iter().chain([&arguments.input]))?;
     let key = match session_key {
         Some(path) => read_session_key(path)?,
-        None => arguments.password.key(&shown(&arguments.input))?,
+        None => arguments.password.key(context, &shown(&arguments.input))?,
     };
     let input = place::open(&arguments.input)?;
     let decrypted = arguments.target.stream(context, ReadableBy::Owner, |sink| {

@@ -115,7 +115,7 @@ fn convert_file(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit
     let original = Original::open(context, arguments)?;
     let expected = original.digest()?;
 
-    let mut home = founding::home_or_found(context, None)?;
+    let mut home = founding::home(context)?;
     let readable = ReadableBy::ReadersOf(&original.file);
     let mut copy = Output::create(output, overwrite, readable, &mut context.rng())?;
     let encrypted = encrypt(context, arguments, &mut home, &original, copy.file_mut())?;

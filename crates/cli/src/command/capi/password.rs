@@ -5,6 +5,7 @@ use strongroom_capi::derive::{BaseHash, PasswordBytes, Provider, default_key_byt
 use strongroom_capi::{Algorithm, SessionKey};
 use strongroom_client::capi::CipherName;
 
+use crate::context::Context;
 use crate::prompt;
 
 /// How a program made a key of a password (spec/capi-file.md#derived-keys).
@@ -62,7 +63,7 @@ enum BytesName {
 
 impl PasswordOptions {
     /// Asks for the password that opens `what`, and derives the key.
-    pub(super) fn key(&self, what: &str) -> anyhow::Result<SessionKey> {
+    pub(super) fn key(&self, context: &Context, what: &str) -> anyhow::Result<SessionKey> {
         let (algorithm, key_bytes) = match self.cipher {
             Some(cipher) => (cipher.algorithm(), cipher.key_bytes()),
             // The example programs name this provider, and give no length.
@@ -81,7 +82,7 @@ impl PasswordOptions {
             BytesName::Wide => PasswordBytes::Wide,
             BytesName::WideHalved => PasswordBytes::WideHalved,
         };
-        let password = prompt::password(what)?;
+        let password = prompt::password(context, what)?;
         Ok(derive_key(
             algorithm,
             key_bytes,

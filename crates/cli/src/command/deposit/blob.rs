@@ -84,7 +84,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments, path: &Path) -> anyh
     };
     let new = NewBlob::new(&blob, padding, known, particulars, own.as_ref(), matches)?;
 
-    let mut home = founding::home_or_found(context, arguments.key_type)?;
+    let mut home = founding::home(context)?;
     let mut report = Report::new(context, arguments, 1);
     report.see(&home)?;
     let authority = reach::authority_of(context, &home)?;

@@ -53,6 +53,8 @@ struct Line<'l> {
     same_disk: Option<bool>,
     spare_on: &'static str,
     since: String,
+    /// The serials of those under its name that it takes the place of.
+    supersedes: Vec<String>,
 }
 
 impl<'c> Report<'c> {
@@ -104,15 +106,23 @@ impl<'c> Report<'c> {
                 same_disk: place::is_same_disk(self.place),
                 spare_on: self.place.as_str(),
                 since: deposited.time.to_string(),
+                supersedes: deposited
+                    .supersedes
+                    .iter()
+                    .map(|(serial, _)| serial.to_string())
+                    .collect(),
             };
             return self.bar.aside(|| terminal::print_json(&line));
         }
         self.bar.aside(|| {
+            let before = deposited.supersedes.iter();
+            let before = before.map(|(serial, time)| format!("  supersedes {serial} of {time}"));
             self.context.say(format_args!(
-                "{}{}  serial {}",
+                "{}{}  serial {}{}",
                 shown(name),
                 deposited.state.as_str(),
-                deposited.serial
+                deposited.serial,
+                before.collect::<String>()
             ));
         });
         Ok(())
@@ -137,6 +147,7 @@ impl<'c> Report<'c> {
                 same_disk: place::is_same_disk(self.place),
                 spare_on: self.place.as_str(),
                 since: deposited.time.to_string(),
+                supersedes: Vec::new(),
             });
         }
         self.context

@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use anyhow::ensure;
+use strongroom_client::kind::{FileKind, is_called_encrypted};
 use strongroom_files::output::Overwrite;
 
 use super::{Arguments, OntoTerminal};
@@ -16,7 +17,7 @@ use crate::exit::{Exit, Usage};
 use crate::input::{self, Input};
 use crate::stream;
 use crate::terminal::count;
-use crate::walk::{Used, Walk};
+use crate::walk::{Kind, Used, Walk};
 
 /// A file that is to be encrypted; pipes have no names.
 pub(super) struct Named {
@@ -79,11 +80,17 @@ impl Chosen {
             };
             let mut again = false;
             if !file.named {
-                if input::is_encrypted(&file.path) {
+                let kind = FileKind::of(&file.path);
+                if kind.as_ref().is_ok_and(|kind| kind.is_encrypted()) {
                     tally.encrypted += 1;
                     continue;
                 }
                 if made.contains(file.path.as_path()) {
+                    continue;
+                }
+                // What can't be read is told of when it is its turn.
+                if kind.is_ok() && is_called_encrypted(&file.path) {
+                    walk.passed.add(Kind::CalledEncrypted, file.path.clone());
                     continue;
                 }
                 let before = target.as_deref().filter(|_| !arguments.force);
@@ -162,7 +169,7 @@ fn before_it(source: &Path, target: &Path) -> Before {
     let (Ok(source), Ok(made)) = (modified(source), modified(target)) else {
         return Before::New;
     };
-    if !input::is_encrypted(target) {
+    if !FileKind::of(target).is_ok_and(FileKind::is_encrypted) {
         return Before::New;
     }
     match is_newer(source, made) {

@@ -16,7 +16,7 @@ use super::Arguments;
 use crate::account::Account;
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::input::Input;
+use crate::input::{self, Input};
 use crate::place;
 use crate::terminal::{self, Progress, count, shown};
 use crate::walk::{Kind, NOTHING_ENCRYPTED, Used, Walk};
@@ -228,8 +228,7 @@ impl<'c> Report<'c> {
             error,
             ProtectError::CapiKey | ProtectError::Header(ReadHeaderError::NotAge)
         ) || matches!(error, ProtectError::Capi(_) if !is_capi_file(&file.path));
-        if !file.named && is_foreign {
-            let mut kind = Kind::NotEncrypted;
+        if is_foreign && let Some(mut kind) = file.foreign() {
             if let ProtectError::CapiKey = error {
                 self.used.add(file);
                 kind = Kind::Capi;
@@ -239,7 +238,7 @@ impl<'c> Report<'c> {
         }
         self.used.add(file);
         self.failed += 1;
-        let error = anyhow::Error::new(error);
+        let error = input::explained(&file.path, error.into());
         let account = &mut self.account;
         self.bar.aside(|| account.fail(&file.path, &error));
     }

@@ -1,6 +1,7 @@
 //! Asking the authority, with the recovery code where it wants it.
 
 use anyhow::bail;
+use strongroom_authority::WrongCode;
 use strongroom_client::connection::ExchangeError;
 use strongroom_client::fingerprint::Fingerprint;
 use strongroom_client::home::{Home, PendingRequest};
@@ -15,9 +16,10 @@ use super::Arguments;
 use super::files::Files;
 use crate::command::officer::short;
 use crate::context::{Context, Randomness};
-use crate::prompt;
+use crate::exit::chain;
+use crate::prompt::{self, CodeFrom, TRIES};
 use crate::reach;
-use crate::terminal::{Progress, one_line, shown, tell};
+use crate::terminal::{Progress, escape, one_line, shown, tell};
 
 /// What came of asking.
 pub(super) enum Asked {
@@ -77,25 +79,48 @@ pub(super) fn ask(
     let sealed = authority.is_sealed() && may_be_released(&standing);
     if wants_code || sealed {
         let is_own = request.request().owner == client.membership().owner;
-        let asked = match code {
-            Some(_) => None,
-            None => ask_for_code(context, arguments, &standing, is_own)?,
-        };
-        if let Some(code) = code.or(asked.as_ref()) {
-            if wants_code {
-                client.show_code(&request, code)?;
-            }
-            if sealed {
-                authority.unlock(code)?;
+        let ask = || ask_for_code(context, arguments, &standing, is_own);
+        for tries_left in (0..TRIES).rev() {
+            let asked = match code {
+                Some(_) => None,
+                None => ask()?,
+            };
+            let from = asked.as_ref().map(|(_, from)| *from);
+            let Some(code) = code.or(asked.as_ref().map(|(code, _)| code)) else {
+                break;
+            };
+            let mut show = || {
+                if wants_code {
+                    client.show_code(&request, code)?;
+                }
+                if sealed {
+                    authority.unlock(code)?;
+                }
+                Ok::<_, anyhow::Error>(())
+            };
+            match show() {
+                Ok(()) => break,
+                // Whoever typed it may have another sheet at hand.
+                Err(error)
+                    if from == Some(CodeFrom::Person) && tries_left > 0 && is_wrong(&error) =>
+                {
+                    tell(format_args!("{}. Once more:", escape(&chain(&error))));
+                }
+                Err(error) => return Err(error),
             }
         }
         standing = client.standing(&request)?;
     }
     match standing.state {
         SubjectState::Decided(Verdict::Approved) | SubjectState::Released => {
+            // It is approved: what was shown is right. The key that the others are to be for is of a kind of its own, and
+            // may be sealed.
+            drop(client);
+            let key_type = files.ensure_identity(home)?;
+            let mut client = reach::connect(context, home, &authority, &mut rng)?;
             let total = request.request().scope.count();
             let bar = Progress::items(context);
-            let collected = client.collect(&request, &mut |done| bar.set_of(done, total));
+            let collected = client.collect(&request, key_type, &mut |done| bar.set_of(done, total));
             drop(bar);
             let collected = collected?;
             files.answered(&wanted);
@@ -146,11 +171,9 @@ fn request(
     grounds: &Grounds,
     files: &mut Files<'_>,
 ) -> anyhow::Result<Option<(PendingRequest, Wanted)>> {
-    // There is a key by now.
-    let key_type = arguments.key_type.unwrap_or_default().into();
     let owner = arguments.owner.unwrap_or(client.membership().owner);
     loop {
-        let refused = match client.request_recovery_for(owner, &wanted, grounds, key_type) {
+        let refused = match client.request_recovery_for(owner, &wanted, grounds) {
             Ok(request) => return Ok(Some((request, wanted))),
             Err(error) => error,
         };
@@ -185,13 +208,19 @@ fn ask_for_code(
     arguments: &Arguments,
     standing: &RequestStanding,
     is_own: bool,
-) -> anyhow::Result<Option<RecoveryCode>> {
+) -> anyhow::Result<Option<(RecoveryCode, CodeFrom)>> {
     let file = arguments.code_file.as_deref();
     Ok(match (file, is_own) {
         (None, false) => None,
         (None, true) if has_other_way(standing) => prompt::recovery_code_if_any()?,
-        (_, _) => Some(prompt::recovery_code(context, file)?),
+        (_, _) => Some(prompt::recovery_code_from(context, file)?),
     })
+}
+
+/// Tells whether a code is sound, and another owner's.
+fn is_wrong(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(RecoverError::WrongCode))
+        || error.chain().any(|cause| cause.is::<WrongCode>())
 }
 
 fn may_be_released(standing: &RequestStanding) -> bool {

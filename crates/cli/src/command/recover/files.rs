@@ -7,7 +7,7 @@ use anyhow::{Error, ensure};
 use strongroom_agefile::KeyType;
 use strongroom_agefile::header::ReadHeaderError;
 use strongroom_client::capi::is_capi_file;
-use strongroom_client::home::{Home, Identities};
+use strongroom_client::home::{Home, Identities, KeysError};
 use strongroom_client::recover::{Collected, Wanted};
 use strongroom_client::rewrap::{RewrapError, RewrapOptions};
 use strongroom_client::status::{StatusError, read_header};
@@ -22,8 +22,9 @@ use crate::context::Context;
 use crate::destination::Destination;
 use crate::exit::{Exit, Usage};
 use crate::input::{self, Input};
+use crate::options::NewPassphrase;
 use crate::prompt;
-use crate::terminal::tell;
+use crate::terminal::{shown, tell};
 use crate::walk::{Kind, NOTHING_ENCRYPTED, Used, Walk};
 
 pub(crate) use crate::command::rewrap::repair;
@@ -36,6 +37,11 @@ pub(super) struct Files<'c> {
     destination: Destination,
     overwrite: Overwrite,
     walk: Walk,
+    /// The kind of a new key, where that was said, and its passphrase.
+    key_type: Option<KeyType>,
+    passphrase: Option<NewPassphrase>,
+    /// All files that were meant.
+    named: Vec<PathBuf>,
     /// Those that no key at hand has opened yet.
     open: Vec<Open>,
     /// Whether any files were named at all.
@@ -113,6 +119,9 @@ impl<'c> Files<'c> {
             destination,
             overwrite: arguments.overwrite(),
             any,
+            key_type: arguments.key_type.map(KeyType::from),
+            passphrase: Some(arguments.passphrase).filter(|new| new.passphrase),
+            named: files.iter().map(|file| file.path.clone()).collect(),
             open: files.into_iter().map(Open::new).collect(),
             walk,
             serial: arguments
@@ -152,11 +161,15 @@ impl<'c> Files<'c> {
                         continue;
                     }
                     Ok(_) => is_wanting = true,
-                    Err(StatusError::Header(ReadHeaderError::NotAge)) if !open.file.named => {
-                        self.walk.passed.add(Kind::NotEncrypted, open.file.path);
-                        continue;
+                    Err(error) => {
+                        if let StatusError::Header(ReadHeaderError::NotAge) = error
+                            && let Some(kind) = open.file.foreign()
+                        {
+                            self.walk.passed.add(kind, open.file.path);
+                            continue;
+                        }
+                        wrong.push((path.clone(), error));
                     }
-                    Err(error) => wrong.push((path.clone(), error)),
                 }
             }
             used.add(&open.file);
@@ -164,7 +177,8 @@ impl<'c> Files<'c> {
         }
         if !is_wanting {
             for (path, error) in wrong {
-                self.account.fail(&path, &error.into());
+                let error = input::explained(&path, error.into());
+                self.account.fail(&path, &error);
             }
             self.open.clear();
         }
@@ -176,13 +190,11 @@ impl<'c> Files<'c> {
     /// Says what would be done of each file, and does nothing.
     pub(super) fn would(&mut self, home: Option<&Home>) -> anyhow::Result<()> {
         let identities = match home {
-            Some(home) if home.has_identity()? => {
-                Some(home.identities(&mut prompt::passphrases(self.context))?)
-            }
-            _ => None,
+            Some(home) => identities(self.context, home)?,
+            None => Identities::none(),
         };
         for Open { file, .. } in std::mem::take(&mut self.open) {
-            let (Some(home), Some(identities)) = (home, &identities) else {
+            let Some(home) = home else {
                 self.tally.would_ask(&file)?;
                 continue;
             };
@@ -192,7 +204,7 @@ impl<'c> Files<'c> {
                     .look(self.context, home, &file.path)
                     .map(|()| false),
                 false => {
-                    rewrap::look(home, &file, &RewrapOptions::new(identities)).map_err(Into::into)
+                    rewrap::look(home, &file, &RewrapOptions::new(&identities)).map_err(Into::into)
                 }
             };
             match looked {
@@ -201,43 +213,75 @@ impl<'c> Files<'c> {
                     Some(RewrapError::NoKey { .. } | RewrapError::OtherPayload { .. }) => {
                         self.tally.would_ask(&file)?;
                     }
-                    _ => self.fail(&file, &error),
+                    _ => self.fail(&file, &input::explained(&file.path, error)),
                 },
             }
         }
         Ok(())
     }
 
-    /// Returns the kind of key that was lost, as the first file tells that can: who chose one that every age opens
-    /// gets another such, and headers keep their length.
-    pub(super) fn key_type(&self, home: &Home) -> anyhow::Result<KeyType> {
-        for Open { file, .. } in &self.open {
-            let Ok(header) = read_header(&file.path) else {
+    /// Returns the kind of key that was lost: as the home remembers it, or else, in one that was lost itself, as the files
+    /// tell, of which one may have been another key's. Headers then keep their length.
+    fn key_type(&self, home: &Home) -> anyhow::Result<KeyType> {
+        if let Some(named) = self.key_type {
+            return Ok(named);
+        }
+        if let Some(known) = home.known_key_type()? {
+            return Ok(known);
+        }
+        let mut is_classic = false;
+        for path in &self.named {
+            let Ok(header) = read_header(path) else {
                 continue;
             };
-            if header.is_for_passphrase() {
-                continue;
+            let has = |tag| header.stanzas().iter().any(|stanza| stanza.tag() == tag);
+            if has("mlkem768x25519") {
+                return Ok(KeyType::Hybrid);
             }
-            let own = home.own_stanza(&header)?;
-            let stanzas = header.stanzas().iter().enumerate();
-            let mut tags = stanzas
-                .filter(|(place, _)| own.is_none_or(|own| own == *place))
-                .map(|(_, stanza)| stanza.tag());
-            return Ok(if tags.any(|tag| tag == "X25519") {
-                KeyType::X25519
-            } else {
-                KeyType::Hybrid
-            });
+            is_classic |= has("X25519");
         }
-        Ok(KeyType::default())
+        Ok(match is_classic {
+            true => KeyType::X25519,
+            false => KeyType::default(),
+        })
+    }
+
+    /// Makes the new key where there is none: a session key came back, or is here, that it is to open.
+    pub(super) fn ensure_identity(&self, home: &mut Home) -> anyhow::Result<KeyType> {
+        let key_type = self.key_type(home)?;
+        if home.has_identity()? {
+            return Ok(key_type);
+        }
+        let now = self.context.clock.now();
+        let mut rng = self.context.rng();
+        match self.passphrase {
+            Some(wanted) => {
+                let passphrase = prompt::new_passphrase(self.context, wanted)?;
+                home.ensure_sealed_identity(key_type, now, &passphrase, &mut rng)?;
+            }
+            None => home.ensure_identity(key_type, now, &mut rng)?,
+        }
+        // Said in any case.
+        tell(format_args!(
+            "made a new key, {}: {}",
+            match key_type {
+                KeyType::Hybrid => "for age 1.3 and later",
+                KeyType::X25519 => "for every age",
+            },
+            shown(&home.identity_path())
+        ));
+        Ok(key_type)
     }
 
     /// Rewraps those that a key at hand opens.
     pub(super) fn rewrap(&mut self, home: &mut Home) -> anyhow::Result<()> {
-        let identities = home.identities(&mut prompt::passphrases(self.context))?;
+        let mut identities = identities(self.context, home)?;
         let released: HashSet<Serial> = home.released_serials()?.into_iter().collect();
         for Open { file, .. } in std::mem::take(&mut self.open) {
-            let Err(error) = self.rewrap_one(home, &identities, &file) else {
+            let done = self
+                .prepare_identity(home, &mut identities, &file)
+                .and_then(|()| self.rewrap_one(home, &identities, &file));
+            let Err(error) = done else {
                 continue;
             };
             match error.downcast_ref() {
@@ -256,8 +300,29 @@ impl<'c> Files<'c> {
                     passphrase: true,
                     ..Open::new(file)
                 }),
-                _ => self.fail(&file, &error),
+                _ => self.fail(&file, &input::explained(&file.path, error)),
             }
+        }
+        Ok(())
+    }
+
+    /// Sees that a file which a released key opens gets a key to be rewrapped for.
+    fn prepare_identity(
+        &self,
+        home: &mut Home,
+        identities: &mut Identities,
+        file: &Input,
+    ) -> anyhow::Result<()> {
+        if self.keys_only || !identities.is_empty() {
+            return Ok(());
+        }
+        let opens = match is_capi_file(&file.path) {
+            true => self.rsa.look(self.context, home, &file.path).is_ok(),
+            false => rewrap::look(home, file, &RewrapOptions::new(identities)).is_ok(),
+        };
+        if opens {
+            self.ensure_identity(home)?;
+            *identities = self::identities(self.context, home)?;
         }
         Ok(())
     }
@@ -268,9 +333,14 @@ impl<'c> Files<'c> {
         identities: &Identities,
         file: &Input,
     ) -> anyhow::Result<()> {
-        if self.keys_only {
-            // Looked at, and left as it is.
-            return match is_capi_file(&file.path) {
+        let is_capi = is_capi_file(&file.path);
+        // Nothing is made before a session key is here.
+        let only_look = match is_capi {
+            true => self.keys_only || !home.has_identity()?,
+            false => self.keys_only || identities.is_empty(),
+        };
+        if only_look {
+            return match is_capi {
                 true => self.rsa.look(self.context, home, &file.path),
                 false => Ok(rewrap::look(home, file, &RewrapOptions::new(identities)).map(drop)?),
             };
@@ -387,6 +457,14 @@ impl<'c> Files<'c> {
             self.tally.end(&self.walk);
         }
         self.account.end()
+    }
+}
+
+/// Reads the home's identities; none where they are lost.
+fn identities(context: &Context, home: &Home) -> Result<Identities, KeysError> {
+    match home.identities(&mut prompt::passphrases(context)) {
+        Err(KeysError::IdentityMissing { .. }) => Ok(Identities::none()),
+        read => read,
     }
 }
 

@@ -8,6 +8,7 @@ use anyhow::{Context as _, ensure};
 use serde::Serialize;
 use strongroom_client::home::{Check, CheckRun, Home, SecretRecord};
 use strongroom_client::status::{Doubt, FileStatus, Inspector, SpareState};
+use strongroom_protocol::text::composed;
 
 use super::files::protected_with;
 use super::screen::{Problems, Totals, print_details};
@@ -18,8 +19,11 @@ use crate::exit::chain;
 use crate::input::EmptyList;
 use crate::keys::SecretKeys;
 use crate::place;
-use crate::stream;
 use crate::terminal::{self, escape};
+use crate::text;
+
+/// The length in bytes of the longest list of names that is read.
+const NAMES_BYTES_MAX: u64 = 1 << 26;
 
 /// What is expected of a name, and what is known of its secret.
 pub(super) struct Seen {
@@ -56,15 +60,10 @@ struct Line<'l> {
 /// Reads the names that must be there: one a line; empty lines and those that begin with `#` say nothing.
 pub(super) fn read_names(path: &Path) -> anyhow::Result<Vec<String>> {
     let failed = || format!("cannot read the names in `{}`", path.display());
-    let text = stream::open(path)
-        .and_then(std::io::read_to_string)
-        .with_context(failed)?;
-    let names = text.lines().map(str::trim);
+    let text = text::read(path, NAMES_BYTES_MAX).with_context(failed)?;
     let mut known = BTreeSet::new();
-    let names: Vec<String> = names
-        .filter(|name| !name.is_empty() && !name.starts_with('#') && known.insert(*name))
-        .map(str::to_owned)
-        .collect();
+    let names = strongroom_text::lines(&text).map(|(_, name)| composed(name));
+    let names: Vec<String> = names.filter(|name| known.insert(name.clone())).collect();
     ensure!(!names.is_empty(), EmptyList::of(path));
     Ok(names)
 }
@@ -194,7 +193,13 @@ pub(super) fn report(
         }
         if let Some(reason) = reason(&status, protected) {
             let title = format!("not protected: {reason}");
-            problems.add(shown(name), title.clone(), title, words::advice(&status));
+            let advice = match status.doubt {
+                Some(Doubt::NotMatched) => Some(
+                    "`strongroom recover --all` has the keys of secrets released that this machine did not deposit: then they are known here",
+                ),
+                _ => words::advice(&status),
+            };
+            problems.add(shown(name), title.clone(), title, advice);
         }
         if is_unopenable {
             let last = || run.map(|run| format!("did not open on {}", run.time));

@@ -328,7 +328,7 @@ impl<'s> Trial<'s> {
         let code = &self.story.code;
         let collected = self.world.with_authority_at(home, &session, |client| {
             let request = client
-                .request_recovery(&wanted, &Grounds::default(), KeyType::X25519)
+                .request_recovery(&wanted, &Grounds::default())
                 .map_err(|error| format!("it is not asked for: {error}"))?;
             let evidence = Evidence {
                 authority: request.request().authority,
@@ -339,7 +339,7 @@ impl<'s> Trial<'s> {
                 .submit(&SignedStatement::sign(evidence, code))
                 .map_err(|error| format!("the code is not taken: {error}"))?;
             client
-                .collect(&request, &mut |_| {})
+                .collect(&request, KeyType::X25519, &mut |_| {})
                 .map_err(|error| format!("it is not released: {error}"))
         });
         let collected = collected.map_err(|error| format!("no connection: {error}"))??;

@@ -21,9 +21,20 @@ use crate::text::is_name;
 ///
 /// Says on which line what is wrong, and what may stand there.
 pub fn parse(text: &str) -> Result<Policy, PolicyFileError> {
-    let file: PolicyText = toml::from_str(text).map_err(|error| PolicyFileError::Text {
-        line: line(text, error.span().unwrap_or_default().start),
-        what: error.message().to_owned(),
+    let file: PolicyText = toml::from_str(text).map_err(|error| {
+        let place = error.span().unwrap_or_default();
+        let what = match error.message() {
+            // Which, the message leaves to the picture that comes with it.
+            "duplicate key" => format!(
+                "duplicate key `{}`",
+                text.get(place.clone()).unwrap_or_default()
+            ),
+            message => message.to_owned(),
+        };
+        PolicyFileError::Text {
+            line: line(text, place.start),
+            what,
+        }
     })?;
     let places = file.places();
     let policy = Policy::from(file);
