@@ -529,6 +529,16 @@ fn of_file(cause: &(dyn Error + 'static)) -> Option<&'static str> {
     if let Some(CommitError::Exists { .. }) = cause.downcast_ref() {
         return Some(FORCE);
     }
+    if let Some(
+        ReadHeaderError::Invalid(_)
+        | ReadHeaderError::Malformed { .. }
+        | ReadHeaderError::Truncated,
+    ) = cause.downcast_ref()
+    {
+        return Some(
+            "get the file back from a copy: a header that can't be read can't be put right",
+        );
+    }
     if let Some(EncryptError::OntoItself { .. }) = cause.downcast_ref() {
         return Some("name another file with `-o OUT`");
     }

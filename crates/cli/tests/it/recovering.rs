@@ -49,6 +49,26 @@ fn without_the_code_the_request_waits_for_it() {
 }
 
 #[test]
+fn a_header_that_can_not_be_read_is_said_to_be_beyond_mending() {
+    let machine = Machine::with_home();
+    machine.write("file", "text");
+    machine.run(["encrypt", "file"]).done();
+    machine.change("file.age", |bytes| {
+        let stanza = bytes.windows(3).position(|at| at == b"-> ").unwrap();
+        bytes[stanza] = b'=';
+    });
+    let hint = "hint: get the file back from a copy";
+    for args in [&["file.age"][..], &["-o", "new", "file.age"]] {
+        let ran = machine.recover(args);
+        ran.refused(1, &["a stanza is malformed", hint]);
+    }
+    machine
+        .run(["decrypt", "-o", "-", "file.age"])
+        .refused(1, &[hint]);
+    assert!(!machine.exists("new"));
+}
+
+#[test]
 fn a_wrong_code_releases_nothing() {
     let machine = after_the_loss();
     let other = Machine::with_home().code();
