@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::exit::{Exit, chain};
 use crate::hint;
-use crate::terminal::{self, escape, shown, tell};
+use crate::terminal::{self, escape, shown, tell, tell_wrapped};
 
 /// How many failures of a kind are told one by one.
 pub(crate) const TOLD: u64 = 5;
@@ -94,12 +94,17 @@ impl<'c> Account<'c> {
             "" => String::new(),
             name => format!("{name}: "),
         };
-        tell(format_args!("error: {about}{}", escape(&said)));
+        let line = format!("error: {about}{}", escape(&said));
+        if self.hints {
+            tell_wrapped(&line);
+        } else {
+            tell(line);
+        }
         let hint = hint::of(error.as_ref()).filter(|_| self.hints);
         if let Some(hint) = hint
             && self.hinted.insert(hint.clone())
         {
-            tell(format_args!("hint: {}", escape(&hint)));
+            tell_wrapped(&format!("hint: {}", escape(&hint)));
         }
     }
 

@@ -8,7 +8,7 @@ use crate::causes::{causes, find, is_closed_pipe, is_out_of_reach};
 use crate::hint;
 use crate::signals;
 use crate::stream::CutShort;
-use crate::terminal::{escape, tell};
+use crate::terminal::{escape, tell, tell_wrapped};
 
 /// The exit status, which scripts rely on. Wrong usage ends with 2, from the parser of the options.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -78,21 +78,15 @@ pub(crate) fn end(result: anyhow::Result<Exit>) -> ExitCode {
 
 /// Says what failed, with `about` what, and what may help. Returns the status for it.
 pub(crate) fn fail(about: &str, error: &Error) -> Exit {
-    let exit = fail_in_a_line(about, error);
-    if let Some(hint) = hint::of(error.as_ref()) {
-        tell(format_args!("hint: {}", escape(&hint)));
-    }
-    exit
-}
-
-/// Says what failed, for scripts that rely on one line, and returns the status for it.
-pub(crate) fn fail_in_a_line(about: &str, error: &Error) -> Exit {
     let about = if about.is_empty() {
         String::new()
     } else {
         format!("{}: ", escape(about))
     };
-    tell(format_args!("error: {about}{}", escape(&chain(error))));
+    tell_wrapped(&format!("error: {about}{}", escape(&chain(error))));
+    if let Some(hint) = hint::of(error.as_ref()) {
+        tell_wrapped(&format!("hint: {}", escape(&hint)));
+    }
     Exit::of(error)
 }
 

@@ -19,6 +19,17 @@ pub(crate) fn tell(text: impl Display) {
     let _ = try_tell(text);
 }
 
+/// Says a sentence on standard error, in lines that fit if that is a terminal.
+pub(crate) fn tell_wrapped(text: &str) {
+    match console::Term::stderr().size_checked() {
+        Some((_, columns)) => {
+            let lines = wrapped(text, usize::from(columns).max(COLUMNS_MIN));
+            lines.iter().for_each(|line| tell(line.trim_end()));
+        }
+        None => tell(text),
+    }
+}
+
 /// Says a line on standard error, in one piece, where it matters that it was said.
 pub(crate) fn try_tell(text: impl Display) -> io::Result<()> {
     let line = format!("{text}\n");
