@@ -81,6 +81,7 @@ impl Service {
             let path = draft.join(STORE);
             Sqlite::copy(&source, &path)?;
             let store = Sqlite::open(&path)?;
+            store.begin_journal()?;
             let held = prove(&store, &keys, &*clock, &mut rng)?;
             // Closed, it is one file again.
             drop(store);

@@ -106,6 +106,11 @@ impl Sqlite {
         })
     }
 
+    /// Gives a copy the journal that every store has on its disk.
+    pub(crate) fn begin_journal(&self) -> Result<(), StoreError> {
+        begin_journal(&lock(&self.writer), &self.path)
+    }
+
     fn begin(&self) -> Result<Open<Writer<'_>>, StoreError> {
         self.check_writable()?;
         let connection = lock(&self.writer);

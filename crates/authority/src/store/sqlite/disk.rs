@@ -5,7 +5,6 @@ use std::ffi::OsString;
 use std::io::Read;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
@@ -79,42 +78,26 @@ pub(super) fn connect(path: &Path, access: Access) -> Result<Connection, StoreEr
 
 /// Writes ahead where the disk is this machine's own, so that others read while one writes; and keeps a journal elsewhere:
 /// WAL needs memory that all who have it open share, which they do not over a network, nor always through a program.
-///
-/// A store of ours that came from another disk is changed over; another's file is not.
-pub(super) fn settle_journal(path: &Path) -> Result<(), StoreError> {
-    let Some(is_ahead) = is_ahead(path)? else {
-        return Ok(());
-    };
-    match (disk::is_shared(path), is_ahead) {
-        (true, true) => {
-            strongroom_files::check_database(path)
-                .map_err(|error| StoreError::Failed(error.into()))?;
-            let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_READ_WRITE;
-            let connection = Connection::open_with_flags(path, flags)?;
-            connection.busy_timeout(BUSY_TIMEOUT)?;
-            // Alone, SQLite needs no memory to share: said before anything is read.
-            connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
-            set_journal(&connection, "DELETE")
-        }
-        (false, false) => {
-            let connection = connect(path, Access::Write)?;
-            connection.busy_timeout(Duration::ZERO)?;
-            match set_journal(&connection, "WAL") {
-                // Whoever is at work in it has it as it is; the next one changes it.
-                Err(StoreError::Busy) => Ok(()),
-                set => set,
-            }
-        }
-        (true, false) | (false, true) => Ok(()),
-    }
-}
-
-/// Does so for a store that is being made.
 pub(super) fn begin_journal(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     match disk::is_shared(path) {
         true => set_journal(connection, "DELETE"),
         false => set_journal(connection, "WAL"),
     }
+}
+
+/// Changes a store of ours over that was written ahead on another disk, and came to one where it can't be. Another's file is
+/// left alone.
+pub(super) fn settle_journal(path: &Path) -> Result<(), StoreError> {
+    if !disk::is_shared(path) || !is_ahead(path)? {
+        return Ok(());
+    }
+    strongroom_files::check_database(path).map_err(|error| StoreError::Failed(error.into()))?;
+    let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_READ_WRITE;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    // Alone, SQLite needs no memory to share: said before anything is read.
+    connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+    set_journal(&connection, "DELETE")
 }
 
 /// Sets the kind of the journal, for good.
@@ -127,19 +110,16 @@ fn set_journal(connection: &Connection, kind: &str) -> Result<(), StoreError> {
     }
 }
 
-/// Tells whether a store is one that is written ahead, if it is ours: by its file, as asking SQLite would open what lies
+/// Tells whether this is a store of ours that is written ahead: by its file, as asking SQLite would open what lies
 /// beside it.
-fn is_ahead(path: &Path) -> Result<Option<bool>, StoreError> {
+fn is_ahead(path: &Path) -> Result<bool, StoreError> {
     let mut header = [0; 72];
     let read = strongroom_files::open(path).and_then(|mut file| file.read_exact(&mut header));
     match read {
         // The database's header: the version that is needed to read it, which is 2 with WAL, and whose it is.
-        Ok(()) => {
-            let is_ours = header.ends_with(&APPLICATION_ID.to_be_bytes());
-            Ok(is_ours.then_some(header[19] == 2))
-        }
+        Ok(()) => Ok(header.ends_with(&APPLICATION_ID.to_be_bytes()) && header[19] == 2),
         // SQLite says what is the matter with it.
-        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(None),
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(false),
         Err(error) => Err(StoreError::Failed(error.into())),
     }
 }
