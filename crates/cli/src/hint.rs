@@ -220,7 +220,7 @@ fn of_home(cause: &(dyn Error + 'static)) -> Option<&'static str> {
             KeysError::IdentityMissing { .. } | KeysError::DeviceMissing { .. } => Some(
                 "put it back if you have it; otherwise `strongroom recover` makes a new key and gets your files back",
             ),
-            KeysError::Sealed { .. } => prompt::wrong_passphrase_hint(),
+            KeysError::WrongPassphrase { .. } => prompt::wrong_passphrase_hint(),
             // One that was named is whoever named it's.
             KeysError::Identity { path, .. } | KeysError::Unusable { path, .. }
                 if path.ends_with("identity.txt") =>

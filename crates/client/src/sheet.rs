@@ -334,6 +334,27 @@ mod tests {
     }
 
     #[test]
+    fn the_check_digits_are_those_of_the_specification() {
+        let spec = concat!(env!("CARGO_MANIFEST_DIR"), "/../../spec/home.md");
+        let spec = std::fs::read_to_string(spec).unwrap();
+        let text = written();
+        for name in [
+            CODE,
+            ADDRESS,
+            AUTHORITY,
+            AUTHORITY_CHECK,
+            OWNER,
+            OWNER_CHECK,
+        ] {
+            let line = text
+                .lines()
+                .find(|line| line.starts_with(&format!("{name}: ")));
+            let line = format!("\n    {}\n", line.unwrap());
+            assert!(spec.contains(&line), "{line}");
+        }
+    }
+
+    #[test]
     fn one_line_says_all() {
         let line = whole_line();
         same(&line);
