@@ -50,6 +50,13 @@ pub(crate) struct NamedHomeMissing {
     path: PathBuf,
 }
 
+/// A home was named in a folder that is not there.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no folder to put the home `{}` into", path.display())]
+pub(crate) struct NoFolder {
+    path: PathBuf,
+}
+
 /// `init` began the home and did not finish it.
 #[derive(Debug, thiserror::Error)]
 #[error("`init` began the home at `{}` and did not finish it", path.display())]
@@ -229,9 +236,14 @@ fn ask_for_authority(context: &Context) -> anyhow::Result<Option<Address>> {
     })))
 }
 
-fn make(context: &Context) -> anyhow::Result<Home> {
+/// Opens the home, or makes an empty one. What a named one is to lie in must be there: it may be a disk that is not.
+pub(crate) fn make(context: &Context) -> anyhow::Result<Home> {
     let root = &context.home;
     if !Home::exists(root)? {
+        let is_there = root.parent().is_none_or(Path::is_dir);
+        if context.home_is_named && !is_there {
+            return Err(NoFolder { path: root.clone() }.into());
+        }
         match Home::create(root) {
             // Another command was first.
             Err(HomeError::Database(_)) => {}
