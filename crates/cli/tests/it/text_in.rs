@@ -448,7 +448,7 @@ fn a_mistyped_sheet_is_told_by_its_line_and_one_line_is_enough() {
     for (line, digit) in [("Owner id: ", "7"), ("Authority id: ", "7")] {
         let start = sheet.find(line).unwrap() + line.len();
         let mut typo = sheet.clone();
-        let digit = if sheet[start..].starts_with(digit) {
+        let digit = if sheet.split_at(start).1.starts_with(digit) {
             "8"
         } else {
             digit
@@ -463,10 +463,11 @@ fn a_mistyped_sheet_is_told_by_its_line_and_one_line_is_enough() {
         .lines()
         .find(|line| line.trim().starts_with("STRONGROOM1"))
         .unwrap();
+    let (begin, end) = line.split_at(60);
     let texts = [
         line.trim().to_owned(),
         format!("{}\r\n", line.to_lowercase()),
-        format!("{}\n{}\n", &line[..60], line[60..].trim()),
+        format!("{}\n{}\n", begin, end.trim()),
     ];
     for (number, text) in texts.iter().enumerate() {
         let home = format!("by-line-{number}");
@@ -496,8 +497,8 @@ fn a_serial_is_taken_in_capitals_and_by_its_beginning() {
     for typed in [
         serial.clone(),
         serial.to_uppercase(),
-        serial[..8].to_uppercase(),
-        format!(" {} ", &serial[..12]),
+        serial.split_at(8).0.to_uppercase(),
+        format!(" {} ", serial.split_at(12).0),
     ] {
         let recover = ["recover", "--serial", &typed, "-o", "-"];
         assert_eq!(machine.run(recover).done().stdout, b"two", "{typed}");

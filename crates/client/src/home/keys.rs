@@ -55,11 +55,10 @@ impl Identities {
                 let passphrase = ask(path).map_err(|source| KeysError::Passphrase { source })?;
                 sealed.open(&passphrase).map_err(|source| {
                     let path = path_buf();
-                    match source {
-                        OpenIdentitiesError::Unwrap(UnwrapError::NoMatch) => {
-                            KeysError::WrongPassphrase { path }
-                        }
-                        source => KeysError::Sealed { path, source },
+                    if let OpenIdentitiesError::Unwrap(UnwrapError::NoMatch) = source {
+                        KeysError::WrongPassphrase { path }
+                    } else {
+                        KeysError::Sealed { path, source }
                     }
                 })?
             }
