@@ -1,12 +1,13 @@
 //! A home's beginning: the authority, the keys, the recovery code on its sheet, the enrolment. What a command that was
 //! killed left of it is taken up (spec/home.md#enrolment says in what order things reach the disk).
 
+mod authority;
+
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::Context as _;
 use strongroom_agefile::KeyType;
-use strongroom_authority::{Caller, FoundError, OpenError, PlaceError, Service};
+use strongroom_authority::{Caller, Service};
 use strongroom_client::connection::ExchangeError;
 use strongroom_client::enroll::Enrolling;
 use strongroom_client::file::{Disks, Distance};
@@ -14,14 +15,13 @@ use strongroom_client::home::{Home, HomeError, KeysError, Membership};
 use strongroom_client::sheet::Sheet;
 use strongroom_client::{Address, ConnectError};
 use strongroom_files::write_new;
+use strongroom_protocol::Authority as _;
 use strongroom_protocol::code::RecoveryCode;
 use strongroom_protocol::id::OwnerId;
-use strongroom_protocol::log::Leaf;
-use strongroom_protocol::policy::Policy;
-use strongroom_protocol::statement::Kind;
-use strongroom_protocol::{Authority as _, Unavailable, pages};
 use zeroize::Zeroizing;
 
+pub(crate) use self::authority::NothingToJoin;
+use self::authority::{Place, open_or_found};
 use crate::context::Context;
 use crate::options::{KeyTypeName, NewPassphrase};
 use crate::terminal::{self, count, escape, shown, tell};
@@ -50,18 +50,18 @@ pub(crate) struct NamedHomeMissing {
     path: PathBuf,
 }
 
+/// A home was named in a folder that is not there.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no folder to put the home `{}` into", path.display())]
+pub(crate) struct NoFolder {
+    path: PathBuf,
+}
+
 /// `init` began the home and did not finish it.
 #[derive(Debug, thiserror::Error)]
 #[error("`init` began the home at `{}` and did not finish it", path.display())]
 pub(crate) struct InitUnfinished {
     path: PathBuf,
-}
-
-/// There is no authority to join.
-#[derive(Debug, thiserror::Error)]
-#[error("there is no authority in `{address}` to join")]
-pub(crate) struct NothingToJoin {
-    address: Address,
 }
 
 /// The home is there, and nothing is to be begun.
@@ -230,9 +230,14 @@ fn ask_for_authority(context: &Context) -> anyhow::Result<Option<Address>> {
     })))
 }
 
-fn make(context: &Context) -> anyhow::Result<Home> {
+/// Opens the home, or makes an empty one. What a named one is to lie in must be there: it may be a disk that is not.
+pub(crate) fn make(context: &Context) -> anyhow::Result<Home> {
     let root = &context.home;
     if !Home::exists(root)? {
+        let is_there = root.parent().is_none_or(Path::is_dir);
+        if context.home_is_named && !is_there {
+            return Err(NoFolder { path: root.clone() }.into());
+        }
         match Home::create(root) {
             // Another command was first.
             Err(HomeError::Database(_)) => {}
@@ -314,14 +319,6 @@ fn forget(
     Ok(home.forget_authority()?)
 }
 
-/// What became of the authority that was named.
-enum Authority {
-    /// It is new.
-    Founded,
-    /// It was there, with so many owners.
-    Joined(u64),
-}
-
 /// Seals the authority's key under the code where the identity is sealed, so that custody is never weaker than that.
 ///
 /// Only in an authority that nobody is enrolled with: others could not recover without this owner's code. In one that a
@@ -337,56 +334,6 @@ fn seal_custody(home: &Home, service: &Service, code: &RecoveryCode) -> anyhow::
         service.seal(code)?;
     }
     Ok(())
-}
-
-/// Counts the owners of an authority, by its log.
-fn owners(service: &Service) -> anyhow::Result<u64> {
-    let session = service.session(Caller::Anybody);
-    let size = session.checkpoint()?.checkpoint().size;
-    let mut owners = 0;
-    for page in pages(0, size, |from| {
-        session.leaves(from).map_err(anyhow::Error::from)
-    }) {
-        let leaves = page?.items.into_iter();
-        let kinds = leaves.filter_map(|bytes| Leaf::from_bytes(&bytes).ok());
-        let enrolments = kinds.filter(|leaf| leaf.kind() == Kind::Enroll.code());
-        owners += enrolments.count() as u64;
-    }
-    Ok(owners)
-}
-
-/// Opens the authority at an address, or founds one where there is none and none must be.
-fn open_or_found(
-    context: &Context,
-    address: &Address,
-    join: bool,
-) -> anyhow::Result<(Service, Authority)> {
-    let Address::Folder(folder) = address;
-    let open = || Service::open(folder, Arc::clone(&context.clock), context.rng());
-    let failed = || format!("cannot use the authority in `{}`", folder.display());
-    let joined = |service: Service| {
-        let owners = owners(&service)?;
-        Ok((service, Authority::Joined(owners)))
-    };
-    match open() {
-        Ok(service) => return joined(service),
-        Err(OpenError::NotFound { .. }) if join => {
-            let address = address.clone();
-            return Err(NothingToJoin { address }.into());
-        }
-        Err(OpenError::NotFound { .. }) => {}
-        Err(error) => return Err(Unavailable::from(error)).with_context(failed),
-    }
-    let clock = Arc::clone(&context.clock);
-    match Service::found(folder, Policy::code_alone(), clock, context.rng()) {
-        Ok(service) => Ok((service, Authority::Founded)),
-        // Another command may have been first.
-        Err(FoundError::Place(error @ PlaceError::Taken { .. })) => match open() {
-            Ok(service) => joined(service),
-            Err(_) => Err(error.into()),
-        },
-        Err(error) => Err(error.into()),
-    }
 }
 
 /// Writes the code down where its owner finds it: on the sheet, then alone if that was asked for.
@@ -452,7 +399,7 @@ fn say_where(
     context: &Context,
     home: &Home,
     service: &Service,
-    how: Authority,
+    how: Place,
     owner: OwnerId,
     address: &Address,
     plan: &Plan,
@@ -460,9 +407,9 @@ fn say_where(
     warn_of_disks(context, address);
     let distance = address.distance(&Disks::look(), &context.home);
     let how = match how {
-        Authority::Founded => "founded".to_owned(),
-        Authority::Joined(0) => "joined; nobody else is with it".to_owned(),
-        Authority::Joined(owners) => format!("joined {}", count(owners, "owner", "owners")),
+        Place::Founded => "founded".to_owned(),
+        Place::Joined(0) => "joined; nobody else is with it".to_owned(),
+        Place::Joined(owners) => format!("joined {}", count(owners, "owner", "owners")),
     };
     let place = escape(&address.to_string());
     let sheet = sheet_path(context, plan);

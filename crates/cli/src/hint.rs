@@ -52,7 +52,9 @@ use crate::command::veto::NotVetoed;
 use crate::context::NoDataFolder;
 use crate::desk::OtherPin;
 use crate::destination::OnePlace;
-use crate::founding::{Finished, InitUnfinished, NamedHomeMissing, NothingToJoin, OtherAddress};
+use crate::founding::{
+    Finished, InitUnfinished, NamedHomeMissing, NoFolder, NothingToJoin, OtherAddress,
+};
 use crate::input::{EmptyList, NotAsCalled};
 use crate::prompt::{self, NobodyToAsk, VariableNotText};
 use crate::rsa::{LegacyKey, NoPadding};
@@ -130,6 +132,7 @@ fn of_command(cause: &(dyn Error + 'static)) -> Option<&'static str> {
         InitUnfinished => "run `strongroom init` again, with what it was to do; or begin anew in another home with `--home`",
         NamedHomeMissing => "if it is on a disk, see that the disk is there, and that its path is right; `strongroom init` makes a home",
         NoDataFolder => "name a folder for it with `--home` or STRONGROOM_HOME",
+        NoFolder => "if it is on a disk, see that the disk is there, and that its path is right",
         secret::NoName => "a list of names could not have it: `status --expect` would pass over its line",
         NothingToJoin => "see that the path is right and its disk is there; without `--join` one is founded there",
         VariableNotText => "it must be UTF-8, as a terminal of today writes it; `--passphrase-file` and `--code-file` name files instead",
@@ -229,7 +232,7 @@ fn of_home(cause: &(dyn Error + 'static)) -> Option<&'static str> {
             KeysError::IdentityMissing { .. } | KeysError::DeviceMissing { .. } => Some(
                 "put it back if you have it; otherwise `strongroom recover` makes a new key and gets your files back",
             ),
-            KeysError::Sealed { .. } => prompt::wrong_passphrase_hint(),
+            KeysError::WrongPassphrase { .. } => prompt::wrong_passphrase_hint(),
             // One that was named is whoever named it's.
             KeysError::Identity { path, .. } | KeysError::Unusable { path, .. }
                 if path.ends_with("identity.txt") =>
@@ -290,7 +293,9 @@ fn of_authority(cause: &(dyn Error + 'static)) -> Option<&'static str> {
             RecoverError::WrongCode => Some(
                 "see that it is the newest sheet; `strongroom sheet test` checks one, as often as you like",
             ),
-            RecoverError::Nothing => Some("see that the home and the authority are the right ones"),
+            RecoverError::Nothing => Some(
+                "see that the home and the authority are the right ones; with a sheet, compare its line `Owner id` with the paper",
+            ),
             _ => None,
         };
     }

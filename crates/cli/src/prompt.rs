@@ -235,8 +235,10 @@ pub(crate) fn question(text: &str) -> io::Result<String> {
 
 /// Tells what may help where a passphrase does not open something.
 pub(crate) fn wrong_passphrase_hint() -> Option<&'static str> {
-    is_set(PASSPHRASE_VARIABLE)
-        .then_some("STRONGROOM_PASSPHRASE is set, and was used unless another place was named")
+    Some(match is_set(PASSPHRASE_VARIABLE) {
+        true => "STRONGROOM_PASSPHRASE is set, and was used unless another place was named",
+        false => "capitals count, and so does the keyboard's language",
+    })
 }
 
 fn is_set(name: &str) -> bool {

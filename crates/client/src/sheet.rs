@@ -334,6 +334,27 @@ mod tests {
     }
 
     #[test]
+    fn the_check_digits_are_those_of_the_specification() {
+        let spec = concat!(env!("CARGO_MANIFEST_DIR"), "/../../spec/home.md");
+        let spec = std::fs::read_to_string(spec).unwrap();
+        let text = written();
+        for name in [
+            CODE,
+            ADDRESS,
+            AUTHORITY,
+            AUTHORITY_CHECK,
+            OWNER,
+            OWNER_CHECK,
+        ] {
+            let line = text
+                .lines()
+                .find(|line| line.starts_with(&format!("{name}: ")));
+            let line = format!("\n    {}\n", line.unwrap());
+            assert!(spec.contains(&line), "{line}");
+        }
+    }
+
+    #[test]
     fn one_line_says_all() {
         let line = whole_line();
         same(&line);
@@ -359,7 +380,10 @@ mod tests {
             mistyped.replace_range(place..=place, wrong);
             assert!(matches!(Sheet::parse(&mistyped), Err(SheetError::Line)));
         }
-        assert!(matches!(Sheet::parse(&line[..80]), Err(SheetError::Line)));
+        assert!(matches!(
+            Sheet::parse(line.split_at(80).0),
+            Err(SheetError::Line)
+        ));
     }
 
     #[test]
@@ -373,8 +397,8 @@ mod tests {
             let half = rows.get(y / 2).and_then(|row| row.chars().nth(x));
             match half {
                 Some('\u{2588}') => true,
-                Some('\u{2580}') => y % 2 == 0,
-                Some('\u{2584}') => y % 2 == 1,
+                Some('\u{2580}') => y.is_multiple_of(2),
+                Some('\u{2584}') => !y.is_multiple_of(2),
                 _ => false,
             }
         };

@@ -27,7 +27,7 @@ pub(crate) use self::files::{NotHeld, NotNamed};
 use self::secret::WantedSecret;
 use crate::context::Context;
 use crate::exit::{Exit, Usage};
-use crate::founding::Finished;
+use crate::founding::{self, Finished};
 use crate::ids::{self, TypedSerial};
 use crate::input::Paths;
 use crate::options::{KeyTypeName, NewPassphrase};
@@ -401,7 +401,7 @@ fn rejoin(
         let home = Home::open(&context.home)?;
         home.membership()?
     } else {
-        drop(Home::create(&context.home)?);
+        drop(founding::make(context)?);
         None
     };
     match known {

@@ -31,6 +31,13 @@ fn the_first_encrypt_makes_a_home_in_its_default_place_alone_and_says_so() {
         );
         assert_eq!(machine.names("."), ["f"]);
     }
+    for args in [&["init"][..], &["init", "--authority", "f/../spare"]] {
+        let args = [&["--home", "mnt/disk/sr"][..], args].concat();
+        machine
+            .run(args)
+            .refused(1, &["no folder to put the home", "hint: "]);
+        assert_eq!(machine.names("."), ["f"]);
+    }
     for args in [
         &["deposit", "--name", "wifi"][..],
         &["capi", "convert", "f", "-o", "f.age", "--key", "f"],
@@ -97,6 +104,32 @@ fn what_init_did_not_finish_no_other_command_decides() {
         run(&["sheet", "test", &sheet]).done();
         assert!(machine.read_text(&sheet).contains("disk/two"));
     }
+}
+
+#[test]
+fn at_a_terminal_it_is_asked_where_and_asked_again_after_a_wrong_answer() {
+    let machine = Machine::new();
+    machine.write("f", "x");
+    let question = "Where shall the spare of your keys live?";
+    let Some(said) = machine.at_terminal("encrypt -q f", &["no/such/folder"]) else {
+        return;
+    };
+    assert!(
+        said.contains(question) && said.contains("no folder to put"),
+        "{said}"
+    );
+    // With nobody there it is not decided, either.
+    machine
+        .run(["encrypt", "-q", "f"])
+        .refused(1, &["with no authority yet", "`strongroom init`"]);
+    assert!(!machine.exists("f.age") && !machine.exists("home/identity.txt"));
+    let said = machine.at_terminal("encrypt -q f", &["~/spare"]).unwrap();
+    assert!(
+        said.contains(question) && said.contains("spare: founded"),
+        "{said}"
+    );
+    machine.opens_to("f.age", b"x");
+    assert!(machine.exists("spare/store.db"));
 }
 
 #[test]

@@ -171,6 +171,36 @@ impl Machine {
         ran(self.command(args).stdin(Stdio::piped()), input)
     }
 
+    /// The command as somebody types it at a terminal, who answers with these lines, each a while after the one before. Nothing
+    /// where there is no `script` to make a terminal, which is said loudly.
+    pub(crate) fn at_terminal(&self, command: &str, typed: &[&str]) -> Option<String> {
+        let has_script = Command::new("script")
+            .arg("--version")
+            .stdout(Stdio::null())
+            .status()
+            .is_ok();
+        if !has_script {
+            assert!(std::env::var_os("CI").is_none(), "`script` is missing");
+            eprintln!("SKIPPED: `script` is missing; nothing was typed at a terminal");
+            return None;
+        }
+        let strongroom = env!("CARGO_BIN_EXE_strongroom");
+        let typing: String = typed
+            .iter()
+            .map(|line| format!("sleep 4; echo '{line}'; "))
+            .collect();
+        let line = format!("({typing} sleep 4) | script -qec '{strongroom} {command}' /dev/null");
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", &line])
+            .current_dir(self.folder.path())
+            .env("HOME", self.folder.path())
+            .env("STRONGROOM_HOME", self.path(self.home))
+            .env("TERM", "dumb");
+        let said = ran(&mut shell, b"").stdout;
+        Some(String::from_utf8_lossy(&said).into_owned())
+    }
+
     /// Recovers with the code, as its owner does.
     pub(crate) fn recover<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Ran {
         let mut command = self.command(["recover"]);

@@ -10,7 +10,7 @@ use strongroom_agefile::identity_file::{
     SealIdentitiesError, UnusableIdentity,
 };
 use strongroom_agefile::{
-    Identity, KeyType, Passphrase, PassphraseIdentity, Recipient, Unwrap, WorkFactor,
+    Identity, KeyType, Passphrase, PassphraseIdentity, Recipient, Unwrap, UnwrapError, WorkFactor,
 };
 use strongroom_files::{self as files, WriteError};
 use strongroom_protocol::id::{Digest, Time};
@@ -53,12 +53,14 @@ impl Identities {
             IdentityFile::Plain(list) => list,
             IdentityFile::Sealed(sealed) => {
                 let passphrase = ask(path).map_err(|source| KeysError::Passphrase { source })?;
-                sealed
-                    .open(&passphrase)
-                    .map_err(|source| KeysError::Sealed {
-                        path: path_buf(),
-                        source,
-                    })?
+                sealed.open(&passphrase).map_err(|source| {
+                    let path = path_buf();
+                    if let OpenIdentitiesError::Unwrap(UnwrapError::NoMatch) = source {
+                        KeysError::WrongPassphrase { path }
+                    } else {
+                        KeysError::Sealed { path, source }
+                    }
+                })?
             }
         };
         let path = path_buf();
@@ -464,4 +466,10 @@ pub enum KeysError {
     /// A file can't be written.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// Another passphrase opens a sealed identity file.
+    #[error("the passphrase does not open the identity file `{path}`")]
+    WrongPassphrase {
+        /// The file.
+        path: PathBuf,
+    },
 }
