@@ -8,7 +8,7 @@ use crate::causes::{causes, find, is_closed_pipe, is_out_of_reach};
 use crate::hint;
 use crate::signals;
 use crate::stream::CutShort;
-use crate::terminal::{escape, tell, tell_wrapped};
+use crate::terminal::{escape, tell_wrapped};
 
 /// The exit status, which scripts rely on. Wrong usage ends with 2, from the parser of the options.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
