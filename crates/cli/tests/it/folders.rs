@@ -5,7 +5,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::process::Command;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use crate::machine::{Machine, Ran, ran};
 
@@ -22,16 +22,13 @@ fn of(machine: &Machine, command: &[&str], paths: &[&str]) -> Ran {
     machine.run(command.iter().chain(paths))
 }
 
-/// Makes a file older or newer by so many seconds.
-fn age(machine: &Machine, name: &str, seconds: i64) {
-    let file = fs::File::options()
-        .write(true)
-        .open(machine.path(name))
+/// Makes a file newer by so many seconds.
+fn make_newer(machine: &Machine, name: &str, seconds: u64) {
+    let file = fs::File::options().append(true).open(machine.path(name));
+    let file = file.unwrap();
+    let now = file.metadata().unwrap().modified().unwrap();
+    file.set_modified(now + Duration::from_secs(seconds))
         .unwrap();
-    let by = Duration::from_secs(seconds.unsigned_abs());
-    let now = SystemTime::now();
-    let then = if seconds < 0 { now - by } else { now + by };
-    file.set_modified(then).unwrap();
 }
 
 /// Runs the command as somebody whom permissions bind, which they do not root. None where that can't be done, which is said.
@@ -39,7 +36,7 @@ fn bound(machine: &Machine, args: &[&str]) -> Option<Ran> {
     let command = machine.command(args);
     let probe = machine.path("probe");
     fs::create_dir_all(&probe).unwrap();
-    fs::set_permissions(&probe, Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&probe, Permissions::from_mode(0o000)).unwrap();
     if fs::read_dir(&probe).is_err() {
         let mut command = command;
         return Some(ran(&mut command, b""));
@@ -210,7 +207,7 @@ fn what_can_not_be_read_is_said_and_the_rest_goes_on() {
     }
     machine.write("w/secret", "not for us");
     let forbid = |name: &str| {
-        fs::set_permissions(machine.path(name), Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(machine.path(name), Permissions::from_mode(0o000)).unwrap();
     };
     forbid("w/locked");
     forbid("w/secret");
@@ -282,7 +279,7 @@ fn a_folder_again_is_what_is_new_or_newer() {
     );
     let before = machine.read("tree/a.age");
     machine.write("tree/b", "changed");
-    age(&machine, "tree/b", 10);
+    make_newer(&machine, "tree/b", 10);
     machine.write("tree/new", "new");
     let again = machine.run(["encrypt", "tree"]).done();
     assert!(

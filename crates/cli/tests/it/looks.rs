@@ -70,15 +70,16 @@ fn an_unchanged_file_is_not_read_again() {
 
 #[test]
 fn every_change_is_seen_though_its_times_are_put_back() {
-    let changes: [(&str, fn(&mut Vec<u8>, usize)); 3] = [
+    type Change = fn(&mut Vec<u8>, usize);
+    let changes: [(&str, Change); 3] = [
         ("its beginning was changed", |bytes, begin| {
-            bytes[begin + 100] ^= 1
+            bytes[begin + 100] ^= 1;
         }),
         ("its end was changed", |bytes, _| {
-            *bytes.last_mut().unwrap() ^= 1
+            *bytes.last_mut().unwrap() ^= 1;
         }),
         ("its header is another file's", |bytes, begin| {
-            bytes[begin] ^= 1
+            bytes[begin] ^= 1;
         }),
     ];
     for (said, change) in changes {

@@ -27,7 +27,7 @@ fn what_is_well_is_a_line_and_silent_when_asked_to_be() {
     assert_eq!(ran.text().matches("  protected").count(), 20);
     // One that is not: it alone is told, and what to do.
     machine.change("archive/tree/7.age", |bytes| {
-        bytes.truncate(bytes.len() - 1)
+        bytes.truncate(bytes.len() - 1);
     });
     let ran = machine.run(quiet);
     let ran = ran.refused(1, &["hint: get it back from a copy"]);

@@ -138,10 +138,10 @@ fn print(
 
 /// Says that something is protected, and of which place that was said to do.
 pub(super) fn protected_with(distance: Distance) -> String {
-    match distance {
-        Distance::AnotherDisk => "protected".to_owned(),
-        distance => format!("protected, with {}", place::with(distance)),
+    if distance == Distance::AnotherDisk {
+        return "protected".to_owned();
     }
+    format!("protected, with {}", place::with(distance))
 }
 
 fn print_unread(path: &Path, reason: String, reporting: &Reporting<'_>) -> std::io::Result<()> {

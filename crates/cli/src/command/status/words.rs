@@ -35,11 +35,13 @@ pub(super) fn advice(status: &FileStatus) -> Option<&'static str> {
 
 /// Says why nothing can be told of a file.
 pub(super) fn unread(error: StatusError) -> String {
-    match error {
-        StatusError::Header(ReadHeaderError::NotAge) => "it is not an encrypted file".to_owned(),
-        StatusError::Read { source, .. } => format!("it can't be read: {source}"),
-        error => chain(&error.into()),
+    if let StatusError::Header(ReadHeaderError::NotAge) = error {
+        return "it is not an encrypted file".to_owned();
     }
+    if let StatusError::Read { source, .. } = error {
+        return format!("it can't be read: {source}");
+    }
+    chain(&error.into())
 }
 
 /// Says what to do about a file of which nothing can be told.
