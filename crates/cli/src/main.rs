@@ -3,6 +3,7 @@
 
 mod causes;
 mod check;
+mod cipher;
 mod command;
 mod context;
 mod desk;

@@ -4,6 +4,7 @@
 use std::io::Read;
 
 use strongroom_capi::file::{FileHeader, HeaderError, digest};
+use strongroom_capi::public_key::Misfit;
 use strongroom_capi::{Malformed, Padding, PublicKey, SessionKey, SimpleBlob};
 use strongroom_protocol::Recorded;
 use strongroom_protocol::id::{AuthorityId, Digest, Serial, Time};
@@ -162,8 +163,10 @@ impl Client<'_> {
     pub fn deposit_simple_blob(&mut self, new: NewBlob) -> Result<DepositedBlob, DepositBlobError> {
         self.check_enrolled()?;
         let rsa_key = self.rsa_key()?;
-        let blob = SimpleBlob::from_bytes(&new.blob)?;
-        rsa_key.fits(&blob).map_err(|_| DepositBlobError::Misfit)?;
+        // What is deposited is the blob alone, without the rest of a buffer that was longer.
+        let blob = rsa_key
+            .fitted(&SimpleBlob::from_bytes(&new.blob)?)
+            .map_err(DepositBlobError::Misfit)?;
         let (algorithm, bits, is_proven) = match &new.key {
             BlobKey::Known(key) => (key.algorithm(), key.bits(), true),
             BlobKey::Unknown(algorithm, bits) => (*algorithm, *bits, false),
@@ -184,7 +187,7 @@ impl Client<'_> {
         let serial = self.generate_serial();
         let draft = BlobDraft {
             serial,
-            blob: BlindedBlob::new(&new.blob, &mut self.rng)?,
+            blob: BlindedBlob::new(&blob.to_bytes(), &mut self.rng)?,
             padding: new.padding,
             key: new.key,
             particulars,
@@ -269,8 +272,8 @@ pub enum DepositBlobError {
     #[error(transparent)]
     Length(#[from] WrongLength),
     /// It was wrapped to another key.
-    #[error("the blob is not wrapped to the authority's RSA key")]
-    Misfit,
+    #[error("the blob is not wrapped to the authority's RSA key: {0}")]
+    Misfit(Misfit),
     /// There is no room for what it claims.
     #[error(transparent)]
     Particulars(#[from] ParticularsError),

@@ -21,7 +21,8 @@ use strongroom_client::mark::FileMark;
 use strongroom_client::whole;
 use strongroom_files::output::{CreateError, Output, Overwrite, ReadableBy};
 
-use self::capi::{RsaKeys, Source};
+use self::capi::{CapiSource, RsaKeys};
+use crate::cipher::CipherOptions;
 use crate::context::Context;
 use crate::exit::{self, Exit, Usage};
 use crate::rsa::{NoPadding, PaddingOption};
@@ -45,6 +46,8 @@ pub(crate) struct Arguments {
     key: Option<PathBuf>,
     #[command(flatten)]
     padding: PaddingOption,
+    #[command(flatten)]
+    cipher: CipherOptions,
     /// Write to OUT; to a pipe if it is `-`.
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
@@ -162,7 +165,7 @@ fn decrypt(
         return Err(error.into());
     }
     if looks_like(&prefix) {
-        let source = Source {
+        let source = CapiSource {
             prefix,
             file,
             length,
@@ -171,7 +174,10 @@ fn decrypt(
         capi::decrypt(context, arguments, rsa_keys, source, target)?;
         return Ok(None);
     }
-    ensure!(arguments.key.is_none(), NotCapi);
+    ensure!(
+        arguments.key.is_none() && arguments.cipher.said().is_none(),
+        NotCapi
+    );
     let sealed = Cursor::new(prefix).chain(BufReader::with_capacity(1 << 16, &file));
     let unlocked = unlock(SealedFile::read(sealed)?, keys)?;
     // What is decrypted onto the terminal is not drawn over.

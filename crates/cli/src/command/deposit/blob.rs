@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
-use strongroom_capi::{Algorithm, Padding, SessionKey, SimpleBlob};
+use strongroom_capi::{Algorithm, Padding, SessionKey, SimpleBlob, Unarmoured};
 use strongroom_client::home::read_private_key;
 use strongroom_client::simple_blob::{KnownKey, NewBlob, OwnFile};
 use strongroom_client::status::SpareState;
@@ -72,7 +72,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments, path: &Path) -> anyh
     let labels = arguments.labels.iter().cloned().collect();
     let particulars = Particulars::new(description, labels)?;
     let bytes = read(path)?;
-    let blob = SimpleBlob::from_bytes(&bytes)
+    let blob = SimpleBlob::from_bytes(Unarmoured::read(&bytes).bytes())
         .with_context(|| format!("`{}` is no SIMPLEBLOB", shown(path)))?;
     let own = own_file(options)?;
     let key = known_key(context, options, own.as_ref(), padding)?;

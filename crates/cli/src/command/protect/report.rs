@@ -5,7 +5,7 @@ use std::io;
 use serde::Serialize;
 use strongroom_agefile::header::ReadHeaderError;
 use strongroom_client::Address;
-use strongroom_client::capi::is_capi_file;
+use strongroom_client::capi::{Seen, Source, is_capi_file};
 use strongroom_client::file::{Disks, Distance};
 use strongroom_client::protect::{Look, ProtectError, Protected, Standing, Watch};
 use strongroom_client::status::SpareState;
@@ -13,6 +13,7 @@ use strongroom_protocol::id::{AuthorityId, Serial};
 use strongroom_protocol::receipt::DepositState;
 
 use super::Arguments;
+use crate::cipher::{begins, judgement};
 use crate::context::Context;
 use crate::exit::{self, Exit};
 use crate::input::Input;
@@ -55,6 +56,10 @@ struct Line {
     detached: bool,
     before: &'static str,
     dry_run: bool,
+    /// Of a file of CryptoAPI's: what the program is taken to have set on its session key, and how the plaintext begins.
+    read_as: Option<String>,
+    assumed: Option<bool>,
+    begins_with: Option<String>,
 }
 
 /// A spare that is there.
@@ -108,7 +113,13 @@ impl<'c> Report<'c> {
                     Standing::Spared { detached, .. } => detached,
                     Standing::Bare | Standing::Doubtful { .. } => look.detached,
                 };
-                self.say(number, spare.as_ref(), detached, look.before);
+                self.say(
+                    number,
+                    spare.as_ref(),
+                    detached,
+                    look.before,
+                    look.seen.as_ref(),
+                );
             }
             Err(error) => self.fail(number, error),
         }
@@ -146,7 +157,14 @@ impl<'c> Report<'c> {
         }
     }
 
-    fn say(&mut self, number: usize, spare: Option<&Spare>, detached: bool, before: Standing) {
+    fn say(
+        &mut self,
+        number: usize,
+        spare: Option<&Spare>,
+        detached: bool,
+        before: Standing,
+        seen: Option<&Seen>,
+    ) {
         self.tick();
         let Some(file) = self.files.get(number) else {
             return;
@@ -186,6 +204,9 @@ impl<'c> Report<'c> {
                     Standing::Spared { .. } => "spared",
                 },
                 dry_run: self.dry_run,
+                read_as: seen.map(|seen| seen.parameters.describe(seen.algorithm)),
+                assumed: seen.map(|seen| seen.source == Source::Assumed),
+                begins_with: seen.map(|seen| begins(&seen.beginning)),
             };
             if let Err(error) = self.bar.aside(|| terminal::print_json(&line)) {
                 self.broken.get_or_insert(error);
@@ -205,6 +226,9 @@ impl<'c> Report<'c> {
             line += "  detached";
         }
         line += &doubt(before);
+        for sentence in seen.map(judgement).into_iter().flatten() {
+            line += &format!("\n    {sentence}");
+        }
         self.bar.aside(|| self.context.say(line));
     }
 
@@ -260,7 +284,14 @@ impl Watch for Report<'_> {
                     authority: Some(protected.authority),
                     state: protected.state,
                 };
-                self.say(job, Some(&spare), protected.detached, protected.before);
+                let seen = protected.seen.as_ref();
+                self.say(
+                    job,
+                    Some(&spare),
+                    protected.detached,
+                    protected.before,
+                    seen,
+                );
             }
             Err(error) => self.fail(job, error),
         }
