@@ -7,7 +7,7 @@ strongroom=$1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
-export WINEPREFIX=$work/wine WINEDEBUG=-all
+export WINEPREFIX=$work/wine WINEDEBUG=-all STRONGROOM_HOME=$work/home
 x86_64-w64-mingw32-gcc -O2 -Wall -Wextra -Werror -o backup.exe "$source/backup.c" -ladvapi32
 x86_64-w64-mingw32-gcc -O2 -Wall -Wextra -Werror -o parameters.exe "$source/parameters.c" -ladvapi32
 parameters() { wine ./parameters.exe "$@" 2>>wine.log || { tail -5 wine.log >&2; return 1; }; }

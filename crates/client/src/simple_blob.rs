@@ -3,6 +3,7 @@
 
 use std::io::Read;
 
+use strongroom_capi::cipher::Parameters;
 use strongroom_capi::file::{FileHeader, HeaderError, digest};
 use strongroom_capi::public_key::Misfit;
 use strongroom_capi::{Malformed, Padding, PublicKey, SessionKey, SimpleBlob};
@@ -49,6 +50,8 @@ pub struct OwnFile {
     pub payload: Option<Digest>,
     /// The mark of the file, likewise.
     pub mark: Option<FileMark>,
+    /// What the program set on the session key before it encrypted the file.
+    pub parameters: Parameters,
 }
 
 impl OwnFile {
@@ -57,7 +60,7 @@ impl OwnFile {
     /// # Errors
     ///
     /// It can't be read, or has no header of CryptoAPI's example programs.
-    pub fn read(mut file: impl Read) -> Result<Self, HeaderError> {
+    pub fn read(mut file: impl Read, parameters: Parameters) -> Result<Self, HeaderError> {
         let header = FileHeader::read(&mut file)?;
         let mut payload = Marking::new(file);
         let digest = digest(&mut payload).map_err(HeaderError::Read)?;
@@ -65,6 +68,7 @@ impl OwnFile {
             blob: header.blob().to_vec(),
             payload: Some(Digest::from_bytes(digest)),
             mark: Some(payload.mark(mark(&header), header.bytes())),
+            parameters,
         })
     }
 }
@@ -95,6 +99,9 @@ impl NewBlob {
             particulars = particulars.with_padding(text::padding(padding))?;
             if let Some(payload) = own.payload {
                 particulars = particulars.with_payload(payload)?;
+            }
+            if own.parameters != Parameters::default() {
+                particulars = particulars.with_cipher(&own.parameters.to_string())?;
             }
         }
         Ok(Self {

@@ -140,6 +140,38 @@ fn what_a_program_set_is_kept_in_the_deposit_and_recovery_needs_no_memory_of_it(
 }
 
 #[test]
+fn a_programs_own_export_keeps_it_too() {
+    let machine = with_wild(&["f3.enc", "u.priv"]);
+    machine
+        .run(["authority", "rsa-key", "-o", "authority.pub"])
+        .done();
+    machine.write("own", &machine.read("f3.enc")[4..272]);
+    capi(&machine, "unwrap --key u.priv --pkcs1 -o session.key own").done();
+    capi(
+        &machine,
+        "wrap --to authority.pub --pkcs1 -o blob session.key",
+    )
+    .done();
+    // From a buffer that was longer: what is deposited is the blob alone.
+    machine.change("blob", |blob| blob.resize(300, 0));
+    let line = format!("deposit --simple-blob blob --description letter --pkcs1 --iv {IV}");
+    machine
+        .run(line.split(' '))
+        .refused(2, &["name it with `--file` or `--own-blob`"]);
+    let line = format!("{line} --file f3.enc --key u.priv");
+    let said = machine.run(line.split(' ')).done();
+    assert!(machine.is_protected("f3.enc"), "{}", said.stderr);
+    machine.change("blob", |blob| blob.push(7));
+    machine.run(line.split(' ')).refused(
+        1,
+        &["has 289 bytes (2312 bits), and this RSA key wraps to 256"],
+    );
+    machine.remove("u.priv");
+    machine.recover(["f3.enc"]).done();
+    machine.opens_to("f3.enc", &plaintext());
+}
+
+#[test]
 fn what_is_not_for_a_cipher_or_a_file_is_refused_by_name() {
     let machine = with_wild(&["f3.enc", "f40ns.enc", "u.priv", "sa.key", "pt.txt"]);
     machine.run(["encrypt", "pt.txt"]).done();

@@ -3,7 +3,7 @@
 
 use strongroom_capi::Algorithm;
 use strongroom_capi::beginning::Beginning;
-use strongroom_capi::cipher::Parameters;
+use strongroom_capi::cipher::{Mode, Parameters};
 
 /// Where it comes from what a program set on a session key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,9 @@ impl Seen {
     /// follows is.
     #[must_use]
     pub fn is_other_iv(&self) -> bool {
+        // In ECB mode there is none.
         let block = self.algorithm.block_bytes();
-        block.is_some_and(|block| self.beginning.is_garbled_at_first(block))
+        let chained = block.filter(|_| self.parameters.mode != Mode::Ecb);
+        chained.is_some_and(|block| self.beginning.is_garbled_at_first(block))
     }
 }
