@@ -172,8 +172,8 @@ impl PrivateKey {
     ///
     /// # Errors
     ///
-    /// Says what anybody can see who has the public key, as lengths that differ. All else is one answer: that this key
-    /// and padding do not open it, and never why: wrapped to another key, with the other padding, not padded as it must
+    /// Says when the lengths differ, which anybody can see. All else is one answer: that this key and padding do not open
+    /// it, and never why: wrapped to another key, with the other padding, not padded as it must
     /// be, or around a key that its algorithm does not have.
     pub fn unwrap(
         &self,
@@ -186,15 +186,15 @@ impl PrivateKey {
             .split_at(self.public.modulus_bytes())
             .ok_or(of_other_length)?;
         let opened = match self.public.fits(&fitted) {
-            Err(misfit) => Err(misfit.into()),
-            Ok(()) => {
-                let block = self.raw(fitted.wrapped(), rng).ok_or(NotOpened)?;
-                unpad(&fitted, padding, block).map_err(UnwrapError::NotOpened)
-            }
+            Err(_) => None,
+            Ok(()) => self.raw(fitted.wrapped(), rng),
         };
+        let opened = opened
+            .ok_or(NotOpened)
+            .and_then(|block| unpad(&fitted, padding, block));
         // CryptImportKey ignores what follows. That it was too long is what can be said of one that does not open.
-        opened.map_err(|error| match tail {
-            [] => error,
+        opened.map_err(|not_opened| match tail {
+            [] => not_opened.into(),
             _ => of_other_length.into(),
         })
     }
@@ -362,10 +362,10 @@ fn unpad(
 /// Why a key does not open a blob.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnwrapError {
-    /// As anybody can see who has the public key.
+    /// By its length, as anybody can see.
     #[error(transparent)]
     Misfit(#[from] Misfit),
-    /// As the private key alone shows.
+    /// As the private key shows.
     #[error(transparent)]
     NotOpened(#[from] NotOpened),
 }

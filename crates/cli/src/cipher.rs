@@ -8,7 +8,6 @@ use strongroom_capi::beginning::{Beginning, Looks};
 use strongroom_capi::cipher::{Mode, Parameters, ShortBytes};
 use strongroom_client::capi::{Seen, Source};
 
-use crate::context::Context;
 use crate::terminal::words;
 
 /// What a program of CryptoAPI's set on the session key before it encrypted. Nothing in a file tells.
@@ -113,12 +112,8 @@ pub(crate) fn judgement(seen: &Seen) -> Vec<String> {
         Source::Said => format!("read as {read_as}: as you say"),
     }];
     said.push(format!("it begins with {}", begins(&seen.beginning)));
-    if seen.is_other_iv() {
-        said.push(
-            "its first block is garbled and what follows is text: the program seems to have set an IV (`--iv`)"
-                .to_owned(),
-        );
-    } else if seen.beginning.looks() == Looks::Binary {
+    said.extend(doubts(seen));
+    if seen.beginning.looks() == Looks::Binary && !seen.is_other_iv() {
         said.push(
             "if that is not how it begins, the program set something else on its key: `--iv`, `--mode`, `--no-salt`, \
              `--effective-bits`"
@@ -128,12 +123,21 @@ pub(crate) fn judgement(seen: &Seen) -> Vec<String> {
     said
 }
 
-/// Says of a file that was decrypted if it seems to begin with another IV.
-pub(crate) fn note_of_iv(context: &Context, seen: &Seen) {
+/// Says what speaks against how a file was read.
+pub(crate) fn doubts(seen: &Seen) -> Vec<String> {
+    let mut said = Vec::new();
     if seen.is_other_iv() {
-        context.say(
-            "note: the first block of the plaintext is garbled and what follows is text: the program seems to have set an IV, \
-             which `--iv` takes",
+        said.push(
+            "the first block of the plaintext is garbled and what follows is text: the program seems to have set an IV (`--iv`)"
+                .to_owned(),
         );
     }
+    if seen.tail > 0 {
+        said.push(format!(
+            "{} bytes that are not zeros follow the wrapped key in the header, and were passed over as CryptImportKey does: if \
+             they are ciphertext, the beginning is missing",
+            seen.tail
+        ));
+    }
+    said
 }

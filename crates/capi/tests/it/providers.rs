@@ -91,7 +91,7 @@ fn what_providers_pin_is_ours_or_refused_for_a_reason() {
 
 fn derived(row: &Value) {
     let what = text(row, "what");
-    let algorithm = u32::from_str_radix(&text(row, "alg")[2..], 16).unwrap();
+    let algorithm = u32::from_str_radix(text(row, "alg").trim_start_matches("0x"), 16).unwrap();
     let algorithm = Algorithm::from_alg_id(algorithm).unwrap();
     let key_bytes = usize::try_from(row["key_bytes"].as_u64().unwrap()).unwrap();
     let key = match row["digest"].is_string() {

@@ -374,8 +374,8 @@ fn what_is_no_key_is_named_with_the_command_that_helps() {
         "{help}"
     );
     let certificate = String::from_utf8(wild("certkey.pem")).unwrap();
-    let end = certificate.find("-----END CERTIFICATE-----").unwrap();
-    let certificate = format!("{}-----END CERTIFICATE-----\n", &certificate[..end]);
+    let (certificate, _) = certificate.split_once("-----END CERTIFICATE-----").unwrap();
+    let certificate = format!("{certificate}-----END CERTIFICATE-----\n");
     let (said, help) = named(certificate.as_bytes());
     assert!(
         said.contains("certificate") && help.starts_with("openssl x509 -in"),

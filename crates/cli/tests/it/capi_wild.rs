@@ -481,7 +481,7 @@ fn data_that_rsa_itself_encrypts_goes_there_and_back() {
     let other = vector("keys/other2048.priv");
     let line = format!("decrypt --key {other} --oaep --force -o out data");
     capi(&machine, &line).refused(1, &["this key, with this padding, does not open it"]);
-    let line = format!("decrypt --key {} --oaep --force -o out in", private);
+    let line = format!("decrypt --key {private} --oaep --force -o out in");
     capi(&machine, &line).refused(1, &["there are 11 bytes, and this key makes blocks of 256"]);
     machine.write("in", vec![7; 246]);
     let line = format!("encrypt --to {public} --pkcs1 --force -o data in");

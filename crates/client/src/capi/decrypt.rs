@@ -4,21 +4,24 @@
 use std::io::{self, Read, Write};
 
 use rand_core::CryptoRng;
+use strongroom_capi::beginning::Beginning;
 use strongroom_capi::blob::Malformed;
 use strongroom_capi::cipher::{KeyedCipher, Parameters, UnknownParameters, WrongParameters};
 use strongroom_capi::file::{DigestReader, Explanation, FileHeader, digest, explain};
 use strongroom_capi::private_key::{NotOpened, UnwrapError};
 use strongroom_capi::public_key::Misfit;
-use strongroom_capi::{Algorithm, Padding, PrivateKey, SessionKey, SimpleBlob, cipher};
+use strongroom_capi::{Padding, PrivateKey, SessionKey, SimpleBlob, cipher};
 use strongroom_protocol::id::Digest;
 
-use super::{Known, Source};
+use super::{Known, Seen, Source};
 
 /// A file of which the session key is known. Nothing shows yet that the payload is the one it was made for.
 pub struct UnlockedCapiFile {
     key: SessionKey,
     // Invariant: such as can be set on the key.
     parameters: Parameters,
+    /// How many bytes follow the wrapped key in the header, where they are not zeros.
+    tail: usize,
 }
 
 impl UnlockedCapiFile {
@@ -38,14 +41,26 @@ impl UnlockedCapiFile {
         let blob = SimpleBlob::from_bytes(header.blob())?;
         // Which cipher it is, the blob says.
         parameters.check(blob.algorithm())?;
-        let key = key.unwrap(&blob, padding, rng)?;
-        Ok(Self { key, parameters })
+        let session_key = key.unwrap(&blob, padding, rng)?;
+        let tail = blob.split_at(key.public().modulus_bytes());
+        let tail = tail.filter(|(_, tail)| tail.iter().any(|byte| *byte != 0));
+        Ok(Self {
+            key: session_key,
+            parameters,
+            tail: tail.map_or(0, |(_, tail)| tail.len()),
+        })
     }
 
-    /// Returns the cipher.
+    /// Returns what there is to say of the file, now that its plaintext begins so.
     #[must_use]
-    pub fn algorithm(&self) -> Algorithm {
-        self.key.algorithm()
+    pub fn seen(&self, source: Source, beginning: Beginning) -> Seen {
+        Seen {
+            algorithm: self.key.algorithm(),
+            parameters: self.parameters,
+            source,
+            tail: self.tail,
+            beginning,
+        }
     }
 
     fn cipher(&self) -> KeyedCipher<'_> {

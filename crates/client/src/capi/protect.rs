@@ -282,12 +282,7 @@ fn open(
         Ok((_, payload)) => Ok(Opened {
             payload,
             mark: marking.mark(mark(header), header.bytes()),
-            seen: Seen {
-                algorithm: unlocked.algorithm(),
-                parameters,
-                source,
-                beginning: beginning.finish(),
-            },
+            seen: unlocked.seen(source, beginning.finish()),
             key: unlocked.into_key(),
         }),
         Err(DecryptError::Cipher(cipher::DecryptError::End(_))) => {

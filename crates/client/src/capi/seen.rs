@@ -25,6 +25,9 @@ pub struct Seen {
     pub parameters: Parameters,
     /// On whose word.
     pub source: Source,
+    /// How many bytes follow the wrapped key in the header: 0, where they are zeros. CryptImportKey ignores them, but if the
+    /// header's length is wrong, they are ciphertext.
+    pub tail: usize,
     /// How the plaintext begins.
     pub beginning: Beginning,
 }

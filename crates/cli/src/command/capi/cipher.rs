@@ -16,7 +16,7 @@ use super::keys::{read_pair, read_public, read_session_key};
 use super::password::PasswordOptions;
 use super::place::{self, Target};
 use super::warn_of;
-use crate::cipher::{CipherOptions, note_of_iv};
+use crate::cipher::{CipherOptions, doubts};
 use crate::context::Context;
 use crate::exit::{Exit, Usage};
 use crate::rsa::{NoPadding, PaddingOption};
@@ -149,9 +149,12 @@ pub(super) fn decrypt(context: &Context, arguments: &DecryptArguments) -> anyhow
                 algorithm: key.algorithm(),
                 parameters,
                 source: said.map_or(Source::Assumed, |_| Source::Said),
+                tail: 0,
                 beginning,
             };
-            note_of_iv(context, &seen);
+            for doubt in doubts(&seen) {
+                context.say(format_args!("note: {doubt}"));
+            }
             return Ok(Exit::Done);
         }
         Err(error) => error,
@@ -164,9 +167,9 @@ pub(super) fn decrypt(context: &Context, arguments: &DecryptArguments) -> anyhow
         if let Explanation::Unmarked { .. } = why {
             return Err(error);
         }
-        let unpadded = match why {
-            Explanation::NoPadding { .. } => " (`--no-padding` takes such a one)",
-            _ => "",
+        let unpadded = match matches!(why, Explanation::NoPadding { .. }) {
+            true => " (`--no-padding` takes such a one)",
+            false => "",
         };
         return Err(Error::msg(format!("{why}{unpadded}")));
     }

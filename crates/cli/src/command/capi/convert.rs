@@ -10,7 +10,6 @@ use std::thread;
 use anyhow::{Context as _, anyhow, bail, ensure};
 use clap::Args;
 use strongroom_capi::beginning::BeginningWriter;
-use strongroom_capi::cipher::Parameters;
 use strongroom_capi::file::{DigestWriter, FileHeader, looks_like};
 use strongroom_capi::{Key, PrivateKey};
 use strongroom_client::capi::decrypt::{UnlockedCapiFile, parameters};
@@ -211,8 +210,8 @@ struct Original {
     /// Where the ciphertext begins.
     start: u64,
     unlocked: UnlockedCapiFile,
-    /// What was taken to be set on its session key, and on whose word.
-    parameters: (Parameters, Source),
+    /// On whose word what was taken to be set on its session key is.
+    source: Source,
     key: PrivateKey,
     /// The ciphertext's digest, where the home knows it.
     expected: Option<Digest>,
@@ -251,16 +250,16 @@ impl Original {
         };
         let padding = known.and_then(|known| known.padding);
         let padding = arguments.padding.said().or(padding).ok_or(NoPadding)?;
-        let parameters = parameters(arguments.cipher.said(), known)?;
+        let (parameters, source) = parameters(arguments.cipher.said(), known)?;
         let unlocked =
-            UnlockedCapiFile::unlock(&header, &key, padding, parameters.0, &mut context.rng())
+            UnlockedCapiFile::unlock(&header, &key, padding, parameters, &mut context.rng())
                 .with_context(|| format!("cannot open `{}`", shown(path)))?;
         Ok(Self {
             start: header.bytes(),
             expected: known.and_then(|known| known.payload),
             file,
             unlocked,
-            parameters,
+            source,
             key,
         })
     }
@@ -274,13 +273,7 @@ impl Original {
             let why = self.unlocked.explain(self.ciphertext()?)?;
             return Err(error.context(why.to_string()));
         }
-        let (parameters, source) = self.parameters;
-        let seen = Seen {
-            algorithm: self.unlocked.algorithm(),
-            parameters,
-            source,
-            beginning: beginning.finish(),
-        };
+        let seen = self.unlocked.seen(self.source, beginning.finish());
         Ok((Digest::from_bytes(digest.finish()), seen))
     }
 

@@ -9,13 +9,13 @@ use strongroom_capi::PrivateKey;
 use strongroom_capi::beginning::{Beginning, BeginningWriter};
 use strongroom_capi::file::{Explanation, FileHeader};
 use strongroom_client::capi::decrypt::{DecryptError, UnlockedCapiFile, parameters, verify};
-use strongroom_client::capi::{Known, Seen, Source};
+use strongroom_client::capi::{Known, Source};
 use strongroom_client::home::{Home, HomeError, read_exchange_key, read_private_key};
 use strongroom_files::output::{Output, Overwrite, ReadableBy};
 use strongroom_protocol::id::Digest;
 
 use super::Arguments;
-use crate::cipher::note_of_iv;
+use crate::cipher::doubts;
 use crate::context::Context;
 use crate::exit::chain;
 use crate::rsa::{NoPadding, warn_of};
@@ -98,24 +98,18 @@ pub(super) fn decrypt(
     };
     drop(bar);
     keys.warn();
+    let seen = unlocked.seen(source, beginning);
     if let (Source::Said, Some(Ok(deposited))) = (source, known.map(|known| known.parameters))
         && deposited != parameters
     {
         context.say(format_args!(
             "note: what you said was taken, and not what this file's deposit says: {}",
-            deposited.describe(unlocked.algorithm())
+            deposited.describe(seen.algorithm)
         ));
     }
-    let algorithm = unlocked.algorithm();
-    note_of_iv(
-        context,
-        &Seen {
-            algorithm,
-            parameters,
-            source,
-            beginning,
-        },
-    );
+    for doubt in doubts(&seen) {
+        context.say(format_args!("note: {doubt}"));
+    }
     if payload.expected.is_none() {
         context.say(
             "nothing shows whether this file was changed: this layout has no integrity, and no receipt for the file is here",
