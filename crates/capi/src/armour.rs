@@ -88,6 +88,9 @@ fn inside(bytes: &[u8]) -> Option<(&'static str, Vec<u8>)> {
     if let Some(inside) = hex(text).filter(known) {
         return Some(("hexadecimal", inside));
     }
+    if let Some(inside) = hex_dump(text).filter(known) {
+        return Some(("a hexadecimal dump", inside));
+    }
     let inside = base64(text).filter(known)?;
     Some(("base64", inside))
 }
@@ -149,6 +152,29 @@ fn hex(text: &str) -> Option<Vec<u8>> {
         for [high, low] in pairs {
             bytes.push(u8::try_from(high << 4 | low).ok()?);
         }
+    }
+    Some(bytes)
+}
+
+/// A dump as certutil -encodehex, xxd and hexdump -C print it: lines of an offset, bytes, and the same as text.
+fn hex_dump(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len() / 4);
+    for line in text
+        .lines()
+        .map(str::trim_end)
+        .filter(|line| !line.is_empty())
+    {
+        let (offset, rest) = line.split_once([':', ' ', '\t']).unwrap_or((line, ""));
+        if usize::from_str_radix(offset, 16).ok()? != bytes.len() {
+            return None;
+        }
+        // The text begins at a bar, or behind a gap that is wider than the one in the middle.
+        let is_xxd = line.as_bytes().get(offset.len()) == Some(&b':');
+        let gap = if is_xxd { "  " } else { "   " };
+        let rest = rest.trim_start();
+        let rest = rest.split_once('|').map_or(rest, |(bytes, _)| bytes);
+        let rest = rest.split_once(gap).map_or(rest, |(bytes, _)| bytes);
+        bytes.extend(hex(rest)?);
     }
     Some(bytes)
 }

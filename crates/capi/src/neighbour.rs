@@ -42,7 +42,7 @@ const BEGINNINGS: [(&[u8], Neighbour); 19] = [
         b"KDBM",
         row(
             "a session key of CNG's, BCRYPT_KEY_DATA_BLOB: the key itself begins at byte 12",
-            "tail -c +13 FILE",
+            "tail -c +13 FILE > key.bin",
         ),
     ),
     (
@@ -207,7 +207,10 @@ pub fn of(bytes: &[u8]) -> Option<Neighbour> {
 }
 
 /// The offset is what the command needs: [`blob_within`] says it.
-const WITHIN: Neighbour = row("a BLOB with other bytes before it", "tail -c +OFFSET FILE");
+const WITHIN: Neighbour = row(
+    "a BLOB with other bytes before it",
+    "tail -c +OFFSET FILE > key.blob",
+);
 
 /// Names what PEM is that holds no key, by its label.
 pub(crate) fn of_pem(label: &str) -> Option<Neighbour> {

@@ -303,6 +303,27 @@ fn armour_of_any_kind_is_taken_off() {
         bytes.join(between).into_bytes()
     };
     let certutil = format!("-----BEGIN CERTIFICATE-----\n{lines}-----END CERTIFICATE-----\n");
+    let dump = |line: &dyn Fn(usize, &[u8]) -> String| {
+        let lines = blob
+            .chunks(16)
+            .enumerate()
+            .map(|(at, bytes)| line(16 * at, bytes));
+        lines.collect::<String>().into_bytes()
+    };
+    let words = |bytes: &[u8]| {
+        let bytes: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let (front, back) = bytes.split_at(bytes.len().min(8));
+        format!("{}  {}", front.join(" "), back.join(" "))
+    };
+    let certutil_dump = dump(&|at, bytes| format!("{at:04x}\t{:<50}   .a:|..\r\n", words(bytes)));
+    let canonical = dump(&|at, bytes| format!("{at:08x}  {:<50}  |.ab..|\n", words(bytes)));
+    let xxd = dump(&|at, bytes| {
+        let pairs: Vec<String> = bytes
+            .chunks(2)
+            .map(|pair| words(pair).replace(' ', ""))
+            .collect();
+        format!("{at:08x}: {:<39}  ..cafe..\n", pairs.join(" "))
+    });
     let registry = format!(
         "\"key\"=hex:{}",
         String::from_utf8(hex(",", ""))
@@ -324,6 +345,9 @@ fn armour_of_any_kind_is_taken_off() {
         (&["hexadecimal"], hex("", "\\x")),
         (&["hexadecimal"], registry.into_bytes()),
         (&["PEM armour"], certutil.into_bytes()),
+        (&["a hexadecimal dump"], certutil_dump),
+        (&["a hexadecimal dump"], canonical),
+        (&["a hexadecimal dump"], xxd),
         (&["base64", "base64"], STANDARD.encode(&base64).into_bytes()),
     ] {
         let read = Unarmoured::read(&text);

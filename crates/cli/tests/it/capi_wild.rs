@@ -4,9 +4,10 @@
 use std::fs;
 use std::iter;
 use std::path::Path;
+use std::process::Command;
 
 use crate::capi::vector;
-use crate::machine::{Machine, Ran};
+use crate::machine::{Machine, Ran, ran as ran_by};
 
 const IV: &str = "3233343536373839";
 
@@ -460,6 +461,42 @@ fn neighbours_are_taken_or_named_with_the_command_that_helps() {
         ],
     );
     assert!(!Path::new(&machine.path("y.pem")).exists());
+}
+
+#[test]
+fn the_command_that_is_printed_opens_what_it_is_printed_for() {
+    let machine = Machine::new();
+    copy(&machine, &["sa.key", "norm.priv"]);
+    let pair = machine.read("norm.priv");
+    // As CryptExportKey does with a session key: all but the header is encrypted.
+    machine.write("body", &pair[8..]);
+    capi(&machine, "encrypt --session-key sa.key -o encrypted body").done();
+    machine.write(
+        "my key.priv",
+        [&pair[..8], &machine.read("encrypted")].concat(),
+    );
+    machine.write("behind", [&[5; 7][..], &pair].concat());
+    for (name, made) in [("my key.priv", "key.priv"), ("behind", "key.blob")] {
+        let ran = machine
+            .run(["capi", "inspect", name])
+            .refused(1, &["hint: "]);
+        let command = ran
+            .stderr
+            .lines()
+            .find_map(|line| line.strip_prefix("hint: "));
+        let command = command.unwrap().replace("SESSION.key", "sa.key");
+        let program = Path::new(env!("CARGO_BIN_EXE_strongroom"))
+            .parent()
+            .unwrap();
+        let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", &command])
+            .current_dir(machine.path(""))
+            .env("PATH", path);
+        ran_by(&mut shell, b"").done();
+        assert!(machine.read(made) == pair, "{command}");
+    }
 }
 
 #[test]
