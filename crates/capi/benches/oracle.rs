@@ -25,11 +25,15 @@ use aws_lc_rs::rsa::{Pkcs1PrivateDecryptingKey, PrivateDecryptingKey};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rand_core::Rng;
-use strongroom_capi::{Algorithm, PrivateKey, SessionKey, SimpleBlob};
+use strongroom_capi::{Algorithm, Key, PrivateKey, SessionKey, SimpleBlob};
 use zeroize::Zeroizing;
 
 // The source itself: what is measured alone is not public.
-#[expect(unreachable_pub, reason = "public in the crate that it is taken from")]
+#[expect(
+    dead_code,
+    unreachable_pub,
+    reason = "used, and public, in the crate that it is taken from"
+)]
 #[path = "../src/padding.rs"]
 mod padding;
 #[path = "../tests/it/rng.rs"]
@@ -269,7 +273,10 @@ fn mean_and_variance(times: &[f64]) -> (f64, f64) {
 }
 
 fn key(name: &str) -> PrivateKey {
-    PrivateKey::from_pem(pem(name).as_bytes()).unwrap()
+    Key::read(pem(name).as_bytes())
+        .unwrap()
+        .into_pair()
+        .unwrap()
 }
 
 fn pem(name: &str) -> String {

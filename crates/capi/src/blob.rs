@@ -1,4 +1,4 @@
-//! What every key BLOB begins with, and what a strict reader says of one that is malformed (spec/capi.md#layouts).
+//! What every key BLOB begins with, and what a reader says of one that is malformed (spec/capi.md#reading).
 
 use std::fmt;
 
@@ -21,7 +21,7 @@ pub enum BlobType {
     Simple,
     /// An RSA public key, 6.
     PublicKey,
-    /// An RSA key pair in the clear, 7.
+    /// An RSA key pair, 7: in the clear, unless it was exported under a session key.
     PrivateKey,
     /// A session key in the clear, 8.
     PlaintextKey,
@@ -74,7 +74,7 @@ impl BlobType {
         match self {
             Self::Simple => "a session key wrapped to an RSA key",
             Self::PublicKey => "a public key",
-            Self::PrivateKey => "a key pair in the clear",
+            Self::PrivateKey => "a key pair",
             Self::PlaintextKey => "a session key in the clear",
             Self::Opaque => {
                 "a key in the form of the provider that made it, which no other program reads; \
@@ -196,9 +196,6 @@ pub enum Fault {
         /// How many bytes are missing.
         missing: usize,
     },
-    /// Bytes that belong to nothing.
-    #[error("{0} bytes too many")]
-    TrailingBytes(usize),
     /// No BLOB has this type.
     #[error("0x{0:02x} is no type of BLOB")]
     UnknownType(u8),
@@ -231,7 +228,7 @@ pub enum Fault {
     /// An RSA key of a length that does not exist.
     #[error("{0} bits: it has to be a multiple of 8, from 384 to 16384")]
     BitLength(u32),
-    /// A wrapped key of a length that no RSA key has.
+    /// A wrapped key of a length that no RSA key has, nor any buffer that one is in.
     #[error("{0} bytes, and RSA keys have 48 to 2048")]
     WrappedLength(usize),
     /// An exponent that makes RSA the identity: what is wrapped to it lies in the clear.
@@ -240,15 +237,21 @@ pub enum Fault {
     /// An exponent that is no RSA key's.
     #[error("{0} is no exponent: it has to be odd and at least 3")]
     Exponent(u32),
+    /// An exponent for which no BLOB has room.
+    #[error("an exponent of {0} bytes, and CryptoAPI's keys have 4")]
+    LongExponent(usize),
     /// A modulus that is even, so no product of two odd primes.
     #[error("an even modulus")]
     EvenModulus,
-    /// A modulus with fewer bits than it claims.
-    #[error("the modulus has fewer bits than it claims")]
+    /// A modulus with fewer bytes than it claims.
+    #[error("the modulus has fewer bytes than it claims")]
     ShortModulus,
     /// The parts of a private key that do not belong together. It does not say which.
     #[error("the parts of the private key do not agree")]
     PartsDisagree,
+    /// No key pair begins where one has to: it was exported under a session key, or is damaged.
+    #[error("not \"RSA2\": the key pair is encrypted under a session key, or damaged")]
+    Encrypted,
 }
 
 /// Reads a BLOB's fields in their order.
@@ -314,18 +317,6 @@ impl<'a> Fields<'a> {
 
     pub(crate) fn dword(&mut self, field: &'static str) -> Result<u32, Malformed> {
         self.array(field).map(u32::from_le_bytes)
-    }
-
-    /// Ends the reading: nothing may be left.
-    pub(crate) fn end(self) -> Result<(), Malformed> {
-        match self.rest.len() {
-            0 => Ok(()),
-            more => Err(Malformed::new(
-                "end",
-                self.offset,
-                Fault::TrailingBytes(more),
-            )),
-        }
     }
 }
 

@@ -1,22 +1,25 @@
-//! What a session key does to bytes: `CryptEncrypt` and `CryptDecrypt` with nothing set (spec/capi-file.md#session-ciphers).
+//! What a session key does to bytes: `CryptEncrypt` and `CryptDecrypt` (spec/capi-file.md#session-ciphers).
 //!
-//! Blocks are chained from a zero IV and padded, RC4 is its key stream. Nothing here shows that bytes were altered:
-//! the format has no integrity, and a padding that fits is no sign of any.
+//! Unless something else was set on the key, blocks are chained from a zero IV and padded; RC4 is its key stream. Nothing
+//! here shows that bytes were altered: the format has no integrity, and a padding that fits is no sign of any.
 
 pub(crate) mod engine;
 mod error;
+mod parameters;
 mod stream;
 
 use zeroize::{Zeroize, Zeroizing};
 
 use self::engine::{BLOCK_BYTES_MAX, Engine};
 pub use self::error::{DecryptError, EncryptError, EndError};
+pub use self::parameters::{
+    KeyedCipher, Mode, NotShortHex, Parameters, ShortBytes, UnknownParameters, WrongParameters,
+};
 pub(crate) use self::stream::read_full;
 pub use self::stream::{decrypt, encrypt};
 use crate::algorithm::Algorithm;
-use crate::session_key::SessionKey;
 
-/// Returns the length in bytes of the ciphertext of `plaintext` bytes, or `None` when no ciphertext is so long.
+/// Returns the length in bytes of the padded ciphertext of `plaintext` bytes, or `None` when no ciphertext is so long.
 #[must_use]
 pub fn ciphertext_len(algorithm: Algorithm, plaintext: u64) -> Option<u64> {
     let Some(block) = algorithm.block_bytes() else {
@@ -29,26 +32,32 @@ pub fn ciphertext_len(algorithm: Algorithm, plaintext: u64) -> Option<u64> {
 /// Encrypts in sections of any length, as `CryptEncrypt` does: together they are what one section would be.
 pub struct Encryptor {
     engine: Box<dyn Engine>,
-    block_bytes: Option<usize>,
+    algorithm: Algorithm,
+    is_padded: bool,
     // Invariant: shorter than a block, so that it never grows and leaves no copy behind.
     partial: Zeroizing<Vec<u8>>,
+    bytes: u64,
 }
 
 impl Encryptor {
     /// Begins a ciphertext.
     #[must_use]
-    pub fn new(key: &SessionKey) -> Self {
+    pub fn new<'k>(cipher: impl Into<KeyedCipher<'k>>) -> Self {
+        let cipher = cipher.into();
         Self {
-            engine: engine::encrypting(key),
-            block_bytes: key.algorithm().block_bytes(),
+            engine: engine::encrypting(&cipher),
+            algorithm: cipher.algorithm(),
+            is_padded: cipher.padded_block_bytes().is_some(),
             partial: Zeroizing::new(Vec::with_capacity(BLOCK_BYTES_MAX)),
+            bytes: 0,
         }
     }
 
     /// Encrypts a section, and appends what is ready of the ciphertext. The rest of a block waits for more.
     pub fn update(&mut self, plaintext: &[u8], ciphertext: &mut Vec<u8>) {
+        self.bytes = self.bytes.saturating_add(plaintext.len() as u64);
         let total = self.partial.len() + plaintext.len();
-        let ready = total - total % self.block_bytes.unwrap_or(1);
+        let ready = total - total % self.algorithm.block_bytes().unwrap_or(1);
         append(
             self.engine.as_mut(),
             &mut self.partial,
@@ -59,17 +68,32 @@ impl Encryptor {
     }
 
     /// Pads, and appends the last block. A plaintext of whole blocks gets a block of padding.
+    ///
+    /// # Errors
+    ///
+    /// There is to be no padding, and a part of a block is left over.
     #[expect(
         clippy::missing_panics_doc,
         reason = "a block has 8 bytes, or 16, and what is missing of it is no more"
     )]
-    pub fn finish(mut self, ciphertext: &mut Vec<u8>) {
-        let Some(block_bytes) = self.block_bytes else {
-            return;
+    pub fn finish(mut self, ciphertext: &mut Vec<u8>) -> Result<(), EndError> {
+        let Some(block_bytes) = self.algorithm.block_bytes() else {
+            return Ok(());
         };
+        if !self.is_padded {
+            return match self.partial.len() {
+                0 => Ok(()),
+                over => Err(EndError::NothingToFill {
+                    algorithm: self.algorithm,
+                    bytes: self.bytes,
+                    over,
+                }),
+            };
+        }
         let missing = block_bytes - self.partial.len();
         let padding = u8::try_from(missing).expect("no block has more than 16 bytes");
         self.update(&vec![padding; missing], ciphertext);
+        Ok(())
     }
 }
 
@@ -79,6 +103,7 @@ impl Encryptor {
 pub struct Decryptor {
     engine: Box<dyn Engine>,
     algorithm: Algorithm,
+    is_padded: bool,
     // Invariant: at most a block.
     partial: Vec<u8>,
     bytes: u64,
@@ -87,10 +112,12 @@ pub struct Decryptor {
 impl Decryptor {
     /// Begins a plaintext.
     #[must_use]
-    pub fn new(key: &SessionKey) -> Self {
+    pub fn new<'k>(cipher: impl Into<KeyedCipher<'k>>) -> Self {
+        let cipher = cipher.into();
         Self {
-            engine: engine::decrypting(key),
-            algorithm: key.algorithm(),
+            engine: engine::decrypting(&cipher),
+            algorithm: cipher.algorithm(),
+            is_padded: cipher.padded_block_bytes().is_some(),
             partial: Vec::with_capacity(BLOCK_BYTES_MAX),
             bytes: 0,
         }
@@ -127,6 +154,9 @@ impl Decryptor {
             return Ok(());
         };
         if self.partial.is_empty() {
+            if !self.is_padded {
+                return Ok(());
+            }
             return Err(EndError::Empty {
                 algorithm: self.algorithm,
             });
@@ -140,7 +170,10 @@ impl Decryptor {
         }
         let mut last = Zeroizing::new(std::mem::take(&mut self.partial));
         self.engine.apply(&mut last);
-        let padding = padding_bytes(&last).ok_or(EndError::WrongPadding)?;
+        let padding = match self.is_padded {
+            true => padding_bytes(&last).ok_or(EndError::WrongPadding)?,
+            false => 0,
+        };
         plaintext.extend_from_slice(last.get(..block_bytes - padding).unwrap_or_default());
         Ok(())
     }

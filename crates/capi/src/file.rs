@@ -12,8 +12,7 @@ use std::io::{Read, Write};
 pub use self::digest::{DigestReader, DigestWriter, digest};
 pub use self::explain::{Explanation, explain};
 pub use self::header::{FileHeader, HeaderError, looks_like};
-use crate::cipher::{self, DecryptError, EncryptError};
-use crate::session_key::SessionKey;
+use crate::cipher::{self, DecryptError, EncryptError, KeyedCipher};
 
 /// What became of a file that was written, or read to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,23 +23,23 @@ pub struct Summary {
     pub digest: [u8; 32],
 }
 
-/// Writes a file: `header`, and what `reader` gives encrypted with `key`.
+/// Writes a file: `header`, and what `reader` gives encrypted with `cipher`.
 ///
 /// `progress` is told how many bytes of plaintext are done with.
 ///
 /// # Errors
 ///
 /// Tells a source that cannot be read from a sink that cannot be written. What was written then is no file.
-pub fn encrypt(
+pub fn encrypt<'k>(
     header: &FileHeader,
-    key: &SessionKey,
+    cipher: impl Into<KeyedCipher<'k>>,
     reader: impl Read,
     writer: impl Write,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Summary, EncryptError> {
     let mut writer = DigestWriter::new(writer);
     header.write(&mut writer).map_err(EncryptError::Write)?;
-    let plaintext = cipher::encrypt(key, reader, &mut writer, progress)?;
+    let plaintext = cipher::encrypt(cipher, reader, &mut writer, progress)?;
     Ok(Summary {
         plaintext,
         digest: writer.finish(),
@@ -81,13 +80,13 @@ impl<R: Read> EncryptedFile<R> {
     /// # Errors
     ///
     /// As [`cipher::decrypt`] does; [`explain`] may then say more.
-    pub fn decrypt(
+    pub fn decrypt<'k>(
         mut self,
-        key: &SessionKey,
+        cipher: impl Into<KeyedCipher<'k>>,
         writer: impl Write,
         progress: &mut dyn FnMut(u64),
     ) -> Result<Summary, DecryptError> {
-        let plaintext = cipher::decrypt(key, &mut self.ciphertext, writer, progress)?;
+        let plaintext = cipher::decrypt(cipher, &mut self.ciphertext, writer, progress)?;
         Ok(Summary {
             plaintext,
             digest: self.ciphertext.finish(),

@@ -1,7 +1,7 @@
 //! What any BLOB says, field by field, or where it breaks: for people, so as data that can be printed or put in JSON.
 //!
-//! It reads as far as it can, where the readers stop at the first fault; whether a blob is good, they alone decide. No
-//! private part and no session key is shown, nor a padded one that was never encrypted. Of a blob that is cut off, the two
+//! It reads as far as it can, where the readers stop at the first fault; whether a blob is good, they alone decide. What
+//! they take beyond the form that is written is among the remarks. No private part and no session key is shown, nor a padded one that was never encrypted. Of a blob that is cut off, the two
 //! can't be told apart.
 
 mod rsa;
@@ -117,6 +117,21 @@ impl<'a> Walk<'a> {
         });
         self.number::<4>("aiKeyAlg", session::algorithm_name);
         kind
+    }
+
+    /// What follows in a buffer that was longer, behind a BLOB that is all there.
+    fn tail(&mut self, after: &str) {
+        let count = self.rest.len();
+        if count > 0 {
+            self.secret(
+                "tail",
+                count,
+                "bytes behind the BLOB, which CryptImportKey ignores",
+            );
+            self.remark(format!(
+                "{count} bytes follow {after}: the buffer was longer than the BLOB. They are ignored, and never written."
+            ));
+        }
     }
 
     /// Whatever is left belongs to nothing that is known.

@@ -1,9 +1,9 @@
-//! The two paddings of a wrapped session key (RFC 8017 §7.1, §7.2), and their removal in constant time
-//! (spec/capi.md#constant-time). No function here tries one after the other.
+//! The two paddings of what RSA encrypts, a session key for the most part (RFC 8017 §7.1, §7.2), and their removal in
+//! constant time (spec/capi.md#constant-time). No function here tries one after the other.
 
 use aws_lc_rs::digest;
 use rand_core::CryptoRng;
-use subtle::{Choice, ConstantTimeEq};
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use zeroize::Zeroizing;
 
 /// How a session key is padded before RSA. No blob says which it was: whoever keeps a blob keeps this beside it.
@@ -68,12 +68,28 @@ impl Padding {
         block
     }
 
+    /// Finds what an unmasked block holds, of any of these lengths. At most one can fit, and all are looked at.
+    pub(crate) fn content(
+        self,
+        block: &[u8],
+        lengths: impl IntoIterator<Item = usize>,
+    ) -> Option<&[u8]> {
+        let (mut fits, mut bytes) = (Choice::from(0), 0_u16);
+        for length in lengths {
+            let is_it = self.is_key_of(block, length);
+            bytes.conditional_assign(&u16::try_from(length).unwrap_or(u16::MAX), is_it);
+            fits |= is_it;
+        }
+        let front = block.len().saturating_sub(usize::from(bytes));
+        bool::from(fits).then(|| block.split_at(front).1)
+    }
+
     /// Tells whether an unmasked block is a well padded key of exactly `key_bytes`, which are then its last.
     ///
     /// At a given length every part has its place, so each byte is looked at once and nothing is searched for: no
     /// branch, index or loop depends on the block's bytes.
     pub(crate) fn is_key_of(self, block: &[u8], key_bytes: usize) -> Choice {
-        if key_bytes == 0 || key_bytes > self.key_bytes_max(block.len()) {
+        if key_bytes > self.key_bytes_max(block.len()) {
             return Choice::from(0);
         }
         let (front, _) = block.split_at(block.len() - key_bytes);

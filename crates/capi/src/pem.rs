@@ -1,37 +1,28 @@
-//! Keys as text (RFC 7468), and why a text is no key we read.
+//! PEM (RFC 7468), as programs and people hand it over: several blocks, text before and between them, indented or in one
+//! line. Written as it should be.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use crate::blob::Fault;
-
-/// Why a text is no RSA key.
+/// Why a text is no RSA key in PEM.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PemError {
     /// The key is sealed with a passphrase, which is not this crate's business.
     #[error("the key is encrypted: take the passphrase off first")]
     Encrypted,
-    /// What the label promises is not there, or it is not an RSA key.
+    /// What the label promises is not there, or it is no RSA key.
     #[error("`{label}` does not hold an RSA key")]
-    Der {
+    NoKey {
         /// The label.
         label: String,
     },
-    /// An RSA key, but not one that may be used.
-    #[error("in the key: {0}")]
-    Key(#[from] Fault),
-    /// A label that is not one of the wanted ones.
-    #[error("`{label}` is not {wanted}")]
-    Label {
-        /// The label.
-        label: String,
-        /// What is wanted.
-        wanted: &'static str,
-    },
-    /// No PEM at all.
-    #[error("not one block of PEM")]
+    /// Keys that are not the halves of one.
+    #[error("there is more than one RSA key in it: take out the one that is meant")]
+    Several,
+    /// No PEM at all, or a part of one.
+    #[error("not PEM, or a part of it is missing")]
     Syntax,
 }
 
@@ -41,44 +32,49 @@ const DASHES: &str = "-----";
 const LINE: usize = 64;
 
 /// Tells whether it looks like PEM, wherever that begins.
-#[must_use]
-pub fn is_pem(bytes: &[u8]) -> bool {
+pub(crate) fn is_pem(bytes: &[u8]) -> bool {
     bytes
         .windows(BEGIN.len())
         .any(|window| window == BEGIN.as_bytes())
 }
 
-/// Reads the one block of a text: its label and what is in it. Programs put attributes in front of it, as text.
-pub(crate) fn read(text: &[u8]) -> Result<(String, Zeroizing<Vec<u8>>), PemError> {
-    let text = str::from_utf8(text).map_err(|_| PemError::Syntax)?;
-    // Windows' editors put a mark in front.
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut lines = text.lines().map(str::trim_end);
-    let label = lines
-        .find_map(|line| line.strip_prefix(BEGIN)?.strip_suffix(DASHES))
-        .ok_or(PemError::Syntax)?;
-    let mut base64 = Zeroizing::new(String::with_capacity(text.len()));
-    loop {
-        let line = lines.next().ok_or(PemError::Syntax)?;
-        if let Some(end) = line.strip_prefix(END) {
-            if end.strip_suffix(DASHES) != Some(label) {
-                return Err(PemError::Syntax);
-            }
-            break;
-        }
-        // What OpenSSL wrote above a key that its older format encrypts.
-        if line.starts_with("Proc-Type:") {
-            return Err(PemError::Encrypted);
-        }
-        base64.push_str(line);
+/// What lies between two lines of dashes.
+pub(crate) struct Block<'t> {
+    pub(crate) label: &'t str,
+    /// Nothing, if it is encrypted.
+    pub(crate) bytes: Option<Zeroizing<Vec<u8>>>,
+}
+
+/// Reads all blocks of a text. Programs put attributes in front of them, as text.
+pub(crate) fn read(text: &str) -> Result<Vec<Block<'_>>, PemError> {
+    let mut blocks = Vec::new();
+    let mut rest = text;
+    while let Some((_, block)) = rest.split_once(BEGIN) {
+        let (label, block) = block.split_once(DASHES).ok_or(PemError::Syntax)?;
+        let (body, after) = block.split_once(END).ok_or(PemError::Syntax)?;
+        let after = after
+            .strip_prefix(label)
+            .and_then(|after| after.strip_prefix(DASHES));
+        rest = after.ok_or(PemError::Syntax)?;
+        // What OpenSSL writes above a key that its older format encrypts.
+        let is_encrypted = body.contains("Proc-Type:") || label.starts_with("ENCRYPTED ");
+        let bytes = match is_encrypted {
+            true => None,
+            false => Some(body_bytes(body).ok_or(PemError::Syntax)?),
+        };
+        blocks.push(Block { label, bytes });
     }
-    if lines.any(|line| !line.is_empty()) {
-        return Err(PemError::Syntax);
+    match blocks.is_empty() {
+        true => Err(PemError::Syntax),
+        false => Ok(blocks),
     }
-    let bytes = STANDARD
-        .decode(base64.as_bytes())
-        .map_err(|_| PemError::Syntax)?;
-    Ok((label.to_owned(), Zeroizing::new(bytes)))
+}
+
+fn body_bytes(body: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let mut base64 = Zeroizing::new(String::with_capacity(body.len()));
+    let lines = body.lines().filter(|line| !line.contains(':'));
+    base64.extend(lines.flat_map(|line| line.chars().filter(|c| !c.is_whitespace())));
+    STANDARD.decode(base64.as_bytes()).ok().map(Zeroizing::new)
 }
 
 /// Writes a block.

@@ -7,7 +7,8 @@ use crate::blob::{self, BlobType, Fault, Fields, Header, Malformed};
 use crate::session_key::WrongKeyLength;
 
 impl SessionKey {
-    /// Reads a PLAINTEXTKEYBLOB.
+    /// Reads a PLAINTEXTKEYBLOB. What follows the key belongs to a buffer that was longer, and is ignored as CryptImportKey
+    /// does.
     ///
     /// # Errors
     ///
@@ -23,7 +24,6 @@ impl SessionKey {
             .map_err(|wrong| fields.fault("dwKeySize", 4, Fault::KeyLength(wrong)))?;
         let key = fields.take("rgbKeyData", length)?;
         let offset = fields.offset() - length;
-        fields.end()?;
         Self::new(algorithm, key)
             .map_err(|wrong| Malformed::new("rgbKeyData", offset, Fault::KeyLength(wrong)))
     }

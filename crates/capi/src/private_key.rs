@@ -1,8 +1,9 @@
-//! RSA key pairs: PRIVATEKEYBLOB, PEM, and what only the private half can do (spec/capi.md#privatekeyblob).
+//! RSA key pairs: PRIVATEKEYBLOB, and what only the private half can do (spec/capi.md#privatekeyblob).
 //!
 //! Whatever depends on the private key has one answer. Every use of it is blinded, and checked before its result is
 //! believed, so that a fault in the computation tells nobody the primes.
 
+use crypto_bigint::NonZero;
 use rand_core::CryptoRng;
 use rsa::traits::{PrivateKeyParts, PublicKeyParts};
 use rsa::{BoxedUint, hazmat};
@@ -10,16 +11,27 @@ use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use zeroize::Zeroizing;
 
 use crate::blob::{self, BlobType, Fault, Fields, Header, Malformed};
-use crate::pem::{self, PemError};
-use crate::public_key::{self, RsaPubKey, fixed};
+use crate::pem;
+use crate::public_key::{self, Misfit, RsaPubKey, fixed};
 use crate::session_key::WrongKeyLength;
 use crate::{KeySpec, Padding, PublicKey, SessionKey, SimpleBlob, der};
 
 /// An RSA key pair whose parts agree.
 pub struct PrivateKey {
     public: PublicKey,
-    // Zeroes itself. Invariant: of the same numbers as `public`, both primes of half its bytes at most.
+    // Zeroes itself. Invariant: of the same numbers as `public`.
     rsa: rsa::PrivateKey,
+    /// How many bytes a prime has at most: half of the modulus', but in keys that no PRIVATEKEYBLOB has room for.
+    prime_bytes: usize,
+}
+
+/// The private numbers of a key, most significant byte first. What is missing is computed.
+pub(crate) struct PrivateNumbers<'n> {
+    pub(crate) p: &'n [u8],
+    pub(crate) q: &'n [u8],
+    /// d mod p-1, d mod q-1, q^-1 mod p.
+    pub(crate) crt: Option<[&'n [u8]; 3]>,
+    pub(crate) d: Option<&'n [u8]>,
 }
 
 impl PrivateKey {
@@ -46,10 +58,15 @@ impl PrivateKey {
         let n = fixed(rsa.n(), bits / 8);
         let public =
             PublicKey::from_numbers(spec, &n, 65_537).expect("a modulus of two odd primes");
-        Ok(Self { public, rsa })
+        Ok(Self {
+            public,
+            rsa,
+            prime_bytes: bits / 16,
+        })
     }
 
-    /// Reads a PRIVATEKEYBLOB.
+    /// Reads a PRIVATEKEYBLOB. As CryptImportKey does, it computes a private exponent that is not there, not all there or
+    /// zero, and ignores what follows in a buffer that was longer.
     ///
     /// # Errors
     ///
@@ -74,69 +91,69 @@ impl PrivateKey {
         let dp = secret("exponent1", half)?;
         let dq = secret("exponent2", half)?;
         let qinv = secret("coefficient", half)?;
-        let d = secret("privateExponent", modulus_bytes)?;
-        fields.end()?;
+        let d = secret("privateExponent", modulus_bytes).ok();
         let public = PublicKey::from_numbers(spec, &modulus, exponent).map_err(RsaPubKey::place)?;
-        Self::from_numbers(public, [&d, &p, &q, &dp, &dq, &qinv])
+        let numbers = PrivateNumbers {
+            p: &p,
+            q: &q,
+            crt: Some([&dp, &dq, &qinv]),
+            d: d.as_ref().map(|d| d.as_slice()),
+        };
+        Self::from_numbers(public, &numbers)
             .map_err(|fault| Malformed::new("prime1 to privateExponent", private, fault))
     }
 
-    /// Reads a key pair in PEM, `PRIVATE KEY` (PKCS#8) or `RSA PRIVATE KEY` (PKCS#1), not encrypted. It is taken for
-    /// one that wraps, as PEM does not say.
-    ///
-    /// # Errors
-    ///
-    /// Says what is wrong with the text or the key.
-    pub fn from_pem(text: &[u8]) -> Result<Self, PemError> {
-        let (label, bytes) = pem::read(text)?;
-        let key = match label.as_str() {
-            "PRIVATE KEY" => der::read_pkcs8(&bytes).and_then(der::read_private),
-            "RSA PRIVATE KEY" => der::read_private(&bytes),
-            "ENCRYPTED PRIVATE KEY" => return Err(PemError::Encrypted),
-            _ => {
-                let wanted = "a private key";
-                return Err(PemError::Label { label, wanted });
-            }
-        };
-        let [n, e, private @ ..] = key.ok_or(PemError::Der { label })?;
-        let public = PublicKey::from_numbers(KeySpec::Exchange, n, public_key::exponent(e)?)?;
-        Ok(Self::from_numbers(public, private)?)
-    }
-
-    /// Takes d, p, q, d mod p-1, d mod q-1 and q^-1 mod p, most significant byte first.
-    fn from_numbers(public: PublicKey, [d, p, q, dp, dq, qinv]: [&[u8]; 6]) -> Result<Self, Fault> {
+    /// Takes the numbers of a key pair, which have to agree with each other and with the public ones.
+    pub(crate) fn from_numbers(
+        public: PublicKey,
+        numbers: &PrivateNumbers<'_>,
+    ) -> Result<Self, Fault> {
+        let PrivateNumbers { p, q, crt, d } = *numbers;
+        let [p, q] = [p, q].map(significant);
         let bytes = public.modulus_bytes();
         let half = bytes.div_ceil(2);
-        let fits = d.len() <= bytes && [p, q, dp, dq, qinv].iter().all(|part| part.len() <= half);
-        if !fits {
+        // Whether the primes are of one length, generators say and nobody hides.
+        let prime_bytes = match p.len() <= half && q.len() <= half {
+            true => half,
+            false => bytes,
+        };
+        let parts = [&[p, q][..], crt.as_ref().map_or(&[], |crt| crt.as_slice())].concat();
+        let fits = |part: &&[u8]| significant(part).len() <= prime_bytes;
+        if !parts.iter().all(fits) || d.is_some_and(|d| significant(d).len() > bytes) {
             return Err(Fault::PartsDisagree);
         }
-        // At precisions that the public length gives, so that no secret one shows in the time of its use.
-        let number = |number: &[u8], bytes: usize| {
-            BoxedUint::from_be_slice_truncated(number, u32::try_from(8 * bytes).unwrap_or(u32::MAX))
-        };
         let n = number(&public.modulus(), bytes);
         let e = BoxedUint::from(public.exponent());
-        let primes = vec![number(p, half), number(q, half)];
-        // A modulus of an odd number of bytes has primes that are a byte apart in CryptoAPI's own keys.
-        let make = match bytes % 2 {
-            0 => rsa::PrivateKey::from_components,
-            _ => rsa::PrivateKey::from_components_with_wide_primes,
+        let d = match d.map(significant) {
+            None | Some([]) => private_exponent(public.exponent(), p, q, bytes)?,
+            Some(d) => number(d, bytes),
         };
-        let rsa = make(n, e, number(d, bytes), primes).map_err(|_| Fault::PartsDisagree)?;
-        let key = Self { public, rsa };
-        let derived = key.crt();
-        let agree = [dp, dq, qinv].into_iter().zip(&derived).fold(
-            Choice::from(1),
-            |agree, (given, derived)| {
-                let given = fixed(&Zeroizing::new(number(given, half)), half);
+        // At precisions that public lengths give, so that no secret one shows in the time of its use. Primes of a modulus
+        // that does not fill its bytes, or has an odd number of them, may be longer than half its bits in CryptoAPI's own
+        // keys, and are within half its bytes.
+        let is_even = bytes.is_multiple_of(2) && public.modulus().first() >= Some(&0x80);
+        let make = match is_even && prime_bytes == half {
+            true => rsa::PrivateKey::from_components,
+            false => rsa::PrivateKey::from_components_with_wide_primes,
+        };
+        let primes = vec![number(p, prime_bytes), number(q, prime_bytes)];
+        let rsa = make(n, e, d, primes).map_err(|_| Fault::PartsDisagree)?;
+        let key = Self {
+            public,
+            rsa,
+            prime_bytes,
+        };
+        let agree = crt.is_none_or(|crt| {
+            let pairs = crt.into_iter().zip(key.crt());
+            bool::from(pairs.fold(Choice::from(1), |agree, (given, derived)| {
+                let given = fixed(&Zeroizing::new(number(given, prime_bytes)), prime_bytes);
                 agree & given.ct_eq(derived.as_slice())
-            },
-        );
-        if !bool::from(agree) {
-            return Err(Fault::PartsDisagree);
+            }))
+        });
+        match agree {
+            true => Ok(key),
+            false => Err(Fault::PartsDisagree),
         }
-        Ok(key)
     }
 
     /// Returns the same key pair for another use.
@@ -155,17 +172,31 @@ impl PrivateKey {
     ///
     /// # Errors
     ///
-    /// Says that this key and padding do not open it, and never why: wrapped to another key, with the other padding,
-    /// not padded as it must be, or around a key that its algorithm does not have.
+    /// Says when the lengths differ, which anybody can see. All else is one answer: that this key and padding do not open
+    /// it, and never why: wrapped to another key, with the other padding, not padded as it must
+    /// be, or around a key that its algorithm does not have.
     pub fn unwrap(
         &self,
         blob: &SimpleBlob,
         padding: Padding,
         rng: &mut impl CryptoRng,
-    ) -> Result<SessionKey, NotOpened> {
-        self.public.fits(blob).map_err(|_| NotOpened)?;
-        let block = self.raw(blob.wrapped(), rng).ok_or(NotOpened)?;
-        unpad(blob, padding, block)
+    ) -> Result<SessionKey, UnwrapError> {
+        let of_other_length = self.public.other_length(blob);
+        let (fitted, tail) = blob
+            .split_at(self.public.modulus_bytes())
+            .ok_or(of_other_length)?;
+        let opened = match self.public.fits(&fitted) {
+            Err(_) => None,
+            Ok(()) => self.raw(fitted.wrapped(), rng),
+        };
+        let opened = opened
+            .ok_or(NotOpened)
+            .and_then(|block| unpad(&fitted, padding, block));
+        // CryptImportKey ignores what follows. That it was too long is what can be said of one that does not open.
+        opened.map_err(|not_opened| match tail {
+            [] => not_opened.into(),
+            _ => of_other_length.into(),
+        })
     }
 
     /// Unwraps a session key of `key_bytes`, or answers with a random one, and nobody can tell which from the time it
@@ -201,10 +232,16 @@ impl PrivateKey {
     }
 
     /// Returns the PRIVATEKEYBLOB: the key pair in the clear, for whoever reads it.
-    #[must_use]
-    pub fn to_blob(&self) -> Zeroizing<Vec<u8>> {
+    ///
+    /// # Errors
+    ///
+    /// Says so when there is no room in one for the longer of its primes.
+    pub fn to_blob(&self) -> Result<Zeroizing<Vec<u8>>, UnequalPrimes> {
         let bytes = self.public.modulus_bytes();
         let half = bytes.div_ceil(2);
+        if self.prime_bytes != half {
+            return Err(UnequalPrimes);
+        }
         let header = RsaPubKey::header(BlobType::PrivateKey, "RSA2", &self.public);
         let mut blob = Zeroizing::new(Vec::with_capacity(20 + 2 * bytes + 5 * half));
         blob.extend(header);
@@ -213,7 +250,7 @@ impl PrivateKey {
             blob.extend(part.iter().rev());
         }
         blob.extend(fixed(self.rsa.d(), bytes).iter().rev());
-        blob
+        Ok(blob)
     }
 
     /// Returns the key pair in PEM, as `PRIVATE KEY` (PKCS#8), in the clear. What it is for is not in there.
@@ -249,17 +286,24 @@ impl PrivateKey {
     }
 
     fn primes(&self) -> [Zeroizing<Vec<u8>>; 2] {
-        let half = self.public.modulus_bytes().div_ceil(2);
         let mut primes = self.rsa.primes().iter();
-        [(); 2].map(|()| fixed(primes.next().expect("two primes").as_ref(), half))
+        [(); 2].map(|()| {
+            fixed(
+                primes.next().expect("two primes").as_ref(),
+                self.prime_bytes,
+            )
+        })
     }
 
     /// d mod p-1, d mod q-1, q^-1 mod p.
     fn crt(&self) -> [Zeroizing<Vec<u8>>; 3] {
-        let half = self.public.modulus_bytes().div_ceil(2);
         let qinv = self.rsa.qinv().map(|qinv| Zeroizing::new(qinv.retrieve()));
-        [self.rsa.dp(), self.rsa.dq(), qinv.as_deref()]
-            .map(|part| fixed(part.expect("every key of two primes has them"), half))
+        [self.rsa.dp(), self.rsa.dq(), qinv.as_deref()].map(|part| {
+            fixed(
+                part.expect("every key of two primes has them"),
+                self.prime_bytes,
+            )
+        })
     }
 }
 
@@ -281,6 +325,27 @@ impl SimpleBlob {
     }
 }
 
+/// A number at the precision that so many bytes have.
+fn number(number: &[u8], bytes: usize) -> BoxedUint {
+    BoxedUint::from_be_slice_truncated(number, u32::try_from(8 * bytes).unwrap_or(u32::MAX))
+}
+
+/// A number without the zeros in front.
+fn significant(number: &[u8]) -> &[u8] {
+    let zeros = number.iter().take_while(|byte| **byte == 0).count();
+    number.split_at(zeros).1
+}
+
+/// e^-1 mod (p-1)(q-1). Whether p and q are this modulus' is not looked at.
+fn private_exponent(e: u32, p: &[u8], q: &[u8], bytes: usize) -> Result<BoxedUint, Fault> {
+    let one = number(&[1], bytes);
+    let less = |prime| Zeroizing::new(number(prime, bytes).wrapping_sub(&one));
+    let totient = NonZero::new(less(p).wrapping_mul(&*less(q)));
+    let totient = totient.into_option().ok_or(Fault::PartsDisagree)?;
+    let d = number(&e.to_be_bytes(), bytes).invert_mod(&totient);
+    d.into_option().ok_or(Fault::PartsDisagree)
+}
+
 /// Takes the padding off, at whichever length the algorithm has. At most one can fit, and all are looked at.
 fn unpad(
     blob: &SimpleBlob,
@@ -289,20 +354,35 @@ fn unpad(
 ) -> Result<SessionKey, NotOpened> {
     let algorithm = blob.algorithm();
     let block = padding.unmask(block);
-    let mut key_bytes = 0_u8;
-    for (length, byte) in (0..=SessionKey::BYTES_MAX).zip(0_u8..) {
-        if algorithm.accepts_key_bytes(length) {
-            key_bytes.conditional_assign(&byte, padding.is_key_of(&block, length));
-        }
-    }
-    let front = block.len().saturating_sub(usize::from(key_bytes));
-    SessionKey::new(algorithm, block.split_at(front).1).map_err(|_| NotOpened)
+    let lengths = (1..=SessionKey::BYTES_MAX).filter(|bytes| algorithm.accepts_key_bytes(*bytes));
+    let key = padding.content(&block, lengths).ok_or(NotOpened)?;
+    SessionKey::new(algorithm, key).map_err(|_| NotOpened)
+}
+
+/// Why a key does not open a blob.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnwrapError {
+    /// By its length, as anybody can see.
+    #[error(transparent)]
+    Misfit(#[from] Misfit),
+    /// As the private key shows.
+    #[error(transparent)]
+    NotOpened(#[from] NotOpened),
 }
 
 /// That a key does not open a blob. It never says why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this key, with this padding, does not open it")]
+#[error(
+    "this key, with this padding, does not open it, or to a length that its algorithm has no keys of"
+)]
 pub struct NotOpened;
+
+/// That a PRIVATEKEYBLOB has no room for a key pair: each of the primes has half the bytes of the modulus there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the primes of this key are of unequal length, and a PRIVATEKEYBLOB has no room for the longer one"
+)]
+pub struct UnequalPrimes;
 
 /// That no key of such a length is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,4 +1,4 @@
-//! RSA public keys: PUBLICKEYBLOB, PEM, and the wrap of a session key (spec/capi.md#publickeyblob).
+//! RSA public keys: PUBLICKEYBLOB, and the wrap of a session key (spec/capi.md#publickeyblob).
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use rsa::{BoxedUint, hazmat};
 use zeroize::Zeroizing;
 
 use crate::blob::{self, BlobType, Fault, Fields, Header, Malformed, RSA_KEYX, RSA_SIGN};
-use crate::pem::{self, PemError};
+use crate::pem;
 use crate::{Padding, SessionKey, SimpleBlob, der};
 
 /// The least and the greatest length in bits of a modulus, which are CryptoAPI's own.
@@ -46,7 +46,7 @@ impl KeySpec {
     }
 }
 
-/// An RSA public key: its modulus is odd and as long as it says, its exponent odd and at least 3.
+/// An RSA public key: its modulus is odd and has as many bytes as it says, its exponent is odd and at least 3.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicKey {
     spec: KeySpec,
@@ -55,7 +55,8 @@ pub struct PublicKey {
 }
 
 impl PublicKey {
-    /// Reads a PUBLICKEYBLOB.
+    /// Reads a PUBLICKEYBLOB. What follows the modulus belongs to a buffer that was longer, and is ignored as
+    /// CryptImportKey does.
     ///
     /// # Errors
     ///
@@ -69,27 +70,7 @@ impl PublicKey {
             modulus_bytes,
         } = RsaPubKey::take(&mut fields, "RSA1")?;
         let modulus = blob::reversed(fields.take("modulus", modulus_bytes)?);
-        fields.end()?;
         Self::from_numbers(spec, &modulus, exponent).map_err(RsaPubKey::place)
-    }
-
-    /// Reads a public key in PEM, `PUBLIC KEY` or `RSA PUBLIC KEY`. It is taken for one that wraps, as PEM does not say.
-    ///
-    /// # Errors
-    ///
-    /// Says what is wrong with the text or the key.
-    pub fn from_pem(text: &[u8]) -> Result<Self, PemError> {
-        let (label, bytes) = pem::read(text)?;
-        let key = match label.as_str() {
-            "PUBLIC KEY" => der::read_spki(&bytes).and_then(der::read_public),
-            "RSA PUBLIC KEY" => der::read_public(&bytes),
-            _ => {
-                let wanted = "a public key";
-                return Err(PemError::Label { label, wanted });
-            }
-        };
-        let [n, e] = key.ok_or(PemError::Der { label })?;
-        Ok(Self::from_numbers(KeySpec::Exchange, n, exponent(e)?)?)
     }
 
     /// Takes a modulus, most significant byte first, and an exponent.
@@ -98,7 +79,8 @@ impl PublicKey {
         if !(BITS_MIN..=BITS_MAX).contains(&bits) {
             return Err(Fault::BitLength(u32::try_from(bits).unwrap_or(u32::MAX)));
         }
-        if n.first().is_none_or(|byte| *byte < 0x80) {
+        // Bytes bind, and bits do not: generators that leave the uppermost bit to chance are old and many.
+        if n.first().is_none_or(|byte| *byte == 0) {
             return Err(Fault::ShortModulus);
         }
         if n.last().is_none_or(|byte| byte & 1 == 0) {
@@ -160,14 +142,35 @@ impl PublicKey {
     ///
     /// Says which of the two it is not.
     pub fn fits(&self, blob: &SimpleBlob) -> Result<(), Misfit> {
-        let (found, wanted) = (blob.wrapped().len(), self.modulus_bytes());
-        if found != wanted {
-            return Err(Misfit::Length { found, wanted });
+        if blob.wrapped().len() != self.modulus_bytes() {
+            return Err(self.other_length(blob));
         }
         if !self.is_below_modulus(blob.wrapped()) {
             return Err(Misfit::NotBelowModulus);
         }
         Ok(())
+    }
+
+    /// Returns a blob without the zeros that follow its wrapped key in a buffer that was longer, as it fits this key.
+    ///
+    /// # Errors
+    ///
+    /// Says what it is not.
+    pub fn fitted(&self, blob: &SimpleBlob) -> Result<SimpleBlob, Misfit> {
+        match blob.split_at(self.modulus_bytes()) {
+            Some((fitted, tail)) if tail.iter().all(|byte| *byte == 0) => {
+                self.fits(&fitted)?;
+                Ok(fitted)
+            }
+            Some(_) | None => Err(self.other_length(blob)),
+        }
+    }
+
+    pub(crate) fn other_length(&self, blob: &SimpleBlob) -> Misfit {
+        Misfit::Length {
+            found: blob.wrapped().len(),
+            wanted: self.modulus_bytes(),
+        }
     }
 
     /// Returns the PUBLICKEYBLOB.
@@ -200,7 +203,7 @@ impl PublicKey {
         self.spec
     }
 
-    /// Returns the length of the modulus in bits.
+    /// Returns the length of the modulus in bits, counted in whole bytes as CryptoAPI counts.
     #[must_use]
     pub fn bits(&self) -> usize {
         8 * self.modulus_bytes()
@@ -292,7 +295,11 @@ pub enum WrapError {
 #[non_exhaustive]
 pub enum Misfit {
     /// It is for a key of another size.
-    #[error("the wrapped key has {found} bytes, and a key of this size wraps to {wanted}")]
+    #[error(
+        "the wrapped key has {found} bytes ({} bits), and this RSA key wraps to {wanted} ({} bits)",
+        8 * .found,
+        8 * .wanted
+    )]
     Length {
         /// Its length in bytes.
         found: usize,
@@ -312,8 +319,14 @@ pub(crate) struct RsaPubKey {
 
 impl RsaPubKey {
     pub(crate) fn take(fields: &mut Fields<'_>, magic: &'static str) -> Result<Self, Malformed> {
-        if fields.take("magic", 4)? != magic.as_bytes() {
-            return Err(fields.fault("magic", 4, Fault::Magic { wanted: magic }));
+        let found = fields.take("magic", 4)?;
+        if found != magic.as_bytes() {
+            let is_known = found == b"RSA1" || found == b"RSA2";
+            let fault = match magic {
+                "RSA2" if !is_known => Fault::Encrypted,
+                wanted => Fault::Magic { wanted },
+            };
+            return Err(fields.fault("magic", 4, fault));
         }
         let bits = fields.dword("bitlen")?;
         let modulus_bytes = usize::try_from(bits / 8).unwrap_or(usize::MAX);
@@ -331,7 +344,10 @@ impl RsaPubKey {
     pub(crate) fn place(fault: Fault) -> Malformed {
         let (field, offset) = if matches!(fault, Fault::BitLength(_)) {
             ("bitlen", 12)
-        } else if matches!(fault, Fault::Exponent(_) | Fault::ExponentOne) {
+        } else if matches!(
+            fault,
+            Fault::Exponent(_) | Fault::ExponentOne | Fault::LongExponent(_)
+        ) {
             ("pubexp", 16)
         } else {
             ("modulus", 20)
@@ -353,12 +369,14 @@ impl RsaPubKey {
 
 /// An exponent of any length; one that does not fit a DWORD is no key's of CryptoAPI.
 pub(crate) fn exponent(bytes: &[u8]) -> Result<u32, Fault> {
-    bytes
+    let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+    let (_, significant) = bytes.split_at(zeros);
+    if significant.len() > 4 {
+        return Err(Fault::LongExponent(significant.len()));
+    }
+    Ok(significant
         .iter()
-        .try_fold(0_u32, |e, byte| {
-            e.checked_mul(256).map(|e| e | u32::from(*byte))
-        })
-        .ok_or(Fault::Exponent(u32::MAX))
+        .fold(0, |e, byte| e << 8 | u32::from(*byte)))
 }
 
 /// A number in exactly `length` bytes, most significant first. It has to fit.

@@ -2,19 +2,22 @@
 
 use crate::Algorithm;
 use crate::blob::{self, BlobType, Fault, Fields, Header, Malformed, RSA_KEYX};
-use crate::public_key::{BITS_MAX, BITS_MIN};
+use crate::public_key::BITS_MIN;
 
 /// A wrapped session key. Which padding was used is not in it: keep that beside the blob.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SimpleBlob {
     algorithm: Algorithm,
-    // Invariant: as many bytes as some RSA modulus has. Most significant byte first, zeros in front kept.
+    // Invariant: as many bytes as some RSA modulus has, or more. Most significant byte first, zeros in front kept.
     wrapped: Vec<u8>,
 }
 
+/// The length in bytes of the longest wrapped key with what follows it in its buffer.
+const WRAPPED_BYTES_MAX: usize = 64 << 10;
+
 impl SimpleBlob {
     /// Reads a SIMPLEBLOB. Whether its number is one that a given key can have wrapped, [`crate::PublicKey::fits`]
-    /// tells.
+    /// tells: nothing else does where a wrapped key ends, and what follows it in a buffer that was longer begins.
     ///
     /// # Errors
     ///
@@ -33,7 +36,7 @@ impl SimpleBlob {
 
     /// Takes a wrapped key, most significant byte first; gives back its length if no RSA key has it.
     pub(crate) fn new(algorithm: Algorithm, wrapped: Vec<u8>) -> Result<Self, usize> {
-        if !(BITS_MIN / 8..=BITS_MAX / 8).contains(&wrapped.len()) {
+        if !(BITS_MIN / 8..=WRAPPED_BYTES_MAX).contains(&wrapped.len()) {
             return Err(wrapped.len());
         }
         Ok(Self { algorithm, wrapped })
@@ -51,6 +54,16 @@ impl SimpleBlob {
         bytes.extend(RSA_KEYX.to_le_bytes());
         bytes.extend(self.wrapped.iter().rev());
         bytes
+    }
+
+    /// Returns it as it is under a key of `modulus_bytes`, and what follows that, which CryptImportKey ignores; nothing if
+    /// it is shorter.
+    #[must_use]
+    pub fn split_at(&self, modulus_bytes: usize) -> Option<(Self, &[u8])> {
+        let tail = self.wrapped.len().checked_sub(modulus_bytes)?;
+        let (tail, wrapped) = self.wrapped.split_at(tail);
+        let blob = Self::new(self.algorithm, wrapped.to_vec()).ok()?;
+        Some((blob, tail))
     }
 
     /// Returns what it says the session key encrypts with. Nothing authenticates that.

@@ -128,7 +128,7 @@ fn passed_on(error: Cause<'_>) -> Option<Cause<'_>> {
         StatusError: Capi Header Home;
         SubmitError: Refused Unavailable;
         SyncError: Exchange Home;
-        UnlockError: NotOpened;
+        UnlockError: Misfit NotOpened Parameters;
         UnwrapStanzaError: Memory;
         VetoError: Exchange Keys;
         WholeError: Capi Header Home Payload Unwrap;

@@ -14,6 +14,7 @@ use strongroom_agefile::payload::OpenError;
 use strongroom_agefile::recipient::{MixedRecipients, ParseRecipientError};
 use strongroom_agefile::{UnwrapError, UnwrapStanzaError};
 use strongroom_authority::{PlaceError, RestoreError, WrongCode};
+use strongroom_capi::file::Explanation;
 use strongroom_client::capi::decrypt::{DecryptError as CapiDecryptError, UnlockError};
 use strongroom_client::connection::ExchangeError;
 use strongroom_client::encrypt::EncryptError;
@@ -37,7 +38,7 @@ use strongroom_protocol::receipt::DepositState;
 use strongroom_protocol::{Refusal, Unavailable, UnavailableKind};
 
 use crate::causes::causes;
-use crate::command::decrypt::capi::ReadOnce;
+use crate::command::decrypt::capi::{Explained, ReadOnce};
 use crate::command::decrypt::{Interrupted, NoName, NotCapi, OntoItself, WrongPassphrase};
 use crate::command::device::WrongDevice;
 use crate::command::encrypt::capi::LegacyRefused;
@@ -441,6 +442,13 @@ fn of_key(cause: &(dyn Error + 'static)) -> Option<&'static str> {
 }
 
 fn of_capi(cause: &(dyn Error + 'static)) -> Option<&'static str> {
+    if let Some(explained) = cause.downcast_ref::<Explained>()
+        && explained.may_be_unpadded()
+    {
+        return Some(
+            "if the program padded nothing (CryptEncrypt with Final = FALSE), `--no-padding` opens it",
+        );
+    }
     if let Some(error) = cause.downcast_ref() {
         return match error {
             CapiDecryptError::Changed => Some(
@@ -455,10 +463,21 @@ fn of_capi(cause: &(dyn Error + 'static)) -> Option<&'static str> {
              file",
         );
     }
-    if let Some(UnlockError::NotOpened(_)) = cause.downcast_ref() {
-        return Some(
-            "see that key and padding are the file's; if your RSA key was lost, `strongroom recover` gets the file back",
-        );
+    match cause.downcast_ref() {
+        Some(UnlockError::NotOpened(_)) => {
+            return Some(
+                "see that key and padding are the file's; if your RSA key was lost, `strongroom recover` gets the file back",
+            );
+        }
+        Some(UnlockError::Misfit(_)) => {
+            return Some(
+                "this is not the key of the file: `strongroom capi inspect` says of either how long it is",
+            );
+        }
+        Some(UnlockError::UnknownParameters(_)) => {
+            return Some("a newer version made it; `--iv` and the like say it anew");
+        }
+        _ => {}
     }
     match cause.downcast_ref()? {
         ExchangeKeyError::Missing { .. } => Some(
@@ -468,6 +487,9 @@ fn of_capi(cause: &(dyn Error + 'static)) -> Option<&'static str> {
             "it went with the identity it is sealed to: `strongroom recover` on your files makes a new one",
         ),
         ExchangeKeyError::Public { .. } => Some("name the key pair: a PRIVATEKEYBLOB, or PEM"),
+        ExchangeKeyError::Key { .. } => {
+            Some("`strongroom capi inspect` says what it is, and which command helps")
+        }
         _ => None,
     }
 }
@@ -477,7 +499,7 @@ fn of_blob(cause: &(dyn Error + 'static)) -> Option<&'static str> {
         return Some("whoever runs the authority makes one with `strongroom authority rsa-key`");
     }
     match cause.downcast_ref()? {
-        DepositBlobError::Misfit => Some(
+        DepositBlobError::Misfit(_) => Some(
             "`strongroom authority rsa-key` writes the key that programs are to export to, and its fingerprint",
         ),
         _ => None,
@@ -491,6 +513,12 @@ fn of_protect(cause: &(dyn Error + 'static)) -> Option<&'static str> {
         ),
         ProtectError::CapiKey => Some(
             "name the program's key pair with `--key`, and the padding with `--pkcs1` or `--oaep`",
+        ),
+        ProtectError::CapiPayload {
+            explanation: Explanation::NoPadding { .. },
+        } => Some(
+            "see that the file is whole: a key that opens half a file is not deposited for it. If the program padded nothing \
+             (CryptEncrypt with Final = FALSE), say `--no-padding`",
         ),
         ProtectError::CapiPayload { .. } => {
             Some("see that the file is whole: a key that opens half a file is not deposited for it")

@@ -4,6 +4,7 @@
 mod account;
 mod causes;
 mod check;
+mod cipher;
 mod command;
 mod context;
 mod desk;

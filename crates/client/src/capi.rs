@@ -9,6 +9,7 @@ pub mod encrypt;
 pub(crate) mod key;
 pub mod protect;
 pub mod rewrap;
+mod seen;
 pub(crate) mod text;
 
 use std::fs::File;
@@ -16,10 +17,12 @@ use std::io;
 use std::path::Path;
 
 use strongroom_capi::Padding;
+use strongroom_capi::cipher::{Parameters, UnknownParameters};
 use strongroom_capi::file::FileHeader;
 use strongroom_protocol::id::{Digest, Serial};
 use strongroom_protocol::statement::Particulars;
 
+pub use self::seen::{Seen, Source};
 pub use self::text::{CipherName, LegacyCipher, NoCipher};
 use crate::home::{Home, HomeError};
 use crate::kind::FileKind;
@@ -52,6 +55,8 @@ pub struct Known {
     pub serial: Serial,
     /// How the SIMPLEBLOB is padded.
     pub padding: Option<Padding>,
+    /// What the program set on the session key; nothing, unless its owner said it.
+    pub parameters: Result<Parameters, UnknownParameters>,
     /// The digest of the payload.
     pub payload: Option<Digest>,
     /// Whether the home saw, holding the session key, that file and deposit agree.
@@ -63,6 +68,7 @@ impl Known {
         Self {
             serial,
             padding: particulars.padding().and_then(text::parse_padding),
+            parameters: particulars.cipher().unwrap_or_default().parse(),
             payload: particulars.payload(),
             matches,
         }

@@ -24,7 +24,7 @@ use strongroom_protocol::statement::{Draft, Particulars, ParticularsError};
 use self::open::{Opened, open};
 pub use self::standing::{Standing, standing};
 use crate::capi::decrypt::UnlockError;
-use crate::capi::is_capi_file;
+use crate::capi::{Seen, is_capi_file};
 use crate::client::Client;
 use crate::home::{AskPassphrase, Home, HomeError, Identities, Matched, Observations};
 use crate::mark::{Changed, EndedFile, FileMark, header_digest};
@@ -63,6 +63,8 @@ pub struct Protected {
     pub detached: bool,
     /// How the file stood before; one that had its spare was passed over.
     pub before: Standing,
+    /// What was seen of a file of CryptoAPI's that got its spare now.
+    pub seen: Option<Seen>,
 }
 
 /// What is told of the work while it goes on.
@@ -209,6 +211,7 @@ impl Client<'_> {
                     .unwrap_or(DepositState::Deposited),
                 detached: file.new.is_none(),
                 before: file.before,
+                seen: None,
             });
             watch.done(number, result);
         }
@@ -308,6 +311,7 @@ pub fn look(
     let look = Look {
         before,
         detached: options.detached || passphrase,
+        seen: None,
     };
     let is_spared = matches!(before, Standing::Spared { .. });
     if is_spared && is_known {
@@ -364,12 +368,14 @@ fn ensure_not_capi(path: &Path) -> Result<(), ProtectError> {
 }
 
 /// How a file stands, and what would be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Look {
     /// How it stands.
     pub before: Standing,
     /// Whether it would stay as it is.
     pub detached: bool,
+    /// What was seen of a file of CryptoAPI's that would get its spare.
+    pub seen: Option<Seen>,
 }
 
 /// Why a file was not protected.

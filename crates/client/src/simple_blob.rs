@@ -3,7 +3,9 @@
 
 use std::io::Read;
 
+use strongroom_capi::cipher::Parameters;
 use strongroom_capi::file::{FileHeader, HeaderError, digest};
+use strongroom_capi::public_key::Misfit;
 use strongroom_capi::{Malformed, Padding, PublicKey, SessionKey, SimpleBlob};
 use strongroom_protocol::Recorded;
 use strongroom_protocol::id::{AuthorityId, Digest, Serial, Time};
@@ -48,6 +50,8 @@ pub struct OwnFile {
     pub payload: Option<Digest>,
     /// The mark of the file, likewise.
     pub mark: Option<FileMark>,
+    /// What the program set on the session key before it encrypted the file.
+    pub parameters: Parameters,
 }
 
 impl OwnFile {
@@ -56,7 +60,7 @@ impl OwnFile {
     /// # Errors
     ///
     /// It can't be read, or has no header of CryptoAPI's example programs.
-    pub fn read(mut file: impl Read) -> Result<Self, HeaderError> {
+    pub fn read(mut file: impl Read, parameters: Parameters) -> Result<Self, HeaderError> {
         let header = FileHeader::read(&mut file)?;
         let mut payload = Marking::new(file);
         let digest = digest(&mut payload).map_err(HeaderError::Read)?;
@@ -64,6 +68,7 @@ impl OwnFile {
             blob: header.blob().to_vec(),
             payload: Some(Digest::from_bytes(digest)),
             mark: Some(payload.mark(mark(&header), header.bytes())),
+            parameters,
         })
     }
 }
@@ -94,6 +99,9 @@ impl NewBlob {
             particulars = particulars.with_padding(text::padding(padding))?;
             if let Some(payload) = own.payload {
                 particulars = particulars.with_payload(payload)?;
+            }
+            if own.parameters != Parameters::default() {
+                particulars = particulars.with_cipher(&own.parameters.to_string())?;
             }
         }
         Ok(Self {
@@ -162,8 +170,10 @@ impl Client<'_> {
     pub fn deposit_simple_blob(&mut self, new: NewBlob) -> Result<DepositedBlob, DepositBlobError> {
         self.check_enrolled()?;
         let rsa_key = self.rsa_key()?;
-        let blob = SimpleBlob::from_bytes(&new.blob)?;
-        rsa_key.fits(&blob).map_err(|_| DepositBlobError::Misfit)?;
+        // What is deposited is the blob alone, without the rest of a buffer that was longer.
+        let blob = rsa_key
+            .fitted(&SimpleBlob::from_bytes(&new.blob)?)
+            .map_err(DepositBlobError::Misfit)?;
         let (algorithm, bits, is_proven) = match &new.key {
             BlobKey::Known(key) => (key.algorithm(), key.bits(), true),
             BlobKey::Unknown(algorithm, bits) => (*algorithm, *bits, false),
@@ -184,7 +194,7 @@ impl Client<'_> {
         let serial = self.generate_serial();
         let draft = BlobDraft {
             serial,
-            blob: BlindedBlob::new(&new.blob, &mut self.rng)?,
+            blob: BlindedBlob::new(&blob.to_bytes(), &mut self.rng)?,
             padding: new.padding,
             key: new.key,
             particulars,
@@ -269,8 +279,8 @@ pub enum DepositBlobError {
     #[error(transparent)]
     Length(#[from] WrongLength),
     /// It was wrapped to another key.
-    #[error("the blob is not wrapped to the authority's RSA key")]
-    Misfit,
+    #[error("the blob is not wrapped to the authority's RSA key: {0}")]
+    Misfit(Misfit),
     /// There is no room for what it claims.
     #[error(transparent)]
     Particulars(#[from] ParticularsError),

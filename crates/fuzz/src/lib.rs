@@ -69,7 +69,9 @@ targets! {
     "identities": texts::read_identities, texts::identities_seeds;
     "inspect": capi::read_inspected, capi::inspected_seeds;
     "key": capi::read_key, capi::key_seeds;
+    "neighbour": capi::read_neighbour, capi::neighbour_seeds;
     "pages": pages::read, pages::seeds;
+    "parameters": capi::read_parameters, capi::parameters_seeds;
     "particulars": statement::read_particulars, statement::particulars_seeds;
     "pin": texts::read_pin, texts::pin_seeds;
     "plaintext_blob": capi::read_plaintext_blob, capi::plaintext_blob_seeds;

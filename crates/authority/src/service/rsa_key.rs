@@ -58,7 +58,8 @@ impl Service {
     fn keep_rsa_key(&self, bits: usize) -> Result<PrivateKey, RsaKeyError> {
         let made = PrivateKey::generate(bits, KeySpec::Exchange, &mut self.slow_rng())
             .map_err(|_| RsaKeyError::Bits { bits })?;
-        let sealed = self.custodian.seal_rsa(&made.to_blob(), &mut *self.rng());
+        let blob = made.to_blob().expect("a key that is made has equal primes");
+        let sealed = self.custodian.seal_rsa(&blob, &mut *self.rng());
         let sealed = sealed.ok_or(RsaKeyError::Sealed)?;
         self.custodian.place().replace(|keys| {
             let rsa_key = keys.rsa_key.or(Some(sealed));

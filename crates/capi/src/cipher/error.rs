@@ -14,6 +14,9 @@ pub enum EncryptError {
     /// The sink failed; a closed pipe is among these.
     #[error("cannot write the encrypted file")]
     Write(#[source] io::Error),
+    /// The plaintext does not fill its blocks, and is not to be padded.
+    #[error(transparent)]
+    End(#[from] EndError),
 }
 
 /// Why a stream was not decrypted, or not to its end.
@@ -31,7 +34,7 @@ pub enum DecryptError {
     End(#[from] EndError),
 }
 
-/// In which way a ciphertext does not end as one must.
+/// In which way a text does not end as one must.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EndError {
@@ -40,6 +43,18 @@ pub enum EndError {
     Empty {
         /// The cipher.
         algorithm: Algorithm,
+    },
+    /// A part of a block is left over, and is not to be filled.
+    #[error(
+        "without padding, {algorithm} encrypts whole blocks: of these {bytes} bytes the last {over} are none"
+    )]
+    NothingToFill {
+        /// The cipher.
+        algorithm: Algorithm,
+        /// The length of the plaintext.
+        bytes: u64,
+        /// How much of it is beyond the last whole block.
+        over: usize,
     },
     /// A part of a block is left over.
     #[error(

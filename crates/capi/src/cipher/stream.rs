@@ -5,8 +5,7 @@ use std::io::{self, Read, Write};
 use zeroize::Zeroizing;
 
 use super::engine::BLOCK_BYTES_MAX;
-use super::{DecryptError, Decryptor, EncryptError, Encryptor};
-use crate::session_key::SessionKey;
+use super::{DecryptError, Decryptor, EncryptError, Encryptor, KeyedCipher};
 
 /// How much is read, worked on and written at a time: enough to make calls rare, little enough for a cache.
 const BUFFER_BYTES: usize = 64 << 10;
@@ -17,14 +16,15 @@ const BUFFER_BYTES: usize = 64 << 10;
 ///
 /// # Errors
 ///
-/// Tells a source that cannot be read from a sink that cannot be written. What was written then is no ciphertext.
-pub fn encrypt(
-    key: &SessionKey,
+/// Tells a source that cannot be read, a sink that cannot be written, and a plaintext that does not fill its blocks where
+/// it has to. What was written then is no ciphertext.
+pub fn encrypt<'k>(
+    cipher: impl Into<KeyedCipher<'k>>,
     mut reader: impl Read,
     mut writer: impl Write,
     progress: &mut dyn FnMut(u64),
 ) -> Result<u64, EncryptError> {
-    let mut encryptor = Encryptor::new(key);
+    let mut encryptor = Encryptor::new(cipher);
     let mut plaintext = Zeroizing::new(vec![0; BUFFER_BYTES]);
     let mut ciphertext = Vec::with_capacity(BUFFER_BYTES + BLOCK_BYTES_MAX);
     let mut done = 0;
@@ -39,7 +39,7 @@ pub fn encrypt(
         ciphertext.clear();
         progress(done);
     }
-    encryptor.finish(&mut ciphertext);
+    encryptor.finish(&mut ciphertext)?;
     writer.write_all(&ciphertext).map_err(EncryptError::Write)?;
     Ok(done)
 }
@@ -52,13 +52,13 @@ pub fn encrypt(
 /// # Errors
 ///
 /// Tells a source that cannot be read, a sink that cannot be written, and a ciphertext that does not end as it must.
-pub fn decrypt(
-    key: &SessionKey,
+pub fn decrypt<'k>(
+    cipher: impl Into<KeyedCipher<'k>>,
     mut reader: impl Read,
     mut writer: impl Write,
     progress: &mut dyn FnMut(u64),
 ) -> Result<u64, DecryptError> {
-    let mut decryptor = Decryptor::new(key);
+    let mut decryptor = Decryptor::new(cipher);
     let mut ciphertext = vec![0; BUFFER_BYTES];
     let mut plaintext = Zeroizing::new(Vec::with_capacity(BUFFER_BYTES + BLOCK_BYTES_MAX));
     let mut done = 0;

@@ -7,8 +7,7 @@ use std::io::{self, Read};
 use zeroize::Zeroizing;
 
 use crate::algorithm::Algorithm;
-use crate::cipher::{engine, padding_bytes, read_full};
-use crate::session_key::SessionKey;
+use crate::cipher::{KeyedCipher, engine, padding_bytes, read_full};
 
 /// How a ciphertext ends under a key, and what that suggests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +49,7 @@ pub enum Explanation {
         /// The cipher.
         algorithm: Algorithm,
     },
-    /// The cipher has no padding, so that every length is right and every key gives something.
+    /// There is no padding, so that no end is marked and every key gives something.
     Unmarked {
         /// The cipher.
         algorithm: Algorithm,
@@ -97,7 +96,8 @@ impl fmt::Display for Explanation {
             ),
             Self::NoPadding { algorithm } => write!(
                 f,
-                "no block of {algorithm} ends in padding: this is another key, or the end is cut off or damaged"
+                "no block of {algorithm} ends in padding: this is another key or was made with other parameters, or the end is cut off or \
+                 damaged; or the program padded nothing at all"
             ),
             Self::Unmarked { algorithm } => write!(
                 f,
@@ -108,7 +108,7 @@ impl fmt::Display for Explanation {
     }
 }
 
-/// Looks through a ciphertext, up to its end, for how it ends under `key`, in constant memory.
+/// Looks through a ciphertext, up to its end, for how it ends under a key, in constant memory.
 ///
 /// To decrypt what [`StaleBytes`](Explanation::StaleBytes) found, which takes somebody's word for it, decrypt so much of
 /// the ciphertext as it says.
@@ -116,12 +116,16 @@ impl fmt::Display for Explanation {
 /// # Errors
 ///
 /// When the reader fails.
-pub fn explain(key: &SessionKey, mut ciphertext: impl Read) -> io::Result<Explanation> {
-    let algorithm = key.algorithm();
-    let Some(block_bytes) = algorithm.block_bytes() else {
+pub fn explain<'k>(
+    cipher: impl Into<KeyedCipher<'k>>,
+    mut ciphertext: impl Read,
+) -> io::Result<Explanation> {
+    let cipher = cipher.into();
+    let algorithm = cipher.algorithm();
+    let Some(block_bytes) = cipher.padded_block_bytes() else {
         return Ok(Explanation::Unmarked { algorithm });
     };
-    let mut engine = engine::decrypting(key);
+    let mut engine = engine::decrypting(&cipher);
     let mut buffer = Zeroizing::new(vec![0; BUFFER_BYTES]);
     let mut ends = Ends::default();
     loop {

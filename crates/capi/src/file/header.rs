@@ -23,8 +23,8 @@ impl FileHeader {
     /// The length in bytes of the shortest blob: under an RSA key of 512 bits.
     pub const BLOB_BYTES_MIN: usize = BLOB_START_BYTES + 64;
 
-    /// The length in bytes of the longest blob: under an RSA key of 16,384 bits.
-    pub const BLOB_BYTES_MAX: usize = BLOB_START_BYTES + 2048;
+    /// The length in bytes of the longest blob, with what follows it where a program wrote a buffer whole.
+    pub const BLOB_BYTES_MAX: usize = BLOB_START_BYTES + (64 << 10);
 
     /// Takes a SIMPLEBLOB to write.
     ///

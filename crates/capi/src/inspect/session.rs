@@ -4,7 +4,6 @@ use zeroize::Zeroizing;
 
 use super::{NOT_SHOWN, Walk};
 use crate::blob::{RSA_KEYX, RSA_SIGN};
-use crate::public_key::BITS_MAX;
 use crate::{Algorithm, Padding, SessionKey};
 
 impl Walk<'_> {
@@ -14,10 +13,6 @@ impl Walk<'_> {
             _ => format!("{}, where only CALG_RSA_KEYX wraps", algorithm_name(alg_id)),
         });
         let length = self.rest.len();
-        if length > BITS_MAX / 8 {
-            self.secret("wrapped key", length, "longer than any RSA key");
-            return;
-        }
         // A key under an exponent of one lies in there as it is.
         if opens_itself(self.rest) {
             self.secret("wrapped key", length, "not encrypted: see below");
@@ -29,16 +24,35 @@ impl Walk<'_> {
             return;
         }
         let bits = 8 * length;
-        self.shown(
-            "wrapped key",
-            length,
-            &format!("a number of {bits} bits, as the RSA key it is wrapped to has"),
-        );
-        if !bits.is_multiple_of(64) {
-            self.remark(format!(
-                "Few RSA keys have {bits} bits. If yours has more, the blob was cut off: a wrapped key may end in 00, and \
-                 those bytes are part of it."
-            ));
+        let usual = USUAL_BITS.iter().rev().find(|usual| **usual <= bits);
+        let meaning = match usual {
+            Some(usual) if *usual == bits => {
+                format!("a number of {bits} bits, as the RSA key it is wrapped to has")
+            }
+            _ => format!("a number of {bits} bits, which is no usual length of an RSA key"),
+        };
+        let zeros = self
+            .rest
+            .iter()
+            .rev()
+            .take_while(|byte| **byte == 0)
+            .count();
+        self.shown("wrapped key", length, &meaning);
+        match usual {
+            Some(usual) if *usual == bits => {}
+            Some(usual) if bits - usual == 8 * zeros => self.remark(format!(
+                "{bits} bits is no usual length; the {zeros} zero bytes at the end may not belong to it. A key of {usual} bits opens \
+                 the blob without them: CryptImportKey ignores them."
+            )),
+            Some(usual) => self.remark(format!(
+                "Few RSA keys have {bits} bits. If yours has {usual}, {} bytes follow the wrapped key, which CryptImportKey ignores. \
+                 If it has more than {bits}, the blob was cut off: a wrapped key may end in 00, and those bytes are part of it.",
+                (bits - usual) / 8
+            )),
+            None => self.remark(format!(
+                "Few RSA keys have {bits} bits. If yours has more, the blob was cut off: a wrapped key may end in 00, and those bytes \
+                 are part of it."
+            )),
         }
         self.remark(
             "Nothing in a SIMPLEBLOB says which padding was used, PKCS#1 v1.5 or OAEP, nor whose key it is wrapped to.",
@@ -50,12 +64,16 @@ impl Walk<'_> {
         if let Some(length) = length {
             let length = usize::try_from(length).unwrap_or(usize::MAX);
             self.secret("rgbKeyData", length, "the session key");
+            self.tail("the key");
         }
         self.remark(format!(
             "The session key lies in this blob in the clear. It is {NOT_SHOWN} here, but whoever has the file has it."
         ));
     }
 }
+
+/// The lengths in bits of RSA keys that programs make.
+const USUAL_BITS: [usize; 9] = [512, 768, 1024, 1536, 2048, 3072, 4096, 8192, 16_384];
 
 /// Says which algorithm an `ALG_ID` is.
 pub(super) fn algorithm_name(alg_id: u32) -> String {
@@ -69,10 +87,14 @@ pub(super) fn algorithm_name(alg_id: u32) -> String {
         0x2200 => "CALG_DSS_SIGN, DSS for signatures",
         0xaa01 => "CALG_DH_SF, Diffie-Hellman with a stored key",
         0xaa02 => "CALG_DH_EPHEM, Diffie-Hellman with a passing key",
+        0x8001 => "CALG_MD2, a hash",
+        0x8002 => "CALG_MD4, a hash",
         0x8003 => "CALG_MD5, a hash",
         0x8004 => "CALG_SHA1, a hash",
         0x8009 => "CALG_HMAC, a keyed hash",
         0x800c => "CALG_SHA_256, a hash",
+        0x800d => "CALG_SHA_384, a hash",
+        0x800e => "CALG_SHA_512, a hash",
         _ => "not an algorithm that this program knows",
     }
     .to_owned()

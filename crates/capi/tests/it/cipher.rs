@@ -40,7 +40,7 @@ proptest! {
             rest = later;
         }
         encryptor.update(rest, &mut ciphertext);
-        encryptor.finish(&mut ciphertext);
+        encryptor.finish(&mut ciphertext).unwrap();
         prop_assert_eq!(&ciphertext, &whole);
 
         let (mut opened, mut rest) = (Vec::new(), whole.as_slice());
@@ -243,7 +243,7 @@ fn one_shot(key: &SessionKey, plaintext: &[u8]) -> Vec<u8> {
     let mut ciphertext = Vec::new();
     let mut encryptor = Encryptor::new(key);
     encryptor.update(plaintext, &mut ciphertext);
-    encryptor.finish(&mut ciphertext);
+    encryptor.finish(&mut ciphertext).unwrap();
     ciphertext
 }
 

@@ -115,7 +115,7 @@ fn a_key_in_the_clear_is_not_shown_whatever_its_padding_and_length() {
 #[test]
 fn nothing_secret_is_shown() {
     let own = key("own1024");
-    let blob = own.to_blob();
+    let blob = own.to_blob().unwrap();
     let shown = format!("{:?}", inspect(&blob));
     for part in blob[148..].chunks(8) {
         let reversed: Vec<u8> = part.iter().rev().copied().collect();

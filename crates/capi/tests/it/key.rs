@@ -13,8 +13,9 @@ fn keys_of_every_size_go_through_both_blobs_and_pem() {
     for (name, bits) in EVERY {
         let own = key(name);
         let half = (bits / 8_usize).div_ceil(2);
-        assert_eq!(own.to_blob().len(), 20 + 2 * (bits / 8) + 5 * half);
-        let again = PrivateKey::from_blob(&own.to_blob()).unwrap();
+        let blob = own.to_blob().unwrap();
+        assert_eq!(blob.len(), 20 + 2 * (bits / 8) + 5 * half);
+        let again = PrivateKey::from_blob(&blob).unwrap();
         assert_eq!(again.to_pem(), own.to_pem());
         let again = PublicKey::from_blob(&own.public().to_blob()).unwrap();
         assert_eq!(&again, own.public());
@@ -35,10 +36,10 @@ fn a_new_key_has_at_least_2048_bits_and_holds_together() {
         (2048, 65_537)
     );
     assert!(!new.public().is_legacy());
-    let blob = new.to_blob();
+    let blob = new.to_blob().unwrap();
     let again = PrivateKey::from_blob(&blob).unwrap();
     assert_eq!(again.public().spec(), KeySpec::Signature);
-    assert_eq!(again.to_blob(), blob);
+    assert_eq!(again.to_blob().unwrap(), blob);
 }
 
 #[test]
@@ -90,29 +91,47 @@ fn a_key_is_told_by_its_content() {
 #[test]
 fn text_that_is_no_key_is_refused_by_what_is_wrong_with_it() {
     let good = String::from_utf8(file("keys/own1024.pem")).unwrap();
-    let error = |text: &str| PrivateKey::from_pem(text.as_bytes()).err();
-    assert_eq!(error(&format!("Key Attributes\n    X\n{good}\n\n")), None);
-    assert_eq!(error(&good.replace('\n', "\r\n")), None);
-    assert_eq!(error(&format!("\u{feff}{good}")), None);
+    let error = |text: &str| Key::read(text.as_bytes()).err();
     for text in [
-        "",
-        "nothing",
         "-----BEGIN PRIVATE KEY-----\n",
         &good.replace("END PRIVATE", "END PUBLIC"),
-        &format!("{good}{good}"),
         &good.replace("MII", "M!I"),
     ] {
-        assert_eq!(error(text), Some(PemError::Syntax), "{text}");
+        assert_eq!(error(text), Some(PemError::Syntax.into()), "{text}");
     }
+    assert!(matches!(error(""), Some(KeyError::Malformed(_))));
+    assert!(matches!(error("nothing"), Some(KeyError::Malformed(_))));
     let encrypted = good.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY");
-    assert_eq!(error(&encrypted), Some(PemError::Encrypted));
+    assert_eq!(error(&encrypted), Some(PemError::Encrypted.into()));
     let old = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END RSA PRIVATE KEY-----\n";
-    assert_eq!(error(old), Some(PemError::Encrypted));
-    let label = "RSA PRIVATE KEY".to_owned();
-    let mislabelled = good.replace("PRIVATE KEY", &label);
-    assert_eq!(error(&mislabelled), Some(PemError::Der { label }));
-    let certificate = good.replace("PRIVATE KEY", "CERTIFICATE");
-    assert!(matches!(error(&certificate), Some(PemError::Label { .. })));
-    let public = PublicKey::from_pem(good.as_bytes());
-    assert!(matches!(public, Err(PemError::Label { .. })));
+    assert_eq!(error(old), Some(PemError::Encrypted.into()));
+    let label = "SOMETHING".to_owned();
+    let nothing = "-----BEGIN SOMETHING-----\nAAAA\n-----END SOMETHING-----\n";
+    assert_eq!(error(nothing), Some(PemError::NoKey { label }.into()));
+}
+
+#[test]
+fn pem_is_read_however_it_was_copied() {
+    let good = String::from_utf8(file("keys/own1024.pem")).unwrap();
+    let public = key("own1024").public().to_pem();
+    let certificate = "-----BEGIN CERTIFICATE-----\nMAMwAQA=\n-----END CERTIFICATE-----\n";
+    let one_line = good.replace('\n', "");
+    for text in [
+        format!("Key Attributes\n    X: y\n{good}\n\n"),
+        good.replace('\n', "\r\n"),
+        format!("\u{feff}{good}"),
+        format!("{certificate}{good}"),
+        format!("{good}{certificate}and more"),
+        format!("{good}{good}"),
+        format!("{public}{good}"),
+        format!("{good}{public}"),
+        good.lines().map(|line| format!("    {line}\n")).collect(),
+        one_line,
+    ] {
+        let read = Key::read(text.as_bytes()).unwrap().into_pair();
+        assert_eq!(read.unwrap().to_pem().as_bytes(), good.as_bytes(), "{text}");
+    }
+    let other = String::from_utf8(file("keys/own2048.pem")).unwrap();
+    let two = Key::read(format!("{good}{other}").as_bytes()).err();
+    assert_eq!(two, Some(PemError::Several.into()));
 }

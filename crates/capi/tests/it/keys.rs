@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use rsa::BoxedUint;
 use rsa::hazmat::{rsa_decrypt, rsa_encrypt};
 use rsa::traits::{PrivateKeyParts, PublicKeyParts};
-use strongroom_capi::{Algorithm, PrivateKey, PublicKey, SessionKey, SimpleBlob};
+use strongroom_capi::{Algorithm, Key, PrivateKey, PublicKey, SessionKey, SimpleBlob};
 
 use crate::rng::TestRng;
 
@@ -37,7 +37,17 @@ pub(crate) fn path(name: &str) -> PathBuf {
 }
 
 pub(crate) fn key(name: &str) -> PrivateKey {
-    PrivateKey::from_pem(&file(&format!("keys/{name}.pem"))).unwrap()
+    pair(&file(&format!("keys/{name}.pem")))
+}
+
+/// Reads a key pair of any form.
+pub(crate) fn pair(bytes: &[u8]) -> PrivateKey {
+    Key::read(bytes).unwrap().into_pair().unwrap()
+}
+
+/// Reads the public half of a key of any form.
+pub(crate) fn public(bytes: &[u8]) -> PublicKey {
+    Key::read(bytes).unwrap().public().clone()
 }
 
 /// A SIMPLEBLOB of whatever block, with RSA and nothing else.
@@ -52,7 +62,7 @@ pub(crate) fn wrap_block(key: &PublicKey, algorithm: Algorithm, block: &[u8]) ->
 
 /// RSA with the private key and nothing else, most significant byte first in and out.
 pub(crate) fn private_operation(key: &PrivateKey, number: &[u8]) -> Vec<u8> {
-    let blob = key.to_blob();
+    let blob = key.to_blob().unwrap();
     let half = key.public().modulus_bytes() / 2;
     let field = |at: usize, length: usize| {
         let bytes: Vec<u8> = blob[at..at + length].iter().rev().copied().collect();

@@ -1,4 +1,4 @@
-//! What parses is written as it was, whatever it is, and no input makes a reader panic.
+//! What parses is written in its strict form, whatever it is, and no input makes a reader panic.
 
 use proptest::prelude::*;
 use strongroom_capi::{Key, PrivateKey, PublicKey, SessionKey, SimpleBlob, inspect};
@@ -7,20 +7,24 @@ use crate::keys::{file, key};
 
 proptest! {
     #[test]
-    fn what_parses_is_written_as_it_was(blob in blobs()) {
+    fn what_parses_is_written_in_its_strict_form(blob in blobs()) {
         if let Ok(simple) = SimpleBlob::from_bytes(&blob) {
             prop_assert_eq!(simple.to_bytes(), blob.clone());
         }
         if let Ok(public) = PublicKey::from_blob(&blob) {
-            prop_assert_eq!(public.to_blob(), blob.clone());
-            let again = PublicKey::from_pem(public.to_pem().as_bytes());
-            prop_assert_eq!(again.unwrap().with_spec(public.spec()), public);
+            prop_assert!(blob.starts_with(&public.to_blob()));
+            let again = crate::keys::public(public.to_pem().as_bytes());
+            prop_assert_eq!(again.with_spec(public.spec()), public);
         }
         if let Ok(private) = PrivateKey::from_blob(&blob) {
-            prop_assert_eq!(private.to_blob().to_vec(), blob.clone());
+            let written = private.to_blob().unwrap();
+            let given = written.len().min(blob.len()) - private.public().modulus_bytes();
+            prop_assert_eq!(&written[..given], &blob[..given]);
+            let again = PrivateKey::from_blob(&written).unwrap();
+            prop_assert_eq!(again.to_blob().unwrap(), written);
         }
         if let Ok(session) = SessionKey::from_plaintext_blob(&blob) {
-            prop_assert_eq!(session.to_plaintext_blob().to_vec(), blob.clone());
+            prop_assert!(blob.starts_with(&session.to_plaintext_blob()));
         }
         // The explanation finds fault with what the readers refuse, and with nothing else.
         let good = SimpleBlob::from_bytes(&blob).is_ok()
@@ -75,7 +79,7 @@ fn blobs() -> impl Strategy<Value = Vec<u8>> {
         Just(file("malformed/good-pkcs1.bin")),
         Just(file("keys/own1024.pub")),
         Just(file("keys/own1024.priv")),
-        Just(key("openssl1032").to_blob().to_vec()),
+        Just(key("openssl1032").to_blob().unwrap().to_vec()),
         (5..16_usize).prop_map(|bytes| {
             let key = SessionKey::new(strongroom_capi::Algorithm::Rc4, &vec![7; bytes]);
             key.unwrap().to_plaintext_blob().to_vec()

@@ -23,8 +23,9 @@ use strongroom_client::mark::FileMark;
 use strongroom_client::whole;
 use strongroom_files::output::{CreateError, Output, Overwrite, ReadableBy};
 
-use self::capi::{RsaKeys, Source};
+use self::capi::{CapiSource, RsaKeys};
 use crate::account::Account;
+use crate::cipher::CipherOptions;
 use crate::context::Context;
 use crate::destination::Destination;
 use crate::exit::{self, Exit, Usage};
@@ -56,6 +57,8 @@ pub(crate) struct Arguments {
     key: Option<PathBuf>,
     #[command(flatten)]
     padding: PaddingOption,
+    #[command(flatten)]
+    cipher: CipherOptions,
     /// Write to OUT; into it, if it is a folder or ends in `/`, or if several files or a folder were named; to a pipe if it
     /// is `-`.
     #[arg(short, long, value_name = "OUT")]
@@ -284,7 +287,7 @@ impl Work<'_> {
             return Err(error.into());
         }
         if FileKind::of_bytes(&prefix) == FileKind::Capi {
-            let source = Source {
+            let source = CapiSource {
                 prefix,
                 file,
                 length,
@@ -293,7 +296,10 @@ impl Work<'_> {
             capi::decrypt(context, arguments, &mut self.rsa_keys, source, target)?;
             return Ok(None);
         }
-        ensure!(arguments.key.is_none(), NotCapi);
+        ensure!(
+            arguments.key.is_none() && arguments.cipher.said().is_none(),
+            NotCapi
+        );
         { &mut file }
             .take(MAGIC_BYTES as u64 - PREFIX_BYTES)
             .read_to_end(&mut prefix)

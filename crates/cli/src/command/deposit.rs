@@ -113,8 +113,10 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
         return blob::run(context, arguments, blob);
     }
     ensure!(
-        arguments.blob.is_padding_unsaid(),
-        Usage("`--pkcs1` and `--oaep` say how a `--simple-blob` is padded")
+        arguments.blob.is_unsaid(),
+        Usage(
+            "`--pkcs1` and `--oaep` say how a `--simple-blob` is padded, `--iv` and the like what was set on its key"
+        )
     );
     // Everything that can be refused before anything is deposited.
     ensure!(

@@ -14,6 +14,7 @@ use strongroom_client::protect::{Job, ProtectOptions, look};
 use strongroom_protocol::statement::Particulars;
 
 use self::report::Report;
+use crate::cipher::CipherOptions;
 use crate::command::decrypt::read_identities;
 use crate::command::encrypt::{described_path, parse_label};
 use crate::command::rewrap::repair;
@@ -48,6 +49,8 @@ pub(crate) struct Arguments {
     key: Option<PathBuf>,
     #[command(flatten)]
     padding: PaddingOption,
+    #[command(flatten)]
+    cipher: CipherOptions,
     /// Change no byte of the files: their spares are found by the files' headers.
     #[arg(long)]
     detached: bool,
@@ -85,8 +88,10 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
         return capi::protect(context, arguments, key, (&files, walk), &particulars);
     }
     ensure!(
-        arguments.padding.said().is_none(),
-        Usage("`--pkcs1` and `--oaep` go with `--key`")
+        arguments.padding.said().is_none() && arguments.cipher.said().is_none(),
+        Usage(
+            "`--pkcs1`, `--oaep` and what a program of CryptoAPI's set on its session keys go with `--key`"
+        )
     );
     let others = read_identities(context, &arguments.identities)?;
     let mut home = Home::open(&context.home)?;

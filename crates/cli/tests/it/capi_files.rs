@@ -110,8 +110,7 @@ fn a_file_whose_rsa_key_was_lost_opens_again() {
 fn every_cipher_with_either_padding_comes_back() {
     let machine = Machine::with_home();
     let ciphers = [
-        "aes-128", "aes-192", "aes-256", "des", "3des", "3des-112", "rc2-40", "rc2", "rc4-40",
-        "rc4-56", "rc4",
+        "aes-128", "aes-192", "aes-256", "des", "3des", "3des-112", "rc2", "rc4",
     ];
     for cipher in ciphers {
         for (number, padding) in [None, Some("--oaep")].into_iter().enumerate() {
@@ -516,7 +515,7 @@ fn what_is_no_such_file_is_refused_in_words() {
     let reason = machine.status("cut")["reason"].as_str().unwrap().to_owned();
     assert!(reason.contains("ends within its header"), "{reason}");
     // A length that no RSA key has, and one that takes the file for its blob.
-    for length in [0_u32, 75, 2061, u32::MAX] {
+    for length in [0_u32, 75, 65_549, u32::MAX] {
         let mut hostile = whole.clone();
         hostile[..4].copy_from_slice(&length.to_le_bytes());
         machine.write("hostile", hostile);
@@ -526,7 +525,11 @@ fn what_is_no_such_file_is_refused_in_words() {
     let mut longer = whole.clone();
     longer[..4].copy_from_slice(&2060_u32.to_le_bytes());
     machine.write("longer", longer);
-    decrypt("longer").refused(1, &["does not open it"]);
+    // CryptImportKey passes over what follows a wrapped key, and here that is ciphertext.
+    let ran = decrypt("longer").done();
+    let said = "1792 bytes that are not zeros follow the wrapped key in the header";
+    assert!(ran.stderr.contains(said), "{}", ran.stderr);
+    machine.remove("out");
     machine.write("text", "neither the one nor the other");
     decrypt("text").refused(1, &["no file of CryptoAPI's example programs"]);
     machine

@@ -4,6 +4,7 @@
 mod blobs;
 mod capi;
 mod capi_files;
+mod capi_wild;
 mod citations;
 mod clocks;
 mod crash;

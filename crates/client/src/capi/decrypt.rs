@@ -4,15 +4,24 @@
 use std::io::{self, Read, Write};
 
 use rand_core::CryptoRng;
+use strongroom_capi::beginning::Beginning;
 use strongroom_capi::blob::Malformed;
+use strongroom_capi::cipher::{KeyedCipher, Parameters, UnknownParameters, WrongParameters};
 use strongroom_capi::file::{DigestReader, Explanation, FileHeader, digest, explain};
-use strongroom_capi::private_key::NotOpened;
+use strongroom_capi::private_key::{NotOpened, UnwrapError};
+use strongroom_capi::public_key::Misfit;
 use strongroom_capi::{Padding, PrivateKey, SessionKey, SimpleBlob, cipher};
 use strongroom_protocol::id::Digest;
+
+use super::{Known, Seen, Source};
 
 /// A file of which the session key is known. Nothing shows yet that the payload is the one it was made for.
 pub struct UnlockedCapiFile {
     key: SessionKey,
+    // Invariant: such as can be set on the key.
+    parameters: Parameters,
+    /// How many bytes follow the wrapped key in the header, where they are not zeros.
+    tail: usize,
 }
 
 impl UnlockedCapiFile {
@@ -20,20 +29,46 @@ impl UnlockedCapiFile {
     ///
     /// # Errors
     ///
-    /// Tells a blob that is malformed from one that this key does not open with this padding.
+    /// Tells a blob that is malformed from one that this key does not open with this padding, and from parameters that
+    /// are not for its cipher.
     pub fn unlock(
         header: &FileHeader,
         key: &PrivateKey,
         padding: Padding,
+        parameters: Parameters,
         rng: &mut impl CryptoRng,
     ) -> Result<Self, UnlockError> {
         let blob = SimpleBlob::from_bytes(header.blob())?;
+        // Which cipher it is, the blob says.
+        parameters.check(blob.algorithm())?;
+        let session_key = key.unwrap(&blob, padding, rng)?;
+        let tail = blob.split_at(key.public().modulus_bytes());
+        let tail = tail.filter(|(_, tail)| tail.iter().any(|byte| *byte != 0));
         Ok(Self {
-            key: key.unwrap(&blob, padding, rng)?,
+            key: session_key,
+            parameters,
+            tail: tail.map_or(0, |(_, tail)| tail.len()),
         })
     }
 
-    /// Decrypts the payload, up to the reader's end. Where `expected` is known, it is the payload's digest.
+    /// Returns what there is to say of the file, now that its plaintext begins so.
+    #[must_use]
+    pub fn seen(&self, source: Source, beginning: Beginning) -> Seen {
+        Seen {
+            algorithm: self.key.algorithm(),
+            parameters: self.parameters,
+            source,
+            tail: self.tail,
+            beginning,
+        }
+    }
+
+    fn cipher(&self) -> KeyedCipher<'_> {
+        KeyedCipher::new(&self.key, self.parameters).expect("checked when it was unlocked")
+    }
+
+    /// Decrypts the payload, up to the reader's end, and returns the plaintext's length and the payload's digest. Where
+    /// `expected` is known, that is it.
     ///
     /// Plaintext is written before the end was seen. Whoever can't take it back calls [`verify`] first.
     ///
@@ -46,14 +81,15 @@ impl UnlockedCapiFile {
         sink: impl Write,
         expected: Option<Digest>,
         progress: &mut dyn FnMut(u64),
-    ) -> Result<u64, DecryptError> {
+    ) -> Result<(u64, Digest), DecryptError> {
         let mut payload = DigestReader::new(payload);
-        let decrypted = cipher::decrypt(&self.key, &mut payload, sink, progress);
+        let decrypted = cipher::decrypt(self.cipher(), &mut payload, sink, progress);
+        let found = Digest::from_bytes(payload.finish());
         // That it does not end well follows from its being another, and is said only where that is not known.
         if matches!(decrypted, Ok(_) | Err(cipher::DecryptError::End(_))) {
-            check(Digest::from_bytes(payload.finish()), expected)?;
+            check(found, expected)?;
         }
-        Ok(decrypted?)
+        Ok((decrypted?, found))
     }
 
     /// Says what may have happened to a payload that does not decrypt: a guess, for a message.
@@ -62,11 +98,31 @@ impl UnlockedCapiFile {
     ///
     /// When it can't be read.
     pub fn explain(&self, payload: impl Read) -> io::Result<Explanation> {
-        explain(&self.key, payload)
+        explain(self.cipher(), payload)
     }
 
     pub(super) fn into_key(self) -> SessionKey {
         self.key
+    }
+}
+
+/// Returns what a program set on the session key of a file: what was said, or else what the file's deposit says, or else
+/// nothing.
+///
+/// # Errors
+///
+/// Nobody said anything, and what the deposit says is not understood.
+pub fn parameters(
+    said: Option<Parameters>,
+    known: Option<Known>,
+) -> Result<(Parameters, Source), UnlockError> {
+    match (said, known) {
+        (Some(said), _) => Ok((said, Source::Said)),
+        (None, Some(known)) => match known.parameters? {
+            none if none == Parameters::default() => Ok((none, Source::Assumed)),
+            deposited => Ok((deposited, Source::Deposit)),
+        },
+        (None, None) => Ok((Parameters::default(), Source::Assumed)),
     }
 }
 
@@ -94,9 +150,27 @@ pub enum UnlockError {
     /// The blob is malformed.
     #[error("the file's SIMPLEBLOB is malformed")]
     Malformed(#[from] Malformed),
+    /// A blob that can't be of this key, as its length.
+    #[error(transparent)]
+    Misfit(#[from] Misfit),
     /// Another key, another padding, or another blob.
     #[error(transparent)]
     NotOpened(#[from] NotOpened),
+    /// What was said to be set on the session key can't be.
+    #[error(transparent)]
+    Parameters(#[from] WrongParameters),
+    /// What the deposit says to be set on it is not understood.
+    #[error("the deposit of this file: {0}")]
+    UnknownParameters(#[from] UnknownParameters),
+}
+
+impl From<UnwrapError> for UnlockError {
+    fn from(error: UnwrapError) -> Self {
+        match error {
+            UnwrapError::NotOpened(not_opened) => not_opened.into(),
+            UnwrapError::Misfit(misfit) => misfit.into(),
+        }
+    }
 }
 
 /// Why a file was not decrypted, or is not to be believed.

@@ -7,16 +7,17 @@ use std::io::{self, Seek, SeekFrom};
 use std::path::Path;
 
 use rand_core::CryptoRng;
-use strongroom_capi::cipher::{self, DecryptError};
-use strongroom_capi::file::{DigestReader, FileHeader, explain};
+use strongroom_capi::beginning::BeginningWriter;
+use strongroom_capi::cipher::{self, Parameters};
+use strongroom_capi::file::FileHeader;
 use strongroom_capi::{Padding, PrivateKey, SessionKey};
 use strongroom_protocol::id::{Digest, Serial};
 use strongroom_protocol::receipt::DepositState;
 use strongroom_protocol::session_key::BlindedKey;
 use strongroom_protocol::statement::Draft;
 
-use super::decrypt::UnlockedCapiFile;
-use super::{file_mark, key, mark, text};
+use super::decrypt::{DecryptError, UnlockedCapiFile, parameters};
+use super::{Known, Seen, file_mark, key, mark, text};
 use crate::client::Client;
 use crate::home::{Home, Matched, Observations};
 use crate::mark::{Changed, FileMark, Marking};
@@ -30,6 +31,8 @@ pub struct CapiKey<'k> {
     pub key: &'k PrivateKey,
     /// The padding. Nothing in a file tells it, and no other is tried.
     pub padding: Padding,
+    /// What the program set on the session keys, if anybody says so. Nothing in a file tells that, either.
+    pub parameters: Option<Parameters>,
 }
 
 impl Client<'_> {
@@ -69,10 +72,11 @@ impl Client<'_> {
             let kept = self.deposit_keys(&group.drafts, observed)?;
             let serials = group.drafts.iter().map(|draft| draft.serial);
             let states: BTreeMap<Serial, DepositState> = serials.zip(kept.states).collect();
-            for (number, serial) in group.files {
+            for (number, serial, seen) in group.files {
                 watch.done(
                     number,
                     Ok(Protected {
+                        seen: Some(seen),
                         authority: kept.authority,
                         serial,
                         // Each file's key is among those that were deposited.
@@ -106,6 +110,7 @@ impl Client<'_> {
                 serial,
                 state,
                 detached: true,
+                seen: None,
                 before: Standing::Spared {
                     serial,
                     state,
@@ -113,19 +118,26 @@ impl Client<'_> {
                 },
             }));
         }
-        let (session_key, payload, file_mark) =
-            open(&job.path, &header, &file, key, &mut self.rng)?;
+        let Opened {
+            key: session_key,
+            payload,
+            mark: file_mark,
+            seen,
+        } = open(&job.path, &header, &file, key, None, &mut self.rng)?;
         let mark = file_mark.header;
         // A copy of a file in the same group shares its deposit. Another payload under the same header is another file.
         if let Some(serial) = group.serials.get(&(mark, payload)) {
-            group.files.push((number, *serial));
+            group.files.push((number, *serial, seen));
             return Ok(None);
         }
-        let particulars = job
+        let mut particulars = job
             .particulars
             .with_header(mark)?
             .with_payload(payload)?
             .with_padding(text::padding(key.padding))?;
+        if seen.parameters != Parameters::default() {
+            particulars = particulars.with_cipher(&seen.parameters.to_string())?;
+        }
         let serial = self.generate_serial();
         group.drafts.push(Draft {
             serial,
@@ -135,7 +147,7 @@ impl Client<'_> {
         group.matched.push(Matched::detached(mark, serial));
         group.marks.push(file_mark);
         group.serials.insert((mark, payload), serial);
-        group.files.push((number, serial));
+        group.files.push((number, serial, seen));
         Ok(None)
     }
 }
@@ -143,7 +155,7 @@ impl Client<'_> {
 /// Files whose keys are deposited together.
 #[derive(Default)]
 struct Group {
-    files: Vec<(usize, Serial)>,
+    files: Vec<(usize, Serial, Seen)>,
     drafts: Vec<Draft>,
     matched: Vec<Matched>,
     marks: Vec<FileMark>,
@@ -163,26 +175,31 @@ pub fn look(
     rng: &mut impl CryptoRng,
 ) -> Result<Look, ProtectError> {
     let (header, file) = read(path)?;
-    let before = match spared(home, path, &header, &file, key, rng)? {
-        Some((serial, state, _)) => Standing::Spared {
-            serial,
-            state,
-            detached: true,
-        },
+    let (before, seen) = match spared(home, path, &header, &file, key, rng)? {
+        Some((serial, state, _)) => {
+            let detached = true;
+            let before = Standing::Spared {
+                serial,
+                state,
+                detached,
+            };
+            (before, None)
+        }
         None => {
-            open(path, &header, &file, key, rng)?;
-            Standing::Bare
+            let opened = open(path, &header, &file, key, None, rng)?;
+            (Standing::Bare, Some(opened.seen))
         }
     };
     Ok(Look {
         before,
         detached: true,
+        seen,
     })
 }
 
 /// Finds the deposit that this home saw to hold the key in a header, and what the authority says of it; with the mark of the
-/// file, if the home did not know that. One that a check found not to match is no spare. What is behind the header must be
-/// what was there when the key was deposited.
+/// file, if the home did not know that. One that a check found not to match is no spare, nor one that says something else to
+/// be set on the key than was said now. What is behind the header must be what was there when the key was deposited.
 fn spared(
     home: &Home,
     path: &Path,
@@ -191,7 +208,12 @@ fn spared(
     key: CapiKey<'_>,
     rng: &mut impl CryptoRng,
 ) -> Result<Option<(Serial, DepositState, Option<FileMark>)>, ProtectError> {
-    let known = home.known_capi_file(header)?.filter(|known| known.matches);
+    let known = home.known_capi_file(header)?.filter(|known| {
+        let is_as_said = key
+            .parameters
+            .is_none_or(|said| known.parameters == Ok(said));
+        known.matches && is_as_said
+    });
     let Some(known) = known else {
         return Ok(None);
     };
@@ -209,11 +231,14 @@ fn spared(
             return Err(ProtectError::Changed(changed));
         }
     } else {
-        let (_, payload, mark) = open(path, header, file, key, rng)?;
-        if known.payload.is_some_and(|deposited| deposited != payload) {
+        let opened = open(path, header, file, key, Some(known), rng)?;
+        if known
+            .payload
+            .is_some_and(|deposited| deposited != opened.payload)
+        {
             return Err(ProtectError::Changed(Changed::OtherPayload));
         }
-        learned = Some(mark);
+        learned = Some(opened.mark);
     }
     Ok(Some((record.serial, record.state, learned)))
 }
@@ -227,35 +252,49 @@ fn read(path: &Path) -> Result<(FileHeader, File), ProtectError> {
     Ok((FileHeader::read(&mut file)?, file))
 }
 
+/// A file that was read to its end with its key.
+struct Opened {
+    key: SessionKey,
+    payload: Digest,
+    mark: FileMark,
+    seen: Seen,
+}
+
 /// Opens a file to its end: the key in its header decrypts what follows, as far as that can show.
 fn open(
     path: &Path,
     header: &FileHeader,
     file: &File,
     key: CapiKey<'_>,
+    known: Option<Known>,
     rng: &mut impl CryptoRng,
-) -> Result<(SessionKey, Digest, FileMark), ProtectError> {
-    let key = UnlockedCapiFile::unlock(header, key.key, key.padding, rng)?.into_key();
+) -> Result<Opened, ProtectError> {
+    let (parameters, source) = parameters(key.parameters, known)?;
+    let unlocked = UnlockedCapiFile::unlock(header, key.key, key.padding, parameters, rng)?;
     let failed = |source| ProtectError::Read {
         path: path.to_path_buf(),
         source,
     };
     let mut marking = Marking::new(file);
-    let mut payload = DigestReader::new(&mut marking);
-    match cipher::decrypt(&key, &mut payload, io::sink(), &mut |_| {}) {
-        Ok(_) => {
-            let payload = Digest::from_bytes(payload.finish());
-            let mark = marking.mark(mark(header), header.bytes());
-            Ok((key, payload, mark))
-        }
-        Err(DecryptError::End(_)) => {
+    let mut beginning = BeginningWriter::new(io::sink());
+    let decrypted = unlocked.decrypt(&mut marking, &mut beginning, None, &mut |_| {});
+    match decrypted {
+        Ok((_, payload)) => Ok(Opened {
+            payload,
+            mark: marking.mark(mark(header), header.bytes()),
+            seen: unlocked.seen(source, beginning.finish()),
+            key: unlocked.into_key(),
+        }),
+        Err(DecryptError::Cipher(cipher::DecryptError::End(_))) => {
             { file }
                 .seek(SeekFrom::Start(header.bytes()))
                 .map_err(failed)?;
-            let explanation = explain(&key, file).map_err(failed)?;
+            let explanation = unlocked.explain(file).map_err(failed)?;
             Err(ProtectError::CapiPayload { explanation })
         }
-        Err(DecryptError::Read(source) | DecryptError::Write(source)) => Err(failed(source)),
+        Err(DecryptError::Cipher(
+            cipher::DecryptError::Read(source) | cipher::DecryptError::Write(source),
+        )) => Err(failed(source)),
         Err(error) => Err(failed(io::Error::other(error))),
     }
 }

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use rand_core::CryptoRng;
+use strongroom_capi::cipher::Parameters;
 use strongroom_capi::file::{FileHeader, digest};
 use strongroom_capi::{Padding, PrivateKey, PublicKey, SessionKey};
 use strongroom_files::open;
@@ -313,7 +314,10 @@ fn opened(
     rng: &mut impl CryptoRng,
 ) -> Option<Found> {
     let known = known?;
-    let unlocked = UnlockedCapiFile::unlock(header, current?, known.padding?, rng).ok()?;
+    // The header alone is opened: what is set on the key does not matter to it.
+    let nothing_set = Parameters::default();
+    let unlocked =
+        UnlockedCapiFile::unlock(header, current?, known.padding?, nothing_set, rng).ok()?;
     Some(Found {
         is_current: true,
         ..found_by(unlocked.into_key(), known, known.matches)

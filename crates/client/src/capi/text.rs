@@ -33,13 +33,9 @@ impl CipherName {
     /// Tells what it costs to use a cipher that nobody chooses today; nothing for AES.
     #[must_use]
     pub fn cost(self) -> Option<LegacyCipher> {
-        let bits = 8 * self.key_bytes;
         let why = match self.algorithm {
             Algorithm::Aes128 | Algorithm::Aes192 | Algorithm::Aes256 => return None,
             Algorithm::Des => "its keys have 56 bits, which are searched in a day for little money",
-            Algorithm::Rc2 | Algorithm::Rc4 if bits <= 64 => {
-                "its keys are so short that anybody can search all of them"
-            }
             Algorithm::Rc2 => {
                 "its blocks of 8 bytes repeat in long files, and few have looked at it in this century"
             }

@@ -119,6 +119,7 @@ impl Home {
             false => None,
         };
         let key = PrivateKey::generate(bits, KeySpec::Exchange, rng)?;
+        let blob = key.to_blob().expect("a key that is made has equal primes");
         let public = self.root.join(PUBLIC);
         match fs::remove_file(&public) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => {
@@ -131,10 +132,10 @@ impl Home {
         }
         match recipient {
             Some(recipient) => {
-                let sealed = seal(&key.to_blob(), &recipient, rng);
+                let sealed = seal(&blob, &recipient, rng);
                 files::write_new(&self.root.join(SEALED), &sealed, rng)?;
             }
-            None => files::write_new(&self.root.join(PLAIN), &key.to_blob(), rng)?,
+            None => files::write_new(&self.root.join(PLAIN), &blob, rng)?,
         }
         files::replace(&public, &key.public().to_blob(), rng)?;
         Ok(key)

@@ -49,6 +49,7 @@ impl Standing {
             state,
             detached,
             before: self,
+            seen: None,
         })
     }
 }

@@ -5,12 +5,15 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use strongroom_capi::cipher::Parameters;
 use strongroom_capi::file::FileHeader;
 use strongroom_capi::{Padding, PrivateKey};
-use strongroom_client::capi::CipherName;
-use strongroom_client::capi::decrypt::{DecryptError, UnlockedCapiFile, verify};
+use strongroom_client::capi::decrypt::{
+    DecryptError, UnlockError, UnlockedCapiFile, parameters, verify,
+};
 use strongroom_client::capi::encrypt::{CapiOptions, prepare};
 use strongroom_client::capi::rewrap::{self, CapiRewrapOptions, Prepared};
+use strongroom_client::capi::{CipherName, Known, Source as WhoseWord};
 use strongroom_client::encrypt::{Job, Source, Target};
 use strongroom_client::home::{Home, read_exchange_key};
 use strongroom_client::recover::Wanted;
@@ -81,8 +84,14 @@ impl Scene {
         let known = self.world.home().known_capi_file(&header).unwrap().unwrap();
         let key = self.key();
         let padding = known.padding.unwrap();
-        let unlocked =
-            UnlockedCapiFile::unlock(&header, &key, padding, &mut self.world.rng).unwrap();
+        let unlocked = UnlockedCapiFile::unlock(
+            &header,
+            &key,
+            padding,
+            known.parameters.unwrap(),
+            &mut self.world.rng,
+        )
+        .unwrap();
         let bytes = fs::read(&self.file).unwrap();
         let payload = &bytes[self.header_bytes()..];
         verify(payload, known.payload.unwrap())?;
@@ -183,8 +192,14 @@ fn a_changed_payload_is_refused_before_and_while_it_is_decrypted() {
         .unwrap()
         .unwrap();
     let key = scene.key();
-    let unlocked =
-        UnlockedCapiFile::unlock(&header, &key, Padding::Oaep, &mut scene.world.rng).unwrap();
+    let unlocked = UnlockedCapiFile::unlock(
+        &header,
+        &key,
+        Padding::Oaep,
+        Parameters::default(),
+        &mut scene.world.rng,
+    )
+    .unwrap();
     let mut payload = fs::read(&scene.file)
         .unwrap()
         .split_off(scene.header_bytes());
@@ -202,6 +217,41 @@ fn a_changed_payload_is_refused_before_and_while_it_is_decrypted() {
     assert!(matches!(decrypted, Err(DecryptError::Changed)));
     let decrypted = unlocked.decrypt(payload.as_slice(), &mut text, None, &mut |_| {});
     assert!(matches!(decrypted, Err(DecryptError::Cipher(_))));
+}
+
+#[test]
+fn what_a_deposit_says_is_set_on_a_key_holds_unless_something_else_is_said() {
+    let scene = Scene::new();
+    let header = scene.header();
+    let known = scene
+        .world
+        .home()
+        .known_capi_file(&header)
+        .unwrap()
+        .unwrap();
+    let said: Parameters = "iv=000102030405060708090a0b0c0d0e0f".parse().unwrap();
+    let nothing = Parameters::default();
+    let deposited = Known {
+        parameters: Ok(said),
+        ..known
+    };
+    for (given, known, found) in [
+        (None, None, (nothing, WhoseWord::Assumed)),
+        (None, Some(known), (nothing, WhoseWord::Assumed)),
+        (None, Some(deposited), (said, WhoseWord::Deposit)),
+        (Some(said), Some(known), (said, WhoseWord::Said)),
+        (Some(nothing), Some(deposited), (nothing, WhoseWord::Said)),
+    ] {
+        assert_eq!(parameters(given, known).unwrap(), found);
+    }
+    // What a later version may have written is never read as nothing.
+    let newer = Known {
+        parameters: "later=1".parse(),
+        ..known
+    };
+    let refused = parameters(None, Some(newer));
+    assert!(matches!(refused, Err(UnlockError::UnknownParameters(_))));
+    assert!(parameters(Some(said), Some(newer)).is_ok());
 }
 
 #[test]

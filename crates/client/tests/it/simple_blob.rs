@@ -111,7 +111,7 @@ fn what_anybody_can_see_is_said_before_anything_is_sent() {
     let mut high = foreign;
     high.blob[12..].fill(0xff);
     let refused = deposit(&mut world, new(&high, high.known()));
-    assert!(matches!(refused, Err(DepositBlobError::Misfit)));
+    assert!(matches!(refused, Err(DepositBlobError::Misfit(_))));
     let mut none = new(&program, program.known());
     none.blob.truncate(11);
     let refused = deposit(&mut world, none);

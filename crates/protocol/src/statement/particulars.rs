@@ -207,6 +207,8 @@ macro_rules! reserved_labels {
 reserved_labels! {
     BLOB = "strongroom/blob", Digest: with_blob, blob:
         "what a SIMPLEBLOB's deposit claims: its [`claim`](crate::simple_blob::claim)";
+    CIPHER = "strongroom/cipher", &str: with_cipher, cipher:
+        "what a program set on the session key before it encrypted, which nothing in its file tells (spec/capi-owner.md#the-deposit)";
     CHECKED = "strongroom/checked", Time: with_checked, checked:
         "when a secret's check passed (spec/secret.md#checks)";
     HEADER = "strongroom/header", Digest: with_header, header:

@@ -9,11 +9,13 @@ use std::thread;
 
 use anyhow::{Context as _, anyhow, bail, ensure};
 use clap::Args;
+use strongroom_capi::beginning::BeginningWriter;
 use strongroom_capi::file::{DigestWriter, FileHeader, looks_like};
 use strongroom_capi::{Key, PrivateKey};
-use strongroom_client::capi::decrypt::UnlockedCapiFile;
+use strongroom_client::capi::decrypt::{UnlockedCapiFile, parameters};
+use strongroom_client::capi::{Seen, Source};
 use strongroom_client::decrypt::SealedFile;
-use strongroom_client::encrypt::{self, EncryptError, EncryptOptions, Encrypted, Source};
+use strongroom_client::encrypt::{self, EncryptError, EncryptOptions, Encrypted};
 use strongroom_client::file::same_file;
 use strongroom_client::home::{Home, read_exchange_key};
 use strongroom_files::output::{Output, ReadableBy};
@@ -23,10 +25,11 @@ use strongroom_protocol::statement::Particulars;
 use super::keys::{pair, read_key, read_pair};
 use super::place::Target;
 use super::warn_of;
+use crate::cipher::{CipherOptions, judgement};
 use crate::context::Context;
 use crate::exit::{Exit, Usage};
 use crate::rsa::{NoPadding, PaddingOption};
-use crate::terminal::shown;
+use crate::terminal::{count, shown};
 use crate::{founding, prompt, reach, stream};
 
 /// Convert an RSA key between CryptoAPI's BLOBs and PEM, or a file of the example programs to an age file.
@@ -34,11 +37,14 @@ use crate::{founding, prompt, reach, stream};
 /// What IN is, its content says; what OUT becomes, its name: .pem, .pub (PUBLICKEYBLOB), .priv (PRIVATEKEYBLOB) or .age. Of
 /// a key pair .pub and .pub.pem are the public half. Key pairs are written in the clear.
 ///
-/// An age file is a copy, encrypted to you anew, with a spare at your authority. It appears when it was compared with the
-/// original, which stays. Delete that yourself: as long as it is there, its old key opens it.
+/// An age file is a copy, encrypted to you anew, with a spare at your authority. It is compared with what the original
+/// decrypted to before it appears. Whether that is what the program encrypted, nothing in the original shows: what was
+/// assumed is said, and how the plaintext begins. Look at the copy, then delete the original yourself: as long as it is there,
+/// its old key opens it.
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// A PUBLICKEYBLOB, a PRIVATEKEYBLOB, PEM, from a pipe if it is `-`; or an encrypted file.
+    /// A key: a BLOB of CryptoAPI's, PEM, DER, .NET's XML, a .snk or PVK file, CNG's, or base64 or hexadecimal of one; from a
+    /// pipe if it is `-`. Or an encrypted file.
     #[arg(value_name = "IN")]
     input: PathBuf,
     #[command(flatten)]
@@ -48,6 +54,8 @@ pub(super) struct Arguments {
     key: Option<PathBuf>,
     #[command(flatten)]
     padding: PaddingOption,
+    #[command(flatten)]
+    cipher: CipherOptions,
     /// What the authority is told of the age file [default: the file's name].
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
@@ -67,9 +75,11 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     ensure!(
         arguments.key.is_none()
             && arguments.description.is_none()
-            && arguments.padding.said().is_none(),
+            && arguments.padding.said().is_none()
+            && arguments.cipher.said().is_none(),
         Usage(
-            "`--key`, `--pkcs1`, `--oaep` and `--description` are for files that become age files"
+            "`--key`, `--pkcs1`, `--oaep`, `--description` and what a program set on its session key are for files that become \
+             age files"
         )
     );
     let key = read_key(&arguments.input)?;
@@ -78,7 +88,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     } else if name.ends_with(".pub") {
         target.put_public(context, &key.public().to_blob())?;
     } else if name.ends_with(".priv") {
-        target.put(context, &pair(&key, &arguments.input)?.to_blob())?;
+        target.put(context, &pair(&key, &arguments.input)?.to_blob()?)?;
     } else if name.ends_with(".pem") {
         match &key {
             Key::Public(key) => target.put_public(context, key.to_pem().as_bytes())?,
@@ -113,7 +123,7 @@ fn convert_file(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit
         }
     );
     let original = Original::open(context, arguments)?;
-    let expected = original.digest()?;
+    let (expected, seen) = original.digest()?;
 
     let mut home = founding::home(context)?;
     let readable = ReadableBy::ReadersOf(&original.file);
@@ -126,11 +136,18 @@ fn convert_file(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit
     copy.commit()?;
     warn_of(context, original.key.public());
     context.say(format_args!(
-        "{}  {}  serial {}: the same {} bytes",
+        "{}  {}  its spare is {}, serial {}",
         shown(output),
+        count(encrypted.bytes, "byte", "bytes"),
         encrypted.state.as_str(),
-        encrypted.serial,
-        encrypted.bytes
+        encrypted.serial
+    ));
+    for sentence in judgement(&seen) {
+        context.say(format_args!("    {sentence}"));
+    }
+    context.say(format_args!(
+        "    look at the copy before you delete {}",
+        shown(input)
     ));
     Ok(Exit::Done)
 }
@@ -155,7 +172,7 @@ fn encrypt(
     let mut rng = context.rng();
     let mut client = reach::connect(context, home, &authority, &mut rng)?;
     let (reader, writer) = io::pipe().context("cannot make a pipe")?;
-    let source = Source::Stream(File::from(OwnedFd::from(reader)));
+    let source = encrypt::Source::Stream(File::from(OwnedFd::from(reader)));
     let target = encrypt::Target::Stream(Box::new(copy.try_clone()?));
     let spares = client.deposit(&owner, &[], vec![particulars])?;
     let spare = spares.into_iter().next().context("the spare is missing")?;
@@ -191,6 +208,8 @@ struct Original {
     /// Where the ciphertext begins.
     start: u64,
     unlocked: UnlockedCapiFile,
+    /// On whose word what was taken to be set on its session key is.
+    source: Source,
     key: PrivateKey,
     /// The ciphertext's digest, where the home knows it.
     expected: Option<Digest>,
@@ -229,26 +248,31 @@ impl Original {
         };
         let padding = known.and_then(|known| known.padding);
         let padding = arguments.padding.said().or(padding).ok_or(NoPadding)?;
-        let unlocked = UnlockedCapiFile::unlock(&header, &key, padding, &mut context.rng())
-            .with_context(|| format!("cannot open `{}`", shown(path)))?;
+        let (parameters, source) = parameters(arguments.cipher.said(), known)?;
+        let unlocked =
+            UnlockedCapiFile::unlock(&header, &key, padding, parameters, &mut context.rng())
+                .with_context(|| format!("cannot open `{}`", shown(path)))?;
         Ok(Self {
             start: header.bytes(),
             expected: known.and_then(|known| known.payload),
             file,
             unlocked,
+            source,
             key,
         })
     }
 
-    /// Decrypts it to its end, and returns SHA-256 of what comes out.
-    fn digest(&self) -> anyhow::Result<Digest> {
+    /// Decrypts it to its end, and returns SHA-256 of what comes out, and how that begins.
+    fn digest(&self) -> anyhow::Result<(Digest, Seen)> {
         let mut digest = DigestWriter::new(io::sink());
-        if let Err(error) = self.decrypt(&mut digest) {
+        let mut beginning = BeginningWriter::new(&mut digest);
+        if let Err(error) = self.decrypt(&mut beginning) {
             // A guess, where one can be made.
             let why = self.unlocked.explain(self.ciphertext()?)?;
             return Err(error.context(why.to_string()));
         }
-        Ok(Digest::from_bytes(digest.finish()))
+        let seen = self.unlocked.seen(self.source, beginning.finish());
+        Ok((Digest::from_bytes(digest.finish()), seen))
     }
 
     fn decrypt_into(&self, mut pipe: PipeWriter) -> anyhow::Result<()> {

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::Args;
 use serde::Serialize;
+use strongroom_capi::blob::Header;
 use strongroom_capi::file::{FileHeader, looks_like};
-use strongroom_capi::pem::is_pem;
-use strongroom_capi::{BlobType, Inspection, Key, inspect};
+use strongroom_capi::key::KeyError;
+use strongroom_capi::{BlobType, Inspection, Key, Unarmoured, inspect};
 use strongroom_client::capi::PREFIX_BYTES;
 use zeroize::Zeroizing;
 
@@ -22,7 +23,8 @@ const SHOWN_DIGITS: usize = 64;
 
 /// Explain a key BLOB, field by field, or where it breaks.
 ///
-/// Takes PEM, and the example programs' file, too. What is secret is not shown, as far as it can be told from what is
+/// Takes the example programs' file, too, and RSA keys of other forms: PEM, DER, .NET's XML, CNG's. Of what else lies beside
+/// such keys it says what it is and which command helps. What is secret is not shown, as far as it can be told from what is
 /// encrypted. Exits with 1 if it is not as it must be.
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -41,6 +43,8 @@ struct Explained {
     fields: Vec<Field>,
     remarks: Vec<String>,
     fault: Option<Fault>,
+    /// The command that helps with what is wrong.
+    help: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -80,6 +84,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
             escape(&fault.what)
         ));
     }
+    if let Some(help) = &explained.help {
+        tell(format_args!("hint: {help}"));
+    }
     Ok(exit)
 }
 
@@ -105,18 +112,65 @@ fn explain(path: &Path) -> anyhow::Result<Explained> {
         return Ok(Explained::of(inspect(header.blob()), Some(remark)));
     }
     let bytes = place::read_from(prefix.chain(reader), path)?;
-    if !is_pem(&bytes) {
-        return Ok(Explained::of(inspect(&bytes), None));
+    let unarmoured = Unarmoured::read(&bytes);
+    let blob = unarmoured.bytes();
+    if looks_like(blob) {
+        let header = FileHeader::read(&mut &*blob).with_context(failed)?;
+        let layers = unarmoured.layers().join(", ");
+        let remark = format!("a file of the example programs, in {layers}: this is its SIMPLEBLOB");
+        return Ok(Explained::of(inspect(header.blob()), Some(remark)));
     }
-    let blob = match Key::read(&bytes).with_context(failed)? {
-        Key::Public(key) => key.to_blob().into(),
-        Key::Private(key) => key.to_blob(),
+    let explained = match Key::read_form(&bytes) {
+        Ok((key, form)) => {
+            let remark = form.map(|form| format!("from {form}; this is the BLOB that it is of"));
+            let is_blob = Header::read(blob).is_ok();
+            match &key {
+                // As it is, with what it has beyond the form that would be written.
+                _ if is_blob => Explained::of(inspect(blob), remark),
+                Key::Public(key) => Explained::of(inspect(&key.to_blob()), remark),
+                Key::Private(key) => match key.to_blob() {
+                    Ok(blob) => Explained::of(inspect(&blob), remark),
+                    Err(unequal) => {
+                        let mut explained = Explained::of(inspect(&key.public().to_blob()), remark);
+                        let unequal = format!("a key pair, and this its public half: {unequal}");
+                        explained.remarks.insert(0, unequal);
+                        explained
+                    }
+                },
+            }
+        }
+        Err(error) if Header::read(blob).is_ok() => {
+            let layers = unarmoured.layers();
+            let remark = (!layers.is_empty()).then(|| format!("in {}", layers.join(", ")));
+            Explained {
+                help: error.help().map(|help| place::command(help, path, blob)),
+                ..Explained::of(inspect(blob), remark)
+            }
+        }
+        Err(error @ KeyError::Neighbour(_)) => Explained::neighbour(&error, path, blob),
+        Err(KeyError::Malformed(_)) => Explained::of(inspect(blob), None),
+        Err(error) => return Err(error).with_context(failed),
     };
-    let remark = "from PEM; this is the BLOB that it is of".to_owned();
-    Ok(Explained::of(inspect(&blob), Some(remark)))
+    Ok(explained)
 }
 
 impl Explained {
+    /// Something else, with the command that helps.
+    fn neighbour(error: &KeyError, path: &Path, bytes: &[u8]) -> Self {
+        Self {
+            kind: None,
+            meaning: None,
+            fields: Vec::new(),
+            remarks: Vec::new(),
+            fault: Some(Fault {
+                field: "bType",
+                offset: 0,
+                what: format!("no BLOB of CryptoAPI's: {error}"),
+            }),
+            help: error.help().map(|help| place::command(help, path, bytes)),
+        }
+    }
+
     /// What the inspection says, after a remark on where the BLOB came from.
     fn of(inspection: Inspection, remark: Option<String>) -> Self {
         let mut remarks = Vec::from_iter(remark);
@@ -141,6 +195,7 @@ impl Explained {
                 offset: fault.offset,
                 what: fault.fault.to_string(),
             }),
+            help: None,
         }
     }
 }

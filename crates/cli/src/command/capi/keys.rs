@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, Error, anyhow, bail};
 use clap::Args;
-use strongroom_capi::{Key, Padding, PrivateKey, PublicKey, SessionKey, SimpleBlob};
+use strongroom_capi::{
+    Key, Malformed, Padding, PrivateKey, PublicKey, SessionKey, SimpleBlob, Unarmoured, neighbour,
+};
 
 use super::place::{self, Target};
 use super::{PaddingChoice, warn_of};
@@ -55,8 +57,7 @@ pub(super) struct WrapArguments {
 pub(super) fn unwrap(context: &Context, arguments: &UnwrapArguments) -> anyhow::Result<Exit> {
     let path = &arguments.blob;
     stream::ensure_one_reader(arguments.key.iter().chain([path]))?;
-    let bytes = place::read(path)?;
-    let blob = SimpleBlob::from_bytes(&bytes).with_context(|| not_a("SIMPLEBLOB", path))?;
+    let blob = read_blob("SIMPLEBLOB", path, SimpleBlob::from_bytes)?;
     let (Some(key), false) = (&arguments.key, arguments.exponent_one) else {
         let key = blob
             .unwrap_exponent_one()
@@ -77,6 +78,12 @@ pub(super) fn unwrap(context: &Context, arguments: &UnwrapArguments) -> anyhow::
     arguments
         .target
         .put(context, &session_key.to_plaintext_blob())?;
+    let tail = blob.wrapped().len() - key.public().modulus_bytes();
+    if tail > 0 {
+        context.say(format_args!(
+            "note: {tail} bytes follow the wrapped key, and were ignored as CryptImportKey does"
+        ));
+    }
     warn_of(context, key.public());
     Ok(Exit::Done)
 }
@@ -95,7 +102,38 @@ pub(super) fn wrap(context: &Context, arguments: &WrapArguments) -> anyhow::Resu
 
 /// Reads an RSA key of any form.
 pub(super) fn read_key(path: &Path) -> anyhow::Result<Key> {
-    Key::read(&place::read(path)?).with_context(|| not_a("RSA key", path))
+    let bytes = place::read(path)?;
+    Key::read(&bytes).map_err(|error| {
+        let help = error.help();
+        let error = Error::new(error).context(not_a("RSA key", path));
+        with_command(error, help, path, Unarmoured::read(&bytes).bytes())
+    })
+}
+
+/// Reads a BLOB of one kind, whatever text it is in.
+fn read_blob<T>(
+    kind: &str,
+    path: &Path,
+    parse: impl FnOnce(&[u8]) -> Result<T, Malformed>,
+) -> anyhow::Result<T> {
+    let bytes = place::read(path)?;
+    let unarmoured = Unarmoured::read(&bytes);
+    let bytes = unarmoured.bytes();
+    parse(bytes).map_err(|malformed| match neighbour::of(bytes) {
+        Some(neighbour) => {
+            let error = anyhow!("{}: this is {}", not_a(kind, path), neighbour.what);
+            with_command(error, neighbour.help, path, bytes)
+        }
+        None => Error::new(malformed).context(not_a(kind, path)),
+    })
+}
+
+/// Adds the command that helps to what is wrong, on its line.
+fn with_command(error: Error, help: Option<&str>, path: &Path, bytes: &[u8]) -> Error {
+    match help {
+        Some(help) => anyhow!("{error:#}: `{}`", place::command(help, path, bytes)),
+        None => error,
+    }
 }
 
 /// Reads an RSA key pair of any form.
@@ -111,8 +149,7 @@ pub(super) fn read_pair(path: &Path) -> anyhow::Result<PrivateKey> {
 
 /// Reads a PLAINTEXTKEYBLOB.
 pub(super) fn read_session_key(path: &Path) -> anyhow::Result<SessionKey> {
-    SessionKey::from_plaintext_blob(&place::read(path)?)
-        .with_context(|| not_a("PLAINTEXTKEYBLOB", path))
+    read_blob("PLAINTEXTKEYBLOB", path, SessionKey::from_plaintext_blob)
 }
 
 pub(super) fn read_public(path: &Path) -> anyhow::Result<PublicKey> {

@@ -1,10 +1,11 @@
 //! Session keys from passwords, for the example programs' files without a header: to open them, never to make them.
 
 use clap::{Args, ValueEnum};
-use strongroom_capi::derive::{BaseHash, PasswordBytes, Provider, default_key_bytes, derive_key};
-use strongroom_capi::{Algorithm, SessionKey};
+use strongroom_capi::derive::{PasswordBytes, derive_key};
+use strongroom_capi::{Algorithm, HashAlgorithm, SessionKey};
 use strongroom_client::capi::CipherName;
 
+use crate::cipher::hash_names;
 use crate::context::Context;
 use crate::prompt;
 
@@ -25,12 +26,12 @@ pub(super) struct PasswordOptions {
     /// With --password: the hash of the password [default: md5].
     #[arg(
         long,
-        value_enum,
+        value_parser = hash_names(),
         value_name = "HASH",
         requires = "password",
         conflicts_with = "session_key"
     )]
-    hash: Option<HashName>,
+    hash: Option<HashAlgorithm>,
     /// With --password: what of it was hashed [default: narrow].
     #[arg(
         long = "password-bytes",
@@ -40,14 +41,6 @@ pub(super) struct PasswordOptions {
         conflicts_with = "session_key"
     )]
     bytes: Option<BytesName>,
-}
-
-#[derive(Clone, Copy, Default, ValueEnum)]
-enum HashName {
-    #[default]
-    Md5,
-    Sha1,
-    Sha256,
 }
 
 #[derive(Clone, Copy, Default, ValueEnum)]
@@ -66,17 +59,10 @@ impl PasswordOptions {
     pub(super) fn key(&self, context: &Context, what: &str) -> anyhow::Result<SessionKey> {
         let (algorithm, key_bytes) = match self.cipher {
             Some(cipher) => (cipher.algorithm(), cipher.key_bytes()),
-            // The example programs name this provider, and give no length.
-            None => (
-                Algorithm::Rc4,
-                default_key_bytes(Algorithm::Rc4, Provider::Enhanced),
-            ),
+            // The example programs name the Enhanced provider and give no length: then it has 128 bits.
+            None => (Algorithm::Rc4, 16),
         };
-        let hash = match self.hash.unwrap_or_default() {
-            HashName::Md5 => BaseHash::Md5,
-            HashName::Sha1 => BaseHash::Sha1,
-            HashName::Sha256 => BaseHash::Sha256,
-        };
+        let hash = self.hash.unwrap_or(HashAlgorithm::Md5);
         let bytes = match self.bytes.unwrap_or_default() {
             BytesName::Narrow => PasswordBytes::Narrow,
             BytesName::Wide => PasswordBytes::Wide,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 use clap::Args;
+use strongroom_capi::neighbour::blob_within;
 use strongroom_files::output::{Output, Overwrite, ReadableBy};
 use zeroize::Zeroizing;
 
@@ -104,6 +105,19 @@ pub(super) fn read_from(reader: impl Read, path: &Path) -> anyhow::Result<Zeroiz
         shown(path)
     );
     Ok(bytes)
+}
+
+/// Writes out a command that helps with a file: with its name, as a shell takes it, and where a BLOB begins in it.
+pub(super) fn command(help: &str, path: &Path, bytes: &[u8]) -> String {
+    let name = shown(path);
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._/-+,=@%".contains(c);
+    let name = match name.starts_with('-') || !name.chars().all(is_plain) {
+        true => format!("'{}'", name.replace('\'', "'\\''")),
+        false => name,
+    };
+    let offset = blob_within(bytes).map_or(1, |offset| offset + 1);
+    help.replace("FILE", &name)
+        .replace("OFFSET", &offset.to_string())
 }
 
 /// Reads what is to be signed, whole: CryptoAPI's programs sign blobs.

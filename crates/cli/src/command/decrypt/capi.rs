@@ -6,14 +6,16 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, ensure};
 use strongroom_capi::PrivateKey;
+use strongroom_capi::beginning::{Beginning, BeginningWriter};
 use strongroom_capi::file::{Explanation, FileHeader};
-use strongroom_client::capi::Known;
-use strongroom_client::capi::decrypt::{DecryptError, UnlockedCapiFile, verify};
+use strongroom_client::capi::decrypt::{DecryptError, UnlockedCapiFile, parameters, verify};
+use strongroom_client::capi::{Known, Source};
 use strongroom_client::home::{Home, HomeError, read_exchange_key, read_private_key};
 use strongroom_files::output::{Output, Overwrite, ReadableBy};
 use strongroom_protocol::id::Digest;
 
 use super::Arguments;
+use crate::cipher::doubts;
 use crate::context::Context;
 use crate::exit::chain;
 use crate::rsa::{NoPadding, warn_of};
@@ -21,7 +23,7 @@ use crate::terminal::{Progress, tell};
 use crate::{prompt, stream};
 
 /// A file of that layout, of which nothing but the beginning was read.
-pub(super) struct Source {
+pub(super) struct CapiSource {
     pub(super) prefix: Vec<u8>,
     pub(super) file: File,
     pub(super) length: u64,
@@ -42,20 +44,29 @@ pub(crate) struct Explained {
     explanation: Explanation,
 }
 
+impl Explained {
+    /// Tells whether it may have been made without padding.
+    pub(crate) fn may_be_unpadded(&self) -> bool {
+        let is_changed = matches!(self.source, DecryptError::Changed);
+        !is_changed && matches!(self.explanation, Explanation::NoPadding { .. })
+    }
+}
+
 pub(super) fn decrypt(
     context: &Context,
     arguments: &Arguments,
     keys: &mut RsaKeys<'_>,
-    source: Source,
+    encrypted: CapiSource,
     target: Option<(PathBuf, Overwrite)>,
 ) -> anyhow::Result<()> {
-    let file = &source.file;
-    let header = FileHeader::read(&mut source.prefix.chain(file))?;
+    let file = &encrypted.file;
+    let header = FileHeader::read(&mut encrypted.prefix.chain(file))?;
     let known = keys.known(&header)?;
     let padding = known.and_then(|known| known.padding);
     let padding = arguments.padding.said().or(padding).ok_or(NoPadding)?;
     let mut rng = context.rng();
-    let unlocked = UnlockedCapiFile::unlock(&header, keys.key()?, padding, &mut rng)?;
+    let (parameters, source) = parameters(arguments.cipher.said(), known)?;
+    let unlocked = UnlockedCapiFile::unlock(&header, keys.key()?, padding, parameters, &mut rng)?;
     let payload = Payload {
         file,
         start: file
@@ -68,25 +79,39 @@ pub(super) fn decrypt(
     // What is decrypted onto the terminal is not drawn over.
     let named = arguments.output.as_deref();
     let shown = target.is_none() && stream::output_is_shown(named);
-    let bar = Progress::bytes(context, if shown { 0 } else { source.length });
+    let bar = Progress::bytes(context, if shown { 0 } else { encrypted.length });
     let mut progress = |bytes| bar.set(bytes);
-    match target {
+    let beginning = match target {
         Some((target, overwrite)) => {
             let mut output =
                 Output::create(&target, overwrite, ReadableBy::ReadersOf(file), &mut rng)?;
             output.keep_time_of(file)?;
-            payload.decrypt(&unlocked, &mut output, &mut progress)?;
+            let beginning = payload.decrypt(&unlocked, &mut output, &mut progress)?;
             output.commit()?;
+            beginning
         }
         None => {
             payload.check(&unlocked)?;
             let mut output = stream::output_to(named)?;
-            payload.decrypt(&unlocked, &mut output, &mut progress)?;
+            let beginning = payload.decrypt(&unlocked, &mut output, &mut progress)?;
             output.flush()?;
+            beginning
         }
-    }
+    };
     drop(bar);
     keys.warn();
+    let seen = unlocked.seen(source, beginning);
+    if let (Source::Said, Some(Ok(deposited))) = (source, known.map(|known| known.parameters))
+        && deposited != parameters
+    {
+        context.say(format_args!(
+            "note: what you said was taken, and not what this file's deposit says: {}",
+            deposited.describe(seen.algorithm)
+        ));
+    }
+    for doubt in doubts(&seen) {
+        context.say(format_args!("note: {doubt}"));
+    }
     if payload.expected.is_none() {
         context.say(
             "nothing shows whether this file was changed: this layout has no integrity, and no receipt for the file is here",
@@ -121,10 +146,11 @@ impl Payload<'_> {
         unlocked: &UnlockedCapiFile,
         sink: impl Write,
         progress: &mut dyn FnMut(u64),
-    ) -> anyhow::Result<()> {
-        let decrypted = unlocked.decrypt(self.file, sink, self.expected, progress);
+    ) -> anyhow::Result<Beginning> {
+        let mut sink = BeginningWriter::new(sink);
+        let decrypted = unlocked.decrypt(self.file, &mut sink, self.expected, progress);
         decrypted.map_err(|error| self.explain(unlocked, error))?;
-        Ok(())
+        Ok(sink.finish())
     }
 
     fn rewind(&self) -> anyhow::Result<()> {

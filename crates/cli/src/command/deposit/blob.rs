@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
-use strongroom_capi::{Algorithm, Padding, SessionKey, SimpleBlob};
+use strongroom_capi::{Algorithm, Padding, SessionKey, SimpleBlob, Unarmoured};
 use strongroom_client::home::read_private_key;
 use strongroom_client::simple_blob::{KnownKey, NewBlob, OwnFile};
 use strongroom_client::status::SpareState;
@@ -14,6 +14,7 @@ use strongroom_protocol::statement::Particulars;
 
 use super::Arguments;
 use super::report::Report;
+use crate::cipher::CipherOptions;
 use crate::context::Context;
 use crate::exit::{Exit, Usage};
 use crate::rsa::{NoPadding, PaddingOption, warn_of};
@@ -53,11 +54,14 @@ pub(super) struct BlobOptions {
     bits: Option<u16>,
     #[command(flatten)]
     padding: PaddingOption,
+    #[command(flatten)]
+    cipher: CipherOptions,
 }
 
 impl BlobOptions {
-    pub(super) fn is_padding_unsaid(&self) -> bool {
-        self.padding.said().is_none()
+    /// Tells whether nothing is said that only a SIMPLEBLOB or its file has.
+    pub(super) fn is_unsaid(&self) -> bool {
+        self.padding.said().is_none() && self.cipher.said().is_none()
     }
 }
 
@@ -72,9 +76,9 @@ pub(super) fn run(context: &Context, arguments: &Arguments, path: &Path) -> anyh
     let labels = arguments.labels.iter().cloned().collect();
     let particulars = Particulars::new(description, labels)?;
     let bytes = read(path)?;
-    let blob = SimpleBlob::from_bytes(&bytes)
+    let blob = SimpleBlob::from_bytes(Unarmoured::read(&bytes).bytes())
         .with_context(|| format!("`{}` is no SIMPLEBLOB", shown(path)))?;
-    let own = own_file(options)?;
+    let own = own_file(options, blob.algorithm())?;
     let key = known_key(context, options, own.as_ref(), padding)?;
     // With `--key` the session key came out of the owner's own blob.
     let matches = options.key.is_some();
@@ -112,7 +116,15 @@ pub(super) fn run(context: &Context, arguments: &Arguments, path: &Path) -> anyh
 }
 
 /// Reads what there is of the owner's file.
-fn own_file(options: &BlobOptions) -> anyhow::Result<Option<OwnFile>> {
+fn own_file(options: &BlobOptions, algorithm: Algorithm) -> anyhow::Result<Option<OwnFile>> {
+    let parameters = options.cipher.said().unwrap_or_default();
+    parameters.check(algorithm)?;
+    ensure!(
+        options.cipher.said().is_none() || options.file.is_some() || options.own_blob.is_some(),
+        Usage(
+            "what the program set on its session key is of a file: name it with `--file` or `--own-blob`"
+        )
+    );
     if let Some(path) = &options.own_blob {
         let blob = read(path)?;
         SimpleBlob::from_bytes(&blob)
@@ -121,6 +133,7 @@ fn own_file(options: &BlobOptions) -> anyhow::Result<Option<OwnFile>> {
             blob,
             payload: None,
             mark: None,
+            parameters,
         }));
     }
     let Some(path) = &options.file else {
@@ -128,7 +141,7 @@ fn own_file(options: &BlobOptions) -> anyhow::Result<Option<OwnFile>> {
     };
     let failed = || format!("cannot read `{}`", shown(path));
     let file = strongroom_files::open_input(path).with_context(failed)?;
-    Ok(Some(OwnFile::read(file).with_context(failed)?))
+    Ok(Some(OwnFile::read(file, parameters).with_context(failed)?))
 }
 
 /// Returns the session key, where the depositor has it.

@@ -2,9 +2,9 @@
 
 use anyhow::ensure;
 use clap::{Args, ValueEnum};
-use strongroom_capi::Padding;
+use strongroom_capi::{Algorithm, Padding};
 use strongroom_client::capi::encrypt::{CapiOptions, prepare_group};
-use strongroom_client::capi::{CipherName, LegacyCipher};
+use strongroom_client::capi::{CipherName, LegacyCipher, NoCipher};
 use strongroom_client::encrypt::{Job, Jobs, Watch};
 use strongroom_client::home::Home;
 
@@ -38,7 +38,7 @@ pub(super) struct FormatOptions {
     )]
     format: Format,
     /// With --format capi: the cipher [default: aes-256].
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = new_cipher)]
     cipher: Option<CipherName>,
     /// With --format capi: do use a legacy cipher, or a legacy RSA key.
     #[arg(long)]
@@ -49,6 +49,19 @@ pub(super) struct FormatOptions {
     /// With --format capi: the length of your RSA key, where the first use makes one [default: 2048].
     #[arg(long, value_name = "BITS")]
     key_bits: Option<KeyBits>,
+}
+
+/// Reads the name of a cipher that new files are made with: with shorter keys of RC2 and RC4 old ones are opened, and no new
+/// ones made.
+fn new_cipher(text: &str) -> Result<CipherName, String> {
+    let name: CipherName = text.parse().map_err(|error: NoCipher| error.to_string())?;
+    let is_variable = matches!(name.algorithm(), Algorithm::Rc2 | Algorithm::Rc4);
+    match is_variable && name.key_bytes() < 16 {
+        true => Err(format!(
+            "no new files are made with keys as short as {name}'s"
+        )),
+        false => Ok(name),
+    }
 }
 
 /// A cipher that was not said to do.

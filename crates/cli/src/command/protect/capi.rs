@@ -31,7 +31,11 @@ pub(super) fn protect(
     context.warn_if_exposed(path);
     let key = read_private_key(path)?;
     warn_of(context, path, key.public());
-    let key = CapiKey { key: &key, padding };
+    let key = CapiKey {
+        key: &key,
+        padding,
+        parameters: arguments.cipher.said(),
+    };
     let mut home = Home::open(&context.home)?;
     let membership = home.membership()?.ok_or(ConnectError::NoAuthority)?;
     let mut report = Report::new(context, arguments, files, walk, membership.address);

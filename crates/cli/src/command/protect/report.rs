@@ -5,7 +5,7 @@ use std::io;
 use serde::Serialize;
 use strongroom_agefile::header::ReadHeaderError;
 use strongroom_client::Address;
-use strongroom_client::capi::is_capi_file;
+use strongroom_client::capi::{Seen, Source, is_capi_file};
 use strongroom_client::file::{Disks, Distance};
 use strongroom_client::protect::{Look, ProtectError, Protected, Standing, Watch};
 use strongroom_client::status::SpareState;
@@ -14,6 +14,7 @@ use strongroom_protocol::receipt::DepositState;
 
 use super::Arguments;
 use crate::account::Account;
+use crate::cipher::{begins, judgement};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::input::{self, Input};
@@ -58,6 +59,10 @@ struct Line {
     detached: bool,
     before: &'static str,
     dry_run: bool,
+    /// Of a file of CryptoAPI's: what the program is taken to have set on its session key, and how the plaintext begins.
+    read_as: Option<String>,
+    assumed: Option<bool>,
+    begins_with: Option<String>,
 }
 
 /// A spare that is there.
@@ -115,7 +120,13 @@ impl<'c> Report<'c> {
                     Standing::Spared { detached, .. } => detached,
                     Standing::Bare | Standing::Doubtful { .. } => look.detached,
                 };
-                self.say(number, spare.as_ref(), detached, look.before);
+                self.say(
+                    number,
+                    spare.as_ref(),
+                    detached,
+                    look.before,
+                    look.seen.as_ref(),
+                );
             }
             Err(error) => self.fail(number, error),
         }
@@ -151,7 +162,14 @@ impl<'c> Report<'c> {
         }
     }
 
-    fn say(&mut self, number: usize, spare: Option<&Spare>, detached: bool, before: Standing) {
+    fn say(
+        &mut self,
+        number: usize,
+        spare: Option<&Spare>,
+        detached: bool,
+        before: Standing,
+        seen: Option<&Seen>,
+    ) {
         self.tick();
         let Some(file) = self.files.get(number) else {
             return;
@@ -192,6 +210,9 @@ impl<'c> Report<'c> {
                     Standing::Spared { .. } => "spared",
                 },
                 dry_run: self.dry_run,
+                read_as: seen.map(|seen| seen.parameters.describe(seen.algorithm)),
+                assumed: seen.map(|seen| seen.source == Source::Assumed),
+                begins_with: seen.map(|seen| begins(&seen.beginning)),
             };
             if let Err(error) = self.bar.aside(|| terminal::print_json(&line)) {
                 self.broken.get_or_insert(error);
@@ -215,6 +236,9 @@ impl<'c> Report<'c> {
             line += "  detached";
         }
         line += &doubt(before);
+        for sentence in seen.map(judgement).into_iter().flatten() {
+            line += &format!("\n    {sentence}");
+        }
         self.bar.aside(|| self.context.say(line));
     }
 
@@ -275,7 +299,14 @@ impl Watch for Report<'_> {
                     authority: Some(protected.authority),
                     state: protected.state,
                 };
-                self.say(job, Some(&spare), protected.detached, protected.before);
+                let seen = protected.seen.as_ref();
+                self.say(
+                    job,
+                    Some(&spare),
+                    protected.detached,
+                    protected.before,
+                    seen,
+                );
             }
             Err(error) => self.fail(job, error),
         }
