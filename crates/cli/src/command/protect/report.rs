@@ -5,8 +5,9 @@ use std::io;
 use serde::Serialize;
 use strongroom_agefile::header::ReadHeaderError;
 use strongroom_client::Address;
-use strongroom_client::capi::{Seen, Source, is_capi_file};
+use strongroom_client::capi::{Seen, Source};
 use strongroom_client::file::{Disks, Distance};
+use strongroom_client::kind::FileKind;
 use strongroom_client::protect::{Look, ProtectError, Protected, Standing, Watch};
 use strongroom_client::status::SpareState;
 use strongroom_protocol::id::{AuthorityId, Serial};
@@ -247,16 +248,23 @@ impl<'c> Report<'c> {
         let Some(file) = self.files.get(number) else {
             return;
         };
-        // Of the two layouts, it has the one that is not looked for, or neither.
-        let is_foreign = matches!(
-            error,
-            ProtectError::CapiKey | ProtectError::Header(ReadHeaderError::NotAge)
-        ) || matches!(error, ProtectError::Capi(_) if !is_capi_file(&file.path));
-        if is_foreign && let Some(mut kind) = file.foreign() {
-            if let ProtectError::CapiKey = error {
-                self.used.add(file);
-                kind = Kind::Capi;
-            }
+        if let ProtectError::CapiKey = error
+            && !file.named
+        {
+            self.used.add(file);
+            self.walk.passed.add(Kind::Capi, file.path.clone());
+            return;
+        }
+        // It has neither of the two layouts, or not the one that is looked for.
+        let passed = match error {
+            ProtectError::Header(ReadHeaderError::NotAge) => file.foreign(),
+            ProtectError::Capi(_) => match FileKind::of(&file.path) {
+                Ok(FileKind::Age) if !file.named => Some(Kind::NotEncrypted),
+                _ => file.foreign(),
+            },
+            _ => None,
+        };
+        if let Some(kind) = passed {
             self.walk.passed.add(kind, file.path.clone());
             return;
         }
