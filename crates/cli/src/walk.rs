@@ -277,7 +277,7 @@ impl Kind {
     fn as_str(self) -> &'static str {
         match self {
             Self::Authority => "an authority's folder",
-            Self::CalledEncrypted => "called an encrypted file, and none",
+            Self::CalledEncrypted => "named as an encrypted file, and none",
             Self::Capi => "a file of CryptoAPI's: `--key` protects it",
             Self::Device => "a device",
             Self::Excluded => "excluded",
@@ -296,8 +296,8 @@ impl Kind {
             Self::Authority => count(number, "authority's folder", "authorities' folders"),
             Self::CalledEncrypted => count(
                 number,
-                "file that is called encrypted and is not",
-                "files that are called encrypted and are not",
+                "file named as an encrypted one",
+                "files named as encrypted ones",
             ),
             Self::Capi => count(number, "file of CryptoAPI's", "files of CryptoAPI's"),
             Self::Device => count(number, "device", "devices"),

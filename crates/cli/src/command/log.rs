@@ -176,7 +176,7 @@ fn verify(context: &Context, json: bool, authority: Option<&Address>) -> anyhow:
             None,
         ),
         None => {
-            let mut home = Home::open(&context.home)?;
+            let mut home = Home::open_to_read(&context.home)?;
             let authority = reach::authority_of(context, &home)?;
             let seen = home.seen()?.map_or(0, |seen| seen.checkpoint().size);
             let mut rng = context.rng();

@@ -77,7 +77,7 @@ fn uses_home(context: &Context, desk: &DeskOptions) -> anyhow::Result<bool> {
     if !desk.names_authority() {
         return Ok(true);
     }
-    let membership = Home::open(&context.home)?.membership()?;
+    let membership = Home::open_to_read(&context.home)?.membership()?;
     let is_officers = desk.key_path(context).try_exists()?;
     Ok(!is_officers && membership.is_some_and(|known| desk.is_with(&known.address)))
 }

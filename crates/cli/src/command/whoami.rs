@@ -30,7 +30,7 @@ struct Line<'l> {
 }
 
 pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
-    let home = Home::open(&context.home)?;
+    let home = Home::open_to_read(&context.home)?;
     let membership = home.membership()?.ok_or(ConnectError::NoAuthority)?;
     let devices = Devices::of(&home)?;
     let device = home.device_id();

@@ -34,7 +34,7 @@ macro_rules! pages {
 
 pages! {
     the_readme: "README.md", 2 not run;
-    cryptoapi: "docs/cryptoapi.md", 1 not run;
+    cryptoapi: "docs/cryptoapi.md", 2 not run;
     the_first_hour: "docs/first-hour.md", 1 not run;
     for_a_group: "docs/for-a-group.md", 1 not run;
     leavers: "docs/leavers.md";

@@ -81,7 +81,7 @@ fn nothing_found_is_said_and_makes_no_key() {
             of(&machine, command, &["full", folder]).refused(1, &[&said]);
         }
         let listed = of(&machine, command, &["--files-from", "list"]);
-        listed.refused(1, &["no encrypted file was found"]);
+        listed.refused(1, &["the list `list` is empty"]);
     }
     machine
         .run(["encrypt", "empty"])

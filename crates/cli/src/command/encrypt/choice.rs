@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use anyhow::ensure;
-use strongroom_client::kind::{FileKind, is_called_encrypted};
+use strongroom_client::kind::{FileKind, NotEncrypted, is_called_encrypted};
 use strongroom_files::output::Overwrite;
 
 use super::{Arguments, OntoTerminal};
@@ -88,8 +88,9 @@ impl Chosen {
                 if made.contains(file.path.as_path()) {
                     continue;
                 }
-                // What can't be read is told of when it is its turn.
-                if kind.is_ok() && is_called_encrypted(&file.path) {
+                // It was one and is torn, or may have been. A text never was; what can't be read is told of when it is its turn.
+                let may_be_torn = matches!(kind, Ok(FileKind::Other(what)) if what != NotEncrypted::Text);
+                if may_be_torn && is_called_encrypted(&file.path) {
                     walk.passed.add(Kind::CalledEncrypted, file.path.clone());
                     continue;
                 }

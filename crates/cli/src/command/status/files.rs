@@ -13,7 +13,7 @@ use crate::devices::DeviceLine;
 use crate::input::Input;
 use crate::place;
 use crate::terminal::{self, escape, shown};
-use crate::walk::{Kind, PassedOver, Used};
+use crate::walk::{PassedOver, Used};
 
 #[derive(Serialize)]
 struct Line<'l> {
@@ -63,15 +63,17 @@ pub(super) fn report(
                     );
                 }
             }
-            Err(StatusError::Header(ReadHeaderError::NotAge)) if !file.named => {
-                passed.add(Kind::NotEncrypted, file.path.clone());
+            Err(StatusError::Header(ReadHeaderError::NotAge))
+                if let Some(kind) = file.foreign() =>
+            {
+                passed.add(kind, file.path.clone());
             }
             Err(StatusError::Home(error)) => return Err(error.into()),
             Err(error) => {
                 used.add(file);
                 totals.unprotected += 1;
                 let advice = words::on_unread(&error);
-                let reason = words::unread(error);
+                let reason = words::unread(&file.path, error);
                 if reporting.is_listing() {
                     print_unread(&file.path, reason, reporting)?;
                 } else {

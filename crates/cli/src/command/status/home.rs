@@ -48,7 +48,7 @@ struct LastCheck {
 }
 
 pub(super) fn run(context: &Context, json: bool) -> anyhow::Result<Exit> {
-    let mut home = Home::open(&context.home)?;
+    let mut home = Home::open_to_read(&context.home)?;
     let membership = home.membership()?.ok_or(ConnectError::NoAuthority)?;
     let mut rng = context.rng();
     let mut waiting = Vec::new();

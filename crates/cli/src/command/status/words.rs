@@ -1,11 +1,14 @@
 //! Why something is not protected, in words for somebody who has read no specification, and what to do about it.
 
+use std::path::Path;
+
 use strongroom_agefile::header::ReadHeaderError;
 use strongroom_client::file::Distance;
 use strongroom_client::mark::Changed;
 use strongroom_client::status::{Doubt, FileStatus, StatusError};
 
 use crate::exit::chain;
+use crate::input;
 
 /// Says what keeps something from being protected; nothing if nothing does.
 pub(super) fn reason(status: &FileStatus, protected: bool) -> Option<String> {
@@ -34,14 +37,17 @@ pub(super) fn advice(status: &FileStatus) -> Option<&'static str> {
 }
 
 /// Says why nothing can be told of a file.
-pub(super) fn unread(error: StatusError) -> String {
-    if let StatusError::Header(ReadHeaderError::NotAge) = error {
-        return "it is not an encrypted file".to_owned();
-    }
+pub(super) fn unread(path: &Path, error: StatusError) -> String {
     if let StatusError::Read { source, .. } = error {
         return format!("it can't be read: {source}");
     }
-    chain(&error.into())
+    let error = input::explained(path, error.into());
+    match error.downcast_ref() {
+        Some(StatusError::Header(ReadHeaderError::NotAge)) => {
+            "it is not an encrypted file".to_owned()
+        }
+        _ => chain(&error),
+    }
 }
 
 /// Says what to do about a file of which nothing can be told.
