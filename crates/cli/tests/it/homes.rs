@@ -58,9 +58,8 @@ fn by_name(machine: &Machine, name: &str) -> String {
     let page = fs::read_to_string(page).unwrap();
     let line = page
         .lines()
-        .find_map(|line| line.strip_prefix("$ strongroom recover --serial \"$("));
-    let line = format!("strongroom recover --serial \"$({}", line.unwrap());
-    assert!(line.contains("list --name wifi"), "{line}");
+        .find_map(|line| line.strip_prefix("$ strongroom recover --name wifi"));
+    let line = format!("strongroom recover --name wifi{}", line.unwrap());
     let mut shell = Command::new("sh");
     let program = std::path::Path::new(env!("CARGO_BIN_EXE_strongroom"));
     let path = std::env::var("PATH").unwrap();
