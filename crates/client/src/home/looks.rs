@@ -131,6 +131,8 @@ impl Home {
     ///
     /// The home can't be read.
     pub fn snapshot(&self) -> Result<Snapshot<'_>, HomeError> {
+        // In KiB, at most: what is asked of is scattered by hashes, and is read once if it fits.
+        self.database.pragma_update(None, "cache_size", -131_072)?;
         Ok(Snapshot {
             _reading: self.database.unchecked_transaction()?,
         })
