@@ -131,9 +131,10 @@ impl Write for Contents {
 pub(crate) struct CutShort;
 
 fn cut_short(error: io::Error) -> io::Error {
-    match error.kind() {
-        io::ErrorKind::BrokenPipe => io::Error::new(io::ErrorKind::BrokenPipe, CutShort),
-        _ => error,
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        io::Error::new(io::ErrorKind::BrokenPipe, CutShort)
+    } else {
+        error
     }
 }
 

@@ -138,6 +138,10 @@ impl Mount {
         assert!(done.is_ok(), "{done:?}");
     }
 
+    #[expect(
+        clippy::print_stderr,
+        reason = "what is skipped is said where the test runs"
+    )]
     fn mounted(
         what: &str,
         device: &str,
