@@ -132,14 +132,14 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
 
 /// Lists of secrets, a line of JSON for each.
 pub(crate) fn read_list(bytes: &[u8]) -> Option<()> {
-    let secrets = parse_list(bytes).ok()?;
+    let secrets = parse_list(str::from_utf8(bytes).ok()?).ok()?;
     let names: BTreeSet<_> = secrets
         .iter()
         .map(|listed| listed.particulars.name().unwrap())
         .collect();
     assert_eq!(names.len(), secrets.len(), "one name twice");
     let lines: Vec<_> = secrets.iter().map(line_of).collect();
-    let again = parse_list(lines.join("\n").as_bytes()).unwrap();
+    let again = parse_list(&lines.join("\n")).unwrap();
     for (listed, again) in secrets.iter().zip(&again) {
         assert!(listed.secret == again.secret && listed.check == again.check);
         assert_eq!(listed.particulars, again.particulars);

@@ -167,11 +167,10 @@ pub(crate) fn rewrap_one(
 
 /// Tells whether a file in a folder is no concern of ours.
 pub(crate) fn is_passed_over(context: &Context, file: &Input, error: &RewrapError) -> bool {
-    match error {
-        RewrapError::Header(ReadHeaderError::NotAge) => file.is_passed_over(context),
-        RewrapError::Passphrase => !file.named,
-        _ => false,
+    if let RewrapError::Header(ReadHeaderError::NotAge) = error {
+        return file.is_passed_over(context);
     }
+    matches!(error, RewrapError::Passphrase) && !file.named
 }
 
 /// A file opens with the right key, and not all of it is there.
