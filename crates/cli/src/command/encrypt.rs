@@ -28,8 +28,8 @@ use crate::{founding, prompt, reach, stream, text};
 
 /// Encrypt files, each with a spare of its key at the authority.
 ///
-/// PATH becomes PATH.age, or PATH.capi, and itself stays as it is; `-`, or nothing, is a pipe. The first use makes your key, an authority and a recovery sheet,
-/// and says where they are.
+/// PATH becomes PATH.age, or PATH.capi, and itself stays as it is; `-`, or nothing, is a pipe. The first use, in the default
+/// home or at a terminal, makes your key, an authority and a recovery sheet, and says where they are; elsewhere `init` does.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
