@@ -125,7 +125,11 @@ pub(crate) fn read(bytes: &[u8]) -> Option<()> {
         // The log says all of it: what the home can't believe of it, it does not read.
         let collected = match Client::connect(&mut home, &shown, &*clock, rng) {
             Ok(mut client) => client
-                .collect(&pending.unwrap(), KeyType::Hybrid, &mut |_| {})
+                .collect(
+                    &pending.unwrap(),
+                    strongroom_agefile::KeyType::Hybrid,
+                    &mut |_| {},
+                )
                 .ok(),
             Err(_) => None,
         };

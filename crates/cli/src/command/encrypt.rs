@@ -38,9 +38,10 @@ use crate::{founding, prompt, reach, stream, text};
 
 /// Encrypt files, each with a spare of its key at the authority.
 ///
-/// PATH becomes PATH.age, or PATH.capi, and itself stays as it is; `-`, or nothing, is a pipe. Of a folder, what is new is encrypted,
-/// and what is newer than its encrypted file; what is encrypted is known by its content, and left. The first use makes your key, an authority and a recovery sheet,
-/// and says where they are.
+/// PATH becomes PATH.age, or PATH.capi, and itself stays as it is; `-`, or nothing, is a pipe. Of a folder, what is new is
+/// encrypted, and what is newer than its encrypted file; what is encrypted is known by its content, and left. The first use, in
+/// the default home or at a terminal, makes your key, an authority and a recovery sheet, and says where they are; elsewhere `init`
+/// does.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:

@@ -91,7 +91,7 @@ fn a_pipe_with_a_name_is_read_once_as_any_pipe() {
     assert_eq!(decrypted.stdout, b"late");
     let listed = from(
         b"late.age\n",
-        &["status", "--same-disk-ok", "--files-from", "pipe"],
+        &["status", "-v", "--same-disk-ok", "--files-from", "pipe"],
     );
     assert!(listed.text().contains("late.age"), "{}", listed.text());
     from(
@@ -193,17 +193,19 @@ fn where_nothing_can_be_written_the_reason_is_the_true_one() {
         &["rewrap", "file.age"],
         &["keygen"],
     ] {
-        for (output, said) in [
-            ("folder", "is a folder"),
-            ("link", "is a symbolic link"),
-            ("/dev/fd/99", "99"),
-        ] {
+        for (output, said) in [("link", "is a symbolic link"), ("/dev/fd/99", "99")] {
             let mut all = args.to_vec();
             all.extend(["-o", output]);
             let ran = machine.run(all).refused(1, &[said]);
             assert!(!ran.stderr.contains("--force"), "{args:?}: {}", ran.stderr);
         }
     }
+    // Files go into a folder; a key does not.
+    let ran = machine.run(["keygen", "-o", "folder"]);
+    let ran = ran.refused(1, &["is a folder"]);
+    assert!(!ran.stderr.contains("--force"), "{}", ran.stderr);
+    machine.run(["decrypt", "file.age", "-o", "folder"]).done();
+    assert_eq!(machine.names("folder"), ["file"]);
     // What is read more than once, or in place, is no pipe; and is not told to use the force.
     for output in ["/dev/null", "pipe"] {
         let ran = machine.run(["rewrap", "file.age", "-o", output]);

@@ -12,7 +12,7 @@ use super::report::Report;
 use crate::context::Context;
 use crate::exit::Usage;
 use crate::rsa::{KeyBits, ensure_not_legacy};
-use crate::terminal::shown;
+use crate::terminal::{shown, tell};
 use crate::{prompt, reach};
 
 /// The layout of an encrypted file.
@@ -107,7 +107,8 @@ pub(super) fn encrypt(
     let (owner, made) =
         home.ensure_exchange_key(bits, &mut prompt::passphrases(context), &mut rng)?;
     if made {
-        context.say(format_args!(
+        // Said in any case.
+        tell(format_args!(
             "made an RSA key of {} bits for CryptoAPI's files, exchange.priv and exchange.pub in {}",
             owner.bits(),
             shown(home.root())

@@ -89,7 +89,8 @@ impl Chosen {
                     continue;
                 }
                 // It was one and is torn, or may have been. A text never was; what can't be read is told of when it is its turn.
-                let may_be_torn = matches!(kind, Ok(FileKind::Other(what)) if what != NotEncrypted::Text);
+                let may_be_torn =
+                    matches!(kind, Ok(FileKind::Other(what)) if what != NotEncrypted::Text);
                 if may_be_torn && is_called_encrypted(&file.path) {
                     walk.passed.add(Kind::CalledEncrypted, file.path.clone());
                     continue;

@@ -14,6 +14,7 @@ use strongroom_protocol::{Refusal, SubmitError};
 
 use super::Arguments;
 use super::files::Files;
+use crate::causes;
 use crate::command::officer::short;
 use crate::context::{Context, Randomness};
 use crate::exit::chain;
@@ -220,7 +221,7 @@ fn ask_for_code(
 /// Tells whether a code is sound, and another owner's.
 fn is_wrong(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(RecoverError::WrongCode))
-        || error.chain().any(|cause| cause.is::<WrongCode>())
+        || causes::find::<WrongCode>(error.as_ref()).is_some()
 }
 
 fn may_be_released(standing: &RequestStanding) -> bool {

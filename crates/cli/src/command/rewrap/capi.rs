@@ -15,7 +15,7 @@ use crate::causes::is_out_of_reach;
 use crate::context::Context;
 use crate::input::Input;
 use crate::rsa::ensure_not_legacy;
-use crate::terminal::{Progress, shown};
+use crate::terminal::{Progress, shown, tell};
 use crate::{prompt, reach};
 
 /// For which RSA key headers are made, read when the first file needs it.
@@ -160,7 +160,8 @@ impl For {
             ));
         }
         if ensured.made {
-            context.say(format_args!(
+            // Said in any case.
+            tell(format_args!(
                 "made a new RSA key of {bits} bits for CryptoAPI's files, in {}",
                 shown(home.root())
             ));
