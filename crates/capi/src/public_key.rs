@@ -92,10 +92,11 @@ impl PublicKey {
         if e < 3 || e & 1 == 0 {
             return Err(Fault::Exponent(e));
         }
+        // Within the bytes that were counted, the uppermost seven bits need not be set.
         let rsa = rsa::PublicKey::new_with_size_limits(
             BoxedUint::from_be_slice_vartime(n),
             BoxedUint::from(e),
-            BITS_MIN..=BITS_MAX,
+            BITS_MIN - 7..=BITS_MAX,
         );
         let rsa = rsa.expect("an odd modulus of these bits, and an odd exponent of 32 below it");
         Ok(Self { spec, rsa })

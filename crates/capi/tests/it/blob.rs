@@ -89,3 +89,16 @@ fn hostile_public_keys_are_refused_by_what_is_wrong_with_them() {
     let exchange = PublicKey::from_blob(&good).unwrap();
     assert_eq!(signs_key.fingerprint(), exchange.fingerprint());
 }
+
+#[test]
+fn a_modulus_of_the_fewest_bytes_needs_no_more_than_one_bit_in_the_first() {
+    for first in [1, 0x7f, 0x80, 0xff] {
+        let mut blob = vec![6, 2, 0, 0, 0, 0xa4, 0, 0];
+        blob.extend(b"RSA1");
+        blob.extend(384_u32.to_le_bytes());
+        blob.extend(65_537_u32.to_le_bytes());
+        blob.extend([0x55; 47]);
+        blob.push(first);
+        assert_eq!(PublicKey::from_blob(&blob).unwrap().to_blob(), blob);
+    }
+}

@@ -449,6 +449,19 @@ fn neighbours_are_taken_or_named_with_the_command_that_helps() {
         );
         assert!(!String::from_utf8_lossy(&encrypted.stdout).contains("in the clear"));
     }
+    let sealed =
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIBAA==\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    machine.write("sealed.pem", sealed);
+    for command in ["inspect", "convert -o y.pem"] {
+        let named = capi(&machine, &format!("{command} sealed.pem"));
+        named.refused(
+            1,
+            &[
+                "the key is encrypted",
+                "openssl pkey -in sealed.pem -out key.pem",
+            ],
+        );
+    }
     // A name that a shell would take for something else is quoted, and where a BLOB begins is counted.
     let blob = fs::read(vector("wild/norm.priv")).unwrap();
     machine.write("its key.bin", [&[9; 20][..], &blob].concat());

@@ -327,9 +327,12 @@ fn an_exchange_key_is_never_made_over_another() {
         home.ensure_exchange_key(2048, ask, rng).unwrap();
         assert_eq!(fs::read(&public).unwrap(), known);
     }
-    // One that can't be read is no lost one.
-    fs::write(&path, &before[..before.len() - 1]).unwrap();
+    // One that can't be read is no lost one. Without its private exponent it can be.
+    fs::write(&path, &before[..before.len() - 256]).unwrap();
+    assert!(!home.ensure_exchange_key(2048, ask, rng).unwrap().1);
+    let cut = &before[..before.len() - 257];
+    fs::write(&path, cut).unwrap();
     assert!(home.ensure_exchange_key(2048, ask, rng).is_err());
     assert!(home.recover_exchange_key(2048, ask, rng).is_err());
-    assert_eq!(fs::read(&path).unwrap(), before[..before.len() - 1]);
+    assert_eq!(fs::read(&path).unwrap(), cut);
 }

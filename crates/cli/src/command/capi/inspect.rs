@@ -147,8 +147,9 @@ fn explain(path: &Path) -> anyhow::Result<Explained> {
                 ..Explained::of(inspect(blob), remark)
             }
         }
-        Err(error @ KeyError::Neighbour(_)) => Explained::neighbour(&error, path, blob),
         Err(KeyError::Malformed(_)) => Explained::of(inspect(blob), None),
+        Err(error @ KeyError::Neighbour(_)) => Explained::neighbour(&error, path, blob),
+        Err(error) if error.help().is_some() => Explained::neighbour(&error, path, blob),
         Err(error) => return Err(error).with_context(failed),
     };
     Ok(explained)
