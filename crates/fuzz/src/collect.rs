@@ -2,7 +2,6 @@
 
 use std::sync::LazyLock;
 
-use strongroom_agefile::KeyType;
 use strongroom_client::Client;
 use strongroom_client::home::{Home, PendingRequest};
 use strongroom_client::released::ReleasedKeys;

@@ -195,8 +195,7 @@ impl Kem for XWing {
         let (ciphertext, point) = split::<ML_KEM_CIPHERTEXT_BYTES>(&encapsulation.0)?;
         let key = &*secret.0;
         let ml_kem = Zeroizing::new(key.ml_kem.decapsulate(ciphertext.into()));
-        combine(&*ml_kem, &key.x25519, point, point, &key.public.x25519)
-            .ok_or(HpkeError::DecapError)
+        combine(&ml_kem, &key.x25519, point, point, &key.public.x25519).ok_or(HpkeError::DecapError)
     }
 
     fn encap_with_rng(
@@ -217,7 +216,7 @@ impl Kem for XWing {
         let point = ephemeral.compute_public_key();
         let point = point.map_err(|_| HpkeError::EncapError)?;
         let point = point.as_ref().first_chunk().ok_or(HpkeError::EncapError)?;
-        let secret = combine(&*ml_kem, &ephemeral, &public.x25519, point, &public.x25519);
+        let secret = combine(&ml_kem, &ephemeral, &public.x25519, point, &public.x25519);
         let mut sent = [0; ENCAPSULATION_BYTES];
         sent[..ML_KEM_CIPHERTEXT_BYTES].copy_from_slice(&ciphertext);
         sent[ML_KEM_CIPHERTEXT_BYTES..].copy_from_slice(point);

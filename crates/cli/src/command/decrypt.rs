@@ -45,7 +45,8 @@ use crate::{causes, prompt, stream};
 Examples:
   strongroom decrypt thesis.pdf.age             thesis.pdf, beside it
   strongroom decrypt -o - thesis.pdf.age | less
-  strongroom decrypt -o restored/ archive/      restored/archive/.., each file by its path")]
+  strongroom decrypt -o restored/ archive/
+                                                each file by its path")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     paths: Paths,

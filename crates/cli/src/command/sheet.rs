@@ -73,13 +73,13 @@ fn print(context: &Context, path: Option<&Path>) -> anyhow::Result<Exit> {
     let kept = prompt::sheet_path(&context.home);
     let path = path.unwrap_or(&kept);
     if path == kept && !path.exists() {
-        stream::put(without_code(context)?.trim_end())?;
+        stream::put(without_code(context)?.trim_end_matches('\n'))?;
         return Ok(Exit::Done);
     }
     let text = prompt::sheet_text(context, path)?;
     Sheet::parse(&text)
         .with_context(|| format!("cannot read the recovery sheet `{}`", path.display()))?;
-    stream::put(text.trim_end())?;
+    stream::put(text.trim_end_matches('\n'))?;
     Ok(Exit::Done)
 }
 

@@ -34,10 +34,10 @@ use crate::{prompt, reach, stream};
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  strongroom status                       your Strongroom folder, the authority, your machines
-  strongroom status thesis.pdf.age        one file
-  strongroom status -q ~/archive          silent if all is well, as for cron
-  strongroom status --check               your secrets, and whether they still open what they are for")]
+  strongroom status                 your Strongroom folder and your machines
+  strongroom status thesis.pdf.age  one file
+  strongroom status -q ~/archive    silent if all is well, as for cron
+  strongroom status --check         your secrets, and whether they still open")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     paths: Paths,

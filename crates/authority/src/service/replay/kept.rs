@@ -178,7 +178,7 @@ mod tests {
         fn kept(&self) -> Vec<u8> {
             self.service
                 .store
-                .read(|store| store.kept_replay())
+                .read(|store| Ok::<_, StoreError>(store.kept_replay()?))
                 .unwrap()
         }
 

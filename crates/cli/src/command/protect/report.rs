@@ -256,17 +256,16 @@ impl<'c> Report<'c> {
             return;
         }
         // It has neither of the two layouts, or not the one that is looked for.
-        let passed = match error {
-            ProtectError::Header(ReadHeaderError::NotAge) => file.foreign(),
-            ProtectError::Capi(_) => match FileKind::of(&file.path) {
-                Ok(FileKind::Age) if !file.named => Some(Kind::NotEncrypted),
-                _ => file.foreign(),
-            },
-            _ => None,
-        };
-        if let Some(kind) = passed {
-            self.walk.passed.add(kind, file.path.clone());
-            return;
+        if let ProtectError::Header(ReadHeaderError::NotAge) | ProtectError::Capi(_) = error {
+            let is_age = matches!(FileKind::of(&file.path), Ok(FileKind::Age));
+            let passed = match is_age && !file.named {
+                true => Some(Kind::NotEncrypted),
+                false => file.foreign(),
+            };
+            if let Some(kind) = passed {
+                self.walk.passed.add(kind, file.path.clone());
+                return;
+            }
         }
         self.used.add(file);
         self.failed += 1;
