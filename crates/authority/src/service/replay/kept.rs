@@ -176,10 +176,10 @@ mod tests {
         }
 
         fn kept(&self) -> Vec<u8> {
-            self.service
-                .store
-                .read(|store| Ok::<_, StoreError>(store.kept_replay()?))
-                .unwrap()
+            fn read(store: &Snapshot<'_>) -> Result<Vec<u8>, StoreError> {
+                store.kept_replay()
+            }
+            self.service.store.read(read).unwrap()
         }
 
         fn edit(&self, edit: impl FnOnce(&Writing<'_>) -> Result<(), StoreError>) {
