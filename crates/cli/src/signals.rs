@@ -68,17 +68,15 @@ pub(crate) struct KeptTerminal(());
 
 /// Remembers how the terminal is set, before that is changed.
 pub(crate) fn keep_terminal() -> KeptTerminal {
-    let found = || {
-        let tty = File::options()
-            .read(true)
-            .write(true)
-            .open("/dev/tty")
-            .ok()?;
-        let set = tcgetattr(&tty).ok()?;
-        Some((tty, set))
-    };
     *terminal() = found();
     KeptTerminal(())
+}
+
+fn found() -> Option<(File, Termios)> {
+    let mut options = File::options();
+    let tty = options.read(true).write(true).open("/dev/tty").ok()?;
+    let set = tcgetattr(&tty).ok()?;
+    Some((tty, set))
 }
 
 impl Drop for KeptTerminal {
