@@ -30,6 +30,7 @@ use crate::store::{
 
 pub(crate) use changes::DueRow;
 pub(crate) use differences::{Difference, differences};
+pub(crate) use kept::kept_replay;
 pub(crate) use lacking::{is_kept, lacking};
 
 use table::{Fields, Index};

@@ -3,15 +3,20 @@
 
 use super::table::{Fields, Index, number, place};
 use super::{ALL, Order};
-use crate::store::{Snapshot, StoreError, Writing};
+use crate::store::{Key, Snapshot, StoreError, Writing};
 
 /// As many bytes stand in a row.
 const PART: usize = 1 << 16;
 
+/// Returns the key under which is said what is kept.
+pub(crate) fn kept_replay() -> Key {
+    Index::KeptReplay.key(&[])
+}
+
 impl Snapshot<'_> {
     /// Returns how many entries were replayed in what is kept, and how many bytes that has; nothing is kept before the first.
     pub(crate) fn kept_replay_size(&self) -> Result<(u64, u64), StoreError> {
-        let Some(row) = self.get(Index::KeptReplay.key(&[]))? else {
+        let Some(row) = self.get(kept_replay())? else {
             return Ok((0, 0));
         };
         let mut fields = Fields::of(&row);
@@ -38,7 +43,7 @@ impl Writing<'_> {
             self.put(Index::ReplayPart.key(&[&place(index)?]), part.to_vec());
         }
         let row = [number(size), number(bytes.len() as u64)].concat();
-        self.put(Index::KeptReplay.key(&[]), row);
+        self.put(kept_replay(), row);
         Ok(())
     }
 }

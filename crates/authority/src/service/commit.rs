@@ -76,13 +76,15 @@ impl Service {
         let committed = self.store.write(|store| {
             let mut growth = self.log.grow(store)?;
             self.committed.fetch_max(growth.size(), Ordering::SeqCst);
-            self.keep_replay(store, growth.size())?;
             let now = growth.time(self.clock.now())?;
             let statements = acts.iter().filter_map(Act::statement);
             let (ids, keys): (Vec<_>, Vec<_>) = statements
                 .map(|statement| (statement.id(), index::asked_for(statement)))
                 .unzip();
-            store.foresee(&ids, keys.concat())?;
+            let mut keys = keys.concat();
+            keys.push(index::kept_replay());
+            store.foresee(&ids, keys)?;
+            self.keep_replay(store, growth.size())?;
             let mut perform = |act| self.perform(&mut growth, act, now);
             let perform = |act| perform(act).unwrap_or_else(|error| Answer::Failed(error.into()));
             let answers = acts.into_iter().map(perform).collect();

@@ -88,10 +88,10 @@ fn nothing_found_is_said_and_makes_no_key() {
         .refused(1, &["error: empty: there is no file to encrypt"]);
     machine
         .run(["encrypt", "--files-from", "list"])
-        .refused(1, &["there is no file to encrypt"]);
+        .refused(1, &["the list `list` is empty"]);
     machine
         .run(["status", "--expect", "list"])
-        .refused(1, &["there is no secret to tell of"]);
+        .refused(1, &["the list `list` is empty"]);
     // A lost key is made anew for a file that needs it, and for no other.
     machine.remove("home/identity.txt");
     for named in ["empty", "letters", "letters/letter.txt", "nosuch"] {
@@ -99,7 +99,7 @@ fn nothing_found_is_said_and_makes_no_key() {
         assert!(!machine.exists("home/identity.txt"), "{named}");
     }
     let listed = machine.recover(["--files-from", "list"]);
-    listed.refused(1, &["no encrypted file was found"]);
+    listed.refused(1, &["the list `list` is empty"]);
     assert!(!machine.exists("home/identity.txt"));
     machine.recover(["full"]).done();
     machine.opens_to("full/a.age", b"a");
