@@ -14,7 +14,7 @@ use crate::blob::{self, BlobType, Fault, Fields, Header, Malformed};
 use crate::pem;
 use crate::public_key::{self, Misfit, RsaPubKey, fixed};
 use crate::session_key::WrongKeyLength;
-use crate::{KeySpec, Padding, PublicKey, SessionKey, SimpleBlob, der};
+use crate::{Algorithm, KeySpec, Padding, PublicKey, SessionKey, SimpleBlob, der};
 
 /// An RSA key pair whose parts agree.
 pub struct PrivateKey {
@@ -354,9 +354,17 @@ fn unpad(
 ) -> Result<SessionKey, NotOpened> {
     let algorithm = blob.algorithm();
     let block = padding.unmask(block);
-    let lengths = (1..=SessionKey::BYTES_MAX).filter(|bytes| algorithm.accepts_key_bytes(*bytes));
-    let key = padding.content(&block, lengths).ok_or(NotOpened)?;
-    SessionKey::new(algorithm, key).map_err(|_| NotOpened)
+    // Providers take DES' 56 bits in seven bytes, too, and an eighth of zeros for the one that is missing.
+    let is_short_des = |bytes| algorithm == Algorithm::Des && bytes == 7;
+    let lengths = (1..=SessionKey::BYTES_MAX)
+        .filter(|bytes| algorithm.accepts_key_bytes(*bytes) || is_short_des(*bytes));
+    let content = padding.content(&block, lengths).ok_or(NotOpened)?;
+    let mut key = Zeroizing::new(Vec::with_capacity(SessionKey::BYTES_MAX));
+    key.extend_from_slice(content);
+    if is_short_des(content.len()) {
+        key.push(0);
+    }
+    SessionKey::new(algorithm, &key).map_err(|_| NotOpened)
 }
 
 /// Why a key does not open a blob.

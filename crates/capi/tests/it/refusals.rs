@@ -64,7 +64,12 @@ fn a_key_that_its_algorithm_does_not_have_is_refused() {
         for algorithm in Algorithm::ALL {
             let blob = wrap_block(own.public(), algorithm, &block);
             let opened = own.unwrap(&blob, Padding::Pkcs1, &mut TestRng::new(1));
-            assert_eq!(opened.is_ok(), algorithm.accepts_key_bytes(length));
+            // DES' 56 bits are taken in seven bytes, too.
+            let is_taken = algorithm == Algorithm::Des && length == 7;
+            assert_eq!(
+                opened.is_ok(),
+                is_taken || algorithm.accepts_key_bytes(length)
+            );
         }
     }
 }
