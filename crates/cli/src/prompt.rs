@@ -1,6 +1,7 @@
 //! Where secrets come from: a file, a command or a variable that was named, or else somebody who is asked at the terminal.
 //! Never from the command's arguments, which others can read.
 
+use std::fs::File;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -81,7 +82,7 @@ impl PassphraseSource {
             if !stream::is_pipe(path) {
                 context.warn_if_exposed(path);
             }
-            text::read(path, PASSPHRASE_BYTES_MAX).with_context(failed)?
+            text::read_opened(opened(path), PASSPHRASE_BYTES_MAX).with_context(failed)?
         } else if let Some(command) = &self.command {
             let failed = || format!("cannot have the passphrase from the command `{command}`");
             let printed = shell::output(command).with_context(failed)?;
@@ -255,7 +256,7 @@ fn variable(name: &'static str) -> Result<Option<Zeroizing<String>>, VariableNot
 
 pub(crate) fn code_file(path: &Path) -> anyhow::Result<Zeroizing<String>> {
     let failed = || format!("cannot read the recovery code from `{}`", path.display());
-    text::read(path, CODE_FILE_BYTES_MAX).with_context(failed)
+    text::read_opened(opened(path), CODE_FILE_BYTES_MAX).with_context(failed)
 }
 
 /// Tells whether there is a person at a terminal: the prompt itself goes to the terminal, past pipes.
@@ -284,12 +285,15 @@ pub(crate) fn read_sheet(context: &Context, path: &Path) -> anyhow::Result<Sheet
 /// Reads the text of a recovery sheet.
 pub(crate) fn sheet_text(context: &Context, path: &Path) -> anyhow::Result<Zeroizing<String>> {
     context.warn_if_exposed(path);
-    // A home's own sheet is read so, too: nothing that has its name is waited for.
-    let opened = match stream::is_pipe(path) {
+    text::read_opened(opened(path), Sheet::BYTES_MAX).with_context(|| sheet_failed(path))
+}
+
+/// Opens what a secret is read from. A home's own sheet is opened so, too: nothing that has its name is waited for.
+fn opened(path: &Path) -> io::Result<File> {
+    match stream::is_pipe(path) {
         true => stream::input(),
         false => strongroom_files::open_input(path),
-    };
-    text::read_opened(opened, Sheet::BYTES_MAX).with_context(|| sheet_failed(path))
+    }
 }
 
 fn sheet_failed(path: &Path) -> String {

@@ -209,7 +209,7 @@ fn where_nothing_can_be_written_the_reason_is_the_true_one() {
     // What is read more than once, or in place, is no pipe; and is not told to use the force.
     for output in ["/dev/null", "pipe"] {
         let ran = machine.run(["rewrap", "file.age", "-o", output]);
-        let ran = ran.refused(1, &["is not a file"]);
+        let ran = ran.refused(2, &["a pipe can't be what a header is replaced in"]);
         assert!(!ran.stderr.contains("--force"), "{}", ran.stderr);
     }
 }

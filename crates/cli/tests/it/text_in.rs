@@ -243,7 +243,7 @@ fn a_file_is_what_its_content_says_and_one_that_should_be_encrypted_is_told_of()
         &["recover", "d"],
     ] {
         let ran = machine.run(args).done();
-        let said = "1 file named as an encrypted one passed over";
+        let said = "1 file named as an encrypted one";
         let all = format!("{}{}", ran.text(), ran.stderr);
         assert_eq!(all.matches(said).count(), 1, "{args:?}: {all}");
     }

@@ -356,6 +356,19 @@ impl Store {
             "the other's enrolment is the owner's",
             vec![put([&[0x10], &owner[..]].concat(), &number(2))],
         ));
+        // Rows that nobody ever wrote, by which it is told who asks.
+        let own_device = rows(0x18)
+            .find(|row| bytes(&row[0])[1..33] == owner[..])
+            .unwrap();
+        let own_device = bytes(&own_device[0])[33..].to_vec();
+        for cut in [0, 1, 32] {
+            let key = [&[0x19], &own_device[..], &number(1), &owner[..cut]].concat();
+            planted.push(("a device is nobody's", vec![put(key, &[])]));
+        }
+        planted.push((
+            "a device asks for what is none",
+            vec![put([&[0x39], &own_device[..], &[0xff; 8]].concat(), &[])],
+        ));
         planted.push(("no deposit is found by its serial", all(0x20)));
         planted.push(("no deposit is found in order", all(0x21)));
         planted.push(("no deposit is found", [all(0x20), all(0x21)].concat()));
