@@ -121,7 +121,7 @@ pub(crate) fn has_own_rows(kind: u64) -> bool {
 }
 
 /// Returns the rows that a recovery of an owner's would rest on, but for those of the deposits: who the owner is, which
-/// policies came into force, whose the owner's devices are and what these ask for, who has said that the owner departed, and what else is asked for with what was said to it.
+/// policies came into force, whose the owner's devices are, who has said that the owner departed, and what else is asked for with what was said to it.
 pub(crate) fn recovery_rows(
     store: &Snapshot<'_>,
     owner: OwnerId,
@@ -139,7 +139,7 @@ pub(crate) fn recovery_rows(
         .map(|index| index.span(&[owner.as_bytes()]))
         .collect();
     spans.push(Index::Policy.span(&[]));
-    // A request that one of them makes is held against whose it is, and what else it asks for.
+    // A request that one of them makes is held against whose it is.
     let devices = store.range(
         &Index::Device.span(&[owner.as_bytes()]),
         Order::Forward,
@@ -147,8 +147,7 @@ pub(crate) fn recovery_rows(
     )?;
     for (key, _) in &devices {
         let device = key.get(1 + table::OWNER..).unwrap_or_default();
-        let by = [Index::DeviceOwner, Index::OpenRequestBy];
-        spans.extend(by.map(|index| index.span(&[device])));
+        spans.push(Index::DeviceOwner.span(&[device]));
     }
     for entry in store.undecided(owner)? {
         let entry = table::number(entry);
