@@ -1,6 +1,6 @@
 //! Where what is made from a file goes: beside it, into a pipe, to a file that was named, or into a folder, by its path there.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
@@ -87,6 +87,23 @@ impl Destination {
         Ok(())
     }
 
+    /// Refuses to replace a file by what is made of another, where both are to be worked on.
+    pub(crate) fn ensure_no_source<'p>(
+        pairs: impl IntoIterator<Item = (&'p Path, &'p Path)>,
+    ) -> anyhow::Result<()> {
+        let pairs: Vec<_> = pairs.into_iter().collect();
+        let sources: HashSet<&Path> = pairs.iter().map(|(source, _)| *source).collect();
+        let mut replacing = pairs.iter().filter(|(source, target)| source != target);
+        match replacing.find(|(_, target)| sources.contains(target)) {
+            Some((source, target)) => Err(ReplacesSource {
+                source_path: source.to_path_buf(),
+                target: target.to_path_buf(),
+            }
+            .into()),
+            None => Ok(()),
+        }
+    }
+
     /// Refuses two files that would go to one place, before either does.
     pub(crate) fn ensure_apart<'p>(
         pairs: impl IntoIterator<Item = (&'p Path, &'p Path)>,
@@ -108,6 +125,14 @@ impl Destination {
         }
         Ok(())
     }
+}
+
+/// A file that is to be worked on would be replaced.
+#[derive(Debug, thiserror::Error)]
+#[error("`{}` would be made of `{}`, and replace a file that is to be worked on itself", target.display(), source_path.display())]
+pub(crate) struct ReplacesSource {
+    source_path: PathBuf,
+    target: PathBuf,
 }
 
 /// Two files would have one name.

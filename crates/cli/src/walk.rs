@@ -77,13 +77,19 @@ impl Walk {
         };
         let home = Place::of(&context.home);
         let mut seen = HashSet::new();
-        let named = named.iter().map(|path| (path, own_name(path)));
-        let listed = listed.iter().map(|path| (path, whole_path(path)));
-        for (path, relative) in named.chain(listed) {
+        let named = named.iter().map(|path| (path, own_name(path), false));
+        let listed = listed.iter().map(|path| (path, whole_path(path), true));
+        for (path, relative, is_listed) in named.chain(listed) {
             if !seen.insert(path) {
                 continue;
             }
-            if !stream::is_pipe(path) && is_excluded(path, excluded) {
+            // Whoever lists all that they have does not mean their keys.
+            let holds = |home: &Place| home.holds(path);
+            if is_listed && !path.is_dir() && home.as_ref().is_some_and(holds) {
+                walk.passed.add(Kind::Home, path.clone());
+                continue;
+            }
+            if !stream::is_pipe(path) && is_excluded(path, &relative, excluded) {
                 walk.passed.add(Kind::Excluded, path.clone());
             } else if !stream::is_pipe(path) && path.is_dir() {
                 walk.walk(home.as_ref(), path, &relative, excluded);
@@ -96,6 +102,9 @@ impl Walk {
                 });
             }
         }
+        // A file may be named beside its folder.
+        let mut found = HashSet::new();
+        walk.files.retain(|file| found.insert(file.path.clone()));
         walk
     }
 
@@ -200,6 +209,13 @@ impl Place {
             path: folder.canonicalize().ok()?,
             id: id(folder)?,
         })
+    }
+
+    /// Tells whether a file lies in it.
+    fn holds(&self, file: &Path) -> bool {
+        let folder = file.parent().filter(|folder| *folder != Path::new(""));
+        let folder = folder.unwrap_or(Path::new(".")).canonicalize();
+        folder.is_ok_and(|folder| folder.starts_with(&self.path))
     }
 }
 
@@ -337,11 +353,11 @@ impl Exclude {
     }
 }
 
-/// Tells whether a path that was named, or a folder that it is in, is excluded.
-fn is_excluded(path: &Path, excluded: &[Exclude]) -> bool {
+/// Tells whether what was named is excluded: as it was written, or by a name on the way to it from where it belongs.
+fn is_excluded(path: &Path, relative: &Path, excluded: &[Exclude]) -> bool {
     let path = path.strip_prefix("./").unwrap_or(path);
     let is = |part: &Path| excluded.iter().any(|exclude| exclude.matches(part));
-    path.ancestors().any(is)
+    is(path) || relative.ancestors().any(is)
 }
 
 /// Tells whether what was found in a folder is excluded: by its name, its path from the folder on, or that with the folder's.
@@ -448,13 +464,28 @@ mod tests {
 
     #[test]
     fn a_name_is_excluded_anywhere_and_a_path_in_its_place() {
-        let excluded =
-            |glob: &str, path: &str| is_excluded(path.as_ref(), &[glob.parse().unwrap()]);
+        // As in a list, by the whole path.
+        let excluded = |glob: &str, path: &str| {
+            let path = Path::new(path);
+            is_excluded(path, &whole_path(path), &[glob.parse().unwrap()])
+        };
         assert!(excluded("*.tmp", "a/b.tmp"));
         assert!(excluded("cache", "a/cache/x"));
         assert!(excluded("cache/", "cache/x"));
         assert!(excluded("a/**/x", "a/b/c/x"));
         assert!(!excluded("a/*", "b/a/x/y"));
         assert!(!excluded("*.tmp", "a/b.tmp2"));
+        // What was named on the command line is not excluded by where it lies.
+        let named = Path::new("/tmp/photos");
+        assert!(!is_excluded(
+            named,
+            &own_name(named),
+            &["tmp".parse().unwrap()]
+        ));
+        assert!(is_excluded(
+            named,
+            &own_name(named),
+            &["photos".parse().unwrap()]
+        ));
     }
 }

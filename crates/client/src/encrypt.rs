@@ -24,7 +24,7 @@ use strongroom_protocol::statement::{Particulars, ParticularsError};
 use crate::client::Client;
 use crate::file::copy::Stamp;
 use crate::file::same_file;
-use crate::home::{HomeError, Learned, Look};
+use crate::home::{HomeError, Learned, Look, SourceStamp};
 use crate::mark::{FileMark, Marking, header_digest};
 use crate::spare::{DepositError, Spare};
 
@@ -98,9 +98,17 @@ pub struct Encrypted {
     pub mark: FileMark,
     /// Whether the file that was encrypted changed while it was read: this is of no one moment.
     pub changed: bool,
+    /// Which file was encrypted, as it was when it was opened; nothing for a pipe.
+    pub source: Option<SourceStamp>,
 }
 
 impl Encrypted {
+    /// Takes what the file that was written just now was made of. What changed meanwhile is of no one moment.
+    pub(crate) fn made_of(&self) -> Option<(PathBuf, SourceStamp)> {
+        let path = std::path::absolute(self.path.as_ref()?).ok()?;
+        Some((path, self.source.filter(|_| !self.changed)?))
+    }
+
     /// Takes what the file that was written just now is known by.
     fn look(&self) -> Option<Look> {
         let path = std::path::absolute(self.path.as_ref()?).ok()?;
@@ -208,6 +216,7 @@ impl Group {
             if let Ok(encrypted) = &result {
                 written.marks.push(encrypted.mark);
                 written.looks.extend(encrypted.look());
+                written.sources.extend(encrypted.made_of());
                 bytes += encrypted.bytes;
             }
             watch.done(number, result);
@@ -273,6 +282,14 @@ impl Opened {
         match self {
             Self::File(file, _) => output.keep_time_of(file).map_err(SealError::Read),
             Self::Reader(_) => Ok(()),
+        }
+    }
+
+    /// Tells which file it is, if it is one.
+    pub(crate) fn stamp(&self) -> Option<SourceStamp> {
+        match self {
+            Self::File(_, before) if before.is_file() => Some(SourceStamp::of(before)),
+            Self::File(..) | Self::Reader(_) => None,
         }
     }
 
@@ -347,6 +364,7 @@ impl Spare {
             bytes,
             mark,
             changed,
+            source: source.stamp(),
         })
     }
 

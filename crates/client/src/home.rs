@@ -41,7 +41,7 @@ pub(crate) use journal::Record;
 pub(crate) use keys::read_secret;
 pub use keys::{AskPassphrase, Identities, KeysError};
 pub(crate) use looks::Look;
-pub use looks::{Learned, Snapshot};
+pub use looks::{Learned, Snapshot, SourceStamp};
 pub use marks::Reading;
 pub use replica::{Entry, TakeError, Taken};
 pub(crate) use requests::VerifiedPage;

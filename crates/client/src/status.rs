@@ -138,6 +138,8 @@ pub struct Inspector<'i> {
     folder: Option<PathBuf>,
     /// As of when files are looked at, if what is seen is to be known again.
     now: Option<Time>,
+    /// Whether every file is looked at, also one that seems to be what it was.
+    looks_at_all: bool,
     /// What was seen now, and not before.
     learned: RefCell<Learned>,
 }
@@ -160,6 +162,7 @@ impl<'i> Inspector<'i> {
             distances: RefCell::default(),
             folder: std::env::current_dir().ok(),
             now: None,
+            looks_at_all: false,
             learned: RefCell::default(),
         })
     }
@@ -180,6 +183,15 @@ impl<'i> Inspector<'i> {
         }
     }
 
+    /// Lets it look at every file, also at one that seems to be what it was.
+    #[must_use]
+    pub fn looking_at_all(self, looks_at_all: bool) -> Self {
+        Self {
+            looks_at_all,
+            ..self
+        }
+    }
+
     /// Returns what was seen of files, and that the home does not know yet
     /// ([`Home::record_learned`](crate::home::Home::record_learned)).
     #[must_use]
@@ -193,13 +205,27 @@ impl<'i> Inspector<'i> {
     ///
     /// Says so when it can't be read or is no age file.
     pub fn inspect(&self, path: &Path) -> Result<FileStatus, StatusError> {
+        let status = self.look_at(path);
+        let is_well = status.as_ref().is_ok_and(|status| status.doubt.is_none());
+        if self.looks_at_all
+            && !is_well
+            && let Some(path) = self.absolute(path)
+        {
+            self.learned.borrow_mut().stale.push(path);
+        }
+        status
+    }
+
+    fn look_at(&self, path: &Path) -> Result<FileStatus, StatusError> {
         let file = open(path)?;
         let metadata = file.metadata().map_err(|source| StatusError::Read {
             path: path.to_path_buf(),
             source,
         })?;
         let stamp = Stamp::of(&metadata);
-        if let Some(status) = self.inspect_unchanged(path, &stamp)? {
+        if !self.looks_at_all
+            && let Some(status) = self.inspect_unchanged(path, &stamp)?
+        {
             return Ok(unasked(status));
         }
         if is_capi_file(path) {
@@ -250,9 +276,10 @@ impl<'i> Inspector<'i> {
             return error;
         };
         let path = std::path::absolute(path).unwrap_or_default();
-        match self.home.reading(&path) {
-            Ok(Some(_)) => StatusError::Torn,
-            Ok(None) => error,
+        let was_read = self.home.reading(&path).map(|read| read.is_some());
+        match was_read.and_then(|read| Ok(read || self.home.has_looked_at(&path)?)) {
+            Ok(true) => StatusError::Torn,
+            Ok(false) => error,
             Err(unread) => unread.into(),
         }
     }

@@ -9,7 +9,7 @@ use std::path::Path;
 use rustix::fs::{FsWord, Mode, StatVfsMountFlags};
 
 /// Tells whether other machines may have the same files open, or a program serves them that may: there, memory that
-/// processes share is not shared with all of them, and what one caches another may not see. What is not known is taken for such.
+/// processes share is not shared with all of them, and what one caches another may not see. Where it can't be asked, it is taken for such; a number that is not in the list is not.
 #[must_use]
 pub fn is_shared(path: &Path) -> bool {
     #[cfg(any(target_os = "android", target_os = "linux"))]
@@ -28,7 +28,7 @@ pub fn is_shared(path: &Path) -> bool {
 
 /// Networks' and clusters' file systems, those of virtual machines, and programs' (FUSE), by their numbers in Linux's `magic.h`.
 #[cfg(any(target_os = "android", target_os = "linux"))]
-const SHARED: [FsWord; 16] = [
+const SHARED: [FsWord; 19] = [
     0x6969,      // NFS
     0xFF53_4D42, // CIFS
     0xFE53_4D42, // SMB2
@@ -43,6 +43,9 @@ const SHARED: [FsWord; 16] = [
     0x0116_1970, // GFS2
     0x7461_636F, // OCFS2
     0x0BD0_0BD0, // Lustre
+    0x4750_4653, // GPFS
+    0x1983_0326, // BeeGFS
+    0x2003_0528, // OrangeFS
     0x786F_4256, // VirtualBox
     0xBACB_ACBC, // VMware
 ];

@@ -76,7 +76,8 @@ impl Label {
     /// Hashes an entry with a challenge, to show that it is there.
     pub const POSSESSION: Self = Self("strongroom/possession/v1");
 
-    /// Signs what a replay of an authority's log came to, for that authority itself.
+    /// Signs what a replay of an authority's log came to, for that authority itself. A version that decides on other rows
+    /// takes a label of its own, or it would go on from what this one left out.
     pub const REPLAY: Self = Self("strongroom/replay/v1");
 
     /// Every label there is.

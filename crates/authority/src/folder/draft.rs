@@ -54,14 +54,12 @@ impl<'f> Draft<'f> {
         }
         let io = |source| PlaceError::io(folder, source);
         let here = disk::permissions(&parent).map_err(io)?;
-        let remove = path.clone();
-        let (lock, _unfinished) = Unfinished::begin(|| {
-            let lock = claim(&path, here)?;
-            Ok((lock, move || discard(&remove)))
-        })
-        .map_err(io)?;
-        // Waited for outside of that: a signal ends this, too.
+        let lock = claim(&path, here).map_err(io)?;
+        // Whoever waits takes nothing along: what is in there is another's, who is at work.
         waiting::lock(&lock, &path).map_err(io)?;
+        let remove = path.clone();
+        let (lock, _unfinished) =
+            Unfinished::begin(|| Ok((lock, move || discard(&remove)))).map_err(io)?;
         let draft = Self {
             folder,
             parent,

@@ -125,11 +125,14 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     walk.tell_unreadable(&mut account);
     let files = encrypted(&mut walk, &mut account);
     let targets = targets(&files, &destination, &mut account);
-    Destination::ensure_apart(
-        targets
-            .iter()
-            .filter_map(|(file, target)| Some((file.path.as_path(), target.as_deref()?))),
-    )?;
+    let pairs = || {
+        let pairs = targets.iter();
+        pairs.filter_map(|(file, target)| Some((file.path.as_path(), target.as_deref()?)))
+    };
+    Destination::ensure_apart(pairs())?;
+    if arguments.force {
+        Destination::ensure_no_source(pairs())?;
+    }
     let mut work = Work {
         context,
         arguments,

@@ -27,7 +27,6 @@ use self::report::Report;
 use crate::account::Account;
 use crate::command::decrypt::OntoItself;
 use crate::context::Context;
-use crate::destination::Destination;
 use crate::exit::{Exit, Usage};
 use crate::input::{self, Paths};
 use crate::options::KeyTypeName;
@@ -156,12 +155,12 @@ pub(crate) fn run(context: &Context, arguments: Arguments) -> anyhow::Result<Exi
     let others = others(context, &arguments)?;
     let walk = paths.walk(context)?;
     let ending = if is_capi { ".capi" } else { ".age" };
-    let chosen = Chosen::of(&arguments, walk, ending)?;
+    let chosen = Chosen::of(context, &arguments, walk, ending)?;
     let labels: BTreeMap<_, _> = arguments.labels.iter().cloned().collect();
-    let jobs = chosen
+    let particulars = chosen
         .named
         .iter()
-        .map(|named| job(named, &arguments, &labels))
+        .map(|named| particulars(named, &arguments, &labels))
         .collect::<anyhow::Result<Vec<_>>>()?;
     let mut account = Account::new(context).with_json(arguments.json);
     let Chosen {
@@ -185,9 +184,25 @@ pub(crate) fn run(context: &Context, arguments: Arguments) -> anyhow::Result<Exi
     let mut home = founding::home_or_found(context, arguments.key_type)?;
     let membership = home.membership()?.ok_or(ConnectError::NoAuthority)?;
     let address = membership.address;
+    if !arguments.from_command.is_empty() {
+        // No program is run for an authority that is not there.
+        reach::authority_of(context, &home)?;
+    }
+    let mut jobs = Vec::new();
+    let mut prepared = Vec::new();
+    for (named, particulars) in named.into_iter().zip(particulars) {
+        let target = named.target.as_deref();
+        match target.map_or(Ok(()), |target| destination.prepare(target)) {
+            Ok(()) => {
+                jobs.push(job(&named, &arguments, particulars)?);
+                prepared.push(named);
+            }
+            Err(error) => account.fail(named.source.as_deref().unwrap_or(Path::new("-")), &error),
+        }
+    }
+    let named = prepared;
     if is_capi {
         let mut report = Report::new(context, &arguments, named, address, account);
-        prepare(&destination, &report)?;
         capi::encrypt(context, home, jobs, &arguments.format, &mut report)?;
         if report.did_any() {
             capi::say_no_integrity(context);
@@ -207,7 +222,6 @@ pub(crate) fn run(context: &Context, arguments: Arguments) -> anyhow::Result<Exi
         threads: context.threads,
     };
     let mut report = Report::new(context, &arguments, named, address, account);
-    prepare(&destination, &report)?;
     encrypt(context, home, jobs, &options, &mut report)?;
     report.end(owner.is_post_quantum(), tally, &walk)
 }
@@ -267,7 +281,12 @@ fn check_first_use(
     // Nothing is made for files of which none can be read.
     let mut unreadable = None;
     for named in named {
-        match named.source.as_deref().map(stream::open) {
+        // To open what is there once would lose it.
+        let source = named.source.as_deref();
+        match source
+            .filter(|path| !stream::is_read_once(path))
+            .map(stream::open)
+        {
             None | Some(Ok(_)) => return Ok(()),
             Some(Err(error)) => {
                 unreadable.get_or_insert((named.source.as_deref(), error));
@@ -316,11 +335,11 @@ fn named_paths(arguments: &Arguments) -> anyhow::Result<Paths> {
     Ok(paths)
 }
 
-fn job(
-    named: &Named,
-    arguments: &Arguments,
-    labels: &BTreeMap<String, String>,
-) -> anyhow::Result<Job> {
+/// Opens what is encrypted, and where it goes. What is read once is opened here, and a program is run: not before.
+fn job(named: &Named, arguments: &Arguments, particulars: Particulars) -> anyhow::Result<Job> {
+    if let (Some(target), false) = (&named.target, arguments.from_command.is_empty()) {
+        Output::check(target, named.overwrite)?;
+    }
     Ok(Job {
         source: match &named.source {
             // Opened once, and read in place of a pipe: of what was only found in a folder, nothing is waited for.
@@ -336,11 +355,20 @@ fn job(
             Some(path) => Target::File(path.clone(), named.overwrite),
             None => Target::Stream(Box::new(stream::output_to(arguments.output.as_deref())?)),
         },
-        particulars: match &arguments.description {
-            Some(text) => Particulars::new(text.clone(), labels.clone())?,
-            None => described(named, labels)?,
-        },
+        particulars,
     })
+}
+
+/// Returns what the authority is told of a file.
+fn particulars(
+    named: &Named,
+    arguments: &Arguments,
+    labels: &BTreeMap<String, String>,
+) -> anyhow::Result<Particulars> {
+    match &arguments.description {
+        Some(text) => Ok(Particulars::new(text.clone(), labels.clone())?),
+        None => described(named, labels),
+    }
 }
 
 /// Describes a file as its owner named it; by its name alone, where that leads out of where they are, or is too long.
@@ -358,13 +386,6 @@ fn described(named: &Named, labels: &BTreeMap<String, String>) -> anyhow::Result
     }
     let name = source.file_name().unwrap_or_default().to_string_lossy();
     Ok(Particulars::new(name.into_owned(), labels.clone())?)
-}
-
-/// Makes the folders that files go into.
-fn prepare(destination: &Destination, report: &Report<'_>) -> anyhow::Result<()> {
-    report
-        .targets()
-        .try_for_each(|target| destination.prepare(target))
 }
 
 /// Says what would be encrypted, and does nothing.

@@ -18,9 +18,9 @@ use self::screen::{Problems, Totals};
 use crate::account::Account;
 use crate::context::Context;
 use crate::devices::Devices;
-use crate::exit::{Exit, Usage};
+use crate::exit::{Exit, Usage, chain};
 use crate::input::{Input, Paths};
-use crate::terminal::{Progress, count, tell};
+use crate::terminal::{Progress, count, escape, tell};
 use crate::walk::{NOTHING_ENCRYPTED, Used};
 use crate::{prompt, reach, stream};
 
@@ -97,6 +97,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
         let _at_once = home.snapshot()?;
         let inspector = inspector.with_identities(identities.as_ref());
         let inspector = inspector.with_time(context.clock.now());
+        let inspector = inspector.looking_at_all(arguments.deep);
         let files = files.iter().map(|file| {
             let status = inspector.inspect(&file.path);
             (file, status)
@@ -123,7 +124,13 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
             }
         }
     };
-    home.record_learned(&looked.learned)?;
+    if let Err(error) = home.record_learned(&looked.learned) {
+        // It is looked at again the next time.
+        tell(format_args!(
+            "warning: what was seen can't be remembered: {}",
+            escape(&chain(&error.into()))
+        ));
+    }
     // What the authority has to say is not known where it can't be reached; what a check says is.
     let reached = account.exit == Exit::Done;
     let failed = home.failed_checks()?;

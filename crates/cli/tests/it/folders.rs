@@ -304,6 +304,159 @@ fn a_folder_again_is_what_is_new_or_newer() {
 }
 
 #[test]
+fn what_changed_is_encrypted_again_whatever_the_times_are() {
+    let machine = Machine::with_home();
+    for name in ["a", "b", "c"] {
+        machine.write(&format!("tree/{name}"), "old");
+    }
+    machine.run(["encrypt", "tree"]).done();
+    // Edited, and then the header was replaced, which is newer.
+    machine.write("tree/a", "edited");
+    machine.remove("home/identity.txt");
+    machine.recover(["tree"]).done();
+    // An older file moved over it, and one of the same second.
+    let set = |name: &str, time: &str| {
+        let touched = Command::new("touch")
+            .args(["-d", time])
+            .arg(machine.path(name))
+            .status();
+        assert!(touched.unwrap().success());
+    };
+    machine.write("tree/b", "from before");
+    set("tree/b", "2001-01-01 10:00:39.9");
+    let ran = machine.run(["encrypt", "tree"]).done();
+    let said = "2 files encrypted (2 again, being newer); 1 up to date";
+    assert!(ran.stderr.contains(said), "{}", ran.stderr);
+    machine.opens_to("tree/a.age", b"edited");
+    machine.opens_to("tree/b.age", b"from before");
+    set("tree/b", "2001-01-01 10:00:38");
+    machine.run(["encrypt", "tree"]).done();
+    machine.write("tree/b", "of that second");
+    set("tree/b", "2001-01-01 10:00:39.9");
+    machine.run(["encrypt", "tree"]).done();
+    machine.opens_to("tree/b.age", b"of that second");
+    let ran = machine.run(["encrypt", "tree"]).done();
+    assert!(
+        ran.stderr.contains("0 files encrypted; 3 up to date"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn what_is_not_replaced_without_force_is_never_replaced_by_a_folder() {
+    let machine = Machine::with_home();
+    machine.write("tree/x", "one");
+    machine.write("other", "another's");
+    let other = Machine::with_home();
+    other.write("x", "another's");
+    other.run(["encrypt", "x"]).done();
+    machine.write("tree/x.age", other.read("x.age"));
+    let before = machine.read("tree/x.age");
+    let touched = Command::new("touch")
+        .args(["-d", "2001-01-01"])
+        .arg(machine.path("tree/x.age"))
+        .status();
+    assert!(touched.unwrap().success());
+    machine
+        .run(["encrypt", "tree"])
+        .refused(1, &["`tree/x.age` exists already"]);
+    assert!(machine.read("tree/x.age") == before);
+    // Nor one that opens for somebody else, too.
+    let key = machine.run(["keygen", "-o", "bob"]).done();
+    let bob = format!("{}{}", key.text(), key.stderr);
+    let bob = bob
+        .split_whitespace()
+        .find(|word| word.starts_with("age1pq1"))
+        .unwrap();
+    machine.write("shared/q", "one");
+    machine.run(["encrypt", "-r", bob, "shared/q"]).done();
+    machine.write("shared/q", "another");
+    machine
+        .run(["encrypt", "shared"])
+        .refused(1, &["`shared/q.age` exists already"]);
+    machine.run(["encrypt", "-r", bob, "shared"]).done();
+    machine.opens_to("shared/q.age", b"another");
+    // With it, no file that is to be encrypted itself, and none that is not encrypted.
+    machine.write("both/x", "one");
+    machine.write("both/x.age", "precious");
+    for named in [&["both"][..], &["both/x", "both/x.age"]] {
+        machine
+            .run([&["encrypt", "--force"], named].concat())
+            .refused(1, &["`both/x.age`"]);
+        assert_eq!(machine.read("both/x.age"), b"precious");
+    }
+}
+
+#[test]
+fn one_place_that_can_not_be_made_stops_no_other_file() {
+    let machine = Machine::with_home();
+    machine.write("src/sub/x", "x");
+    machine.write("src/y", "y");
+    machine.write("out/src/sub", "in the way");
+    machine
+        .run(["encrypt", "-o", "out/", "src"])
+        .refused(1, &["cannot make the folder"]);
+    machine.opens_to("out/src/y.age", b"y");
+}
+
+#[test]
+fn what_is_named_twice_is_done_once_and_a_list_of_everything_means_no_keys() {
+    let machine = Machine::with_home();
+    machine.write("d/x", "x");
+    let ran = machine.run(["encrypt", "d", "d/x"]).done();
+    assert!(ran.stderr.contains("1 file encrypted"), "{}", ran.stderr);
+    machine.write("list", "letter\nhome/identity.txt\nhome/home.db\n");
+    machine.write("letter", "a letter");
+    machine.run(["encrypt", "--files-from", "list"]).done();
+    machine.opens_to("letter.age", b"a letter");
+    assert!(!machine.exists("home/identity.txt.age") && !machine.exists("home/home.db.age"));
+}
+
+#[test]
+fn a_dry_run_runs_and_reads_nothing() {
+    let machine = Machine::with_home();
+    let run = [
+        "encrypt",
+        "--dry-run",
+        "-o",
+        "db.age",
+        "--from-command",
+        "touch",
+        "ran",
+    ];
+    drop(machine.run(run));
+    assert!(!machine.exists("ran"));
+    machine.write("there.age", "in the way");
+    machine
+        .run([
+            "encrypt",
+            "-o",
+            "there.age",
+            "--from-command",
+            "touch",
+            "ran",
+        ])
+        .refused(1, &["exists already"]);
+    assert!(!machine.exists("ran"));
+}
+
+#[test]
+fn an_encrypted_file_that_became_a_text_is_told_of() {
+    let machine = Machine::with_home();
+    for name in ["a", "b"] {
+        machine.write(&format!("d/{name}"), name);
+    }
+    machine.run(["encrypt", "d"]).done();
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    machine.run(["status", "--same-disk-ok", "d"]).done();
+    machine.write("d/a.age", "hello");
+    machine
+        .run(["status", "-q", "--same-disk-ok", "d"])
+        .refused(1, &[]);
+}
+
+#[test]
 fn content_tells_what_is_encrypted_and_no_name() {
     let machine = Machine::with_home();
     machine.write("tree/campaign.age", "plain");

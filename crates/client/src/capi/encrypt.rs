@@ -16,6 +16,7 @@ use strongroom_protocol::statement::{Draft, Particulars};
 use super::{CipherName, key, mark, text};
 use crate::client::Client;
 use crate::encrypt::{EncryptError, Encrypted, Job, Jobs, Target, Watch, check};
+use crate::home::SourceStamp;
 use crate::home::{Matched, Observations};
 use crate::mark::{FileMark, Marking};
 use crate::spare::DepositError;
@@ -40,6 +41,7 @@ pub struct Prepared {
     file: Hidden,
     bytes: u64,
     changed: bool,
+    made_of: Option<SourceStamp>,
 }
 
 /// A file that may appear: its key is deposited.
@@ -94,6 +96,7 @@ impl Client<'_> {
                     bytes: file.bytes,
                     mark: file.mark,
                     changed: file.changed,
+                    source: file.made_of,
                 },
             })
             .collect())
@@ -178,6 +181,7 @@ pub fn prepare(
         file,
         bytes,
         changed,
+        made_of: source.stamp(),
     })
 }
 

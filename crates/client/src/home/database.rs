@@ -227,6 +227,14 @@ CREATE TABLE look (
     with_key INTEGER NOT NULL    -- 1 if the key opened the beginning of the payload, or wrote it
 ) STRICT, WITHOUT ROWID;
 
+-- What encrypted files were made of here: what changed since is encrypted anew.
+CREATE TABLE source (
+    path     BLOB PRIMARY KEY,   -- the encrypted file's, absolute
+    length   INTEGER NOT NULL,   -- of the file that it was made of
+    seconds  INTEGER NOT NULL,   -- when that was modified, since 1970
+    nanos    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- Files that were read to their ends, and what came of it the last time.
 CREATE TABLE reading (
     path  BLOB PRIMARY KEY,      -- absolute

@@ -2,8 +2,10 @@
 //! a file is what it was, and is not read again (spec/deposit.md#looks).
 
 use std::ffi::OsStr;
+use std::fs::Metadata;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use rusqlite::OptionalExtension;
 use strongroom_protocol::id::{Digest, Serial, Time};
@@ -35,11 +37,35 @@ pub(crate) struct Known {
     pub(crate) with_key: bool,
 }
 
+/// Of a file that was encrypted: how long it was, and when it was modified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SourceStamp {
+    length: u64,
+    seconds: i64,
+    nanos: i64,
+}
+
+impl SourceStamp {
+    /// Takes it from a file.
+    #[must_use]
+    pub fn of(metadata: &Metadata) -> Self {
+        Self {
+            length: metadata.len(),
+            seconds: metadata.mtime(),
+            nanos: metadata.mtime_nsec(),
+        }
+    }
+}
+
 /// What was learned by looking at files.
 #[derive(Default)]
 pub struct Learned {
     pub(crate) marks: Vec<FileMark>,
     pub(crate) looks: Vec<Look>,
+    /// What was made of what.
+    pub(crate) sources: Vec<(PathBuf, SourceStamp)>,
+    /// Files that are not what they were, whatever is known by how they looked.
+    pub(crate) stale: Vec<PathBuf>,
 }
 
 impl Home {
@@ -49,14 +75,37 @@ impl Home {
     ///
     /// The home can't be written.
     pub fn record_learned(&mut self, learned: &Learned) -> Result<(), HomeError> {
-        if learned.marks.is_empty() && learned.looks.is_empty() {
+        let Learned {
+            marks,
+            looks,
+            sources,
+            stale,
+        } = learned;
+        if marks.is_empty() && looks.is_empty() && sources.is_empty() && stale.is_empty() {
             return Ok(());
         }
         let transaction = self.database.transaction()?;
-        for mark in &learned.marks {
+        for mark in marks {
             insert_mark(&transaction, mark)?;
         }
-        for look in &learned.looks {
+        for path in stale {
+            transaction
+                .prepare_cached("DELETE FROM look WHERE path = ?1")?
+                .execute((path.as_os_str().as_bytes(),))?;
+        }
+        for (path, source) in sources {
+            transaction
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO source (path, length, seconds, nanos) VALUES (?1, ?2, ?3, ?4)",
+                )?
+                .execute((
+                    path.as_os_str().as_bytes(),
+                    source.length.cast_signed(),
+                    source.seconds,
+                    source.nanos,
+                ))?;
+        }
+        for look in looks {
             transaction
                 .prepare_cached(
                     "INSERT OR REPLACE INTO look (path, stamp, header, detached, with_key) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -90,10 +139,38 @@ impl Home {
         written.looks.retain(is_still);
         self.record_learned(written)?;
         *written = Learned {
-            marks: Vec::new(),
             looks: new,
+            ..Learned::default()
         };
         Ok(())
+    }
+
+    /// Returns what the encrypted file at an absolute path was made of here.
+    ///
+    /// # Errors
+    ///
+    /// The home can't be read.
+    pub fn made_of(&self, path: &Path) -> Result<Option<SourceStamp>, HomeError> {
+        let row = self
+            .database
+            .prepare_cached("SELECT length, seconds, nanos FROM source WHERE path = ?1")?
+            .query_row((path.as_os_str().as_bytes(),), |row| {
+                Ok(SourceStamp {
+                    length: row.get::<_, i64>(0)?.cast_unsigned(),
+                    seconds: row.get(1)?,
+                    nanos: row.get(2)?,
+                })
+            });
+        Ok(row.optional()?)
+    }
+
+    /// Tells whether the file at an absolute path was an encrypted one when it was written or looked at here.
+    pub(crate) fn has_looked_at(&self, path: &Path) -> Result<bool, HomeError> {
+        let row = self
+            .database
+            .prepare_cached("SELECT 1 FROM look WHERE path = ?1")?
+            .query_row((path.as_os_str().as_bytes(),), |_| Ok(()));
+        Ok(row.optional()?.is_some())
     }
 
     /// Returns what is known of the file at an absolute path, if it has not changed since it was looked at, and its header

@@ -3,10 +3,14 @@
 
 use std::collections::HashSet;
 use std::path::{Component, Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use anyhow::ensure;
+use strongroom_client::Pointer;
+use strongroom_client::capi::is_capi_file;
+use strongroom_client::home::{Home, SourceStamp};
 use strongroom_client::kind::{FileKind, NotEncrypted, is_called_encrypted};
+use strongroom_client::status::read_header;
 use strongroom_files::output::Overwrite;
 
 use super::{Arguments, OntoTerminal};
@@ -16,7 +20,7 @@ use crate::destination::Destination;
 use crate::exit::{Exit, Usage};
 use crate::input::{self, Input};
 use crate::stream;
-use crate::terminal::count;
+use crate::terminal::{count, shown};
 use crate::walk::{Kind, Used, Walk};
 
 /// A file that is to be encrypted; pipes have no names.
@@ -56,7 +60,18 @@ pub(super) struct Tally {
 }
 
 impl Chosen {
-    pub(super) fn of(arguments: &Arguments, mut walk: Walk, ending: &str) -> anyhow::Result<Self> {
+    pub(super) fn of(
+        context: &Context,
+        arguments: &Arguments,
+        mut walk: Walk,
+        ending: &str,
+    ) -> anyhow::Result<Self> {
+        // What is here of it tells what the files were made of; it is not made for that, and let go of before the work.
+        let home = match Home::exists(&context.home)? {
+            true => Some(Home::open_to_read(&context.home)?),
+            false => None,
+        };
+        let before = Before::these(home.as_ref(), arguments);
         let destination = Destination::of(arguments.output.as_deref(), &walk)?;
         let mut tally = Tally {
             walked: !walk.folders.is_empty(),
@@ -86,6 +101,12 @@ impl Chosen {
                     continue;
                 }
                 if made.contains(file.path.as_path()) {
+                    let is_torn = kind.is_ok() && is_empty(&file.path);
+                    ensure!(
+                        !arguments.force || is_torn,
+                        "`{}` is not encrypted, and would be replaced by what becomes of another file",
+                        shown(&file.path)
+                    );
                     continue;
                 }
                 // It was one and is torn, or may have been. A text never was; what can't be read is told of when it is its turn.
@@ -95,8 +116,8 @@ impl Chosen {
                     walk.passed.add(Kind::CalledEncrypted, file.path.clone());
                     continue;
                 }
-                let before = target.as_deref().filter(|_| !arguments.force);
-                match before.map_or(Before::New, |target| before_it(&file.path, target)) {
+                let target = target.as_deref().filter(|_| !arguments.force);
+                match target.map_or(Ok(Before::New), |target| before.of(&file.path, target))? {
                     Before::Current => {
                         tally.current += 1;
                         continue;
@@ -117,7 +138,11 @@ impl Chosen {
             let source = named.source.as_deref()?;
             Some((source, named.target.as_deref()?))
         });
-        Destination::ensure_apart(pairs)?;
+        let pairs: Vec<_> = pairs.collect();
+        Destination::ensure_apart(pairs.iter().copied())?;
+        if arguments.force {
+            Destination::ensure_no_source(pairs)?;
+        }
         Ok(Self {
             named,
             tally,
@@ -166,33 +191,87 @@ enum Before {
     Older,
 }
 
-fn before_it(source: &Path, target: &Path) -> Before {
-    let modified = |path: &Path| path.metadata().and_then(|metadata| metadata.modified());
-    let (Ok(source), Ok(made)) = (modified(source), modified(target)) else {
-        return Before::New;
-    };
-    if !FileKind::of(target).is_ok_and(FileKind::is_encrypted) {
-        return Before::New;
-    }
-    match is_newer(source, made) {
-        true => Before::Older,
-        false => Before::Current,
+/// Tells what is there already, by what this home knows of it.
+struct Known<'h> {
+    home: Option<&'h Home>,
+    /// For how many a file is encrypted now.
+    recipients: usize,
+}
+
+impl Before {
+    fn these<'h>(home: Option<&'h Home>, arguments: &Arguments) -> Known<'h> {
+        let files = arguments.recipients_file.len() + arguments.identities.len();
+        // Nobody counts here how many keys a file has.
+        let recipients = match files {
+            0 => 1 + arguments.recipients.len(),
+            _ => usize::MAX,
+        };
+        Known { home, recipients }
     }
 }
 
-/// Tells whether a file was modified after another was made of it. FAT keeps every other second alone.
+impl Known<'_> {
+    fn of(&self, source: &Path, target: &Path) -> anyhow::Result<Before> {
+        let (Ok(metadata), Ok(made)) = (source.metadata(), target.metadata()) else {
+            return Ok(Before::New);
+        };
+        if !FileKind::of(target).is_ok_and(FileKind::is_encrypted) {
+            return Ok(Before::New);
+        }
+        let absolute = std::path::absolute(target)?;
+        let of = self.home.map(|home| home.made_of(&absolute)).transpose()?;
+        let is_current = match of.flatten() {
+            Some(stamp) => stamp == SourceStamp::of(&metadata),
+            // It was not made here, or before this home kept that.
+            None => !is_newer(metadata.modified()?, made.modified()?),
+        };
+        Ok(match is_current {
+            true => Before::Current,
+            false if self.is_ours(target)? => Before::Older,
+            // That it is in the way is said.
+            false => Before::New,
+        })
+    }
+
+    /// Tells whether an encrypted file is one that this home made or took up, and opens for nobody who would not have the new
+    /// one.
+    fn is_ours(&self, target: &Path) -> anyhow::Result<bool> {
+        let (Some(home), Ok(header)) = (self.home, read_header(target)) else {
+            // A file of CryptoAPI's opens for one key.
+            return Ok(is_capi_file(target));
+        };
+        let keys = header.stanzas().iter();
+        let keys = keys.filter(|stanza| Pointer::from_stanza(stanza).is_none());
+        Ok(home.matched(&header)?.is_some() && keys.count() <= self.recipients)
+    }
+}
+
+fn is_empty(path: &Path) -> bool {
+    path.metadata().is_ok_and(|metadata| metadata.len() == 0)
+}
+
+/// Tells whether a file was modified after another was made of it, as far as the other's disk can tell: it keeps its time in
+/// steps, of which that time is a multiple.
 fn is_newer(source: SystemTime, made: SystemTime) -> bool {
-    const COARSE_SECS: u64 = 2;
+    const STEPS_NANOS: [u128; 6] = [
+        2_000_000_000,
+        1_000_000_000,
+        10_000_000,
+        1_000_000,
+        1_000,
+        100,
+    ];
 
     let since = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH);
     let (Ok(source), Ok(made)) = (since(source), since(made)) else {
         return source > made;
     };
-    let is_coarse = made.subsec_nanos() == 0 && made.as_secs().is_multiple_of(COARSE_SECS);
-    match is_coarse {
-        true => Duration::from_secs(source.as_secs() / COARSE_SECS * COARSE_SECS) > made,
-        false => source > made,
-    }
+    let (source, made) = (source.as_nanos(), made.as_nanos());
+    let step = STEPS_NANOS
+        .into_iter()
+        .find(|step| made.is_multiple_of(*step));
+    let step = step.unwrap_or(1);
+    source / step * step > made
 }
 
 /// Returns the path by which a file is told of: as it was named, unless that leads from the root or upwards.
@@ -240,6 +319,8 @@ impl Tally {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]

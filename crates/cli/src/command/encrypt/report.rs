@@ -89,13 +89,6 @@ impl<'c> Report<'c> {
         self.done > 0
     }
 
-    /// Returns where the files go.
-    pub(super) fn targets(&self) -> impl Iterator<Item = &Path> {
-        self.named
-            .iter()
-            .filter_map(|named| named.target.as_deref())
-    }
-
     /// Says what holds for all of them, and how the command ends.
     pub(super) fn end(self, hybrid: bool, mut tally: Tally, walk: &Walk) -> anyhow::Result<Exit> {
         drop(self.bar);
