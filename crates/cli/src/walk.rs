@@ -102,9 +102,15 @@ impl Walk {
                 });
             }
         }
-        // A file may be named beside its folder.
-        let mut found = HashSet::new();
-        walk.files.retain(|file| found.insert(file.path.clone()));
+        // A file may be named beside its folder: then it was named.
+        let named: HashSet<PathBuf> = walk
+            .files
+            .iter()
+            .filter(|file| file.named)
+            .map(|file| file.path.clone())
+            .collect();
+        walk.files
+            .retain(|file| file.named || !named.contains(&file.path));
         walk
     }
 
