@@ -103,14 +103,16 @@ impl Walk {
             }
         }
         // A file may be named beside its folder: then it was named.
-        let named: HashSet<PathBuf> = walk
-            .files
-            .iter()
-            .filter(|file| file.named)
-            .map(|file| file.path.clone())
-            .collect();
+        let paths = |files: &[Input], named| -> HashSet<PathBuf> {
+            let files = files.iter().filter(|file| file.named == named);
+            files.map(|file| file.path.clone()).collect()
+        };
+        let (found, named) = (paths(&walk.files, false), paths(&walk.files, true));
         walk.files
-            .retain(|file| file.named || !named.contains(&file.path));
+            .retain(|file| !file.named || !found.contains(&file.path));
+        for file in &mut walk.files {
+            file.named |= named.contains(&file.path);
+        }
         walk
     }
 

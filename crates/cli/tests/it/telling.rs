@@ -111,7 +111,7 @@ fn status_walks_folders_and_counts() {
     );
     assert!(
         ran.text()
-            .contains("4 files: 2 protected, 2 not; 2 other files passed over")
+            .contains("4 files: 2 protected, 2 not; 1 other file passed over")
     );
 }
 
