@@ -109,7 +109,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
             } else {
                 Vec::new()
             },
-            learned: inspector.learned(),
+            learned: Box::new(inspector.learned()),
         })
     };
     let asked = with_authority(context, &mut home, look);
@@ -203,7 +203,7 @@ struct Looked<'f> {
     files: Vec<(&'f Input, Result<FileStatus, StatusError>)>,
     secrets: Vec<secrets::Seen>,
     /// Files that were seen to be what they are with the home's own keys.
-    learned: Learned,
+    learned: Box<Learned>,
 }
 
 /// Why the authority does not answer, with what was seen before it did not.

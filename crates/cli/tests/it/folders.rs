@@ -448,7 +448,7 @@ fn an_encrypted_file_that_became_a_text_is_told_of() {
         machine.write(&format!("d/{name}"), name);
     }
     machine.run(["encrypt", "d"]).done();
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    std::thread::sleep(Duration::from_millis(300));
     machine.run(["status", "--same-disk-ok", "d"]).done();
     machine.write("d/a.age", "hello");
     machine
