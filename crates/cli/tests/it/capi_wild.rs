@@ -561,3 +561,59 @@ fn the_hash_that_was_meant_is_said() {
     let sign = format!("sign --hash md5 --key {private} --force -o signature text");
     capi(&machine, &sign).refused(1, &["nothing is signed over md5"]);
 }
+
+#[test]
+fn what_follows_a_wrapped_key_is_never_written_over() {
+    let machine = with_wild(&["f3.enc", "u.priv"]);
+    let whole = machine.read("f3.enc");
+    let longer = |bytes: u32| {
+        let mut file = whole.clone();
+        let length = u32::from_le_bytes(*file.first_chunk().unwrap()) + bytes;
+        file[..4].copy_from_slice(&length.to_le_bytes());
+        file
+    };
+    let protect = ["protect", "--pkcs1", "--key", "u.priv", "t.enc"];
+    // By a block, and to the length that another RSA key has.
+    for bytes in [8, 128] {
+        machine.write("t.enc", longer(bytes));
+        let said = format!("{bytes} bytes that are not zeros follow the wrapped key in the header");
+        for more in [&[][..], &["--dry-run"]] {
+            machine
+                .run([&protect[..], more].concat())
+                .refused(1, &[&said, "hint: put the length right"]);
+        }
+        machine
+            .run([
+                "decrypt", "--pkcs1", "--key", "u.priv", "--force", "-o", "out", "t.enc",
+            ])
+            .done();
+        // The block before is taken for none: it was what the first is chained to.
+        assert!(machine.read("out")[8..] == plaintext()[bytes as usize + 8..]);
+    }
+    // A program's own export, and its file: with the key it is refused, and without it nobody knows where the key ends.
+    machine
+        .run(["authority", "rsa-key", "-o", "authority.pub"])
+        .done();
+    machine.write("own", &whole[4..272]);
+    capi(&machine, "unwrap --key u.priv --pkcs1 -o session.key own").done();
+    let wrap = "wrap --to authority.pub --pkcs1 -o blob session.key";
+    capi(&machine, wrap).done();
+    machine.write("t.enc", longer(8));
+    let line = "deposit --simple-blob blob --description letter --pkcs1 --file t.enc";
+    machine
+        .run(format!("{line} --key u.priv").split(' '))
+        .refused(1, &["8 bytes that are not zeros follow", "hint: put the"]);
+    machine
+        .run(format!("{line} --session-key session.key").split(' '))
+        .done();
+    let said = [
+        "8 bytes longer than an RSA key",
+        "hint: put the length right",
+    ];
+    machine.recover(["t.enc"]).refused(1, &said);
+    assert!(machine.read("t.enc") == longer(8));
+    machine.run(["rewrap", "t.enc"]).refused(1, &said);
+    assert!(machine.read("t.enc") == longer(8));
+    machine.run(["rewrap", "-o", "copy", "t.enc"]).done();
+    assert!(machine.read("t.enc") == longer(8));
+}
