@@ -494,26 +494,107 @@ fn the_command_that_is_printed_opens_what_it_is_printed_for() {
     );
     machine.write("behind", [&[5; 7][..], &pair].concat());
     for (name, made) in [("my key.priv", "key.priv"), ("behind", "key.blob")] {
-        let ran = machine
-            .run(["capi", "inspect", name])
-            .refused(1, &["hint: "]);
-        let command = ran
-            .stderr
-            .lines()
-            .find_map(|line| line.strip_prefix("hint: "));
-        let command = command.unwrap().replace("SESSION.key", "sa.key");
-        let program = Path::new(env!("CARGO_BIN_EXE_strongroom"))
-            .parent()
-            .unwrap();
-        let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+        run_hint(&machine, &["capi", "inspect", name]);
+        assert!(machine.read(made) == pair, "{name}");
+    }
+}
+
+/// Runs the command that a refusal hints at.
+fn run_hint(machine: &Machine, line: &[&str]) {
+    let ran = machine.run(line).refused(1, &["hint: "]);
+    let command = ran
+        .stderr
+        .lines()
+        .find_map(|line| line.strip_prefix("hint: "));
+    let command = command.unwrap().replace("SESSION.key", "sa.key");
+    let program = Path::new(env!("CARGO_BIN_EXE_strongroom"))
+        .parent()
+        .unwrap();
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", &command])
+        .current_dir(machine.path(""))
+        .env("PATH", path);
+    ran_by(&mut shell, b"").done();
+}
+
+#[test]
+fn what_is_in_some_text_is_decoded_by_the_command_that_is_printed() {
+    for program in ["xxd", "iconv", "hexdump"] {
+        if Command::new(program).arg("--help").output().is_err() {
+            assert!(std::env::var_os("CI").is_none(), "there is no {program}");
+            eprintln!("skipped: there is no {program}");
+            return;
+        }
+    }
+    let machine = Machine::new();
+    copy(&machine, &["k.pfx", "sa.key", "norm.priv"]);
+    let pair = machine.read("norm.priv");
+    machine.write("body", &pair[8..]);
+    capi(&machine, "encrypt --session-key sa.key -o encrypted body").done();
+    let sealed = [&pair[..8], &machine.read("encrypted")].concat();
+    machine.write("sealed", &sealed);
+    let hex = |before: &str, after: &str| -> String {
+        let byte = |byte: &u8| format!("{before}{byte:02x}{after}");
+        sealed.iter().map(byte).collect()
+    };
+    for (name, made) in [
+        ("base64 text", "base64 sealed"),
+        ("one.b64", "base64 -w 0 sealed"),
+        ("url.b64", "base64 sealed | tr -- '+/=' '-_ '"),
+        ("marked", "base64 sealed | iconv -t UTF-16"),
+        ("little", "base64 sealed | iconv -t UTF-16LE"),
+        ("big", "base64 sealed | iconv -t UTF-16BE"),
+        ("dump", "xxd sealed"),
+        ("canonical", "hexdump -C sealed"),
+        ("plain.hex", "xxd -p sealed"),
+        (
+            "armour",
+            "{ echo '-----BEGIN CERTIFICATE-----'; base64 sealed; echo '-----END CERTIFICATE-----'; }",
+        ),
+    ] {
         let mut shell = Command::new("sh");
         shell
-            .args(["-c", &command])
-            .current_dir(machine.path(""))
-            .env("PATH", path);
+            .args(["-c", &format!("{made} > '{name}'")])
+            .current_dir(machine.path(""));
         ran_by(&mut shell, b"").done();
-        assert!(machine.read(made) == pair, "{command}");
+        run_hint(&machine, &["capi", "inspect", name]);
+        assert!(machine.read("key.priv") == pair, "{name}");
+        machine.remove("key.priv");
     }
+    // As certutil -encodehex writes it.
+    let certutil = sealed.chunks(16).enumerate().map(|(line, bytes)| {
+        let bytes: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let (left, right) = bytes.split_at(bytes.len().min(8));
+        let both = [left.join(" "), right.join(" ")].join("  ");
+        format!("{:04x}\t{both:<50}   .a:|..\r\n", 16 * line)
+    });
+    let certutil: String = certutil.collect();
+    for (name, text) in [
+        ("colons", hex("", ":")),
+        ("array", hex("0x", ", ")),
+        ("registry", format!("\"Key\"=hex:{}", hex("", ","))),
+        (
+            "lines.reg",
+            format!("\"Key\"=hex:{}", hex("", ",").replacen(",", ",\\\r\n  ", 3)),
+        ),
+        ("escaped", hex("\\x", "")),
+        ("certutil", certutil),
+    ] {
+        machine.write(name, text);
+        run_hint(&machine, &["capi", "inspect", name]);
+        assert!(machine.read("key.priv") == pair, "{name}");
+        machine.remove("key.priv");
+    }
+    // `convert` says the same.
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", "base64 k.pfx > p.b64"])
+        .current_dir(machine.path(""));
+    ran_by(&mut shell, b"").done();
+    let said = "`cat p.b64 | base64 -di > p.b64.decoded; openssl pkcs12 -in p.b64.decoded -nocerts";
+    capi(&machine, "convert -o y.pem p.b64").refused(1, &[said]);
 }
 
 #[test]
