@@ -2,6 +2,7 @@
 //! where what is inside is known, so that a key is a key however it was copied.
 
 use std::borrow::Cow;
+use std::mem;
 
 use base64::Engine;
 use base64::alphabet;
@@ -27,10 +28,10 @@ impl<'b> Unarmoured<'b> {
             layers: Vec::new(),
         };
         while read.layers.len() < LAYERS_MAX
-            && let Some((layer, inside)) = inside(&read.bytes)
+            && let Some((layer, mut inside)) = inside(&read.bytes)
         {
             read = Self {
-                bytes: Cow::Owned(inside),
+                bytes: Cow::Owned(mem::take(&mut *inside)),
                 layers: [read.layers.as_slice(), &[layer]].concat(),
             };
         }
@@ -62,9 +63,9 @@ impl Drop for Unarmoured<'_> {
 const LAYERS_MAX: usize = 4;
 
 /// Takes one layer off.
-fn inside(bytes: &[u8]) -> Option<(&'static str, Vec<u8>)> {
+fn inside(bytes: &[u8]) -> Option<(&'static str, Zeroizing<Vec<u8>>)> {
     if let Some(text) = utf16(bytes) {
-        return Some(("UTF-16", text.as_bytes().to_vec()));
+        return Some(("UTF-16", Zeroizing::new(text.as_bytes().to_vec())));
     }
     let text = str::from_utf8(bytes).ok()?;
     // Windows' editors put a mark in front.
@@ -79,12 +80,12 @@ fn inside(bytes: &[u8]) -> Option<(&'static str, Vec<u8>)> {
             Header::read(inside).is_ok()
                 || block.label == "CERTIFICATE" && !inside.starts_with(b"0")
         })?;
-        return Some(("PEM armour", inside.to_vec()));
+        return Some(("PEM armour", inside.clone()));
     }
     if is_known(bytes) {
         return None;
     }
-    let known = |bytes: &Vec<u8>| is_known(bytes);
+    let known = |bytes: &Zeroizing<Vec<u8>>| is_known(bytes);
     if let Some(inside) = hex(text).filter(known) {
         return Some(("hexadecimal", inside));
     }
@@ -121,25 +122,26 @@ fn utf16(bytes: &[u8]) -> Option<Zeroizing<String>> {
     } else {
         u16::from_be_bytes
     };
-    let units = units.iter().map(|unit| read(*unit));
-    let text: Option<String> = char::decode_utf16(units).map(Result::ok).collect();
-    text.map(Zeroizing::new)
+    // At once as long as it can be: what grows leaves copies behind.
+    let mut text = Zeroizing::new(String::with_capacity(3 * units.len()));
+    for character in char::decode_utf16(units.iter().map(|unit| read(*unit))) {
+        text.push(character.ok()?);
+    }
+    Some(text)
 }
 
 /// Hexadecimal as programs print it: with or without spaces, commas, colons or a 0x for each byte, as an array of C's, as
 /// a value in a file of the registry's.
-fn hex(text: &str) -> Option<Vec<u8>> {
+fn hex(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     let (_, text) = text.split_once("hex:").unwrap_or(("", text));
-    let text = Zeroizing::new(
-        text.to_ascii_lowercase()
-            .replace("0x", " ")
-            .replace("\\x", " "),
-    );
-    let mut bytes = Vec::with_capacity(text.len() / 2);
+    let text = Zeroizing::new(text.to_ascii_lowercase());
+    let text = Zeroizing::new(text.replace("0x", " "));
+    let text = Zeroizing::new(text.replace("\\x", " "));
+    let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
     let is_between = |c: char| c.is_whitespace() || ",;:-{}[]()\\\"".contains(c);
     for word in text.split(is_between).filter(|word| !word.is_empty()) {
         let digits: Option<Vec<u32>> = word.chars().map(|digit| digit.to_digit(16)).collect();
-        let digits = digits?;
+        let digits = Zeroizing::new(digits?);
         // A byte below 16 may be printed as one digit, where bytes stand apart.
         if let [digit] = digits.as_slice() {
             bytes.push(u8::try_from(*digit).ok()?);
@@ -157,8 +159,8 @@ fn hex(text: &str) -> Option<Vec<u8>> {
 }
 
 /// A dump as certutil -encodehex, xxd and hexdump -C print it: lines of an offset, bytes, and the same as text.
-fn hex_dump(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len() / 4);
+fn hex_dump(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
     for line in text
         .lines()
         .map(str::trim_end)
@@ -174,24 +176,26 @@ fn hex_dump(text: &str) -> Option<Vec<u8>> {
         let rest = rest.trim_start();
         let rest = rest.split_once('|').map_or(rest, |(bytes, _)| bytes);
         let rest = rest.split_once(gap).map_or(rest, |(bytes, _)| bytes);
-        bytes.extend(hex(rest)?);
+        bytes.extend_from_slice(&hex(rest)?);
     }
     Some(bytes)
 }
 
 /// Base64 of either alphabet, with or without its padding and line breaks.
-pub(crate) fn base64(text: &str) -> Option<Vec<u8>> {
-    let text: Zeroizing<String> = Zeroizing::new(
+pub(crate) fn base64(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let mut plain = Zeroizing::new(String::with_capacity(text.len()));
+    plain.extend(
         text.chars()
             .filter(|c| !c.is_whitespace() && *c != '"')
             .map(|c| match c {
                 '-' => '+',
                 '_' => '/',
                 other => other,
-            })
-            .collect(),
+            }),
     );
-    LENIENT.decode(text.as_bytes()).ok()
+    let mut bytes = Zeroizing::new(Vec::new());
+    LENIENT.decode_vec(plain.as_bytes(), &mut bytes).ok()?;
+    Some(bytes)
 }
 
 const LENIENT: GeneralPurpose = GeneralPurpose::new(

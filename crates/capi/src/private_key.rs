@@ -340,8 +340,9 @@ fn significant(number: &[u8]) -> &[u8] {
 fn private_exponent(e: u32, p: &[u8], q: &[u8], bytes: usize) -> Result<BoxedUint, Fault> {
     let one = number(&[1], bytes);
     let less = |prime| Zeroizing::new(number(prime, bytes).wrapping_sub(&one));
-    let totient = NonZero::new(less(p).wrapping_mul(&*less(q)));
-    let totient = totient.into_option().ok_or(Fault::PartsDisagree)?;
+    let totient = less(p).wrapping_mul(&*less(q));
+    let totient = NonZero::new(totient).into_option().map(Zeroizing::new);
+    let totient = totient.ok_or(Fault::PartsDisagree)?;
     let d = number(&e.to_be_bytes(), bytes).invert_mod(&totient);
     d.into_option().ok_or(Fault::PartsDisagree)
 }

@@ -16,6 +16,9 @@ use crate::{Padding, SessionKey, SimpleBlob, der};
 pub(crate) const BITS_MIN: usize = 384;
 pub(crate) const BITS_MAX: usize = 16_384;
 
+/// The lengths in bits of RSA keys that programs make.
+pub(crate) const USUAL_BITS: [usize; 9] = [512, 768, 1024, 1536, 2048, 3072, 4096, 8192, 16_384];
+
 /// What an RSA key is for. CryptoAPI says it with an `ALG_ID`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum KeySpec {

@@ -23,10 +23,9 @@ pub(crate) fn read(text: &[u8]) -> Option<XmlNumbers> {
     let text = str::from_utf8(text).ok()?;
     let number = |name| element(text, name).and_then(base64);
     Some(XmlNumbers {
-        n: number("Modulus")?,
-        e: number("Exponent")?,
-        private: ["P", "Q", "DP", "DQ", "InverseQ", "D"]
-            .map(|name| number(name).map(Zeroizing::new)),
+        n: number("Modulus")?.to_vec(),
+        e: number("Exponent")?.to_vec(),
+        private: ["P", "Q", "DP", "DQ", "InverseQ", "D"].map(number),
     })
 }
 

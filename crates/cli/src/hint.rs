@@ -15,7 +15,7 @@ use strongroom_agefile::recipient::{MixedRecipients, ParseRecipientError};
 use strongroom_agefile::{UnwrapError, UnwrapStanzaError};
 use strongroom_authority::{PlaceError, RestoreError, WrongCode};
 use strongroom_capi::file::Explanation;
-use strongroom_client::capi::decrypt::{DecryptError as CapiDecryptError, UnlockError};
+use strongroom_client::capi::decrypt::{DecryptError as CapiDecryptError, Tail, UnlockError};
 use strongroom_client::connection::ExchangeError;
 use strongroom_client::encrypt::EncryptError;
 use strongroom_client::file::rewrite::PlanError;
@@ -402,6 +402,10 @@ fn of_key(cause: &(dyn Error + 'static)) -> Option<&'static str> {
                 "name an older key with `rewrap -i`, or get all of yours back with `strongroom recover --all`",
             ),
             RewrapError::OntoItself { .. } => Some("name another file with `-o OUT`"),
+            RewrapError::Tail { .. } => Some(
+                "put the length right that the file begins with; if it is, `-o OUT` writes a copy without them, and leaves this \
+                 file as it is",
+            ),
             RewrapError::Unproven => Some(
                 "`-o OUT` writes a copy for your key, and leaves this file as it is: see that the copy decrypts to what you know",
             ),
@@ -498,6 +502,9 @@ fn of_blob(cause: &(dyn Error + 'static)) -> Option<&'static str> {
     if let Some(RsaKeyError::None) = cause.downcast_ref() {
         return Some("whoever runs the authority makes one with `strongroom authority rsa-key`");
     }
+    if cause.is::<Tail>() {
+        return Some(TAIL);
+    }
     match cause.downcast_ref()? {
         DepositBlobError::Misfit(_) => Some(
             "`strongroom authority rsa-key` writes the key that programs are to export to, and its fingerprint",
@@ -505,6 +512,9 @@ fn of_blob(cause: &(dyn Error + 'static)) -> Option<&'static str> {
         _ => None,
     }
 }
+
+const TAIL: &str = "put the length right that the file begins with: 12 bytes and the RSA key's. `strongroom decrypt --key` opens it as it \
+                    is";
 
 fn of_protect(cause: &(dyn Error + 'static)) -> Option<&'static str> {
     match cause.downcast_ref()? {
@@ -523,6 +533,7 @@ fn of_protect(cause: &(dyn Error + 'static)) -> Option<&'static str> {
         ProtectError::CapiPayload { .. } => {
             Some("see that the file is whole: a key that opens half a file is not deposited for it")
         }
+        ProtectError::CapiTail(_) => Some(TAIL),
         ProtectError::CapiUnlock(_) => Some("see that key and padding are the file's"),
         ProtectError::Changed(Changed::OtherPayload) => {
             Some("`strongroom recover -o NEW FILE` brings it back if its own key has a spare")

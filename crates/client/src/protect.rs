@@ -23,7 +23,7 @@ use strongroom_protocol::statement::{Draft, Particulars, ParticularsError};
 
 use self::open::{Opened, open};
 pub use self::standing::{Standing, standing};
-use crate::capi::decrypt::UnlockError;
+use crate::capi::decrypt::{Tail, UnlockError};
 use crate::capi::{Seen, is_capi_file};
 use crate::client::Client;
 use crate::home::{AskPassphrase, Home, HomeError, Identities, Matched, Observations};
@@ -394,6 +394,9 @@ pub enum ProtectError {
         /// What may have happened.
         explanation: Explanation,
     },
+    /// Something follows the wrapped key in the header, which recovery would write over.
+    #[error(transparent)]
+    CapiTail(#[from] Tail),
     /// The RSA key does not open the header.
     #[error(transparent)]
     CapiUnlock(#[from] UnlockError),

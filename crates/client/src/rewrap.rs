@@ -254,6 +254,15 @@ pub enum RewrapError {
     /// The new header could not be put in place of the old one.
     #[error(transparent)]
     Replace(#[from] ReplaceError),
+    /// The header of a file of CryptoAPI's is longer than one for an RSA key of a usual length.
+    #[error(
+        "the header's wrapped key is {bytes} bytes longer than an RSA key of a usual length makes it: they may be ciphertext, \
+         and are not written over"
+    )]
+    Tail {
+        /// How many.
+        bytes: usize,
+    },
     /// The only key at hand is one that its depositor did not show to know.
     #[error("the key that came back was deposited unproven: nothing shows that it is this file's")]
     Unproven,

@@ -2,6 +2,8 @@
 
 use std::io::{self, Read, Write};
 
+use crate::public_key::USUAL_BITS;
+
 /// Tells whether a file that begins so may be one of the example programs'; 16 bytes decide it.
 ///
 /// No age file does, armored or not: their first four bytes would be too great a length.
@@ -79,6 +81,16 @@ impl FileHeader {
     #[must_use]
     pub fn blob(&self) -> &[u8] {
         &self.blob
+    }
+
+    /// Returns what lies behind the longest wrapped key of a usual length, zeros or not: with the RSA key at hand,
+    /// [`SimpleBlob::split_at`](crate::SimpleBlob::split_at) tells what follows the wrapped key.
+    #[must_use]
+    pub fn beyond_usual(&self) -> &[u8] {
+        let wrapped = self.blob.get(BLOB_START_BYTES..).unwrap_or_default();
+        let usual = USUAL_BITS.iter().map(|bits| bits / 8);
+        let longest = usual.filter(|usual| *usual <= wrapped.len()).max();
+        wrapped.get(longest.unwrap_or(0)..).unwrap_or_default()
     }
 
     /// Returns the header's length in bytes: where the ciphertext begins.

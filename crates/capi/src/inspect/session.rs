@@ -4,6 +4,7 @@ use zeroize::Zeroizing;
 
 use super::{NOT_SHOWN, Walk};
 use crate::blob::{RSA_KEYX, RSA_SIGN};
+use crate::public_key::USUAL_BITS;
 use crate::{Algorithm, Padding, SessionKey};
 
 impl Walk<'_> {
@@ -71,9 +72,6 @@ impl Walk<'_> {
         ));
     }
 }
-
-/// The lengths in bits of RSA keys that programs make.
-const USUAL_BITS: [usize; 9] = [512, 768, 1024, 1536, 2048, 3072, 4096, 8192, 16_384];
 
 /// Says which algorithm an `ALG_ID` is.
 pub(super) fn algorithm_name(alg_id: u32) -> String {

@@ -494,26 +494,107 @@ fn the_command_that_is_printed_opens_what_it_is_printed_for() {
     );
     machine.write("behind", [&[5; 7][..], &pair].concat());
     for (name, made) in [("my key.priv", "key.priv"), ("behind", "key.blob")] {
-        let ran = machine
-            .run(["capi", "inspect", name])
-            .refused(1, &["hint: "]);
-        let command = ran
-            .stderr
-            .lines()
-            .find_map(|line| line.strip_prefix("hint: "));
-        let command = command.unwrap().replace("SESSION.key", "sa.key");
-        let program = Path::new(env!("CARGO_BIN_EXE_strongroom"))
-            .parent()
-            .unwrap();
-        let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+        run_hint(&machine, &["capi", "inspect", name]);
+        assert!(machine.read(made) == pair, "{name}");
+    }
+}
+
+/// Runs the command that a refusal hints at.
+fn run_hint(machine: &Machine, line: &[&str]) {
+    let ran = machine.run(line).refused(1, &["hint: "]);
+    let command = ran
+        .stderr
+        .lines()
+        .find_map(|line| line.strip_prefix("hint: "));
+    let command = command.unwrap().replace("SESSION.key", "sa.key");
+    let program = Path::new(env!("CARGO_BIN_EXE_strongroom"))
+        .parent()
+        .unwrap();
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", &command])
+        .current_dir(machine.path(""))
+        .env("PATH", path);
+    ran_by(&mut shell, b"").done();
+}
+
+#[test]
+fn what_is_in_some_text_is_decoded_by_the_command_that_is_printed() {
+    for program in ["xxd", "iconv", "hexdump"] {
+        if Command::new(program).arg("--help").output().is_err() {
+            assert!(std::env::var_os("CI").is_none(), "there is no {program}");
+            eprintln!("skipped: there is no {program}");
+            return;
+        }
+    }
+    let machine = Machine::new();
+    copy(&machine, &["k.pfx", "sa.key", "norm.priv"]);
+    let pair = machine.read("norm.priv");
+    machine.write("body", &pair[8..]);
+    capi(&machine, "encrypt --session-key sa.key -o encrypted body").done();
+    let sealed = [&pair[..8], &machine.read("encrypted")].concat();
+    machine.write("sealed", &sealed);
+    let hex = |before: &str, after: &str| -> String {
+        let byte = |byte: &u8| format!("{before}{byte:02x}{after}");
+        sealed.iter().map(byte).collect()
+    };
+    for (name, made) in [
+        ("base64 text", "base64 sealed"),
+        ("one.b64", "base64 -w 0 sealed"),
+        ("url.b64", "base64 sealed | tr -- '+/=' '-_ '"),
+        ("marked", "base64 sealed | iconv -t UTF-16"),
+        ("little", "base64 sealed | iconv -t UTF-16LE"),
+        ("big", "base64 sealed | iconv -t UTF-16BE"),
+        ("dump", "xxd sealed"),
+        ("canonical", "hexdump -C sealed"),
+        ("plain.hex", "xxd -p sealed"),
+        (
+            "armour",
+            "{ echo '-----BEGIN CERTIFICATE-----'; base64 sealed; echo '-----END CERTIFICATE-----'; }",
+        ),
+    ] {
         let mut shell = Command::new("sh");
         shell
-            .args(["-c", &command])
-            .current_dir(machine.path(""))
-            .env("PATH", path);
+            .args(["-c", &format!("{made} > '{name}'")])
+            .current_dir(machine.path(""));
         ran_by(&mut shell, b"").done();
-        assert!(machine.read(made) == pair, "{command}");
+        run_hint(&machine, &["capi", "inspect", name]);
+        assert!(machine.read("key.priv") == pair, "{name}");
+        machine.remove("key.priv");
     }
+    // As certutil -encodehex writes it.
+    let certutil = sealed.chunks(16).enumerate().map(|(line, bytes)| {
+        let bytes: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let (left, right) = bytes.split_at(bytes.len().min(8));
+        let both = [left.join(" "), right.join(" ")].join("  ");
+        format!("{:04x}\t{both:<50}   .a:|..\r\n", 16 * line)
+    });
+    let certutil: String = certutil.collect();
+    for (name, text) in [
+        ("colons", hex("", ":")),
+        ("array", hex("0x", ", ")),
+        ("registry", format!("\"Key\"=hex:{}", hex("", ","))),
+        (
+            "lines.reg",
+            format!("\"Key\"=hex:{}", hex("", ",").replacen(",", ",\\\r\n  ", 3)),
+        ),
+        ("escaped", hex("\\x", "")),
+        ("certutil", certutil),
+    ] {
+        machine.write(name, text);
+        run_hint(&machine, &["capi", "inspect", name]);
+        assert!(machine.read("key.priv") == pair, "{name}");
+        machine.remove("key.priv");
+    }
+    // `convert` says the same.
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", "base64 k.pfx > p.b64"])
+        .current_dir(machine.path(""));
+    ran_by(&mut shell, b"").done();
+    let said = "`cat p.b64 | base64 -di > p.b64.decoded; openssl pkcs12 -in p.b64.decoded -nocerts";
+    capi(&machine, "convert -o y.pem p.b64").refused(1, &[said]);
 }
 
 #[test]
@@ -560,4 +641,60 @@ fn the_hash_that_was_meant_is_said() {
     capi(&machine, &verify).refused(1, &["with sha512: `--hash sha512` verifies it"]);
     let sign = format!("sign --hash md5 --key {private} --force -o signature text");
     capi(&machine, &sign).refused(1, &["nothing is signed over md5"]);
+}
+
+#[test]
+fn what_follows_a_wrapped_key_is_never_written_over() {
+    let machine = with_wild(&["f3.enc", "u.priv"]);
+    let whole = machine.read("f3.enc");
+    let longer = |bytes: u32| {
+        let mut file = whole.clone();
+        let length = u32::from_le_bytes(*file.first_chunk().unwrap()) + bytes;
+        file[..4].copy_from_slice(&length.to_le_bytes());
+        file
+    };
+    let protect = ["protect", "--pkcs1", "--key", "u.priv", "t.enc"];
+    // By a block, and to the length that another RSA key has.
+    for bytes in [8, 128] {
+        machine.write("t.enc", longer(bytes));
+        let said = format!("{bytes} bytes that are not zeros follow the wrapped key in the header");
+        for more in [&[][..], &["--dry-run"]] {
+            machine
+                .run([&protect[..], more].concat())
+                .refused(1, &[&said, "hint: put the length right"]);
+        }
+        machine
+            .run([
+                "decrypt", "--pkcs1", "--key", "u.priv", "--force", "-o", "out", "t.enc",
+            ])
+            .done();
+        // The block before is taken for none: it was what the first is chained to.
+        assert!(machine.read("out")[8..] == plaintext()[bytes as usize + 8..]);
+    }
+    // A program's own export, and its file: with the key it is refused, and without it nobody knows where the key ends.
+    machine
+        .run(["authority", "rsa-key", "-o", "authority.pub"])
+        .done();
+    machine.write("own", &whole[4..272]);
+    capi(&machine, "unwrap --key u.priv --pkcs1 -o session.key own").done();
+    let wrap = "wrap --to authority.pub --pkcs1 -o blob session.key";
+    capi(&machine, wrap).done();
+    machine.write("t.enc", longer(8));
+    let line = "deposit --simple-blob blob --description letter --pkcs1 --file t.enc";
+    machine
+        .run(format!("{line} --key u.priv").split(' '))
+        .refused(1, &["8 bytes that are not zeros follow", "hint: put the"]);
+    machine
+        .run(format!("{line} --session-key session.key").split(' '))
+        .done();
+    let said = [
+        "8 bytes longer than an RSA key",
+        "hint: put the length right",
+    ];
+    machine.recover(["t.enc"]).refused(1, &said);
+    assert!(machine.read("t.enc") == longer(8));
+    machine.run(["rewrap", "t.enc"]).refused(1, &said);
+    assert!(machine.read("t.enc") == longer(8));
+    machine.run(["rewrap", "-o", "copy", "t.enc"]).done();
+    assert!(machine.read("t.enc") == longer(8));
 }

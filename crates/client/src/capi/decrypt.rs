@@ -10,7 +10,7 @@ use strongroom_capi::cipher::{KeyedCipher, Parameters, UnknownParameters, WrongP
 use strongroom_capi::file::{DigestReader, Explanation, FileHeader, digest, explain};
 use strongroom_capi::private_key::{NotOpened, UnwrapError};
 use strongroom_capi::public_key::Misfit;
-use strongroom_capi::{Padding, PrivateKey, SessionKey, SimpleBlob, cipher};
+use strongroom_capi::{Padding, PrivateKey, PublicKey, SessionKey, SimpleBlob, cipher};
 use strongroom_protocol::id::Digest;
 
 use super::{Known, Seen, Source};
@@ -42,13 +42,25 @@ impl UnlockedCapiFile {
         // Which cipher it is, the blob says.
         parameters.check(blob.algorithm())?;
         let session_key = key.unwrap(&blob, padding, rng)?;
-        let tail = blob.split_at(key.public().modulus_bytes());
-        let tail = tail.filter(|(_, tail)| tail.iter().any(|byte| *byte != 0));
+        let tail = Tail::check(&blob, key.public()).err();
         Ok(Self {
             key: session_key,
             parameters,
-            tail: tail.map_or(0, |(_, tail)| tail.len()),
+            tail: tail.map_or(0, |tail| tail.bytes),
         })
+    }
+
+    /// Refuses a header in which something but zeros follows the wrapped key: whatever writes another header in its place
+    /// would drop it.
+    ///
+    /// # Errors
+    ///
+    /// Says how many bytes follow.
+    pub fn check_tail(&self) -> Result<(), Tail> {
+        match self.tail {
+            0 => Ok(()),
+            bytes => Err(Tail { bytes }),
+        }
     }
 
     /// Returns what there is to say of the file, now that its plaintext begins so.
@@ -169,6 +181,33 @@ impl From<UnwrapError> for UnlockError {
         match error {
             UnwrapError::NotOpened(not_opened) => not_opened.into(),
             UnwrapError::Misfit(misfit) => misfit.into(),
+        }
+    }
+}
+
+/// What follows the wrapped key in a header may be the beginning of the ciphertext.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{bytes} bytes that are not zeros follow the wrapped key in the header: if its length is wrong, they are ciphertext, and \
+     recovery would write over them"
+)]
+pub struct Tail {
+    bytes: usize,
+}
+
+impl Tail {
+    /// Refuses a blob in which something but zeros follows what this key wraps to.
+    ///
+    /// # Errors
+    ///
+    /// Says how many bytes follow.
+    pub fn check(blob: &SimpleBlob, key: &PublicKey) -> Result<(), Self> {
+        match blob.split_at(key.modulus_bytes()) {
+            Some((_, tail)) if tail.iter().any(|byte| *byte != 0) => {
+                let bytes = tail.len();
+                Err(Self { bytes })
+            }
+            Some(_) | None => Ok(()),
         }
     }
 }

@@ -271,6 +271,7 @@ fn open(
 ) -> Result<Opened, ProtectError> {
     let (parameters, source) = parameters(key.parameters, known)?;
     let unlocked = UnlockedCapiFile::unlock(header, key.key, key.padding, parameters, rng)?;
+    unlocked.check_tail()?;
     let failed = |source| ProtectError::Read {
         path: path.to_path_buf(),
         source,

@@ -81,6 +81,12 @@ pub fn prepare(
     if found.is_unproven && options.output.is_none() {
         return Err(RewrapError::Unproven);
     }
+    // Only the RSA key that is lost says where the wrapped key ends. What may be ciphertext is not written over.
+    let beyond = old.beyond_usual();
+    if beyond.iter().any(|byte| *byte != 0) && options.output.is_none() {
+        let bytes = beyond.len();
+        return Err(RewrapError::Tail { bytes });
+    }
     let padding = options.padding.or(found.padding);
     let padding = padding.unwrap_or(Padding::Pkcs1);
     let blob = options.target.wrap(&found.key, padding, rng)?;

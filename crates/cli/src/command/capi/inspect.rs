@@ -143,13 +143,13 @@ fn explain(path: &Path) -> anyhow::Result<Explained> {
             let layers = unarmoured.layers();
             let remark = (!layers.is_empty()).then(|| format!("in {}", layers.join(", ")));
             Explained {
-                help: error.help().map(|help| place::command(help, path, blob)),
+                help: error.help().map(|help| place::command(help, path, &bytes)),
                 ..Explained::of(inspect(blob), remark)
             }
         }
         Err(KeyError::Malformed(_)) => Explained::of(inspect(blob), None),
-        Err(error @ KeyError::Neighbour(_)) => Explained::neighbour(&error, path, blob),
-        Err(error) if error.help().is_some() => Explained::neighbour(&error, path, blob),
+        Err(error @ KeyError::Neighbour(_)) => Explained::neighbour(&error, path, &bytes),
+        Err(error) if error.help().is_some() => Explained::neighbour(&error, path, &bytes),
         Err(error) => return Err(error).with_context(failed),
     };
     Ok(explained)

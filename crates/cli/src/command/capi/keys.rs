@@ -106,7 +106,7 @@ pub(super) fn read_key(path: &Path) -> anyhow::Result<Key> {
     Key::read(&bytes).map_err(|error| {
         let help = error.help();
         let error = Error::new(error).context(not_a("RSA key", path));
-        with_command(error, help, path, Unarmoured::read(&bytes).bytes())
+        with_command(error, help, path, &bytes)
     })
 }
 
@@ -118,11 +118,11 @@ fn read_blob<T>(
 ) -> anyhow::Result<T> {
     let bytes = place::read(path)?;
     let unarmoured = Unarmoured::read(&bytes);
-    let bytes = unarmoured.bytes();
-    parse(bytes).map_err(|malformed| match neighbour::of(bytes) {
+    let inside = unarmoured.bytes();
+    parse(inside).map_err(|malformed| match neighbour::of(inside) {
         Some(neighbour) => {
             let error = anyhow!("{}: this is {}", not_a(kind, path), neighbour.what);
-            with_command(error, neighbour.help, path, bytes)
+            with_command(error, neighbour.help, path, &bytes)
         }
         None => Error::new(malformed).context(not_a(kind, path)),
     })

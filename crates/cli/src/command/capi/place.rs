@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 use clap::Args;
+use strongroom_capi::Unarmoured;
 use strongroom_capi::neighbour::blob_within;
 use strongroom_files::output::{Output, Overwrite, ReadableBy};
 use zeroize::Zeroizing;
@@ -107,17 +108,49 @@ pub(super) fn read_from(reader: impl Read, path: &Path) -> anyhow::Result<Zeroiz
     Ok(bytes)
 }
 
-/// Writes out a command that helps with a file: with its name, as a shell takes it, and where a BLOB begins in it.
+/// Writes out a command that helps with a file: with its name, as a shell takes it, and where a BLOB begins in it. What is in
+/// some text is decoded first.
 pub(super) fn command(help: &str, path: &Path, bytes: &[u8]) -> String {
     let name = shown(path);
+    let unarmoured = Unarmoured::read(bytes);
+    let offset = blob_within(unarmoured.bytes()).map_or(1, |offset| offset + 1);
+    let help = help.replace("OFFSET", &offset.to_string());
+    if unarmoured.layers().is_empty() {
+        return help.replace("FILE", &quoted(&name));
+    }
+    let filters = unarmoured.layers().iter().map(|layer| filter(layer, bytes));
+    let filters: Vec<&str> = filters.collect();
+    let decoded = quoted(&format!("{name}.decoded"));
+    format!(
+        "cat {} | {} > {decoded}; {}",
+        quoted(&name),
+        filters.join(" | "),
+        help.replace("FILE", &decoded)
+    )
+}
+
+fn quoted(name: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "._/-+,=@%".contains(c);
-    let name = match name.starts_with('-') || !name.chars().all(is_plain) {
+    match name.starts_with('-') || !name.chars().all(is_plain) {
         true => format!("'{}'", name.replace('\'', "'\\''")),
-        false => name,
-    };
-    let offset = blob_within(bytes).map_or(1, |offset| offset + 1);
-    help.replace("FILE", &name)
-        .replace("OFFSET", &offset.to_string())
+        false => name.to_owned(),
+    }
+}
+
+/// Returns the command that takes off one layer of what a file is in.
+fn filter(layer: &str, file: &[u8]) -> &'static str {
+    match layer {
+        "UTF-16" if file.first() == Some(&0) => "iconv -f UTF-16BE -t UTF-8",
+        "UTF-16" => "iconv -f UTF-16 -t UTF-8",
+        "PEM armour" => "sed '/-----/d' | base64 -di",
+        "base64" if file.iter().any(|byte| b"-_".contains(byte)) => "tr -- '-_' '+/' | base64 -di",
+        "base64" => "base64 -di",
+        "hexadecimal" => r"sed 's/.*hex://; s/[0\\][xX]//g' | xxd -r -p",
+        // xxd reads its own dumps, and those of others once they look like it.
+        _ => {
+            r"sed -E '/^[0-9A-Fa-f]+:/!{s/\|.*//; s/^([0-9A-Fa-f]+)[ \t]+/\1: /; s/   .*//; s/  / /g}' | xxd -r"
+        }
+    }
 }
 
 /// Reads what is to be signed, whole: CryptoAPI's programs sign blobs.

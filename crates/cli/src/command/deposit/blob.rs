@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 use strongroom_capi::{Algorithm, Padding, SessionKey, SimpleBlob, Unarmoured};
+use strongroom_client::capi::decrypt::Tail;
 use strongroom_client::home::read_private_key;
 use strongroom_client::simple_blob::{KnownKey, NewBlob, OwnFile};
 use strongroom_client::status::SpareState;
@@ -169,6 +170,7 @@ fn known_key(
     let session_key = key
         .unwrap(&blob, padding, &mut context.rng())
         .context("the owner's SIMPLEBLOB")?;
+    Tail::check(&blob, key.public())?;
     Ok(Some(session_key))
 }
 
