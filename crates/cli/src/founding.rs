@@ -111,7 +111,8 @@ pub(crate) fn home_or_found(
         if home.is_begun_by_init()? {
             return Err(unfinished(context));
         }
-        if !may_begin(context) {
+        let is_open = membership.is_none() && home.is_place_named()?;
+        if !may_begin(context) || (is_open && !terminal::can_ask()) {
             return Err(ConnectError::NoAuthority.into());
         }
         membership.is_some()
@@ -130,7 +131,12 @@ pub(crate) fn home_or_found(
         key_type: key_type.unwrap_or_default().into(),
         ..Plan::default()
     };
-    match found(context, &plan) {
+    let mut home = make(context)?;
+    if plan.authority.is_some() {
+        // If it fails there, no other command is to found one elsewhere, with nobody to ask.
+        home.record_place_named()?;
+    }
+    match go_on(context, home, &plan) {
         // Another command finished it meanwhile.
         Err(error) if error.is::<Finished>() => Ok(Home::open(&context.home)?),
         founded => founded,
@@ -156,11 +162,7 @@ pub(crate) fn init(context: &Context, plan: &Plan) -> anyhow::Result<()> {
     go_on(context, home, plan).map(drop)
 }
 
-/// Begins a home, or finishes one that was begun, and says where everything is.
-fn found(context: &Context, plan: &Plan) -> anyhow::Result<Home> {
-    go_on(context, make(context)?, plan)
-}
-
+/// Finishes a home that was begun, and says where everything is.
 fn go_on(context: &Context, mut home: Home, plan: &Plan) -> anyhow::Result<Home> {
     strongroom_files::output::remove_leftovers(&context.home).ok();
     match home.membership()? {

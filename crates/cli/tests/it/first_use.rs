@@ -133,6 +133,40 @@ fn at_a_terminal_it_is_asked_where_and_asked_again_after_a_wrong_answer() {
 }
 
 #[test]
+fn what_failed_where_somebody_named_a_place_founds_nothing_in_another() {
+    let machine = Machine::at_first_use();
+    machine.write("f", "x");
+    let refused = ["with no authority yet", "hint: `strongroom init`"];
+    if let Some(said) = machine.at_terminal("encrypt -q f", &["no/such/folder"]) {
+        assert!(said.contains("no folder to put"), "{said}");
+        for _ in 0..2 {
+            machine.run(["encrypt", "f"]).refused(1, &refused);
+        }
+        assert!(!machine.exists("f.age"));
+        assert!(!machine.exists(&machine.in_home("identity.txt")));
+        assert!(!machine.exists(&machine.in_home("authority")));
+        // Asked again, it is for whoever answers to say.
+        let said = machine.at_terminal("encrypt -q f", &["spare"]).unwrap();
+        assert!(said.contains("spare: founded"), "{said}");
+        machine.run(["encrypt", "--force", "f"]).done();
+    }
+
+    let machine = Machine::at_first_use();
+    machine.write("f", "x");
+    for home in ["one", "two"] {
+        machine.run(["--home", home, "init"]).done();
+    }
+    machine.run(["--home", "one", "encrypt", "f"]).done();
+    let sheet = ["recover", "--sheet", "one/recovery-sheet.txt"];
+    let other = [&sheet[..], &["--authority", "two/authority", "f.age"]].concat();
+    machine.run(&other).refused(1, &["authority", "hint: "]);
+    // It would be in the way of the right one.
+    assert!(!machine.exists(".local"));
+    machine.run([&sheet[..], &["f.age"]].concat()).done();
+    machine.opens_to("f.age", b"x");
+}
+
+#[test]
 fn a_sheet_of_an_authority_that_was_given_up_does_not_stay() {
     let machine = Machine::new();
     machine.write("code", "in the way");
@@ -379,6 +413,9 @@ fn a_sheet_that_was_another_s_leaves_nothing_in_the_way_of_the_right_one() {
     machine.run(["encrypt", "f"]).done();
     let other = ["--home", "other", "init", "--authority", "shared"];
     machine.run(other).done();
+    // So that something is there to be asked for.
+    let theirs = ["--home", "other", "encrypt", "f", "-o", "theirs.age"];
+    machine.run(theirs).done();
     let recover =
         |sheet: &str| machine.run(["--home", "new", "recover", "--sheet", sheet, "f.age"]);
     // With the ids of somebody else's, and one's own code.
@@ -392,7 +429,7 @@ fn a_sheet_that_was_another_s_leaves_nothing_in_the_way_of_the_right_one() {
         })
         .collect();
     machine.write("mixed", typed);
-    recover("mixed").refused(1, &[]);
+    recover("mixed").refused(1, &["not the recovery code"]);
     assert!(!machine.exists("new/identity.txt"));
     recover("home/recovery-sheet.txt").done();
     let opened = machine.run(["--home", "new", "decrypt", "-o", "-", "f.age"]);

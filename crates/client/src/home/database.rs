@@ -14,7 +14,7 @@ use super::HomeError;
 /// `stro`: tells our databases from others'.
 const APPLICATION_ID: i64 = 0x7374_726f;
 /// The newest version that is known here.
-const VERSION: i64 = 7;
+const VERSION: i64 = 8;
 
 /// What the home knows by itself, and the log does not.
 const KEPT: &str = "
@@ -73,6 +73,11 @@ CREATE TABLE accepted (
 
 -- There from when `init` begins a home on: what was chosen there no other command knows, and so none finishes it. One row.
 CREATE TABLE begun_by_init (
+    one INTEGER PRIMARY KEY CHECK (one = 1)
+) STRICT;
+
+-- There from when somebody named where the authority is: where that failed, none is put elsewhere unasked. One row.
+CREATE TABLE place_named (
     one INTEGER PRIMARY KEY CHECK (one = 1)
 ) STRICT;
 
