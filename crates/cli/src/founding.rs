@@ -50,7 +50,7 @@ pub(crate) struct NamedHomeMissing {
     path: PathBuf,
 }
 
-/// A home was named in a folder that is not there.
+/// The home is to be in a folder that is not there.
 #[derive(Debug, thiserror::Error)]
 #[error("there is no folder to put the home `{}` into", path.display())]
 pub(crate) struct NoFolder {
@@ -117,6 +117,7 @@ pub(crate) fn home_or_found(
         }
         membership.is_some()
     } else if may_begin(context) {
+        check_place(context)?;
         false
     } else {
         let path = context.home.clone();
@@ -232,14 +233,22 @@ fn ask_for_authority(context: &Context) -> anyhow::Result<Option<Address>> {
     })))
 }
 
-/// Opens the home, or makes an empty one. What a named one is to lie in must be there: it may be a disk that is not.
+/// Sees that what the home is to lie in is there: it may be a disk that is not.
+fn check_place(context: &Context) -> Result<(), NoFolder> {
+    let around = context.home_lies_in.as_deref();
+    match around.is_none_or(|around| around.is_absolute() && around.is_dir()) {
+        true => Ok(()),
+        false => Err(NoFolder {
+            path: context.home.clone(),
+        }),
+    }
+}
+
+/// Opens the home, or makes an empty one.
 pub(crate) fn make(context: &Context) -> anyhow::Result<Home> {
     let root = &context.home;
     if !Home::exists(root)? {
-        let is_there = root.parent().is_none_or(Path::is_dir);
-        if context.home_is_named && !is_there {
-            return Err(NoFolder { path: root.clone() }.into());
-        }
+        check_place(context)?;
         match Home::create(root) {
             // Another command was first.
             Err(HomeError::Database(_)) => {}

@@ -133,7 +133,8 @@ fn of_command(cause: &(dyn Error + 'static)) -> Option<&'static str> {
         InitUnfinished => "run `strongroom init` again, with what it was to do; or begin anew in another home with `--home`",
         NamedHomeMissing => "if it is on a disk, see that the disk is there, and that its path is right; `strongroom init` makes a home",
         NoDataFolder => "name a folder for it with `--home` or STRONGROOM_HOME",
-        NoFolder => "if it is on a disk, see that the disk is there, and that its path is right",
+        NoFolder => "if it is on a disk, see that the disk is there, and that its path is right; `--home` or STRONGROOM_HOME names another, and where \
+                     neither does, it is XDG_DATA_HOME or HOME that says where",
         secret::NoName => "a list of names could not have it: `status --expect` would pass over its line",
         NothingToJoin => "see that the path is right and its disk is there; without `--join` one is founded there",
         VariableNotText => "it must be UTF-8, as a terminal of today writes it; `--passphrase-file` and `--code-file` name files instead",

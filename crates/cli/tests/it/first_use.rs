@@ -1,6 +1,7 @@
 //! What a first use makes, and what nobody asked for and so is never made: no key, no authority and no home comes of
 //! something that failed.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::process::Command;
 
@@ -67,6 +68,44 @@ fn the_first_encrypt_makes_a_home_in_its_default_place_alone_and_says_so() {
     let deposit = ran(deposit.stdin(std::process::Stdio::piped()), b"s");
     deposit.refused(1, &["there is no Strongroom home"]);
     assert!(other.names(".").is_empty());
+}
+
+#[test]
+fn no_home_is_made_below_a_folder_of_the_account_s_that_is_not_there() {
+    let machine = Machine::at_first_use();
+    machine.write("f", "x");
+    let gone = machine.path("gone/me").into_os_string();
+    for (variable, value) in [
+        ("HOME", gone.as_os_str()),
+        ("HOME", "rel".as_ref()),
+        ("HOME", ".".as_ref()),
+        ("XDG_DATA_HOME", gone.as_os_str()),
+        ("XDG_DATA_HOME", "rel".as_ref()),
+    ] {
+        let run = |args: &[&str]| ran_of_with(&machine, args, variable, value);
+        for args in [&["encrypt", "f"][..], &["init"]] {
+            let said = ["no folder to put the home", "hint: ", variable];
+            run(args).refused(1, &said);
+        }
+        // What needs no home is done.
+        run(&["keygen", "-o", "-"]).done();
+        assert_eq!(machine.names("."), ["f"], "{variable} {value:?}");
+    }
+    // It is a folder of the account's that must be there, and none in it.
+    fs::create_dir(machine.path("data")).unwrap();
+    let data = machine.path("data");
+    ran_of_with(
+        &machine,
+        &["encrypt", "f"],
+        "XDG_DATA_HOME",
+        data.as_os_str(),
+    )
+    .done();
+    assert!(machine.exists("data/strongroom/identity.txt"));
+}
+
+fn ran_of_with(machine: &Machine, args: &[&str], variable: &str, value: &OsStr) -> Ran {
+    ran(machine.command(args).env(variable, value), b"")
 }
 
 fn ran_of(mut command: Command) -> Ran {

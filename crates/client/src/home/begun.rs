@@ -52,16 +52,18 @@ impl Home {
     /// Says so when the home can't be written.
     pub fn forget_authority(&mut self) -> Result<(), HomeError> {
         let transaction = self.database.transaction()?;
-        transaction.execute("DELETE FROM request", ())?;
-        transaction.execute("DELETE FROM authority", ())?;
+        transaction.execute_batch(
+            "DELETE FROM unread; DELETE FROM device; DELETE FROM subject; DELETE FROM statement; DELETE FROM request;
+             DELETE FROM authority",
+        )?;
         transaction.commit()?;
         self.forget_membership();
         *self.seen.get_mut() = None;
         Ok(())
     }
 
-    /// Tells whether nothing that this home's owner did is in it: no key, no statement, no released keys, and no code that the
-    /// authority took. A request alone is nothing: whoever has an owner's id can send one.
+    /// Tells whether nothing that this home's owner did is in it: no key, no released keys, no code that the authority took, and
+    /// no statement but requests of this home's. Such a one shows nothing: whoever has an owner's id can send it.
     ///
     /// # Errors
     ///
@@ -69,7 +71,8 @@ impl Home {
     pub fn is_unused(&self) -> Result<bool, HomeError> {
         let known = self.membership()?;
         let sql =
-            "SELECT NOT EXISTS (SELECT 1 FROM statement) AND NOT EXISTS (SELECT 1 FROM release)";
+            "SELECT NOT EXISTS (SELECT 1 FROM statement WHERE id NOT IN (SELECT id FROM request))
+                      AND NOT EXISTS (SELECT 1 FROM release)";
         let says_nothing: bool = self.database.query_row(sql, (), |row| row.get(0))?;
         let is_recovered = known.is_some_and(|known| known.code_key.is_some());
         let has_key = self.identity_path().exists();
