@@ -123,20 +123,20 @@ pub(crate) fn home_or_found(
         let path = context.home.clone();
         return Err(NamedHomeMissing { path }.into());
     };
-    let plan = Plan {
-        authority: if begun {
-            None
-        } else {
-            ask_for_authority(context)?
-        },
-        key_type: key_type.unwrap_or_default().into(),
-        ..Plan::default()
+    let answer = match begun {
+        true => None,
+        false => ask_for_authority(context)?,
     };
     let mut home = make(context)?;
-    if plan.authority.is_some() {
+    if answer.is_some() {
         // If it fails there, no other command is to found one elsewhere, with nobody to ask.
         home.record_place_named()?;
     }
+    let plan = Plan {
+        authority: answer.map(place_of).transpose()?,
+        key_type: key_type.unwrap_or_default().into(),
+        ..Plan::default()
+    };
     match go_on(context, home, &plan) {
         // Another command finished it meanwhile.
         Err(error) if error.is::<Finished>() => Ok(Home::open(&context.home)?),
@@ -210,7 +210,7 @@ fn follow(
 }
 
 /// Asks where the spare shall live, if somebody is there to say. Otherwise it lives in the home.
-fn ask_for_authority(context: &Context) -> anyhow::Result<Option<Address>> {
+fn ask_for_authority(context: &Context) -> anyhow::Result<Option<String>> {
     if !terminal::can_ask() {
         return Ok(None);
     }
@@ -219,18 +219,20 @@ fn ask_for_authority(context: &Context) -> anyhow::Result<Option<Address>> {
          on another disk,\nor press Enter for this machine's Strongroom folder, for now: ",
         shown(&context.home)
     ))?;
-    if answer.is_empty() {
-        return Ok(None);
-    }
+    Ok((!answer.is_empty()).then_some(answer))
+}
+
+/// Returns which folder an answer means.
+fn place_of(answer: String) -> anyhow::Result<Address> {
     let address = paths::parse_address(answer).map_err(anyhow::Error::from_boxed)?;
     let Address::Folder(folder) = address;
     // A disk is named as often as a folder on it.
     let is_authority = folder.join("store.db").exists();
-    Ok(Some(Address::Folder(if folder.is_dir() && !is_authority {
+    Ok(Address::Folder(if folder.is_dir() && !is_authority {
         folder.join("strongroom-authority")
     } else {
         folder
-    })))
+    }))
 }
 
 /// Sees that what the home is to lie in is there: it may be a disk that is not.

@@ -173,17 +173,26 @@ fn at_a_terminal_it_is_asked_where_and_asked_again_after_a_wrong_answer() {
 
 #[test]
 fn what_failed_where_somebody_named_a_place_founds_nothing_in_another() {
-    let machine = Machine::at_first_use();
-    machine.write("f", "x");
     let refused = ["with no authority yet", "hint: `strongroom init`"];
-    if let Some(said) = machine.at_terminal("encrypt -q f", &["no/such/folder"]) {
-        assert!(said.contains("no folder to put"), "{said}");
+    for (answer, why) in [
+        ("no/such/folder", "no folder to put"),
+        ("$disk", "write the path out"),
+    ] {
+        let machine = Machine::at_first_use();
+        machine.write("f", "x");
+        let Some(said) = machine.at_terminal("encrypt -q f", &[answer]) else {
+            break;
+        };
+        assert!(said.contains(why), "{said}");
         for _ in 0..2 {
             machine.run(["encrypt", "f"]).refused(1, &refused);
         }
         assert!(!machine.exists("f.age"));
         assert!(!machine.exists(&machine.in_home("identity.txt")));
         assert!(!machine.exists(&machine.in_home("authority")));
+        if answer == "$disk" {
+            continue;
+        }
         // Asked again, it is for whoever answers to say.
         let said = machine.at_terminal("encrypt -q f", &["spare"]).unwrap();
         assert!(said.contains("spare: founded"), "{said}");
@@ -320,16 +329,22 @@ fn an_authority_whose_store_is_empty_is_damaged_and_never_founded_anew() {
 fn a_path_that_a_shell_should_have_read_is_read_or_refused() {
     let machine = Machine::new();
     machine.write("f", "x");
-    for value in ["~/sr", "~", "$HOME/sr", "~ada/sr"] {
-        machine
-            .run_with("STRONGROOM_HOME", value, ["init"])
-            .refused(2, &["write the path out"]);
+    for value in ["~/sr", "~", "$HOME/sr", "~ada/sr", "~bob", "$disk", "$1/sr"] {
+        let ran = machine.run_with("STRONGROOM_HOME", value, ["init"]);
+        let ran = ran.refused(2, &["write the path out", "in `STRONGROOM_HOME`"]);
+        assert!(!ran.stderr.contains("--home"), "{}", ran.stderr);
     }
     for args in [
         ["--home", "$HOME/sr", "init"],
         ["--home=~ada/sr", "init", "-q"],
+        ["--home", "~bob", "init"],
+        ["--home", "$disk", "init"],
+        ["init", "--authority", "~usb"],
+        ["init", "--authority", "$disk"],
+        ["init", "--authority", "${disk}/spare"],
     ] {
-        machine.run(args).refused(2, &["write the path out"]);
+        let ran = machine.run(args).refused(2, &["write the path out"]);
+        assert!(!ran.stderr.contains("`STRONGROOM_HOME`"), "{}", ran.stderr);
     }
     assert_eq!(machine.names("."), ["f"]);
     // `HOME` is the machine's folder.
