@@ -231,8 +231,11 @@ fn of_home(cause: &(dyn Error + 'static)) -> Option<&'static str> {
     }
     if let Some(error) = cause.downcast_ref() {
         return match error {
-            KeysError::IdentityMissing { .. } | KeysError::DeviceMissing { .. } => Some(
+            KeysError::IdentityMissing { .. } => Some(
                 "put it back if you have it; otherwise `strongroom recover` makes a new key and gets your files back",
+            ),
+            KeysError::DeviceMissing { .. } => Some(
+                "put it back if you have it; otherwise `strongroom recover --all` makes another for this machine",
             ),
             KeysError::WrongPassphrase { .. } => prompt::wrong_passphrase_hint(),
             // One that was named is whoever named it's.
@@ -241,7 +244,10 @@ fn of_home(cause: &(dyn Error + 'static)) -> Option<&'static str> {
             {
                 Some(ASIDE)
             }
-            KeysError::Device { .. } => Some(ASIDE),
+            KeysError::Device { .. } => Some(
+                "put it back from a backup; or move it aside, where it is kept, and `strongroom recover --all` makes another for this \
+                 machine",
+            ),
             _ => None,
         };
     }
@@ -590,7 +596,7 @@ fn of_file(cause: &(dyn Error + 'static)) -> Option<&'static str> {
     }
     if let Some(NotAsCalled { what, .. }) = cause.downcast_ref() {
         return match what {
-            NotEncrypted::Empty => Some("get it back from a copy"),
+            NotEncrypted::Empty | NotEncrypted::Other => Some("get it back from a copy"),
             NotEncrypted::TextBefore { .. } => {
                 Some("take away what stands before the armor, and what follows it")
             }

@@ -450,6 +450,40 @@ fn the_new_key_is_of_the_kind_of_the_lost_one() {
     }
 }
 
+#[test]
+fn the_new_key_is_sealed_where_the_lost_one_was_and_said_not_to_be_where_it_is_not() {
+    const PASSPHRASE: &str = "STRONGROOM_PASSPHRASE";
+    let words = "some words for a key";
+    let machine = Machine::new();
+    machine.write("f", "x");
+    let init = ["init", "--passphrase", "--code-file", "code"];
+    machine.run_with(PASSPHRASE, words, init).done();
+    machine.run(["encrypt", "f"]).done();
+    machine.remove("home/identity.txt");
+    let said = ["was sealed with a passphrase", "hint: ", PASSPHRASE];
+    machine.recover(["f.age"]).refused(1, &said);
+    assert!(!machine.exists("home/identity.txt"));
+    let mut recover = machine.command(["recover", "f.age"]);
+    recover.env("STRONGROOM_RECOVERY_CODE", machine.code());
+    let ran = ran_of({
+        recover.env(PASSPHRASE, words);
+        recover
+    });
+    assert!(ran.done().stderr.contains(", sealed with a passphrase: "));
+    let key = machine.read("home/identity.txt");
+    assert!(key.starts_with(b"age-encryption.org/v1") || key.starts_with(b"-----BEGIN AGE"));
+    let decrypt = ["decrypt", "-o", "-", "f.age"];
+    machine.run_with(PASSPHRASE, words, decrypt).done();
+
+    let machine = Machine::with_home();
+    machine.write("f", "x");
+    machine.run(["encrypt", "f"]).done();
+    machine.remove("home/identity.txt");
+    let ran = machine.recover(["-q", "f.age"]).done();
+    let said = "not sealed with a passphrase (`--passphrase` seals it)";
+    assert!(ran.stderr.contains(said), "{}", ran.stderr);
+}
+
 fn public_key(machine: &Machine, file: &str) -> String {
     let text = machine.read_text(file);
     let line = text
@@ -587,7 +621,15 @@ fn a_damaged_key_is_told_how_to_go_on() {
     machine.opens_to("f.age", b"x");
     machine.write("home/identity.txt", identity);
     machine.write("home/device.key", "");
+    let device = ["hint: ", "`strongroom recover --all`"];
+    let encrypt = ["encrypt", "--force", "f"];
     machine
-        .run(["encrypt", "--force", "f"])
-        .refused(1, &["is not a device key", "hint: ", "move it aside"]);
+        .run(encrypt)
+        .refused(1, &device)
+        .refused(1, &["is not a device key", "move it aside"]);
+    machine.remove("home/device.key");
+    machine.run(encrypt).refused(1, &device);
+    // And so it does.
+    machine.recover(["--all"]).done();
+    machine.run(encrypt).done();
 }

@@ -86,7 +86,8 @@ CREATE TABLE place_named (
 CREATE TABLE recipient (
     one       INTEGER PRIMARY KEY CHECK (one = 1),
     file      BLOB NOT NULL,     -- SHA-256 of the identity file: of another one it says nothing
-    recipient TEXT NOT NULL
+    recipient TEXT NOT NULL,
+    sealed    INTEGER NOT NULL   -- 1 if the file is sealed with a passphrase
 ) STRICT;
 
 -- Deposits of files that have no pointer, by the label that says so: a claim, as a pointer is.
