@@ -24,6 +24,9 @@ pub(crate) struct Context {
     pub(crate) home: PathBuf,
     /// Whether that was named, by the option or the variable: then it is where its owner put it, or not there now.
     pub(crate) home_is_named: bool,
+    /// What must be there for a home to be made in it: the folder around one that was named, or else what the account's variables
+    /// say, which may be on a disk as well.
+    pub(crate) home_lies_in: Option<PathBuf>,
     pub(crate) clock: Arc<dyn Clock>,
     randomness: fn() -> Randomness,
     /// Whether to say only what failed.
@@ -54,19 +57,23 @@ impl Context {
         randomness: fn() -> Randomness,
     ) -> anyhow::Result<Self> {
         let home_is_named = global.home.is_some();
-        let home = match global.home {
-            Some(home) => home,
-            None => etcetera::choose_base_strategy()
-                .map_err(|_| NoDataFolder)?
-                .data_dir()
-                .join("strongroom"),
+        let (home, account) = match global.home {
+            Some(home) => (home, None),
+            None => {
+                let folders = etcetera::choose_base_strategy().map_err(|_| NoDataFolder)?;
+                let data = std::env::var_os("XDG_DATA_HOME").filter(|data| !data.is_empty());
+                let account = data.map_or_else(|| folders.home_dir().to_path_buf(), PathBuf::from);
+                (folders.data_dir().join("strongroom"), Some(account))
+            }
         };
         // The home's database keeps absolute paths, and the recovery sheet names one.
         let home = std::path::absolute(&home)
             .with_context(|| format!("cannot use the home `{}`", home.display()))?;
+        let home_lies_in = account.or_else(|| home.parent().map(Path::to_path_buf));
         Ok(Self {
             home,
             home_is_named,
+            home_lies_in,
             clock,
             randomness,
             quiet: global.quiet,

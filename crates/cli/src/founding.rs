@@ -50,7 +50,7 @@ pub(crate) struct NamedHomeMissing {
     path: PathBuf,
 }
 
-/// A home was named in a folder that is not there.
+/// The home is to be in a folder that is not there.
 #[derive(Debug, thiserror::Error)]
 #[error("there is no folder to put the home `{}` into", path.display())]
 pub(crate) struct NoFolder {
@@ -111,26 +111,33 @@ pub(crate) fn home_or_found(
         if home.is_begun_by_init()? {
             return Err(unfinished(context));
         }
-        if !may_begin(context) {
+        let is_open = membership.is_none() && home.is_place_named()?;
+        if !may_begin(context) || (is_open && !terminal::can_ask()) {
             return Err(ConnectError::NoAuthority.into());
         }
         membership.is_some()
     } else if may_begin(context) {
+        check_place(context)?;
         false
     } else {
         let path = context.home.clone();
         return Err(NamedHomeMissing { path }.into());
     };
+    let answer = match begun {
+        true => None,
+        false => ask_for_authority(context)?,
+    };
+    let mut home = make(context)?;
+    if answer.is_some() {
+        // If it fails there, no other command is to found one elsewhere, with nobody to ask.
+        home.record_place_named()?;
+    }
     let plan = Plan {
-        authority: if begun {
-            None
-        } else {
-            ask_for_authority(context)?
-        },
+        authority: answer.map(place_of).transpose()?,
         key_type: key_type.unwrap_or_default().into(),
         ..Plan::default()
     };
-    match found(context, &plan) {
+    match go_on(context, home, &plan) {
         // Another command finished it meanwhile.
         Err(error) if error.is::<Finished>() => Ok(Home::open(&context.home)?),
         founded => founded,
@@ -156,11 +163,7 @@ pub(crate) fn init(context: &Context, plan: &Plan) -> anyhow::Result<()> {
     go_on(context, home, plan).map(drop)
 }
 
-/// Begins a home, or finishes one that was begun, and says where everything is.
-fn found(context: &Context, plan: &Plan) -> anyhow::Result<Home> {
-    go_on(context, make(context)?, plan)
-}
-
+/// Finishes a home that was begun, and says where everything is.
 fn go_on(context: &Context, mut home: Home, plan: &Plan) -> anyhow::Result<Home> {
     strongroom_files::output::remove_leftovers(&context.home).ok();
     match home.membership()? {
@@ -207,7 +210,7 @@ fn follow(
 }
 
 /// Asks where the spare shall live, if somebody is there to say. Otherwise it lives in the home.
-fn ask_for_authority(context: &Context) -> anyhow::Result<Option<Address>> {
+fn ask_for_authority(context: &Context) -> anyhow::Result<Option<String>> {
     if !terminal::can_ask() {
         return Ok(None);
     }
@@ -216,28 +219,38 @@ fn ask_for_authority(context: &Context) -> anyhow::Result<Option<Address>> {
          on another disk,\nor press Enter for this machine's Strongroom folder, for now: ",
         shown(&context.home)
     ))?;
-    if answer.is_empty() {
-        return Ok(None);
-    }
+    Ok((!answer.is_empty()).then_some(answer))
+}
+
+/// Returns which folder an answer means.
+fn place_of(answer: String) -> anyhow::Result<Address> {
     let address = paths::parse_address(answer).map_err(anyhow::Error::from_boxed)?;
     let Address::Folder(folder) = address;
     // A disk is named as often as a folder on it.
     let is_authority = folder.join("store.db").exists();
-    Ok(Some(Address::Folder(if folder.is_dir() && !is_authority {
+    Ok(Address::Folder(if folder.is_dir() && !is_authority {
         folder.join("strongroom-authority")
     } else {
         folder
-    })))
+    }))
 }
 
-/// Opens the home, or makes an empty one. What a named one is to lie in must be there: it may be a disk that is not.
+/// Sees that what the home is to lie in is there: it may be a disk that is not.
+fn check_place(context: &Context) -> Result<(), NoFolder> {
+    let around = context.home_lies_in.as_deref();
+    match around.is_none_or(|around| around.is_absolute() && around.is_dir()) {
+        true => Ok(()),
+        false => Err(NoFolder {
+            path: context.home.clone(),
+        }),
+    }
+}
+
+/// Opens the home, or makes an empty one.
 pub(crate) fn make(context: &Context) -> anyhow::Result<Home> {
     let root = &context.home;
     if !Home::exists(root)? {
-        let is_there = root.parent().is_none_or(Path::is_dir);
-        if context.home_is_named && !is_there {
-            return Err(NoFolder { path: root.clone() }.into());
-        }
+        check_place(context)?;
         match Home::create(root) {
             // Another command was first.
             Err(HomeError::Database(_)) => {}

@@ -133,7 +133,8 @@ fn of_command(cause: &(dyn Error + 'static)) -> Option<&'static str> {
         InitUnfinished => "run `strongroom init` again, with what it was to do; or begin anew in another home with `--home`",
         NamedHomeMissing => "if it is on a disk, see that the disk is there, and that its path is right; `strongroom init` makes a home",
         NoDataFolder => "name a folder for it with `--home` or STRONGROOM_HOME",
-        NoFolder => "if it is on a disk, see that the disk is there, and that its path is right",
+        NoFolder => "if it is on a disk, see that the disk is there, and that its path is right; `--home` or STRONGROOM_HOME names another, and where \
+                     neither does, it is XDG_DATA_HOME or HOME that says where",
         secret::NoName => "a list of names could not have it: `status --expect` would pass over its line",
         NothingToJoin => "see that the path is right and its disk is there; without `--join` one is founded there",
         VariableNotText => "it must be UTF-8, as a terminal of today writes it; `--passphrase-file` and `--code-file` name files instead",
@@ -230,8 +231,11 @@ fn of_home(cause: &(dyn Error + 'static)) -> Option<&'static str> {
     }
     if let Some(error) = cause.downcast_ref() {
         return match error {
-            KeysError::IdentityMissing { .. } | KeysError::DeviceMissing { .. } => Some(
+            KeysError::IdentityMissing { .. } => Some(
                 "put it back if you have it; otherwise `strongroom recover` makes a new key and gets your files back",
+            ),
+            KeysError::DeviceMissing { .. } => Some(
+                "put it back if you have it; otherwise `strongroom recover --all` makes another for this machine",
             ),
             KeysError::WrongPassphrase { .. } => prompt::wrong_passphrase_hint(),
             // One that was named is whoever named it's.
@@ -240,7 +244,10 @@ fn of_home(cause: &(dyn Error + 'static)) -> Option<&'static str> {
             {
                 Some(ASIDE)
             }
-            KeysError::Device { .. } => Some(ASIDE),
+            KeysError::Device { .. } => Some(
+                "put it back from a backup; or move it aside, where it is kept, and `strongroom recover --all` makes another for this \
+                 machine",
+            ),
             _ => None,
         };
     }
@@ -600,7 +607,7 @@ fn of_file(cause: &(dyn Error + 'static)) -> Option<&'static str> {
     }
     if let Some(NotAsCalled { what, .. }) = cause.downcast_ref() {
         return match what {
-            NotEncrypted::Empty => Some("get it back from a copy"),
+            NotEncrypted::Empty | NotEncrypted::Other => Some("get it back from a copy"),
             NotEncrypted::TextBefore { .. } => {
                 Some("take away what stands before the armor, and what follows it")
             }

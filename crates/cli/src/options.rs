@@ -44,7 +44,10 @@ impl Options {
         let mut command = paths::expanding(command());
         let matches = match command.try_get_matches_from_mut(std::env::args_os()) {
             Ok(matches) => matches,
-            Err(error) => without_wild_guess(error).exit(),
+            Err(error) => match paths::in_variable(&command, &error) {
+                Some(error) => command.error(ErrorKind::ValueValidation, error).exit(),
+                None => without_wild_guess(error).exit(),
+            },
         };
         if let Err(error) = paths::check_variables(&command, &matches) {
             command.error(ErrorKind::ValueValidation, error).exit();

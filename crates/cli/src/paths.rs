@@ -5,7 +5,8 @@ use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
 use clap::builder::{PathBufValueParser, StringValueParser, TypedValueParser as _, ValueParser};
-use clap::{ArgMatches, Command};
+use clap::error::{ContextKind, ContextValue};
+use clap::{Arg, ArgMatches, Command};
 use strongroom_client::Address;
 
 /// A path that only a shell could read.
@@ -20,8 +21,8 @@ pub(crate) enum Unexpanded {
 }
 
 /// Puts the home directory in the place of a leading `~`.
-pub(crate) fn expand(path: &Path) -> Result<PathBuf, Unexpanded> {
-    let Some(word) = first_word(path) else {
+fn expand(path: &Path, what: What) -> Result<PathBuf, Unexpanded> {
+    let Some(word) = first_word(path, what) else {
         return Ok(path.to_path_buf());
     };
     if word != "~" {
@@ -35,8 +36,17 @@ pub(crate) fn expand(path: &Path) -> Result<PathBuf, Unexpanded> {
     })
 }
 
+/// What a path is of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum What {
+    /// A file of somebody's, which may be called anything.
+    File,
+    /// A home or an authority, which is made there: nobody calls one as a shell reads it.
+    Place,
+}
+
 /// Returns the first part of a path, if it is one that a shell puts something else in the place of.
-fn first_word(path: &Path) -> Option<String> {
+fn first_word(path: &Path, what: What) -> Option<String> {
     let mut parts = path.components();
     let Some(Component::Normal(first)) = parts.next() else {
         return None;
@@ -49,7 +59,8 @@ fn first_word(path: &Path) -> Option<String> {
         .is_some_and(|c| c == '{' || c.is_ascii_uppercase());
     // Names of files begin with `~` where nobody means a person's home: those of editors.
     let is_home = word == "~" || (word.starts_with('~') && !is_alone);
-    (is_variable || is_home).then(|| word.into_owned())
+    let is_shells = what == What::Place && word.starts_with(['~', '$']);
+    (is_variable || is_home || is_shells).then(|| word.into_owned())
 }
 
 /// Has all options of a command that take a path, and its subcommands', expand it.
@@ -60,7 +71,8 @@ pub(crate) fn expanding(command: Command) -> Command {
         .mut_args(|arg| {
             let kind = arg.get_value_parser().type_id();
             if kind == path {
-                arg.value_parser(PathBufValueParser::new().try_map(|path| expand(&path)))
+                let what = what_is(&arg);
+                arg.value_parser(PathBufValueParser::new().try_map(move |path| expand(&path, what)))
             } else if kind == address {
                 arg.value_parser(StringValueParser::new().try_map(parse_address))
             } else {
@@ -70,12 +82,20 @@ pub(crate) fn expanding(command: Command) -> Command {
         .mut_subcommands(expanding)
 }
 
+/// Tells what an option's path is of.
+fn what_is(arg: &Arg) -> What {
+    match arg.get_id() == "home" {
+        true => What::Place,
+        false => What::File,
+    }
+}
+
 /// Reads an address that somebody typed.
 pub(crate) fn parse_address(
     text: String,
 ) -> Result<Address, Box<dyn std::error::Error + Send + Sync>> {
     let Address::Folder(folder) = Address::parse(&text)?;
-    Ok(Address::Folder(expand(&folder)?))
+    Ok(Address::Folder(expand(&folder, What::Place)?))
 }
 
 /// Refuses a path from a variable that a shell should have expanded: it is in a file that no shell reads.
@@ -90,7 +110,7 @@ pub(crate) fn check_variables(command: &Command, matches: &ArgMatches) -> Result
         let Some(value) = std::env::var_os(variable).filter(|_| is_from_variable) else {
             continue;
         };
-        if let Some(word) = first_word(Path::new(&value)) {
+        if let Some(word) = first_word(Path::new(&value), what_is(arg)) {
             let variable = OsStr::to_string_lossy(variable).into_owned();
             return Err(Unexpanded::InVariable { word, variable });
         }
@@ -104,6 +124,24 @@ pub(crate) fn check_variables(command: &Command, matches: &ArgMatches) -> Result
     }
 }
 
+/// Names the variable that a value came from which an option refused: whoever reads that typed no such option.
+pub(crate) fn in_variable(command: &Command, error: &clap::Error) -> Option<Unexpanded> {
+    let Some(ContextValue::String(refused)) = error.get(ContextKind::InvalidValue) else {
+        return None;
+    };
+    let of_this = command.get_arguments().find_map(|arg| {
+        let variable = arg.get_env()?;
+        let value = std::env::var_os(variable).filter(|value| *value == **refused)?;
+        let word = first_word(Path::new(&value), what_is(arg))?;
+        let variable = OsStr::to_string_lossy(variable).into_owned();
+        Some(Unexpanded::InVariable { word, variable })
+    });
+    of_this.or_else(|| {
+        let mut below = command.get_subcommands();
+        below.find_map(|command| in_variable(command, error))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,11 +149,14 @@ mod tests {
     #[test]
     fn what_a_shell_would_read_is_read_or_refused_and_never_taken_for_a_name() {
         let home = etcetera::home_dir().unwrap();
-        assert_eq!(expand(Path::new("~")).unwrap(), home);
-        assert_eq!(expand(Path::new("~/a/b")).unwrap(), home.join("a/b"));
+        assert_eq!(expand(Path::new("~"), What::File).unwrap(), home);
+        assert_eq!(
+            expand(Path::new("~/a/b"), What::Place).unwrap(),
+            home.join("a/b")
+        );
         for as_it_is in ["a", "./~", "/~/a", "~lock.odt", "$", "$1", "a/$HOME", "a/~"] {
             let path = Path::new(as_it_is);
-            assert_eq!(expand(path).unwrap(), path);
+            assert_eq!(expand(path, What::File).unwrap(), path);
         }
         for refused in [
             "~ada/a",
@@ -124,7 +165,15 @@ mod tests {
             "${HOME}/a",
             "$XDG_DATA_HOME/a",
         ] {
-            assert!(expand(Path::new(refused)).is_err(), "{refused}");
+            let path = Path::new(refused);
+            assert!(expand(path, What::File).is_err(), "{refused}");
+            assert!(expand(path, What::Place).is_err(), "{refused}");
         }
+        for refused in ["~bob", "~bob/a", "$disk", "$disk/a", "$", "$1/a", "~+"] {
+            let path = Path::new(refused);
+            assert!(expand(path, What::Place).is_err(), "{refused}");
+        }
+        let path = Path::new("./~bob/$disk");
+        assert_eq!(expand(path, What::Place).unwrap(), path);
     }
 }

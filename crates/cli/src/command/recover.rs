@@ -13,6 +13,7 @@ use anyhow::{bail, ensure};
 use clap::Args;
 use strongroom_authority::Caller;
 use strongroom_client::Address;
+use strongroom_client::connection::ExchangeError;
 use strongroom_client::home::Home;
 use strongroom_client::{enroll, recover::Wanted};
 use strongroom_files::output::Overwrite;
@@ -40,8 +41,8 @@ const PAUSE: Duration = Duration::from_secs(10);
 
 /// Get the keys of files back, and make the files open with your key again.
 ///
-/// Asks for the recovery code, where the policy does. Makes a new key where yours is gone, once the keys are released. Only
-/// the files' headers are rewritten; a file that opens already costs nothing. Run again, it goes on where it stopped; while
+/// Asks for the recovery code, where the policy does. Makes a new key where yours is gone, once the keys are released, and
+/// sealed with a passphrase if that was. Only the files' headers are rewritten; a file that opens already costs nothing. Run again, it goes on where it stopped; while
 /// a request waits it says what for, and exits with 3. If it was denied or vetoed, or lapsed, it says so once; run again, it
 /// asks anew.
 #[derive(Args)]
@@ -398,11 +399,17 @@ fn rejoin(
         reach::open(context, &address, Caller::Anybody).map_err(|source| NotThere { source })?;
     reached.check_writable()?;
     let authority = reached.authority();
+    let (found, expected) = (authority.about()?.authority(), sheet.authority);
+    ensure!(
+        found == expected,
+        ExchangeError::OtherAuthority { expected, found }
+    );
     let known = if Home::exists(&context.home)? {
         let home = Home::open(&context.home)?;
         home.membership()?
     } else {
-        drop(founding::make(context)?);
+        // Stopped before it is whole, it is finished by no other command.
+        founding::make(context)?.record_place_named()?;
         None
     };
     match known {
@@ -416,8 +423,7 @@ fn rejoin(
         Some(known)
             if known.owner == sheet.owner && known.founding.authority() == sheet.authority =>
         {
-            let found = authority.about()?.authority();
-            if arguments.authority.is_some() && found == sheet.authority {
+            if arguments.authority.is_some() {
                 Home::open(&context.home)?.record_address(&address)?;
             }
             Ok(())

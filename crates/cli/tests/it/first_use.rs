@@ -1,6 +1,7 @@
 //! What a first use makes, and what nobody asked for and so is never made: no key, no authority and no home comes of
 //! something that failed.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::process::Command;
 
@@ -69,6 +70,44 @@ fn the_first_encrypt_makes_a_home_in_its_default_place_alone_and_says_so() {
     assert!(other.names(".").is_empty());
 }
 
+#[test]
+fn no_home_is_made_below_a_folder_of_the_account_s_that_is_not_there() {
+    let machine = Machine::at_first_use();
+    machine.write("f", "x");
+    let gone = machine.path("gone/me").into_os_string();
+    for (variable, value) in [
+        ("HOME", gone.as_os_str()),
+        ("HOME", "rel".as_ref()),
+        ("HOME", ".".as_ref()),
+        ("XDG_DATA_HOME", gone.as_os_str()),
+        ("XDG_DATA_HOME", "rel".as_ref()),
+    ] {
+        let run = |args: &[&str]| ran_of_with(&machine, args, variable, value);
+        for args in [&["encrypt", "f"][..], &["init"]] {
+            let said = ["no folder to put the home", "hint: ", variable];
+            run(args).refused(1, &said);
+        }
+        // What needs no home is done.
+        run(&["keygen", "-o", "-"]).done();
+        assert_eq!(machine.names("."), ["f"], "{variable} {value:?}");
+    }
+    // It is a folder of the account's that must be there, and none in it.
+    fs::create_dir(machine.path("data")).unwrap();
+    let data = machine.path("data");
+    ran_of_with(
+        &machine,
+        &["encrypt", "f"],
+        "XDG_DATA_HOME",
+        data.as_os_str(),
+    )
+    .done();
+    assert!(machine.exists("data/strongroom/identity.txt"));
+}
+
+fn ran_of_with(machine: &Machine, args: &[&str], variable: &str, value: &OsStr) -> Ran {
+    ran(machine.command(args).env(variable, value), b"")
+}
+
 fn ran_of(mut command: Command) -> Ran {
     ran(&mut command, b"")
 }
@@ -130,6 +169,49 @@ fn at_a_terminal_it_is_asked_where_and_asked_again_after_a_wrong_answer() {
     );
     machine.opens_to("f.age", b"x");
     assert!(machine.exists("spare/store.db"));
+}
+
+#[test]
+fn what_failed_where_somebody_named_a_place_founds_nothing_in_another() {
+    let refused = ["with no authority yet", "hint: `strongroom init`"];
+    for (answer, why) in [
+        ("no/such/folder", "no folder to put"),
+        ("$disk", "write the path out"),
+    ] {
+        let machine = Machine::at_first_use();
+        machine.write("f", "x");
+        let Some(said) = machine.at_terminal("encrypt -q f", &[answer]) else {
+            break;
+        };
+        assert!(said.contains(why), "{said}");
+        for _ in 0..2 {
+            machine.run(["encrypt", "f"]).refused(1, &refused);
+        }
+        assert!(!machine.exists("f.age"));
+        assert!(!machine.exists(&machine.in_home("identity.txt")));
+        assert!(!machine.exists(&machine.in_home("authority")));
+        if answer == "$disk" {
+            continue;
+        }
+        // Asked again, it is for whoever answers to say.
+        let said = machine.at_terminal("encrypt -q f", &["spare"]).unwrap();
+        assert!(said.contains("spare: founded"), "{said}");
+        machine.run(["encrypt", "--force", "f"]).done();
+    }
+
+    let machine = Machine::at_first_use();
+    machine.write("f", "x");
+    for home in ["one", "two"] {
+        machine.run(["--home", home, "init"]).done();
+    }
+    machine.run(["--home", "one", "encrypt", "f"]).done();
+    let sheet = ["recover", "--sheet", "one/recovery-sheet.txt"];
+    let other = [&sheet[..], &["--authority", "two/authority", "f.age"]].concat();
+    machine.run(&other).refused(1, &["authority", "hint: "]);
+    // It would be in the way of the right one.
+    assert!(!machine.exists(".local"));
+    machine.run([&sheet[..], &["f.age"]].concat()).done();
+    machine.opens_to("f.age", b"x");
 }
 
 #[test]
@@ -247,16 +329,22 @@ fn an_authority_whose_store_is_empty_is_damaged_and_never_founded_anew() {
 fn a_path_that_a_shell_should_have_read_is_read_or_refused() {
     let machine = Machine::new();
     machine.write("f", "x");
-    for value in ["~/sr", "~", "$HOME/sr", "~ada/sr"] {
-        machine
-            .run_with("STRONGROOM_HOME", value, ["init"])
-            .refused(2, &["write the path out"]);
+    for value in ["~/sr", "~", "$HOME/sr", "~ada/sr", "~bob", "$disk", "$1/sr"] {
+        let ran = machine.run_with("STRONGROOM_HOME", value, ["init"]);
+        let ran = ran.refused(2, &["write the path out", "in `STRONGROOM_HOME`"]);
+        assert!(!ran.stderr.contains("--home"), "{}", ran.stderr);
     }
     for args in [
         ["--home", "$HOME/sr", "init"],
         ["--home=~ada/sr", "init", "-q"],
+        ["--home", "~bob", "init"],
+        ["--home", "$disk", "init"],
+        ["init", "--authority", "~usb"],
+        ["init", "--authority", "$disk"],
+        ["init", "--authority", "${disk}/spare"],
     ] {
-        machine.run(args).refused(2, &["write the path out"]);
+        let ran = machine.run(args).refused(2, &["write the path out"]);
+        assert!(!ran.stderr.contains("`STRONGROOM_HOME`"), "{}", ran.stderr);
     }
     assert_eq!(machine.names("."), ["f"]);
     // `HOME` is the machine's folder.
@@ -362,6 +450,40 @@ fn the_new_key_is_of_the_kind_of_the_lost_one() {
     }
 }
 
+#[test]
+fn the_new_key_is_sealed_where_the_lost_one_was_and_said_not_to_be_where_it_is_not() {
+    const PASSPHRASE: &str = "STRONGROOM_PASSPHRASE";
+    let words = "some words for a key";
+    let machine = Machine::new();
+    machine.write("f", "x");
+    let init = ["init", "--passphrase", "--code-file", "code"];
+    machine.run_with(PASSPHRASE, words, init).done();
+    machine.run(["encrypt", "f"]).done();
+    machine.remove("home/identity.txt");
+    let said = ["was sealed with a passphrase", "hint: ", PASSPHRASE];
+    machine.recover(["f.age"]).refused(1, &said);
+    assert!(!machine.exists("home/identity.txt"));
+    let mut recover = machine.command(["recover", "f.age"]);
+    recover.env("STRONGROOM_RECOVERY_CODE", machine.code());
+    let ran = ran_of({
+        recover.env(PASSPHRASE, words);
+        recover
+    });
+    assert!(ran.done().stderr.contains(", sealed with a passphrase: "));
+    let key = machine.read("home/identity.txt");
+    assert!(key.starts_with(b"age-encryption.org/v1") || key.starts_with(b"-----BEGIN AGE"));
+    let decrypt = ["decrypt", "-o", "-", "f.age"];
+    machine.run_with(PASSPHRASE, words, decrypt).done();
+
+    let machine = Machine::with_home();
+    machine.write("f", "x");
+    machine.run(["encrypt", "f"]).done();
+    machine.remove("home/identity.txt");
+    let ran = machine.recover(["-q", "f.age"]).done();
+    let said = "not sealed with a passphrase (`--passphrase` seals it)";
+    assert!(ran.stderr.contains(said), "{}", ran.stderr);
+}
+
 fn public_key(machine: &Machine, file: &str) -> String {
     let text = machine.read_text(file);
     let line = text
@@ -379,6 +501,9 @@ fn a_sheet_that_was_another_s_leaves_nothing_in_the_way_of_the_right_one() {
     machine.run(["encrypt", "f"]).done();
     let other = ["--home", "other", "init", "--authority", "shared"];
     machine.run(other).done();
+    // So that something is there to be asked for.
+    let theirs = ["--home", "other", "encrypt", "f", "-o", "theirs.age"];
+    machine.run(theirs).done();
     let recover =
         |sheet: &str| machine.run(["--home", "new", "recover", "--sheet", sheet, "f.age"]);
     // With the ids of somebody else's, and one's own code.
@@ -392,7 +517,7 @@ fn a_sheet_that_was_another_s_leaves_nothing_in_the_way_of_the_right_one() {
         })
         .collect();
     machine.write("mixed", typed);
-    recover("mixed").refused(1, &[]);
+    recover("mixed").refused(1, &["not the recovery code"]);
     assert!(!machine.exists("new/identity.txt"));
     recover("home/recovery-sheet.txt").done();
     let opened = machine.run(["--home", "new", "decrypt", "-o", "-", "f.age"]);
@@ -496,7 +621,15 @@ fn a_damaged_key_is_told_how_to_go_on() {
     machine.opens_to("f.age", b"x");
     machine.write("home/identity.txt", identity);
     machine.write("home/device.key", "");
+    let device = ["hint: ", "`strongroom recover --all`"];
+    let encrypt = ["encrypt", "--force", "f"];
     machine
-        .run(["encrypt", "--force", "f"])
-        .refused(1, &["is not a device key", "hint: ", "move it aside"]);
+        .run(encrypt)
+        .refused(1, &device)
+        .refused(1, &["is not a device key", "move it aside"]);
+    machine.remove("home/device.key");
+    machine.run(encrypt).refused(1, &device);
+    // And so it does.
+    machine.recover(["--all"]).done();
+    machine.run(encrypt).done();
 }

@@ -195,8 +195,12 @@ impl Machine {
             .args(["-c", &line])
             .current_dir(self.folder.path())
             .env("HOME", self.folder.path())
-            .env("STRONGROOM_HOME", self.path(self.home))
+            .env_remove("STRONGROOM_HOME")
+            .env_remove("XDG_DATA_HOME")
             .env("TERM", "dumb");
+        if self.home != DEFAULT_HOME {
+            shell.env("STRONGROOM_HOME", self.path(self.home));
+        }
         let said = ran(&mut shell, b"").stdout;
         Some(String::from_utf8_lossy(&said).into_owned())
     }

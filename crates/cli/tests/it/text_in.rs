@@ -320,6 +320,25 @@ fn what_is_called_encrypted_is_encrypted_or_said_to_be_passed_over() {
 }
 
 #[test]
+fn what_is_called_encrypted_and_is_not_is_to_be_had_from_a_copy() {
+    let machine = Machine::with_home();
+    machine.write("empty.age", "");
+    machine.write("zeroed.age", [0; 4096]);
+    machine.write("zeroed.capi.AGE", [0; 4096]);
+    for name in ["empty.age", "zeroed.age", "zeroed.capi.AGE"] {
+        for command in ["status", "decrypt", "protect"] {
+            let ran = machine.run([command, name]);
+            let ran = ran.refused(1, &["get it back from a copy"]);
+            assert!(!ran.stderr.contains("strongroom encrypt"), "{}", ran.stderr);
+        }
+    }
+    machine.write("note", "a text of somebody's");
+    machine
+        .run(["status", "note"])
+        .refused(1, &["`strongroom encrypt FILE` makes one of it"]);
+}
+
+#[test]
 fn a_passphrase_opens_as_it_can_be_typed() {
     let variable = "STRONGROOM_PASSPHRASE";
     let (composed, decomposed) = ("w\u{f6}rd for w\u{f6}rd", "wo\u{308}rd for wo\u{308}rd");
@@ -427,8 +446,10 @@ fn scripts_have_passphrases_and_codes_from_where_they_keep_them() {
     machine.remove("home/identity.txt");
     let code = machine.read("code");
     let recover = ["recover", "--code-file", "-", "f.age"];
-    machine.pipe(&code, recover).done();
-    machine.opens_to("f.age", b"x");
+    let sealed = ["--passphrase-file", "words"];
+    machine.pipe(&code, sealed.iter().chain(&recover)).done();
+    let opened = machine.run(sealed.iter().chain(&decrypt)).done();
+    assert_eq!(opened.stdout, b"x");
     let test = ["sheet", "test", "--code-file", "-"];
     machine.pipe(&code, test).done();
 }

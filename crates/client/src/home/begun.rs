@@ -24,20 +24,46 @@ impl Home {
         Ok(self.database.query_row(sql, (), |row| row.get(0))?)
     }
 
-    /// Forgets with which authority this home was to be, where nothing was said to it yet.
+    /// Records that somebody named where this home's authority is, before anything is tried there.
+    ///
+    /// # Errors
+    ///
+    /// Says so when the home can't be written.
+    pub fn record_place_named(&mut self) -> Result<(), HomeError> {
+        self.database
+            .execute("INSERT OR IGNORE INTO place_named (one) VALUES (1)", ())?;
+        Ok(())
+    }
+
+    /// Tells whether somebody named where this home's authority is.
+    ///
+    /// # Errors
+    ///
+    /// The home can't be read.
+    pub fn is_place_named(&self) -> Result<bool, HomeError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM place_named)";
+        Ok(self.database.query_row(sql, (), |row| row.get(0))?)
+    }
+
+    /// Forgets with which authority this home was to be, where nothing came of it, and what was asked of it.
     ///
     /// # Errors
     ///
     /// Says so when the home can't be written.
     pub fn forget_authority(&mut self) -> Result<(), HomeError> {
-        self.database.execute("DELETE FROM authority", ())?;
+        let transaction = self.database.transaction()?;
+        transaction.execute_batch(
+            "DELETE FROM unread; DELETE FROM device; DELETE FROM subject; DELETE FROM statement; DELETE FROM request;
+             DELETE FROM authority",
+        )?;
+        transaction.commit()?;
         self.forget_membership();
         *self.seen.get_mut() = None;
         Ok(())
     }
 
-    /// Tells whether nothing that this home's owner did is in it: no key, no statement, and no request or code that the
-    /// authority took.
+    /// Tells whether nothing that this home's owner did is in it: no key, no released keys, no code that the authority took, and
+    /// no statement but requests of this home's. Such a one shows nothing: whoever has an owner's id can send it.
     ///
     /// # Errors
     ///
@@ -45,7 +71,8 @@ impl Home {
     pub fn is_unused(&self) -> Result<bool, HomeError> {
         let known = self.membership()?;
         let sql =
-            "SELECT NOT EXISTS (SELECT 1 FROM statement) AND NOT EXISTS (SELECT 1 FROM request)";
+            "SELECT NOT EXISTS (SELECT 1 FROM statement WHERE id NOT IN (SELECT id FROM request))
+                      AND NOT EXISTS (SELECT 1 FROM release)";
         let says_nothing: bool = self.database.query_row(sql, (), |row| row.get(0))?;
         let is_recovered = known.is_some_and(|known| known.code_key.is_some());
         let has_key = self.identity_path().exists();

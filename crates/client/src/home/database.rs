@@ -14,7 +14,7 @@ use super::HomeError;
 /// `stro`: tells our databases from others'.
 const APPLICATION_ID: i64 = 0x7374_726f;
 /// The newest version that is known here.
-const VERSION: i64 = 7;
+const VERSION: i64 = 8;
 
 /// What the home knows by itself, and the log does not.
 const KEPT: &str = "
@@ -76,12 +76,18 @@ CREATE TABLE begun_by_init (
     one INTEGER PRIMARY KEY CHECK (one = 1)
 ) STRICT;
 
+-- There from when somebody named where the authority is: where that failed, none is put elsewhere unasked. One row.
+CREATE TABLE place_named (
+    one INTEGER PRIMARY KEY CHECK (one = 1)
+) STRICT;
+
 -- The public key of the identity file, so that encrypting takes no passphrase, and that the kind of one that is lost is known;
 -- one row.
 CREATE TABLE recipient (
     one       INTEGER PRIMARY KEY CHECK (one = 1),
     file      BLOB NOT NULL,     -- SHA-256 of the identity file: of another one it says nothing
-    recipient TEXT NOT NULL
+    recipient TEXT NOT NULL,
+    sealed    INTEGER NOT NULL   -- 1 if the file is sealed with a passphrase
 ) STRICT;
 
 -- Deposits of files that have no pointer, by the label that says so: a claim, as a pointer is.

@@ -180,7 +180,7 @@ impl Home {
         let text = identity_file::identity_text(&identity, &now.to_string());
         files::write_new(&self.identity_path(), text.as_bytes(), rng)?;
         let digest = Digest::of(&[text.as_bytes()]);
-        Ok(self.record_recipient(digest, &identity.recipient())?)
+        Ok(self.record_recipient(digest, &identity.recipient(), false)?)
     }
 
     /// Makes `identity.txt` with a new identity, sealed with a passphrase, or leaves the one that is there.
@@ -203,7 +203,7 @@ impl Home {
         let sealed = identity_file::seal_identities(&text, passphrase, WorkFactor::DEFAULT, rng)?;
         files::write_new(&self.identity_path(), sealed.as_bytes(), rng)?;
         let digest = Digest::of(&[sealed.as_bytes()]);
-        Ok(self.record_recipient(digest, &identity.recipient())?)
+        Ok(self.record_recipient(digest, &identity.recipient(), true)?)
     }
 
     /// Tells whether `identity.txt` is sealed.
@@ -223,12 +223,13 @@ impl Home {
     ///
     /// Tells a missing identity from one that can't be read.
     pub fn recipient(&mut self, ask: &mut AskPassphrase<'_>) -> Result<Recipient, KeysError> {
-        let (digest, _) = self.identity_file()?;
+        let (digest, file) = self.identity_file()?;
         if let Some(known) = self.known_recipient(digest)? {
             return Ok(known);
         }
         let recipient = self.identities(ask)?.recipient()?;
-        self.record_recipient(digest, &recipient)?;
+        let is_sealed = matches!(file, IdentityFile::Sealed(_));
+        self.record_recipient(digest, &recipient, is_sealed)?;
         Ok(recipient)
     }
 
@@ -275,6 +276,16 @@ impl Home {
             }))
     }
 
+    /// Tells whether the key that was in use last is known to have been sealed with a passphrase.
+    ///
+    /// # Errors
+    ///
+    /// The home can't be read.
+    pub fn was_identity_sealed(&self) -> Result<bool, HomeError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM recipient WHERE sealed)";
+        Ok(self.database.query_row(sql, (), |row| row.get(0))?)
+    }
+
     fn known_recipient(&self, file: Digest) -> Result<Option<Recipient>, HomeError> {
         let text: Option<String> = self
             .database
@@ -287,10 +298,15 @@ impl Home {
         text.map(parse_recipient).transpose()
     }
 
-    fn record_recipient(&mut self, file: Digest, recipient: &Recipient) -> Result<(), HomeError> {
+    fn record_recipient(
+        &mut self,
+        file: Digest,
+        recipient: &Recipient,
+        is_sealed: bool,
+    ) -> Result<(), HomeError> {
         self.database.execute(
-            "INSERT OR REPLACE INTO recipient (one, file, recipient) VALUES (1, ?1, ?2)",
-            (file.as_bytes(), recipient.to_string()),
+            "INSERT OR REPLACE INTO recipient (one, file, recipient, sealed) VALUES (1, ?1, ?2, ?3)",
+            (file.as_bytes(), recipient.to_string(), is_sealed),
         )?;
         Ok(())
     }

@@ -254,7 +254,18 @@ impl<'c> Files<'c> {
         }
         let now = self.context.clock.now();
         let mut rng = self.context.rng();
-        match self.passphrase {
+        // Never weaker than the lost one: where nobody can be asked, nothing is made.
+        let sealing = match self.passphrase {
+            None if home.was_identity_sealed()? => {
+                tell("the lost key was sealed with a passphrase: the new one takes one, too");
+                Some(NewPassphrase {
+                    passphrase: true,
+                    any_passphrase: false,
+                })
+            }
+            named => named,
+        };
+        match sealing {
             Some(wanted) => {
                 let passphrase = prompt::new_passphrase(self.context, wanted)?;
                 home.ensure_sealed_identity(key_type, now, &passphrase, &mut rng)?;
@@ -263,10 +274,14 @@ impl<'c> Files<'c> {
         }
         // Said in any case.
         tell(format_args!(
-            "made a new key, {}: {}",
+            "made a new key, {}, {}: {}",
             match key_type {
                 KeyType::Hybrid => "for age 1.3 and later",
                 KeyType::X25519 => "for every age",
+            },
+            match sealing {
+                Some(_) => "sealed with a passphrase",
+                None => "not sealed with a passphrase (`--passphrase` seals it)",
             },
             shown(&home.identity_path())
         ));

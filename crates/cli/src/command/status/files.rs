@@ -72,7 +72,7 @@ pub(super) fn report(
             Err(error) => {
                 used.add(file);
                 totals.unprotected += 1;
-                let advice = words::on_unread(&error);
+                let advice = words::on_unread(&file.path, &error);
                 let reason = words::unread(&file.path, error);
                 if reporting.is_listing() {
                     print_unread(&file.path, reason, reporting)?;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use strongroom_agefile::header::ReadHeaderError;
 use strongroom_client::file::Distance;
+use strongroom_client::kind::is_called_encrypted;
 use strongroom_client::mark::Changed;
 use strongroom_client::status::{Doubt, FileStatus, StatusError};
 
@@ -51,8 +52,11 @@ pub(super) fn unread(path: &Path, error: StatusError) -> String {
 }
 
 /// Says what to do about a file of which nothing can be told.
-pub(super) fn on_unread(error: &StatusError) -> Option<&'static str> {
+pub(super) fn on_unread(path: &Path, error: &StatusError) -> Option<&'static str> {
     match error {
+        StatusError::Header(ReadHeaderError::NotAge) if is_called_encrypted(path) => {
+            Some("get it back from a copy, if it was an encrypted file")
+        }
         StatusError::Header(ReadHeaderError::NotAge) => {
             Some("`strongroom encrypt FILE` makes one of it")
         }
