@@ -1,6 +1,8 @@
 //! What a program set on a session key, as options and in words; and what is said of a file that was opened on somebody's
 //! word, or on nobody's, so that a person can judge.
 
+use std::path::Path;
+
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use strongroom_capi::HashAlgorithm;
@@ -8,7 +10,7 @@ use strongroom_capi::beginning::{Beginning, Looks};
 use strongroom_capi::cipher::{Mode, Parameters, ShortBytes};
 use strongroom_client::capi::{Seen, Source};
 
-use crate::terminal::words;
+use crate::terminal::{shown, tell, words};
 
 /// What a program of CryptoAPI's set on the session key before it encrypted. Nothing in a file tells.
 #[derive(Args, Clone, Copy)]
@@ -103,7 +105,7 @@ pub(crate) fn begins(beginning: &Beginning) -> String {
     }
 }
 
-/// Says how a file was read, on whose word, and how it begins, a sentence each.
+/// Says how a file was read, on whose word, and how it begins, a sentence each. What speaks against it, [`doubts`] says.
 pub(crate) fn judgement(seen: &Seen) -> Vec<String> {
     let read_as = seen.parameters.describe(seen.algorithm);
     let mut said = vec![match seen.source {
@@ -112,7 +114,6 @@ pub(crate) fn judgement(seen: &Seen) -> Vec<String> {
         Source::Said => format!("read as {read_as}: as you say"),
     }];
     said.push(format!("it begins with {}", begins(&seen.beginning)));
-    said.extend(doubts(seen));
     if seen.beginning.looks() == Looks::Binary && !seen.is_other_iv() {
         said.push(
             "if that is not how it begins, the program set something else on its key: `--iv`, `--mode`, `--no-salt`, \
@@ -121,6 +122,13 @@ pub(crate) fn judgement(seen: &Seen) -> Vec<String> {
         );
     }
     said
+}
+
+/// Warns of what speaks against how a file was read, which nobody is to miss.
+pub(crate) fn warn_of_doubts(path: &Path, seen: &Seen) {
+    for doubt in doubts(seen) {
+        tell(format_args!("warning: {}: {doubt}", shown(path)));
+    }
 }
 
 /// Says what speaks against how a file was read.

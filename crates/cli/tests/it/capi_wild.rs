@@ -698,3 +698,39 @@ fn what_follows_a_wrapped_key_is_never_written_over() {
     machine.run(["rewrap", "-o", "copy", "t.enc"]).done();
     assert!(machine.read("t.enc") == longer(8));
 }
+
+#[test]
+fn what_was_assumed_of_files_in_a_folder_is_counted_and_doubts_are_told_of_each() {
+    for more in [&[][..], &["--quiet"], &["--json"]] {
+        let machine = with_wild(&["f3.enc", "f40ns.enc", "u.priv"]);
+        fs::create_dir(machine.path("folder")).unwrap();
+        for name in ["f3.enc", "f40ns.enc"] {
+            machine.write(&format!("folder/{name}"), machine.read(name));
+        }
+        let protect = ["protect", "--pkcs1", "--key", "u.priv", "folder"];
+        let ran = machine.run([&protect[..], more].concat()).done();
+        let said = &ran.stderr;
+        let garbled = "warning: folder/f3.enc: the first block of the plaintext is garbled and what follows is text";
+        assert!(said.contains(garbled), "{said}");
+        for assumed in [
+            "1 file read as 3DES in CBC mode, an IV of zeros, padding at the end: assumed, as nothing in it says it",
+            "1 file read as RC4, the usual salt (eleven zeros after a key of 40 bits, none after others): assumed, as nothing in it says it",
+        ] {
+            assert_eq!(said.contains(assumed), more != ["--quiet"], "{said}");
+        }
+    }
+    // What is named is told of by itself, and never called verified: its spare is.
+    let machine = with_wild(&["f3.enc", "u.priv"]);
+    let protect = ["protect", "--pkcs1", "--key", "u.priv", "f3.enc"];
+    let said = machine.run(protect).done().stderr;
+    assert!(
+        said.contains("f3.enc  its spare is verified, serial "),
+        "{said}"
+    );
+    assert!(!said.contains("1 file read as"), "{said}");
+    let garbled = "warning: f3.enc: the first block of the plaintext is garbled";
+    assert_eq!(said.matches(garbled).count(), 1, "{said}");
+    let convert = "convert -q --pkcs1 --key u.priv -o out.age f3.enc";
+    let said = capi(&machine, convert).done().stderr;
+    assert!(said.contains(garbled), "{said}");
+}

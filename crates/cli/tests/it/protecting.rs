@@ -313,7 +313,10 @@ fn one_that_fails_stops_none_and_fails_the_command() {
             "1 file got a spare, 2 failed",
         ],
     );
-    assert!(ran.stderr.contains("files/0.age  verified  serial "));
+    assert!(
+        ran.stderr
+            .contains("files/0.age  its spare is verified, serial ")
+    );
 }
 
 #[test]

@@ -25,7 +25,7 @@ use strongroom_protocol::statement::Particulars;
 use super::keys::{pair, read_key, read_pair};
 use super::place::Target;
 use super::warn_of;
-use crate::cipher::{CipherOptions, judgement};
+use crate::cipher::{CipherOptions, judgement, warn_of_doubts};
 use crate::context::Context;
 use crate::exit::{Exit, Usage};
 use crate::rsa::{NoPadding, PaddingOption};
@@ -145,6 +145,7 @@ fn convert_file(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit
     for sentence in judgement(&seen) {
         context.say(format_args!("    {sentence}"));
     }
+    warn_of_doubts(input, &seen);
     context.say(format_args!(
         "    look at the copy before you delete {}",
         shown(input)

@@ -1,5 +1,6 @@
 //! What `strongroom protect` says of each file, when it has its spare.
 
+use std::collections::BTreeMap;
 use std::io;
 
 use serde::Serialize;
@@ -15,7 +16,7 @@ use strongroom_protocol::receipt::DepositState;
 
 use super::Arguments;
 use crate::account::Account;
-use crate::cipher::{begins, judgement};
+use crate::cipher::{begins, judgement, warn_of_doubts};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::input::{self, Input};
@@ -41,6 +42,8 @@ pub(super) struct Report<'c> {
     done: u64,
     before: u64,
     failed: u64,
+    /// As what files were read of which no line says it, on nobody's word, and how many.
+    assumed: BTreeMap<String, u64>,
     /// The worst place of a spare.
     place: Distance,
     account: Account<'c>,
@@ -99,6 +102,7 @@ impl<'c> Report<'c> {
             done: 0,
             before: 0,
             failed: 0,
+            assumed: BTreeMap::new(),
             place: Distance::AnotherDisk,
             account,
             broken: None,
@@ -152,6 +156,13 @@ impl<'c> Report<'c> {
             }
         }
         self.context.say(line);
+        for (read_as, number) in &self.assumed {
+            let them = if *number == 1 { "it" } else { "them" };
+            self.context.say(format_args!(
+                "{} read as {read_as}: assumed, as nothing in {them} says it",
+                files(*number)
+            ));
+        }
         self.walk.passed.tell(self.context);
         if let Some(warning) = place::warning(self.place).filter(|_| !self.same_disk_ok) {
             self.context
@@ -192,6 +203,15 @@ impl<'c> Report<'c> {
                 SpareState::Deposited
             }
         });
+        // What would be done is what is asked for.
+        let is_told = file.named || self.dry_run || self.context.verbose;
+        if let Some(seen) = seen {
+            self.bar.aside(|| warn_of_doubts(&file.path, seen));
+            if seen.source == Source::Assumed && (self.json || !is_told) {
+                let read_as = seen.parameters.describe(seen.algorithm);
+                *self.assumed.entry(read_as).or_default() += 1;
+            }
+        }
         if self.json {
             let line = Line {
                 file: file.path.to_string_lossy().into_owned(),
@@ -220,18 +240,17 @@ impl<'c> Report<'c> {
             }
             return;
         }
-        // What would be done is what is asked for.
-        if !(file.named || self.dry_run || self.context.verbose) {
+        if !is_told {
             return;
         }
         let mut line = shown(&file.path);
         match (before, spare) {
             (Standing::Spared { .. }, _) => line += "  has its spare already",
             (_, None) => line += "  would get a spare",
-            (_, Some(spare)) => line += &format!("  {}", spare.state.as_str()),
+            (_, Some(spare)) => line += &format!("  its spare is {}", spare.state.as_str()),
         }
         if let Some(spare) = spare {
-            line += &format!("  serial {}", spare.serial);
+            line += &format!(", serial {}", spare.serial);
         }
         if detached {
             line += "  detached";
