@@ -42,9 +42,9 @@ const PAUSE: Duration = Duration::from_secs(10);
 /// Get the keys of files back, and make the files open with your key again.
 ///
 /// Asks for the recovery code, where the policy does. Makes a new key where yours is gone, once the keys are released, and
-/// sealed with a passphrase if that was. Only the files' headers are rewritten; a file that opens already costs nothing. Run again, it goes on where it stopped; while
-/// a request waits it says what for, and exits with 3. If it was denied or vetoed, or lapsed, it says so once; run again, it
-/// asks anew.
+/// sealed with a passphrase if that was. Only the files' headers are rewritten; a file that opens already costs nothing. Run
+/// again, it goes on where it stopped; while a request waits it says what for, and exits with 3. If it was denied or vetoed,
+/// or lapsed, it says so once; run again, it asks anew.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
