@@ -38,14 +38,14 @@ use crate::{founding, prompt, reach, stream, text};
 /// Encrypt files, each with a spare of its key at the authority.
 ///
 /// PATH becomes PATH.age, or PATH.capi, and itself stays as it is; `-`, or nothing, is a pipe. Of a folder, what is new is
-/// encrypted, and what is newer than its encrypted file; what is encrypted is known by its content, and left. The first use, in
+/// encrypted, and what changed since it was encrypted; what is encrypted is known by its content, and left. The first use, in
 /// the default home or at a terminal, makes your key, an authority and a recovery sheet, and says where they are; elsewhere `init`
 /// does.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   strongroom encrypt thesis.pdf               makes thesis.pdf.age, beside it
-  strongroom encrypt photos/ letters/         what is new in them, or newer
+  strongroom encrypt photos/ letters/         what is new in them, or changed
   strongroom encrypt -o /media/usb photos/    makes /media/usb/photos/..
   strongroom encrypt -r age1pq1... plan.txt   somebody else can open it, too
   tar c . | strongroom encrypt -o tree.age -  a pipe
@@ -108,7 +108,7 @@ pub(crate) struct Arguments {
 struct WouldEncrypt<'l> {
     file: &'l str,
     source: &'l str,
-    /// Whether it was encrypted before, and is newer.
+    /// Whether it was encrypted before, and has changed.
     again: bool,
     dry_run: bool,
 }

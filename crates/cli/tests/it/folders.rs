@@ -284,7 +284,7 @@ fn a_folder_again_is_what_is_new_or_newer() {
     let again = machine.run(["encrypt", "tree"]).done();
     assert!(
         again.stderr.contains(
-            "2 files encrypted (1 again, being newer); 2 up to date; 3 encrypted already\n"
+            "2 files encrypted (1 again, having changed); 2 up to date; 3 encrypted already\n"
         ),
         "{}",
         again.stderr
@@ -325,7 +325,7 @@ fn what_changed_is_encrypted_again_whatever_the_times_are() {
     machine.write("tree/b", "from before");
     set("tree/b", "2001-01-01 10:00:39.9");
     let ran = machine.run(["encrypt", "tree"]).done();
-    let said = "2 files encrypted (2 again, being newer); 1 up to date";
+    let said = "2 files encrypted (2 again, having changed); 1 up to date";
     assert!(ran.stderr.contains(said), "{}", ran.stderr);
     machine.opens_to("tree/a.age", b"edited");
     machine.opens_to("tree/b.age", b"from before");

@@ -1,5 +1,5 @@
-//! Which files `strongroom encrypt` encrypts, and where they go: all that were named; of those in folders, what is new, and what is
-//! newer than its encrypted file.
+//! Which files `strongroom encrypt` encrypts, and where they go: all that were named; of those in folders, what is new, and what
+//! changed since it was encrypted.
 
 use std::collections::HashSet;
 use std::path::{Component, Path, PathBuf};
@@ -32,7 +32,7 @@ pub(super) struct Named {
     pub(super) relative: PathBuf,
     /// Whether its owner named it, and did not leave it to a folder.
     pub(super) is_named: bool,
-    /// Whether it was encrypted before, and is newer.
+    /// Whether it was encrypted before, and has changed.
     pub(super) again: bool,
 }
 
@@ -307,7 +307,7 @@ impl Tally {
         if self.walked {
             let again = match self.again {
                 0 => String::new(),
-                again => format!(" ({again} again, being newer)"),
+                again => format!(" ({again} again, having changed)"),
             };
             let files = count(self.done, "file", "files");
             context.say(format_args!("{files} encrypted{again}{}", self.rest()));
