@@ -1,10 +1,10 @@
 //! Whether the time of an answer tells what the authority's key found (spec/capi.md#constant-time).
 //! `cargo bench -p strongroom-capi --bench oracle`, on a machine that does nothing else.
 //!
-//! Blobs of each kind come in random order, each is used once, and the times of each kind are compared with those of
-//! good ones by Welch's t-test, as dudect does: all of them, and the fastest nine tenths. Beyond 4.5 they can be told
-//! apart. Then the unpadding alone, without RSA to hide it; and one that looks for the end of the padding as anybody
-//! would write it, to show that this would be found.
+//! Blobs of each kind come in random order, each is used once, from the same place in memory, and the times of each kind
+//! are compared with those of good ones by Welch's t-test, as dudect does: all of them, and the fastest nine tenths.
+//! Beyond 4.5 they can be told apart. Then the unpadding alone, without RSA to hide it; and one that looks for the end of
+//! the padding as anybody would write it, to show that this would be found.
 
 #![expect(
     clippy::cast_possible_truncation,
@@ -209,7 +209,10 @@ fn aws_lc(runs: usize, rng: &mut TestRng) {
 }
 
 /// Times each kind, and prints how it differs from the first.
-fn compare<const N: usize, T>(
+///
+/// Each input is copied just before: the copies lie where the last one lay. The inputs themselves lie at one another's
+/// side in the order in which they were made, so that the kinds differ in their addresses, which shows.
+fn compare<const N: usize, T: Clone>(
     what: &str,
     kinds: [&str; N],
     runs: usize,
@@ -225,10 +228,11 @@ fn compare<const N: usize, T>(
         work.swap(last, usize::try_from(other).unwrap());
     }
     let mut times = kinds.map(|_| Vec::with_capacity(runs));
-    for (kind, input) in work {
+    for (kind, input) in &work {
+        let input = input.clone();
         let start = Instant::now();
         run(input, rng);
-        times[kind].push(start.elapsed().as_secs_f64() * 1e9);
+        times[*kind].push(start.elapsed().as_secs_f64() * 1e9);
     }
     if runs > 2 {
         report(what, &kinds, &times);
@@ -241,7 +245,7 @@ fn report(what: &str, kinds: &[&str], times: &[Vec<f64>]) {
     let (_, variance) = mean_and_variance(&quick);
     // Two samples as wide as this one whose means differ by so much have a t of 4.5.
     let shows = 4.5 * (2.0 * variance / quick.len() as f64).sqrt();
-    println!("    a difference of {shows:.0} ns would show");
+    println!("    a difference of {shows:.1} ns would show");
     for (kind, times_of_kind) in kinds.iter().zip(times) {
         let fastest = fastest(times_of_kind);
         let (mean, _) = mean_and_variance(&fastest);
