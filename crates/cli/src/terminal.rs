@@ -208,6 +208,12 @@ pub(crate) fn wrapped(said: &str, limit: usize) -> Vec<String> {
     lines
 }
 
+/// Prints a text in as many lines as it takes, each behind the indent.
+pub(crate) fn print_wrapped(text: &str, indent: &str, columns: usize) -> io::Result<()> {
+    let mut lines = wrapped(text, columns.saturating_sub(indent.len())).into_iter();
+    lines.try_for_each(|line| print(format_args!("{indent}{}", line.trim_end())))
+}
+
 /// Returns the words of a text, each with the blank behind it; what is in backticks is one, unless it is longer than a line.
 fn words_of(text: &str, limit: usize) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();

@@ -2,6 +2,7 @@
 
 mod check;
 pub(crate) mod difference;
+mod rehearse;
 pub(crate) mod set;
 mod simulate;
 
@@ -10,7 +11,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use strongroom_client::home::Home;
-use strongroom_protocol::policy::{Policy, file};
+use strongroom_protocol::policy::Policy;
+use strongroom_protocol::policy::file::{self, Whose};
 
 use crate::context::Context;
 use crate::desk::DeskOptions;
@@ -40,6 +42,7 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    Rehearse(rehearse::Arguments),
     Simulate(simulate::Arguments),
     Set(set::Arguments),
 }
@@ -48,6 +51,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     match &arguments.command {
         Command::Show => show(context, &arguments.desk),
         Command::Check { file, json } => check::run(&read(file)?, *json),
+        Command::Rehearse(rehearse) => rehearse::run(context, rehearse),
         Command::Simulate(simulate) => simulate::run(context, simulate),
         Command::Set(set) => set::run(context, &arguments.desk, set),
     }
@@ -89,4 +93,17 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Policy> {
     let failed = || format!("cannot read the policy `{}`", path.display());
     let text = text::read(path, BYTES_MAX).with_context(failed)?;
     file::parse(&text).with_context(failed)
+}
+
+/// Reads whose keys a request that nobody made asks for: an officer's, an owner's, or those of somebody whom the policy does
+/// not name.
+fn whose(policy: &Policy, text: Option<&str>) -> Whose {
+    let Some(text) = text else {
+        return Whose::Anybodys;
+    };
+    let officer = || Whose::Officers(text.to_owned());
+    if policy.officers.iter().any(|it| it.name == text) {
+        return officer();
+    }
+    text.parse().map_or_else(|_| officer(), Whose::Owners)
 }

@@ -647,6 +647,24 @@ fn a_policy_is_explained_and_tried_before_it_matters() {
         .run(["policy", "simulate", "policy.toml", "--after", "soon"])
         .refused(2, &["72 hours"]);
 
+    let rehearsed = machine.run(["policy", "rehearse", "policy.toml"]).done();
+    let story = "An owner's machine is lost, and their recovery code too:\n    keys after 1 second, by rule `officers`\n";
+    assert!(rehearsed.text().contains(story), "{}", rehearsed.text());
+    assert!(
+        rehearsed
+            .text()
+            .lines()
+            .all(|line| line.chars().count() <= 80)
+    );
+    let stories = machine
+        .run(["policy", "rehearse", "policy.toml", "--json"])
+        .json();
+    assert_eq!(stories[1]["story"], "lost-machine-and-code");
+    assert_eq!(stories[1]["after_seconds"], 1);
+    machine
+        .run(["policy", "rehearse", "policy.toml", "--for", "eve"])
+        .refused(1, &["no officer `eve`"]);
+
     machine.write(
         "wrong.toml",
         group.policy(&TWO_OF_THREE.replace("need = 2", "need = 4")),

@@ -45,6 +45,7 @@ const READ_ONCE: &[&[&str]] = &[
     &["policy", "check", "NAMED"],
     &["policy", "set", "NAMED"],
     &["policy", "simulate", "NAMED"],
+    &["policy", "rehearse", "NAMED"],
     &["authority", "init", "new-authority", "--policy", "NAMED"],
     &["capi", "inspect", "NAMED"],
     &["capi", "convert", "NAMED", "-o", "out.pem"],

@@ -7,10 +7,10 @@ use clap::Args;
 use serde::Serialize;
 use strongroom_protocol::id::Time;
 use strongroom_protocol::policy::Policy;
-use strongroom_protocol::policy::file::{self, Outcome, Said, Scenario, Trial, Whose};
+use strongroom_protocol::policy::file::{self, Outcome, Said, Scenario, Trial};
 use strongroom_protocol::statement::Word;
 
-use super::read;
+use super::{read, whose};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::terminal::{escape, print, print_json};
@@ -116,16 +116,8 @@ impl Arguments {
         let code = self.code.then_some(Trial::Code);
         let said = veto.into_iter().chain(code).chain(words);
         let said = said.map(|what| Said { at: recorded, what });
-        let is_officer = |name: &String| policy.officers.iter().any(|it| it.name == *name);
-        let whose = match &self.whose {
-            None => Whose::Anybodys,
-            Some(name) if is_officer(name) => Whose::Officers(name.clone()),
-            Some(text) => text
-                .parse()
-                .map_or_else(|_| Whose::Officers(text.clone()), Whose::Owners),
-        };
         Scenario {
-            whose,
+            whose: whose(policy, self.whose.as_deref()),
             asker: self.asker.clone(),
             keys: self.keys,
             labels: self.labels.iter().cloned().collect::<BTreeMap<_, _>>(),

@@ -6,7 +6,7 @@ use strongroom_client::file::Distance;
 use strongroom_client::status::{Doubt, FileStatus};
 
 use crate::account::{TOLD, kind_of};
-use crate::terminal::{columns, count, fits, fitted, print, tell, wrapped};
+use crate::terminal::{columns, count, fits, fitted, print, print_wrapped, tell, wrapped};
 use crate::walk::PassedOver;
 
 /// What is wrong, by kind, in the order in which it was found.
@@ -89,12 +89,6 @@ fn print_one(what: &str, exact: &str, columns: usize) -> std::io::Result<()> {
     }
     print(fitted(what, columns))?;
     print_wrapped(exact, "  ", columns)
-}
-
-/// Prints a text in as many lines as it takes.
-pub(super) fn print_wrapped(text: &str, indent: &str, columns: usize) -> std::io::Result<()> {
-    let mut lines = wrapped(text, columns - indent.len()).into_iter();
-    lines.try_for_each(|line| print(format_args!("{indent}{}", line.trim_end())))
 }
 
 /// Prints what is told of one thing behind its name, filled into lines.

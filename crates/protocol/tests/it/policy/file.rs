@@ -2,6 +2,7 @@
 
 mod check;
 mod examples;
+mod rehearse;
 mod simulate;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +11,7 @@ use proptest::prelude::*;
 use strongroom_protocol::id::OwnerId;
 use strongroom_protocol::keys::SigningKey;
 use strongroom_protocol::policy::file::{
-    explain, officer_key_text, parse, parse_officer_key, to_text,
+    Rehearsed, Whose, explain, officer_key_text, parse, parse_officer_key, rehearse, to_text,
 };
 use strongroom_protocol::policy::{Asker, Change, Group, Officer, Owners, Policy, Rule};
 use strongroom_protocol::statement::EvidenceKind;
@@ -322,6 +323,22 @@ proptest! {
         let place = place.index(full.len());
         full.insert_str(place, &text);
         let _ = parse(&full);
+    }
+}
+
+proptest! {
+    // Each takes some hundred signatures.
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 10))]
+
+    #[test]
+    fn keys_come_when_the_rule_by_which_they_do_has_waited(policy in any_policy()) {
+        let asked = Rehearsed { whose: Whose::Anybodys, keys: 1, labels: BTreeMap::new() };
+        let rehearsal = rehearse(&policy, &asked).unwrap();
+        for gets in rehearsal.stories.iter().filter_map(|story| story.gets.as_ref()) {
+            let rule = policy.rules.iter().find(|rule| rule.name == gets.rule).unwrap();
+            prop_assert_eq!(rule.wait_millis, gets.after_millis);
+            prop_assert!(!rehearsal.untried.contains(&rule.name));
+        }
     }
 }
 

@@ -280,7 +280,7 @@ fn tried(name: &str, scenario: Scenario, table: &[(&[Trial], u64, &str)]) {
     }
 }
 
-fn read(name: &str) -> Policy {
+pub(super) fn read(name: &str) -> Policy {
     let text = fs::read_to_string(folder().join(format!("{name}.toml"))).unwrap();
     parse(&text).unwrap()
 }
