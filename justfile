@@ -29,6 +29,10 @@ deb:
 bench:
     cargo bench -p strongroom-agefile
 
+# How long a large file takes beside `cp`, `cat` and `age`, with so many MiB: docs/performance.md. Two minutes, as root also on ext4.
+bench-payload MIB="1024":
+    cargo bench --locked -p strongroom-cli --bench payload -- {{MIB}}
+
 # Whether commands take time with the work and not with its square, at so many deposits: docs/performance.md. Some minutes.
 bench-growth *SIZES="2000 20000":
     cargo bench --locked -p strongroom-cli --bench growth -- {{SIZES}}

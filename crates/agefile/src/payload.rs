@@ -1,18 +1,23 @@
 //! The payload: what the file key encrypts, in chunks of 64 KiB that are sealed and opened on as many threads as are
-//! given. Not the header.
+//! given, of streams in their order ([`seal`], [`open`]) and of files at any place at once ([`seal_at`], [`open_at`]). Not the
+//! header.
 
 mod batch;
 mod chunk;
+mod offsets;
 mod relay;
+mod source;
 
-use std::io::{self, Read, Write};
+use std::convert::Infallible;
+use std::io::{self, ErrorKind, Read, Write};
 use std::num::NonZeroUsize;
 
 use zeroize::Zeroizing;
 
-use self::batch::{OpenBatch, SealBatch};
+use self::batch::{OpenBatch, Passed, SealBatch, Stop};
 pub use self::chunk::PayloadKey;
-use self::relay::{Stop, relay};
+use self::offsets::{Section, at_offsets};
+use self::relay::relay;
 use crate::file_key::FileKey;
 
 /// The length in bytes of the nonce that a payload begins with.
@@ -48,11 +53,32 @@ pub fn plaintext_len(sealed: u64) -> Option<u64> {
     (sealed_len(plaintext) == sealed).then_some(plaintext)
 }
 
-/// Seals what `reader` gives, up to its end, and returns its length in bytes.
+/// A payload that was sealed or opened to its end, and what it is known by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// The length in bytes of the plaintext.
+    pub plaintext: u64,
+    /// What the payload begins with.
+    pub nonce: [u8; NONCE_BYTES],
+    /// What it ends with: the tag of its last chunk.
+    pub last_tag: [u8; TAG_BYTES],
+}
+
+impl Summary {
+    fn of(nonce: [u8; NONCE_BYTES], passed: Passed) -> Self {
+        Self {
+            plaintext: passed.plaintext,
+            nonce,
+            last_tag: passed.last_tag,
+        }
+    }
+}
+
+/// Seals what `reader` gives, up to its end.
 ///
 /// The payload begins with `nonce`, which must be random and new for each file. `progress` is told how many bytes of
-/// plaintext are written, from whichever thread wrote them. Takes at most 16 MiB of memory. With one thread, or less
-/// than 256 KiB to seal, none is started.
+/// plaintext are written, from whichever thread wrote them. Takes at most 8 MiB of memory. With one thread, or few chunks to
+/// seal, none is started.
 ///
 /// # Errors
 ///
@@ -64,24 +90,50 @@ pub fn seal(
     mut writer: impl Write + Send,
     threads: NonZeroUsize,
     progress: &mut (dyn FnMut(u64) + Send),
-) -> Result<u64, SealError> {
+) -> Result<Summary, SealError> {
     let key = PayloadKey::derive(file_key, &nonce);
     writer.write_all(&nonce).map_err(SealError::Write)?;
-    relay(reader, writer, threads, progress, |chunks| {
-        SealBatch::new(&key, chunks)
-    })
-    .map_err(|stop| match stop {
-        Stop::Read(error) => SealError::Read(error),
-        Stop::Write(error) => SealError::Write(error),
-        Stop::Fault(never) => match never {},
-    })
+    let new_batch = |chunks| SealBatch::new(&key, chunks);
+    let passed = relay(reader, writer, threads, progress, new_batch)?;
+    Ok(Summary::of(nonce, passed))
 }
 
-/// Opens the payload that `reader` gives, nonce first and up to its end, and returns the plaintext's length in bytes.
+/// Seals `length` bytes that can be read at any place at once, to where can be written so: the same bytes as [`seal`], in
+/// less time, as no thread waits for another.
+///
+/// `read_at` is given a buffer and an offset in the plaintext, and returns how much of the buffer it filled, as a read does;
+/// `write_at` is given an offset in the payload, and writes all. Takes at most 8 MiB of memory.
+///
+/// # Errors
+///
+/// Tells a source that cannot be read, or has become shorter, from a sink that cannot be written. What was written then is
+/// no payload.
+pub fn seal_at(
+    file_key: &FileKey,
+    nonce: [u8; NONCE_BYTES],
+    length: u64,
+    read_at: impl Fn(&mut [u8], u64) -> io::Result<usize> + Sync,
+    write_at: impl Fn(&[u8], u64) -> io::Result<()> + Sync,
+    threads: NonZeroUsize,
+    progress: &mut (dyn FnMut(u64) + Send),
+) -> Result<Summary, SealError> {
+    let key = PayloadKey::derive(file_key, &nonce);
+    write_at(&nonce, 0).map_err(SealError::Write)?;
+    let write_at = |bytes: &[u8], offset| write_at(bytes, NONCE_BYTES as u64 + offset);
+    let new_batch = |chunks| SealBatch::new(&key, chunks);
+    let passed = at_offsets(length, read_at, write_at, threads, progress, new_batch);
+    let passed = passed.map_err(|stop| match stop {
+        Stop::Read(error) if error.kind() == ErrorKind::UnexpectedEof => SealError::Shortened,
+        stop => SealError::from(stop),
+    })?;
+    Ok(Summary::of(nonce, passed))
+}
+
+/// Opens the payload that `reader` gives, nonce first and up to its end.
 ///
 /// A chunk's plaintext is written once its tag was checked, and in order: whatever is wrong with the payload, what
 /// was written is a beginning of what was sealed. `progress` is told how many bytes that is, from whichever thread
-/// wrote them. Takes at most 16 MiB of memory. With one thread, or less than 256 KiB to open, none is started.
+/// wrote them. Takes at most 16 MiB of memory. With one thread, or few chunks to open, none is started.
 ///
 /// # Errors
 ///
@@ -92,24 +144,60 @@ pub fn open(
     writer: impl Write + Send,
     threads: NonZeroUsize,
     progress: &mut (dyn FnMut(u64) + Send),
-) -> Result<u64, OpenError> {
-    let mut nonce = [0; NONCE_BYTES];
-    reader.read_exact(&mut nonce).map_err(|error| {
-        if error.kind() == io::ErrorKind::UnexpectedEof {
-            OpenError::NoNonce
-        } else {
-            OpenError::Read(error)
-        }
+) -> Result<Summary, OpenError> {
+    let nonce = read_nonce(&mut reader)?;
+    let key = PayloadKey::derive(file_key, &nonce);
+    let new_batch = |chunks| OpenBatch::new(&key, chunks);
+    let passed = relay(reader, writer, threads, progress, new_batch)?;
+    Ok(Summary::of(nonce, passed))
+}
+
+/// Opens a payload of `length` bytes, its nonce among them, that can be read at any place at once, to where can be written
+/// so: in less time than [`open`], as no thread waits for another.
+///
+/// `read_at` is given a buffer and an offset in the payload, and returns how much of the buffer it filled, as a read does;
+/// `write_at` is given an offset in the plaintext, and writes all. What was written is of use only when all was opened:
+/// unlike [`open`]'s it may have gaps before. Takes at most 16 MiB of memory.
+///
+/// # Errors
+///
+/// What [`open`] says of the first chunk that is damaged, or that the payload is not as long any more.
+pub fn open_at(
+    file_key: &FileKey,
+    length: u64,
+    read_at: impl Fn(&mut [u8], u64) -> io::Result<usize> + Sync,
+    write_at: impl Fn(&[u8], u64) -> io::Result<()> + Sync,
+    threads: NonZeroUsize,
+    progress: &mut (dyn FnMut(u64) + Send),
+) -> Result<Summary, OpenError> {
+    let nonce = read_nonce(&mut Section {
+        read_at: &read_at,
+        offset: 0,
+        end: length.min(NONCE_BYTES as u64),
     })?;
     let key = PayloadKey::derive(file_key, &nonce);
-    relay(reader, writer, threads, progress, |chunks| {
-        OpenBatch::new(&key, chunks)
-    })
-    .map_err(|stop| match stop {
-        Stop::Read(error) => OpenError::Read(error),
-        Stop::Write(error) => OpenError::Write(error),
-        Stop::Fault(fault) => fault,
-    })
+    let new_batch = |chunks| OpenBatch::new(&key, chunks);
+    let chunks = length.saturating_sub(NONCE_BYTES as u64);
+    let read_chunks = |buffer: &mut [u8], offset| read_at(buffer, NONCE_BYTES as u64 + offset);
+    let passed = at_offsets(chunks, read_chunks, write_at, threads, progress, new_batch);
+    let passed = passed.map_err(|stop| match stop {
+        Stop::Read(error) if error.kind() == ErrorKind::UnexpectedEof => OpenError::Changed,
+        stop => OpenError::from(stop),
+    })?;
+    match read_at(&mut [0], length) {
+        Ok(0) => Ok(Summary::of(nonce, passed)),
+        Ok(_) => Err(OpenError::Changed),
+        Err(error) => Err(OpenError::Read(error)),
+    }
+}
+
+fn read_nonce(reader: &mut impl Read) -> Result<[u8; NONCE_BYTES], OpenError> {
+    let mut nonce = [0; NONCE_BYTES];
+    match reader.read_exact(&mut nonce) {
+        Ok(()) => Ok(nonce),
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => Err(OpenError::NoNonce),
+        Err(error) => Err(OpenError::Read(error)),
+    }
 }
 
 /// Tells whether the first chunk of a payload opens under `file_key`, as it does when only the header was altered.
@@ -182,14 +270,27 @@ pub enum SealError {
     /// The source failed.
     #[error("cannot read what is to be encrypted")]
     Read(#[source] io::Error),
+    /// The source ended before the length that was said: it became shorter while it was read.
+    #[error("the file became shorter while it was read")]
+    Shortened,
     /// The sink failed; a closed pipe is among these.
     #[error("cannot write the encrypted file")]
     Write(#[source] io::Error),
 }
 
+impl From<Stop<Infallible>> for SealError {
+    fn from(stop: Stop<Infallible>) -> Self {
+        match stop {
+            Stop::Read(error) => Self::Read(error),
+            Stop::Write(error) => Self::Write(error),
+            Stop::Fault(never) => match never {},
+        }
+    }
+}
+
 /// Why a payload was not opened, or not to its end.
 ///
-/// `whole` is the length in bytes of the plaintext that is authentic and was written.
+/// `whole` is the length in bytes of the plaintext before it, which is authentic.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
@@ -199,6 +300,9 @@ pub enum OpenError {
     /// The sink failed; a closed pipe is among these.
     #[error("cannot write what was decrypted")]
     Write(#[source] io::Error),
+    /// The source became shorter or longer while it was read.
+    #[error("the file changed while it was decrypted")]
+    Changed,
     /// The file ends before the payload's nonce does.
     #[error("the file ends right after its header")]
     NoNonce,
@@ -236,4 +340,14 @@ pub enum OpenError {
         /// The length of what is whole.
         whole: u64,
     },
+}
+
+impl From<Stop<Self>> for OpenError {
+    fn from(stop: Stop<Self>) -> Self {
+        match stop {
+            Stop::Read(error) => Self::Read(error),
+            Stop::Write(error) => Self::Write(error),
+            Stop::Fault(fault) => fault,
+        }
+    }
 }

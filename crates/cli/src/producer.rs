@@ -44,6 +44,7 @@ impl Producer {
         let failed = || format!("cannot run `{name}`");
         let mut child = starting.spawn().with_context(failed)?;
         let output = child.stdout.take().with_context(failed)?;
+        strongroom_files::widen_pipe(&output);
         Ok(Self {
             name,
             child,

@@ -50,10 +50,12 @@ pub(crate) fn input() -> io::Result<File> {
 
 /// Opens a file to be read once from its beginning, or standard input where the path is `-`.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
-    match is_pipe(path) {
-        true => input(),
-        false => strongroom_files::open_given(path),
-    }
+    let file = match is_pipe(path) {
+        true => input()?,
+        false => strongroom_files::open_given(path)?,
+    };
+    strongroom_files::widen_pipe(&file);
+    Ok(file)
 }
 
 /// Tells whether what is at a path is there once: a pipe, by its name or by its number. To open it twice would lose what
@@ -105,6 +107,7 @@ pub(crate) struct Contents(BufWriter<File>);
 
 impl Contents {
     fn of(file: File) -> Self {
+        strongroom_files::widen_pipe(&file);
         Self(BufWriter::with_capacity(1 << 16, file))
     }
 

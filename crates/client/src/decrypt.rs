@@ -1,15 +1,18 @@
 //! Decrypting files, with the owner's identities or a passphrase. No authority and no home.
 
+use std::fs::File;
 use std::io::{BufRead, Write};
 use std::num::NonZeroUsize;
+use std::os::unix::fs::FileExt;
 
 use strongroom_agefile::armor::Dearmored;
 use strongroom_agefile::header::ReadHeaderError;
-use strongroom_agefile::payload::{self, OpenError};
+use strongroom_agefile::payload::{self, OpenError, Summary};
 use strongroom_agefile::{FileKey, Header, Unwrap, UnwrapError};
+use strongroom_files::output::Output;
 use strongroom_protocol::id::Digest;
 
-use crate::mark::{FileMark, Marking, header_digest};
+use crate::mark::{FileMark, header_digest};
 
 /// An encrypted file of which the header is read.
 pub struct SealedFile<R> {
@@ -86,9 +89,43 @@ impl<R: BufRead + Send> UnlockedFile<R> {
         threads: NonZeroUsize,
         progress: &mut (dyn FnMut(u64) + Send),
     ) -> Result<Decrypted, OpenError> {
-        let mut payload = Marking::new(self.payload);
-        let bytes = payload::open(&self.file_key, &mut payload, sink, threads, progress)?;
-        let mark = payload.mark(self.header, self.header_bytes);
-        Ok(Decrypted { bytes, mark })
+        let payload = payload::open(&self.file_key, self.payload, sink, threads, progress)?;
+        Ok(decrypted(self.header, self.header_bytes, &payload))
+    }
+
+    /// Decrypts the payload from the file that this was read of, from its beginning on, to one that appears when it is
+    /// committed: from and to any place at once, where `file` is a file and not armored.
+    ///
+    /// # Errors
+    ///
+    /// Says what is damaged, or can't be read or written. What was written then is of no use.
+    pub fn decrypt_file(
+        self,
+        file: &File,
+        output: &mut Output,
+        threads: NonZeroUsize,
+        progress: &mut (dyn FnMut(u64) + Send),
+    ) -> Result<Decrypted, OpenError> {
+        let metadata = file.metadata().map_err(OpenError::Read)?;
+        if self.payload.is_armored() || !metadata.is_file() {
+            return self.decrypt(output, threads, progress);
+        }
+        let begin = self.header_bytes;
+        let payload = payload::open_at(
+            &self.file_key,
+            metadata.len().saturating_sub(begin),
+            |buffer, offset| file.read_at(buffer, begin + offset),
+            |bytes, offset| output.write_all_at(bytes, offset),
+            threads,
+            progress,
+        )?;
+        Ok(decrypted(self.header, begin, &payload))
+    }
+}
+
+fn decrypted(header: Digest, header_bytes: u64, payload: &Summary) -> Decrypted {
+    Decrypted {
+        bytes: payload.plaintext,
+        mark: FileMark::of(header, header_bytes, payload),
     }
 }

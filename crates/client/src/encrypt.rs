@@ -1,16 +1,17 @@
 //! Encrypting files: the spare keys first, then each file, which appears whole or not at all.
 
 use std::fs::{File, Metadata};
-use std::io::{self, Read, Write};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::iter::Enumerate;
 use std::num::NonZeroUsize;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::vec;
 
 use rand_core::CryptoRng;
 use strongroom_agefile::Recipient;
 use strongroom_agefile::armor::ArmoredWriter;
-use strongroom_agefile::payload::{self, SealError};
+use strongroom_agefile::payload::{self, CHUNK_BYTES, NONCE_BYTES, SEALED_CHUNK_BYTES, SealError};
 use strongroom_capi::cipher;
 use strongroom_capi::file::HeaderError;
 use strongroom_capi::public_key::WrapError;
@@ -25,7 +26,7 @@ use crate::client::Client;
 use crate::file::copy::Stamp;
 use crate::file::same_file;
 use crate::home::{HomeError, Learned, Look, SourceStamp};
-use crate::mark::{FileMark, Marking, header_digest};
+use crate::mark::{FileMark, header_digest};
 use crate::spare::{DepositError, Spare};
 
 /// One thing to encrypt.
@@ -293,6 +294,20 @@ impl Opened {
         }
     }
 
+    /// Returns the file, if it is one that can be read at any place and is longer than a chunk, and its length. A short one is
+    /// read to its end, whatever it says: those in `/proc` say 0.
+    fn at_offsets(&self) -> Option<(&File, u64)> {
+        let Self::File(file, before) = self else {
+            return None;
+        };
+        let (mut reading, length) = (file, before.len());
+        // Of what is redirected here a part may have been read already.
+        let is_whole = before.is_file()
+            && length > CHUNK_BYTES as u64
+            && reading.stream_position().is_ok_and(|at| at == 0);
+        is_whole.then_some((file, length))
+    }
+
     /// Tells whether a file is another one than when it was opened, of which so many bytes were read.
     pub(crate) fn changed(&self, bytes: u64) -> bool {
         let Self::File(file, before) = self else {
@@ -344,7 +359,7 @@ impl Spare {
                 // Nobody reads the encrypted file, nor what it is decrypted to, who could not read this one.
                 let mut output = Output::create(&path, overwrite, source.readable(), rng)?;
                 source.pass_time_to(&mut output)?;
-                let written = self.write(&mut source, output.file_mut(), options, progress, rng)?;
+                let written = self.write_file(&mut source, &mut output, options, progress, rng)?;
                 let changed = source.changed(written.0);
                 output.commit()?;
                 (Some(path), changed, written)
@@ -368,36 +383,97 @@ impl Spare {
         })
     }
 
-    /// Writes the header, then the payload. Returns the plaintext's length, and the mark of what was written.
-    fn write(
-        self,
-        source: impl Read + Send,
-        mut sink: impl Write + Send,
+    /// Writes to a file; from a file of more than a chunk, at any place of both at once.
+    fn write_file(
+        &self,
+        source: &mut Opened,
+        output: &mut Output,
         options: &EncryptOptions<'_>,
         progress: &mut (dyn FnMut(u64) + Send),
         rng: &mut impl CryptoRng,
     ) -> Result<(u64, FileMark), SealError> {
-        let mut nonce = [0; payload::NONCE_BYTES];
-        rng.fill_bytes(&mut nonce);
+        if let Some((file, length)) = source.at_offsets()
+            && !options.armor
+        {
+            match self.write_at(file, length, output, options.threads, progress, rng) {
+                // Chunks may be written that are now behind its end. As a stream it is read to whatever its end is by then,
+                // and under another nonce: what the first one has sealed is not sealed anew.
+                Err(SealError::Shortened) => output.start_over().map_err(SealError::Write)?,
+                written => return written,
+            }
+        }
+        self.write(source, output.file_mut(), options, progress, rng)
+    }
+
+    /// Writes the header, then the payload of a file as long as it was when it was opened, whatever was added to it since.
+    fn write_at(
+        &self,
+        file: &File,
+        length: u64,
+        output: &mut Output,
+        threads: NonZeroUsize,
+        progress: &mut (dyn FnMut(u64) + Send),
+        rng: &mut impl CryptoRng,
+    ) -> Result<(u64, FileMark), SealError> {
         let header = self.header.as_bytes();
-        let seal = |sink: &mut (dyn Write + Send), progress| {
-            let mut sink = Marking::new(sink);
+        let begin = header.len() as u64;
+        output.write_all_at(header, 0).map_err(SealError::Write)?;
+        let payload = payload::seal_at(
+            &self.file_key,
+            nonce(rng),
+            length,
+            |buffer, offset| file.read_at(buffer, offset),
+            |bytes, offset| output.write_all_at(bytes, begin + offset),
+            threads,
+            progress,
+        )?;
+        // Whoever reads on what is redirected here finds it read.
+        let mut reading = file;
+        reading
+            .seek(SeekFrom::Start(length))
+            .map_err(SealError::Read)?;
+        let mark = FileMark::of(header_digest(&self.header), begin, &payload);
+        Ok((payload.plaintext, mark))
+    }
+
+    /// Writes the header, then the payload. Returns the plaintext's length, and the mark of what was written.
+    fn write(
+        &self,
+        source: impl Read + Send,
+        sink: impl Write + Send,
+        options: &EncryptOptions<'_>,
+        progress: &mut (dyn FnMut(u64) + Send),
+        rng: &mut impl CryptoRng,
+    ) -> Result<(u64, FileMark), SealError> {
+        let header = self.header.as_bytes();
+        let seal = |sink: &mut (dyn Write + Send), progress, nonce| {
             let (key, threads) = (&self.file_key, options.threads);
-            let bytes = payload::seal(key, nonce, source, &mut sink, threads, progress)?;
-            let mark = sink.mark(header_digest(&self.header), header.len() as u64);
-            Ok((bytes, mark))
+            payload::seal(key, nonce, source, sink, threads, progress)
         };
-        if options.armor {
+        // What is short is one write, header and all.
+        let mut sink = BufWriter::with_capacity(header.len() + FIRST_WRITE_BYTES, sink);
+        let payload = if options.armor {
             let mut armored = ArmoredWriter::new(sink);
             armored.write_all(header).map_err(SealError::Write)?;
-            let written = seal(&mut armored, progress)?;
+            let payload = seal(&mut armored, progress, nonce(rng))?;
             armored.finish().map_err(SealError::Write)?;
-            Ok(written)
+            payload
         } else {
             sink.write_all(header).map_err(SealError::Write)?;
-            seal(&mut sink, progress)
-        }
+            seal(&mut sink, progress, nonce(rng))?
+        };
+        let mark = FileMark::of(header_digest(&self.header), header.len() as u64, &payload);
+        Ok((payload.plaintext, mark))
     }
+}
+
+/// The nonce and the first chunk of a payload.
+const FIRST_WRITE_BYTES: usize = NONCE_BYTES + SEALED_CHUNK_BYTES;
+
+fn nonce(rng: &mut impl CryptoRng) -> [u8; NONCE_BYTES] {
+    let mut nonce = [0; NONCE_BYTES];
+    rng.fill_bytes(&mut nonce);
+    nonce
 }
 
 /// Why a file was not encrypted.

@@ -8,7 +8,9 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use strongroom_agefile::armor::Dearmored;
-use strongroom_agefile::payload::{LastChunk, NONCE_BYTES, SEALED_CHUNK_BYTES, open_first_chunk};
+use strongroom_agefile::payload::{
+    LastChunk, NONCE_BYTES, SEALED_CHUNK_BYTES, Summary, open_first_chunk, sealed_len,
+};
 use strongroom_agefile::{FileKey, Header};
 use strongroom_protocol::id::Digest;
 
@@ -31,6 +33,16 @@ pub struct FileMark {
 }
 
 impl FileMark {
+    /// Returns the mark of the file with this payload, which was sealed or opened to its end, behind a header.
+    pub(crate) fn of(header: Digest, header_bytes: u64, payload: &Summary) -> Self {
+        Self {
+            header,
+            first: payload.nonce,
+            length: header_bytes + sealed_len(payload.plaintext),
+            last: payload.last_tag,
+        }
+    }
+
     /// Returns the mark of the file with this payload under another header.
     pub(crate) fn under(self, old: &Header, new: &Header) -> Self {
         let bytes = |header: &Header| header.as_bytes().len() as u64;

@@ -207,15 +207,14 @@ impl Readable {
         }
         let unwraps = identities.ok_or(WholeError::NoIdentity)?.as_unwraps();
         let key = header.unwrap(&unwraps)?;
-        let mut payload = Marking::new(reader);
-        match payload::open(&key, &mut payload, io::sink(), threads, progress) {
-            Ok(_) => {}
-            Err(OpenError::Read(source)) => return Err(failed(source)),
-            Err(error) => return Err(WholeError::Payload(error)),
-        }
+        let opened = payload::open(&key, reader, io::sink(), threads, progress);
+        let payload = opened.map_err(|error| match error {
+            OpenError::Read(source) => failed(source),
+            error => WholeError::Payload(error),
+        })?;
         let header_bytes = header.as_bytes().len() as u64;
         Ok(WholeFile {
-            mark: payload.mark(header_digest(&header), header_bytes),
+            mark: FileMark::of(header_digest(&header), header_bytes, &payload),
         })
     }
 

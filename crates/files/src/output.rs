@@ -10,8 +10,9 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{File, FileTimes, Metadata};
 use std::io::{self, IoSlice, Seek, SeekFrom, Write};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use rand_core::CryptoRng;
@@ -52,7 +53,7 @@ pub enum ReadableBy<'f> {
 /// ([`remove_unfinished`](crate::remove_unfinished)). A process that is killed leaves the hidden one behind: see
 /// [`remove_leftovers`].
 ///
-/// Where zeros are written through [`Write`], a disk that knows holes has holes.
+/// Where zeros are written through [`Write`] or [`Output::write_all_at`], a disk that knows holes has holes.
 #[derive(Debug)]
 pub struct Output {
     file: File,
@@ -62,8 +63,8 @@ pub struct Output {
     seed: u64,
     // Invariant: some exactly while `file` has this name in `place.folder`, and a lock says it is in use.
     hidden: Option<Hidden>,
-    /// Whether the file ends in zeros that were passed over.
-    ends_in_hole: bool,
+    /// Where the last of the zeros that were passed over end: the file is no shorter.
+    holes_end: AtomicU64,
     /// When what it was made from was modified.
     modified: Option<SystemTime>,
 }
@@ -148,7 +149,7 @@ impl Output {
             overwrite,
             seed,
             hidden,
-            ends_in_hole: false,
+            holes_end: AtomicU64::new(0),
             modified: None,
         };
         passed.map(|()| output)
@@ -157,6 +158,42 @@ impl Output {
     /// Returns the file, to be written otherwise than through [`Write`].
     pub fn file_mut(&mut self) -> &mut File {
         &mut self.file
+    }
+
+    /// Writes all of `bytes` at a place of its own; several threads may at once.
+    ///
+    /// # Errors
+    ///
+    /// The disk does not take them.
+    pub fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let (mut rest, mut offset) = (bytes, offset);
+        while !rest.is_empty() {
+            let mut passed = sparse::leading_zeros(rest);
+            if passed > 0 {
+                let end = offset + passed as u64;
+                self.holes_end.fetch_max(end, Ordering::Relaxed);
+            } else {
+                let bytes = sparse::until_zeros(rest);
+                self.file
+                    .write_all_at(bytes, offset)
+                    .map_err(|error| self.failed(error))?;
+                passed = bytes.len();
+            }
+            (_, rest) = rest.split_at(passed);
+            offset += passed as u64;
+        }
+        Ok(())
+    }
+
+    /// Takes back all that was written.
+    ///
+    /// # Errors
+    ///
+    /// The disk does not let go of it.
+    pub fn start_over(&mut self) -> io::Result<()> {
+        self.holes_end = AtomicU64::new(0);
+        self.file.rewind()?;
+        self.file.set_len(0)
     }
 
     /// Gives the file the time of modification of the one that it is made from, as far as its disk keeps it.
@@ -204,9 +241,9 @@ impl Output {
 
     /// Puts all there is of the file on the disk, its last zero and its time too.
     fn finish_bytes(&mut self) -> io::Result<()> {
-        if self.ends_in_hole {
-            self.file.seek(SeekFrom::Current(-1))?;
-            self.file.write_all(&[0])?;
+        let end = *self.holes_end.get_mut();
+        if end > 0 && end > self.file.metadata()?.len() {
+            self.file.write_all_at(&[0], end - 1)?;
         }
         if let Some(modified) = self.modified {
             let _ = self.file.set_times(FileTimes::new().set_modified(modified));
@@ -300,19 +337,16 @@ impl Write for Output {
         let zeros = sparse::leading_zeros(bytes);
         if zeros > 0 {
             let length = i64::try_from(zeros).unwrap_or(i64::MAX);
-            self.file
-                .seek(SeekFrom::Current(length))
-                .map_err(|error| self.failed(error))?;
-            self.ends_in_hole = true;
+            let sought = self.file.seek(SeekFrom::Current(length));
+            let end = sought.map_err(|error| self.failed(error))?;
+            *self.holes_end.get_mut() = end;
             return Ok(zeros);
         }
-        self.ends_in_hole = false;
         let bytes = sparse::until_zeros(bytes);
         self.file.write(bytes).map_err(|error| self.failed(error))
     }
 
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.ends_in_hole = false;
         self.file
             .write_vectored(slices)
             .map_err(|error| self.failed(error))

@@ -236,8 +236,15 @@ pub(crate) fn read_payload(bytes: &[u8]) -> Option<()> {
 
 fn open(file_key: &FileKey, sealed: &[u8]) -> Option<Vec<u8>> {
     let mut plaintext = Vec::new();
-    let length = payload::open(file_key, sealed, &mut plaintext, ONE, &mut |_| {}).ok()?;
-    assert_eq!(length, plaintext.len() as u64);
+    let opened = payload::open(file_key, sealed, &mut plaintext, ONE, &mut |_| {}).ok();
+    let read_at = |buffer: &mut [u8], offset| {
+        let rest = sealed.get(usize::try_from(offset).unwrap()..);
+        rest.unwrap_or_default().read(buffer)
+    };
+    let length = sealed.len() as u64;
+    let at_offsets = payload::open_at(file_key, length, read_at, |_, _| Ok(()), ONE, &mut |_| {});
+    assert_eq!(opened, at_offsets.ok());
+    assert_eq!(opened?.plaintext, plaintext.len() as u64);
     Some(plaintext)
 }
 

@@ -6,8 +6,58 @@ use std::io::{self, Read};
 use zeroize::Zeroize;
 
 use super::chunk::PayloadKey;
-use super::relay::{Batch, Done, Source};
+use super::source::Source;
 use super::{CHUNK_BYTES, OpenError, SEALED_CHUNK_BYTES, TAG_BYTES};
+
+/// A thread's buffers, and what it does with the chunks in them.
+pub(super) trait Batch: Send {
+    /// The length in bytes of a chunk as it is read, but for the last.
+    const READ_BYTES: usize;
+
+    /// The length in bytes of a chunk as it is written, but for the last.
+    const WRITTEN_BYTES: usize;
+
+    /// What work may find wrong with the payload.
+    type Fault: Send;
+
+    /// Returns how many chunks there is room for.
+    fn room(&self) -> usize;
+
+    /// Takes from the source as much as there is room for.
+    fn read(&mut self, source: &mut Source<impl Read>) -> io::Result<()>;
+
+    /// Seals or opens what was read, which begins with the payload's chunk `first`, and ends with its last or not.
+    fn work(&mut self, first: u64, last: bool) -> Done<Self::Fault>;
+
+    /// Returns what came of it, to be written.
+    fn output(&self) -> &[u8];
+}
+
+/// What became of a batch.
+pub(super) struct Done<F> {
+    /// How many bytes of plaintext were sealed, or opened.
+    pub(super) plaintext: usize,
+    /// The tag of its last chunk.
+    pub(super) tag: [u8; TAG_BYTES],
+    /// Why nothing that follows is to be written.
+    pub(super) fault: Option<F>,
+}
+
+/// Why a payload did not pass to its end.
+pub(super) enum Stop<F> {
+    Read(io::Error),
+    Write(io::Error),
+    Fault(F),
+}
+
+/// What passed by of a payload, to its end.
+#[derive(Default)]
+pub(super) struct Passed {
+    /// How many bytes of plaintext.
+    pub(super) plaintext: u64,
+    /// The tag of the last chunk.
+    pub(super) last_tag: [u8; TAG_BYTES],
+}
 
 /// Chunks to seal. Each is read to where it is sealed in place, with room for its tag.
 pub(super) struct SealBatch<'k> {
@@ -15,6 +65,8 @@ pub(super) struct SealBatch<'k> {
     buffer: Vec<u8>,
     // Of the plaintext in `buffer`.
     length: usize,
+    // Of what is sealed in `buffer`.
+    sealed: usize,
 }
 
 impl<'k> SealBatch<'k> {
@@ -23,12 +75,19 @@ impl<'k> SealBatch<'k> {
             key,
             buffer: vec![0; chunks * SEALED_CHUNK_BYTES],
             length: 0,
+            sealed: 0,
         }
     }
 }
 
 impl Batch for SealBatch<'_> {
+    const READ_BYTES: usize = CHUNK_BYTES;
+    const WRITTEN_BYTES: usize = SEALED_CHUNK_BYTES;
     type Fault = Infallible;
+
+    fn room(&self) -> usize {
+        self.buffer.len() / SEALED_CHUNK_BYTES
+    }
 
     fn read(&mut self, source: &mut Source<impl Read>) -> io::Result<()> {
         self.length = 0;
@@ -39,30 +98,34 @@ impl Batch for SealBatch<'_> {
         Ok(())
     }
 
-    fn work(&mut self, number: u64, last: bool) -> Done<'_, Infallible> {
+    fn work(&mut self, first: u64, last: bool) -> Done<Infallible> {
         let slots = self.buffer.chunks_exact_mut(SEALED_CHUNK_BYTES);
-        let first = number * slots.len() as u64;
         let mut left = self.length;
-        let mut sealed = 0;
+        let mut tag = [0; TAG_BYTES];
+        self.sealed = 0;
         for (index, slot) in (first..).zip(slots) {
             let length = left.min(CHUNK_BYTES);
             left -= length;
             let (chunk, rest) = slot.split_at_mut(length);
-            let tag = self.key.seal_chunk(index, last && left == 0, chunk);
+            tag = self.key.seal_chunk(index, last && left == 0, chunk);
             let (room, _) = rest.split_at_mut(TAG_BYTES);
             room.copy_from_slice(&tag);
-            sealed += length + TAG_BYTES;
+            self.sealed += length + TAG_BYTES;
             // Only the first chunk of all may be empty, and the loop then ends here too.
             if left == 0 {
                 break;
             }
         }
-        let (output, _) = self.buffer.split_at(sealed);
         Done {
-            output,
             plaintext: self.length,
+            tag,
             fault: None,
         }
+    }
+
+    fn output(&self) -> &[u8] {
+        let (output, _) = self.buffer.split_at(self.sealed);
+        output
     }
 }
 
@@ -73,6 +136,8 @@ pub(super) struct OpenBatch<'k> {
     sealed: Vec<u8>,
     length: usize,
     plaintext: Vec<u8>,
+    // Of what is authentic in `plaintext`.
+    opened: usize,
     // The most that `plaintext` ever held.
     used: usize,
 }
@@ -84,22 +149,27 @@ impl<'k> OpenBatch<'k> {
             sealed: vec![0; chunks * SEALED_CHUNK_BYTES],
             length: 0,
             plaintext: vec![0; chunks * CHUNK_BYTES],
+            opened: 0,
             used: 0,
         }
     }
 }
 
 impl Batch for OpenBatch<'_> {
+    const READ_BYTES: usize = SEALED_CHUNK_BYTES;
+    const WRITTEN_BYTES: usize = CHUNK_BYTES;
     type Fault = OpenError;
+
+    fn room(&self) -> usize {
+        self.sealed.len() / SEALED_CHUNK_BYTES
+    }
 
     fn read(&mut self, source: &mut Source<impl Read>) -> io::Result<()> {
         self.length = source.fill(&mut self.sealed)?;
         Ok(())
     }
 
-    fn work(&mut self, number: u64, last: bool) -> Done<'_, OpenError> {
-        let chunks = self.sealed.len() / SEALED_CHUNK_BYTES;
-        let first = number * chunks as u64;
+    fn work(&mut self, first: u64, last: bool) -> Done<OpenError> {
         let (sealed, _) = self.sealed.split_at(self.length);
         let count = sealed.len().div_ceil(SEALED_CHUNK_BYTES);
         let mut opened = 0;
@@ -119,14 +189,19 @@ impl Batch for OpenBatch<'_> {
                 break;
             }
         }
+        self.opened = opened;
         self.used = self.used.max(opened);
-        let (output, _) = self.plaintext.split_at(opened);
         let whole = first * CHUNK_BYTES as u64 + opened as u64;
         Done {
-            output,
             plaintext: opened,
+            tag: sealed.last_chunk().copied().unwrap_or_default(),
             fault: fault.map(|fault| fault.after(whole)),
         }
+    }
+
+    fn output(&self) -> &[u8] {
+        let (output, _) = self.plaintext.split_at(self.opened);
+        output
     }
 }
 

@@ -1,279 +1,255 @@
-//! Threads that pass a stream through in batches. Each takes the next batch from the source, works on it while others
-//! do the same, and writes it when its turn comes; so order is kept, and nothing waits in a queue.
+//! Threads that pass a stream through in batches. Each takes the next batch from the source, and works on it while others do
+//! the same. Whoever then finds that it is this batch's turn writes it, and all that follow and are done: a thread that is
+//! early goes on with another batch meanwhile, and waits only where no buffer is left.
 
-use std::io::{self, ErrorKind, Read, Write};
-use std::iter;
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
 use std::num::NonZeroUsize;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use super::CHUNK_BYTES;
+use super::batch::{Batch, Done, Passed, Stop};
+use super::source::Source;
 
 /// More threads than this get nothing more to do.
 const THREADS_MAX: usize = 64;
 
+/// How many batches may be done and wait for one before them, or for the sink.
+const SPARES: usize = 8;
+
 /// The plaintext that all batches hold together. Opening takes twice that.
 const BATCHES_BYTES: usize = 8 << 20;
 
-/// Enough for a thread's turn to cost little; more would only leave the processor's cache.
+/// Enough for a lock to cost little; more would only leave the processor's cache.
 const BATCH_CHUNKS_MAX: usize = 4;
 
-/// A thread's buffers, and what it does with the chunks in them.
-pub(super) trait Batch: Send {
-    /// What work may find wrong with the stream.
-    type Fault: Send;
-
-    /// Takes from the source as much as there is room for.
-    fn read(&mut self, source: &mut Source<impl Read>) -> io::Result<()>;
-
-    /// Seals or opens what was read: the `number`th batch, and the last one or not.
-    fn work(&mut self, number: u64, last: bool) -> Done<'_, Self::Fault>;
-}
-
-/// What became of a batch.
-pub(super) struct Done<'b, F> {
-    /// To be written, a fault or not.
-    pub(super) output: &'b [u8],
-    /// How many bytes of plaintext that is.
-    pub(super) plaintext: usize,
-    /// Why nothing more is to be written.
-    pub(super) fault: Option<F>,
-}
-
-/// Why a stream did not pass to its end.
-pub(super) enum Stop<F> {
-    Read(io::Error),
-    Write(io::Error),
-    Fault(F),
-}
-
-/// Passes all of `reader` through batches to `writer`, and returns how many bytes of plaintext passed.
-///
-/// `new_batch` is given how many chunks a batch has, which is the same for all.
+/// Passes all of `reader` through batches to `writer`, in order. `new_batch` is given how many chunks a batch has.
 pub(super) fn relay<B: Batch>(
     reader: impl Read + Send,
     writer: impl Write + Send,
     threads: NonZeroUsize,
     progress: &mut (dyn FnMut(u64) + Send),
     new_batch: impl Fn(usize) -> B + Sync,
-) -> Result<u64, Stop<B::Fault>> {
+) -> Result<Passed, Stop<B::Fault>> {
     let threads = threads.get().min(THREADS_MAX);
-    let chunks = (BATCHES_BYTES / threads / CHUNK_BYTES).min(BATCH_CHUNKS_MAX);
+    let batches_max = threads + SPARES;
     let relay = Relay {
-        source: Mutex::new(Source::new(reader)),
-        sink: Mutex::new(Sink {
-            writer,
-            progress,
-            turn: 0,
-            plaintext: 0,
+        inlet: Mutex::new(Inlet {
+            source: Source::new(reader),
+            batches: 0,
+            chunks: 0,
+            ended: false,
+        }),
+        line: Mutex::new(Line {
+            done: BTreeMap::new(),
+            next: 0,
+            sink: Some(Sink {
+                writer,
+                progress,
+                passed: Passed::default(),
+            }),
+            spare: Vec::new(),
+            to_make: batches_max,
             stopped: None,
             panicked: false,
         }),
-        turns: iter::repeat_with(Condvar::new).take(threads).collect(),
+        spared: Condvar::new(),
+        new_batch,
+        room: (BATCHES_BYTES / batches_max / CHUNK_BYTES).clamp(1, BATCH_CHUNKS_MAX),
     };
-    let mut batch = new_batch(chunks);
-    // Most files are one batch, for which no thread is worth its start.
-    if relay.step(&mut batch) {
+    // Most streams are one chunk, for which neither a thread nor a large buffer is worth its making.
+    let more = relay.step((relay.new_batch)(1));
+    let more = more && relay.step((relay.new_batch)(relay.room));
+    if more {
         thread::scope(|scope| {
             for _ in 1..threads {
-                let other = || relay.run(&mut new_batch(chunks));
                 // Where there are no more threads, fewer do it.
-                if thread::Builder::new().spawn_scoped(scope, other).is_err() {
+                if thread::Builder::new()
+                    .spawn_scoped(scope, || relay.run())
+                    .is_err()
+                {
                     break;
                 }
             }
-            relay.run(&mut batch);
+            relay.run();
         });
     }
     relay.finish()
 }
 
-struct Relay<'p, R, W, F> {
-    source: Mutex<Source<R>>,
-    sink: Mutex<Sink<'p, W, F>>,
-    /// Wakes whoever waits for a turn, by the turn's remainder: of so many threads no two wait for the same.
-    turns: Vec<Condvar>,
+struct Relay<'p, R, W, B: Batch, N> {
+    inlet: Mutex<Inlet<R>>,
+    line: Mutex<Line<'p, W, B>>,
+    /// Wakes whoever waits for a buffer.
+    spared: Condvar,
+    new_batch: N,
+    /// How many chunks a batch has.
+    room: usize,
 }
 
-/// Where batches are written in turn.
-struct Sink<'p, W, F> {
-    writer: W,
-    progress: &'p mut (dyn FnMut(u64) + Send),
-    /// The number of the batch to be written next.
-    turn: u64,
-    plaintext: u64,
-    stopped: Option<Stop<F>>,
+/// Where batches are read.
+struct Inlet<R> {
+    source: Source<R>,
+    /// How many batches were taken, and how many chunks before the next.
+    batches: u64,
+    chunks: u64,
+    /// Whether the last was taken.
+    ended: bool,
+}
+
+/// Where batches wait for their turn to be written.
+struct Line<'p, W, B: Batch> {
+    done: BTreeMap<u64, (B, io::Result<Done<B::Fault>>)>,
+    /// The number of the batch that is written next.
+    next: u64,
+    /// Where to. Whoever writes has it meanwhile.
+    sink: Option<Sink<'p, W>>,
+    /// Buffers that are free, and how many more may be made.
+    spare: Vec<B>,
+    to_make: usize,
+    stopped: Option<Stop<B::Fault>>,
     panicked: bool,
 }
 
-impl<'p, R: Read, W: Write, F> Relay<'p, R, W, F> {
-    fn run<B: Batch<Fault = F>>(&self, batch: &mut B) {
-        while self.step(batch) {}
+struct Sink<'p, W> {
+    writer: W,
+    progress: &'p mut (dyn FnMut(u64) + Send),
+    passed: Passed,
+}
+
+impl<R: Read, W: Write, B: Batch, N: Fn(usize) -> B> Relay<'_, R, W, B, N> {
+    fn run(&self) {
+        while let Some(batch) = self.spare() {
+            if !self.step(batch) {
+                return;
+            }
+        }
     }
 
     /// Passes one batch, and tells whether there may be another.
-    fn step<B: Batch<Fault = F>>(&self, batch: &mut B) -> bool {
+    fn step(&self, mut batch: B) -> bool {
         let on_panic = OnPanic(self);
-        let Some((number, read)) = self.take(batch) else {
+        let Some((number, first, read)) = self.take(&mut batch) else {
             return false;
         };
-        let (last, done) = match read {
-            Ok(last) => (last, Ok(batch.work(number, last))),
-            Err(error) => (true, Err(error)),
-        };
-        let written = self.give(number, done);
+        let last = *read.as_ref().unwrap_or(&true);
+        let done = read.map(|last| batch.work(first, last));
+        let goes_on = self.give(number, batch, done);
         drop(on_panic);
-        written && !last
+        goes_on && !last
     }
 
-    /// Reads the next batch; returns its number and whether it is the last.
-    fn take<B: Batch>(&self, batch: &mut B) -> Option<(u64, io::Result<bool>)> {
-        let mut source = lock(&self.source);
-        if source.finished {
+    /// Returns a buffer that is free, or none when no more are needed.
+    fn spare(&self) -> Option<B> {
+        let line = lock(&self.line);
+        let waits = |line: &mut Line<'_, W, B>| {
+            line.spare.is_empty() && line.to_make == 0 && !line.is_over()
+        };
+        let line = self.spared.wait_while(line, waits);
+        let mut line = line.unwrap_or_else(PoisonError::into_inner);
+        if line.is_over() {
             return None;
         }
-        let number = source.batches;
-        source.batches += 1;
-        let read = batch.read(&mut source).and_then(|()| source.ended());
-        source.finished = *read.as_ref().unwrap_or(&true);
-        Some((number, read))
+        line.spare.pop().or_else(|| {
+            line.to_make -= 1;
+            drop(line);
+            Some((self.new_batch)(self.room))
+        })
     }
 
-    /// Writes a batch when its turn comes, and tells whether others may follow.
-    fn give(&self, number: u64, done: io::Result<Done<'_, F>>) -> bool {
-        let mut sink = self.wait_for(number);
-        if sink.is_over() {
-            return false;
+    /// Reads the next batch; returns its number, its first chunk's, and whether it is the last.
+    fn take(&self, batch: &mut B) -> Option<(u64, u64, io::Result<bool>)> {
+        let mut inlet = lock(&self.inlet);
+        if inlet.ended {
+            return None;
         }
-        sink.stopped = match done {
-            Ok(done) => sink.write(done),
-            Err(error) => Some(Stop::Read(error)),
+        let (number, first) = (inlet.batches, inlet.chunks);
+        inlet.batches += 1;
+        inlet.chunks += batch.room() as u64;
+        let source = &mut inlet.source;
+        let read = batch.read(source).and_then(|()| source.ended());
+        inlet.ended = *read.as_ref().unwrap_or(&true);
+        Some((number, first, read))
+    }
+
+    /// Puts a batch in its place in the line. If nobody is writing, this thread does, as far as batches follow each other.
+    /// Tells whether others may follow.
+    fn give(&self, number: u64, batch: B, done: io::Result<Done<B::Fault>>) -> bool {
+        let mut line = lock(&self.line);
+        line.done.insert(number, (batch, done));
+        let Some(mut sink) = line.sink.take() else {
+            return !line.is_over();
         };
-        sink.turn += 1;
-        let goes_on = !sink.is_over();
-        drop(sink);
-        if goes_on {
-            self.turn(number + 1).notify_one();
-        } else {
-            self.wake_all();
+        while let Some((batch, done)) = line.take_next() {
+            drop(line);
+            let written = match done {
+                Ok(done) => sink.write(batch.output(), done),
+                Err(error) => Err(Stop::Read(error)),
+            };
+            line = lock(&self.line);
+            match written {
+                Ok(()) if batch.room() == self.room => line.spare.push(batch),
+                Ok(()) => {}
+                Err(stop) => line.stopped = Some(stop),
+            }
+            if line.is_over() {
+                self.spared.notify_all();
+            } else {
+                self.spared.notify_one();
+            }
         }
-        goes_on
+        line.sink = Some(sink);
+        !line.is_over()
     }
 
-    fn wait_for(&self, number: u64) -> MutexGuard<'_, Sink<'p, W, F>> {
-        let sink = lock(&self.sink);
-        self.turn(number)
-            .wait_while(sink, |sink| sink.turn != number && !sink.is_over())
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn turn(&self, number: u64) -> &Condvar {
-        let place = number % self.turns.len() as u64;
-        let place = usize::try_from(place).expect("less than the number of threads");
-        self.turns
-            .get(place)
-            .expect("less than the number of threads")
-    }
-
-    /// Nobody reads on, and who waits finds that it is over.
-    fn wake_all(&self) {
-        self.turns.iter().for_each(Condvar::notify_all);
-        lock(&self.source).finished = true;
-    }
-
-    fn finish(self) -> Result<u64, Stop<F>> {
-        let mut sink = self
-            .sink
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(stop) = sink.stopped {
+    fn finish(self) -> Result<Passed, Stop<B::Fault>> {
+        let line = self.line.into_inner();
+        let line = line.unwrap_or_else(PoisonError::into_inner);
+        if let Some(stop) = line.stopped {
             return Err(stop);
         }
+        let mut sink = line.sink.expect("whoever wrote has put it back");
         sink.writer.flush().map_err(Stop::Write)?;
-        Ok(sink.plaintext)
+        Ok(sink.passed)
     }
 }
 
-impl<W, F> Sink<'_, W, F> {
+impl<W, B: Batch> Line<'_, W, B> {
+    /// Takes the batch that is written next, if it is there.
+    fn take_next(&mut self) -> Option<(B, io::Result<Done<B::Fault>>)> {
+        if self.is_over() {
+            return None;
+        }
+        let next = self.done.remove(&self.next)?;
+        self.next += 1;
+        Some(next)
+    }
+
     fn is_over(&self) -> bool {
         self.stopped.is_some() || self.panicked
     }
 }
 
-impl<W: Write, F> Sink<'_, W, F> {
-    fn write(&mut self, done: Done<'_, F>) -> Option<Stop<F>> {
-        if let Err(error) = self.writer.write_all(done.output) {
-            return Some(Stop::Write(error));
-        }
-        self.plaintext += done.plaintext as u64;
-        (self.progress)(self.plaintext);
-        done.fault.map(Stop::Fault)
+impl<W: Write> Sink<'_, W> {
+    fn write<F>(&mut self, output: &[u8], done: Done<F>) -> Result<(), Stop<F>> {
+        self.writer.write_all(output).map_err(Stop::Write)?;
+        self.passed.plaintext += done.plaintext as u64;
+        self.passed.last_tag = done.tag;
+        (self.progress)(self.passed.plaintext);
+        done.fault.map_or(Ok(()), |fault| Err(Stop::Fault(fault)))
     }
 }
 
-/// The reader, one byte ahead, since the last batch must be known as such.
-pub(super) struct Source<R> {
-    reader: R,
-    ahead: Option<u8>,
-    at_end: bool,
-    /// How many were taken.
-    batches: u64,
-    /// Whether the last was taken.
-    finished: bool,
-}
+/// Lets nobody wait for a buffer of a thread that panicked. The panic then ends the scope.
+struct OnPanic<'r, 'p, R, W, B: Batch, N>(&'r Relay<'p, R, W, B, N>);
 
-impl<R: Read> Source<R> {
-    fn new(reader: R) -> Self {
-        Self {
-            reader,
-            ahead: None,
-            at_end: false,
-            batches: 0,
-            finished: false,
-        }
-    }
-
-    /// Fills `buffer` as far as the source goes, and returns how far.
-    pub(super) fn fill(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let whole = buffer.len();
-        let mut rest = buffer;
-        if let (Some(first), Some(byte)) = (rest.first_mut(), self.ahead) {
-            *first = byte;
-            self.ahead = None;
-            (_, rest) = rest.split_at_mut(1);
-        }
-        while !rest.is_empty() && !self.at_end {
-            match self.reader.read(rest) {
-                Ok(0) => self.at_end = true,
-                Ok(length) => (_, rest) = rest.split_at_mut(length),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(whole - rest.len())
-    }
-
-    /// Tells whether nothing follows.
-    fn ended(&mut self) -> io::Result<bool> {
-        if self.ahead.is_none() {
-            let mut byte = [0];
-            if self.fill(&mut byte)? > 0 {
-                let [byte] = byte;
-                self.ahead = Some(byte);
-            }
-        }
-        Ok(self.ahead.is_none())
-    }
-}
-
-/// Lets nobody wait for the turn of a thread that panicked. The panic then ends the scope.
-struct OnPanic<'r, 'p, R: Read, W: Write, F>(&'r Relay<'p, R, W, F>);
-
-impl<R: Read, W: Write, F> Drop for OnPanic<'_, '_, R, W, F> {
+impl<R, W, B: Batch, N> Drop for OnPanic<'_, '_, R, W, B, N> {
     fn drop(&mut self) {
         if thread::panicking() {
-            lock(&self.0.sink).panicked = true;
-            self.0.wake_all();
+            lock(&self.0.line).panicked = true;
+            self.0.spared.notify_all();
+            lock(&self.0.inlet).ended = true;
         }
     }
 }

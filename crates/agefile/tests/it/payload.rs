@@ -1,11 +1,14 @@
 //! Payloads around the limits of chunks and batches, and what is done to them.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
 use std::num::NonZeroUsize;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proptest::prelude::*;
 use strongroom_agefile::payload::{
-    self, CHUNK_BYTES, NONCE_BYTES, OpenError, SEALED_CHUNK_BYTES, SealError,
+    self, CHUNK_BYTES, NONCE_BYTES, OpenError, PayloadKey, SEALED_CHUNK_BYTES, SealError, Summary,
 };
 use strongroom_agefile::{FileKey, Header};
 
@@ -23,13 +26,25 @@ fn what_is_sealed_opens_at_every_limit_and_number_of_threads() {
     });
     for length in lengths.flatten() {
         let plaintext = plaintext(length);
-        let sealed = seal(&plaintext, 1);
+        let sealed = by_definition(&plaintext);
         assert_eq!(sealed.len() as u64, payload::sealed_len(length as u64));
+        let summary = Summary {
+            plaintext: length as u64,
+            nonce: NONCE,
+            last_tag: *sealed.last_chunk().unwrap(),
+        };
         for threads in [1, 2, 3, 9, 1000] {
             assert!(seal(&plaintext, threads) == sealed, "{length} by {threads}");
-            let (opened, output) = open(&sealed, threads);
-            assert_eq!(opened.unwrap(), length as u64);
-            assert!(output == plaintext, "{length} by {threads}");
+            let (done, written) = seal_at(&plaintext, length, threads);
+            assert_eq!(done.unwrap(), summary);
+            assert!(written == sealed, "{length} by {threads}");
+            for (opened, output) in [
+                open(&sealed, threads),
+                open_at(&sealed, sealed.len(), threads),
+            ] {
+                assert_eq!(opened.unwrap(), summary);
+                assert!(output == plaintext, "{length} by {threads}");
+            }
         }
     }
 }
@@ -109,6 +124,8 @@ fn what_was_done_to_a_payload_is_told() {
                 );
             }
             assert!(output == plaintext[..whole], "{what}");
+            let (opened, _) = open_at(&damaged, damaged.len(), threads);
+            assert_eq!(format!("{:?}", opened.unwrap_err()), error, "{what}");
         }
     }
 }
@@ -122,7 +139,86 @@ fn something_after_a_full_last_chunk_is_told() {
         let (opened, output) = open(&sealed, threads);
         assert!(matches!(opened, Err(OpenError::Extended { whole }) if whole == 20 << 16));
         assert!(output == plaintext);
+        let (opened, _) = open_at(&sealed, sealed.len(), threads);
+        assert!(matches!(opened, Err(OpenError::Extended { whole }) if whole == 20 << 16));
     }
+}
+
+#[test]
+fn of_two_last_chunks_the_first_is_the_end_of_what_is_whole() {
+    let plaintext = plaintext(40 * CHUNK_BYTES);
+    let key = PayloadKey::derive(&key(), &NONCE);
+    for at in [0, 15, 16, 30] {
+        let mut sealed = by_definition(&plaintext);
+        let place = NONCE_BYTES + at * SEALED_CHUNK_BYTES;
+        let mut chunk = plaintext[at * CHUNK_BYTES..][..CHUNK_BYTES].to_vec();
+        let tag = key.seal_chunk(at as u64, true, &mut chunk);
+        sealed[place..][..SEALED_CHUNK_BYTES].copy_from_slice(&[&chunk[..], &tag].concat());
+        for threads in [1, 2, 5] {
+            for (opened, _) in [
+                open(&sealed, threads),
+                open_at(&sealed, sealed.len(), threads),
+            ] {
+                let expected = ((at + 1) * CHUNK_BYTES) as u64;
+                let error = opened.unwrap_err();
+                assert!(
+                    matches!(error, OpenError::Extended { whole } if whole == expected),
+                    "{error:?} at {at}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_source_that_became_shorter_is_told_and_never_ended_twice() {
+    let plaintext = plaintext(LONG);
+    let sealed = seal(&plaintext, 1);
+    for threads in [1, 2, 5] {
+        for shorter in [0, 1, CHUNK_BYTES, 16 * CHUNK_BYTES, LONG - 1] {
+            let (done, _) = seal_at(&plaintext[..shorter], LONG, threads);
+            assert!(matches!(done, Err(SealError::Shortened)), "{shorter}");
+        }
+        for shorter in [16, 17, 16 + SEALED_CHUNK_BYTES, sealed.len() - 1] {
+            let (opened, _) = open_at(&sealed[..shorter], sealed.len(), threads);
+            assert!(matches!(opened, Err(OpenError::Changed)), "{shorter}");
+        }
+    }
+}
+
+#[test]
+fn of_a_source_that_grew_what_was_there_is_sealed_and_nothing_opened() {
+    let plaintext = plaintext(LONG);
+    for length in [0, 1, CHUNK_BYTES, 16 * CHUNK_BYTES, LONG - 1] {
+        let (done, written) = seal_at(&plaintext, length, 2);
+        assert_eq!(done.unwrap().plaintext, length as u64);
+        assert!(written == by_definition(&plaintext[..length]), "{length}");
+        let grown = [&written[..], &[0]].concat();
+        let (opened, _) = open_at(&grown, written.len(), 2);
+        assert!(matches!(opened, Err(OpenError::Changed)), "{length}");
+    }
+}
+
+#[test]
+fn nothing_more_is_read_at_offsets_after_the_first_damage() {
+    let sealed = seal(&plaintext(LONG), 1);
+    let damaged = flip(&sealed, NONCE_BYTES);
+    let read = AtomicUsize::new(0);
+    let opened = payload::open_at(
+        &key(),
+        damaged.len() as u64,
+        |buffer, offset| {
+            let bytes = read_at(&damaged, buffer, offset);
+            read.fetch_add(bytes, Ordering::Relaxed);
+            Ok(bytes)
+        },
+        |_, _| panic!("nothing that is damaged is written"),
+        NonZeroUsize::MIN,
+        &mut |_| {},
+    );
+    assert!(matches!(opened, Err(OpenError::Damaged { whole: 0 })));
+    let most = NONCE_BYTES + 16 * SEALED_CHUNK_BYTES;
+    assert!(read.into_inner() <= most);
 }
 
 #[test]
@@ -171,6 +267,19 @@ fn progress_only_grows_and_ends_at_the_length() {
     .unwrap();
     assert!(seen.is_sorted() && seen.len() > 1);
     assert_eq!(seen.last(), Some(&(LONG as u64)));
+
+    seen.clear();
+    payload::open_at(
+        &key(),
+        sealed.len() as u64,
+        |buffer, offset| Ok(read_at(&sealed, buffer, offset)),
+        |_, _| Ok(()),
+        two(),
+        &mut |bytes| seen.push(bytes),
+    )
+    .unwrap();
+    assert!(seen.is_sorted() && seen.len() > 1);
+    assert_eq!(seen.last(), Some(&(LONG as u64)));
 }
 
 #[test]
@@ -204,6 +313,29 @@ fn a_source_that_fails_is_told_from_a_sink_that_fails() {
             let sink = FailingWriter(after);
             let result = payload::open(&key(), sealed.as_slice(), sink, threads, &mut |_| {});
             assert!(matches!(result, Err(OpenError::Write(error)) if is_broken_pipe(&error)));
+
+            let read = |buffer: &mut [u8], offset| Ok(read_at(&plaintext, buffer, offset));
+            let fails = |buffer: &mut [u8], offset| match offset < after as u64 {
+                true => read(buffer, offset),
+                false => Err(io::Error::other("a failing source")),
+            };
+            let full = |_: &[u8], offset| match offset < after as u64 {
+                true => Ok(()),
+                false => Err(io::ErrorKind::StorageFull.into()),
+            };
+            let long = LONG as u64;
+            let result = payload::seal_at(
+                &key(),
+                NONCE,
+                long,
+                fails,
+                |_, _| Ok(()),
+                threads,
+                &mut |_| {},
+            );
+            assert!(matches!(result, Err(SealError::Read(_))));
+            let result = payload::seal_at(&key(), NONCE, long, read, full, threads, &mut |_| {});
+            assert!(matches!(result, Err(SealError::Write(_))));
         }
     }
 }
@@ -314,6 +446,8 @@ proptest! {
         let (opened, output) = open(&sealed[..place], threads);
         prop_assert!(opened.is_err());
         prop_assert!(plaintext.starts_with(&output));
+        let (at_offsets, _) = open_at(&sealed[..place], place, threads);
+        prop_assert_eq!(format!("{at_offsets:?}"), format!("{opened:?}"));
 
         let mut flipped = sealed;
         flipped[place] ^= 1_u8 << bit;
@@ -323,6 +457,45 @@ proptest! {
         let before = place.saturating_sub(NONCE_BYTES) / SEALED_CHUNK_BYTES * CHUNK_BYTES;
         let whole = if place < NONCE_BYTES { 0 } else { before };
         prop_assert_eq!(output.len(), whole);
+        let (at_offsets, _) = open_at(&flipped, flipped.len(), threads);
+        prop_assert_eq!(format!("{at_offsets:?}"), format!("{opened:?}"));
+    }
+
+    #[test]
+    fn streams_and_offsets_give_and_take_what_the_definition_says(
+        chunks in prop_oneof![0..3_usize, 14..19_usize, 30..70_usize],
+        rest in prop_oneof![Just(0), Just(1), Just(CHUNK_BYTES - 1), 0..CHUNK_BYTES],
+        threads in 1..12_usize,
+    ) {
+        let plaintext = plaintext(chunks * CHUNK_BYTES + rest);
+        let sealed = by_definition(&plaintext);
+        prop_assert!(seal(&plaintext, threads) == sealed);
+        let (done, written) = seal_at(&plaintext, plaintext.len(), threads);
+        prop_assert!(done.is_ok() && written == sealed);
+        for (opened, output) in [open(&sealed, threads), open_at(&sealed, sealed.len(), threads)] {
+            prop_assert_eq!(sealed.last_chunk(), Some(&opened.unwrap().last_tag));
+            prop_assert!(output == plaintext);
+        }
+    }
+
+    #[test]
+    fn of_many_damaged_chunks_the_first_is_told(
+        damaged in prop::collection::btree_set(0..69_u64, 1..5),
+        threads in 1..6_usize,
+    ) {
+        let mut sealed = seal(&plaintext(70 * CHUNK_BYTES), 1);
+        for chunk in &damaged {
+            let place = NONCE_BYTES + usize::try_from(*chunk).unwrap() * SEALED_CHUNK_BYTES;
+            sealed[place] ^= 1;
+        }
+        let first = BTreeSet::first(&damaged).unwrap() * CHUNK_BYTES as u64;
+        for (opened, _) in [open(&sealed, threads), open_at(&sealed, sealed.len(), threads)] {
+            let error = opened.unwrap_err();
+            prop_assert!(
+                matches!(error, OpenError::Damaged { whole } if whole == first),
+                "{:?}", error
+            );
+        }
     }
 }
 
@@ -342,12 +515,83 @@ fn plaintext(length: usize) -> Vec<u8> {
 fn seal(plaintext: &[u8], threads: usize) -> Vec<u8> {
     let threads = NonZeroUsize::new(threads).unwrap();
     let mut sealed = Vec::new();
-    let length = payload::seal(&key(), NONCE, plaintext, &mut sealed, threads, &mut |_| {});
-    assert_eq!(length.unwrap(), plaintext.len() as u64);
+    let done = payload::seal(&key(), NONCE, plaintext, &mut sealed, threads, &mut |_| {});
+    assert_eq!(done.unwrap().plaintext, plaintext.len() as u64);
     sealed
 }
 
-fn open(sealed: &[u8], threads: usize) -> (Result<u64, OpenError>, Vec<u8>) {
+/// Seals one chunk after another, as spec/age.md#payload says.
+fn by_definition(plaintext: &[u8]) -> Vec<u8> {
+    let key = PayloadKey::derive(&key(), &NONCE);
+    let mut sealed = NONCE.to_vec();
+    let count = plaintext.len().div_ceil(CHUNK_BYTES).max(1);
+    for index in 0..count {
+        let chunk = &plaintext[index * CHUNK_BYTES..];
+        let mut chunk = chunk[..chunk.len().min(CHUNK_BYTES)].to_vec();
+        let tag = key.seal_chunk(index as u64, index + 1 == count, &mut chunk);
+        sealed.extend([&chunk[..], &tag].concat());
+    }
+    sealed
+}
+
+/// Seals what is said to have this length.
+fn seal_at(
+    plaintext: &[u8],
+    length: usize,
+    threads: usize,
+) -> (Result<Summary, SealError>, Vec<u8>) {
+    let sealed = Mutex::new(Vec::new());
+    let done = payload::seal_at(
+        &key(),
+        NONCE,
+        length as u64,
+        |buffer, offset| Ok(read_at(plaintext, buffer, offset)),
+        |bytes, offset| write_at(&sealed, bytes, offset),
+        NonZeroUsize::new(threads).unwrap(),
+        &mut |_| {},
+    );
+    (done, sealed.into_inner().unwrap())
+}
+
+/// Opens what is said to have this length.
+fn open_at(sealed: &[u8], length: usize, threads: usize) -> (Result<Summary, OpenError>, Vec<u8>) {
+    let plaintext = Mutex::new(Vec::new());
+    let done = payload::open_at(
+        &key(),
+        length as u64,
+        |buffer, offset| Ok(read_at(sealed, buffer, offset)),
+        |bytes, offset| write_at(&plaintext, bytes, offset),
+        NonZeroUsize::new(threads).unwrap(),
+        &mut |_| {},
+    );
+    (done, plaintext.into_inner().unwrap())
+}
+
+/// Reads as a file would, and now and then less than there is.
+fn read_at(bytes: &[u8], buffer: &mut [u8], offset: u64) -> usize {
+    let rest = bytes
+        .get(usize::try_from(offset).unwrap()..)
+        .unwrap_or_default();
+    let most = if buffer.len() % 2 == 1 {
+        1
+    } else {
+        buffer.len()
+    };
+    let read = rest.len().min(most);
+    buffer[..read].copy_from_slice(&rest[..read]);
+    read
+}
+
+fn write_at(file: &Mutex<Vec<u8>>, bytes: &[u8], offset: u64) -> io::Result<()> {
+    let mut file = file.lock().unwrap();
+    let (begin, end) = (offset as usize, offset as usize + bytes.len());
+    let length = file.len().max(end);
+    file.resize(length, 0);
+    file[begin..end].copy_from_slice(bytes);
+    Ok(())
+}
+
+fn open(sealed: &[u8], threads: usize) -> (Result<Summary, OpenError>, Vec<u8>) {
     let threads = NonZeroUsize::new(threads).unwrap();
     let mut output = Vec::new();
     let opened = payload::open(&key(), sealed, &mut output, threads, &mut |_| {});

@@ -189,7 +189,7 @@ impl Vector {
         let opened = payload::open(&file_key, reader, &mut plaintext, threads, &mut |_| {});
         let class = match opened {
             _ if !right_key => "another file key",
-            Ok(length) if length == plaintext.len() as u64 => "success",
+            Ok(opened) if opened.plaintext == plaintext.len() as u64 => "success",
             Ok(_) => "another length",
             Err(OpenError::Read(error)) if ArmorError::of(&error).is_some() => "armor failure",
             Err(OpenError::NoNonce) => "header failure",

@@ -326,7 +326,12 @@ impl Work<'_> {
                 let readable = ReadableBy::ReadersOf(&file);
                 let mut output = Output::create(target, overwrite, readable, &mut context.rng())?;
                 output.keep_time_of(&file).context("cannot read it")?;
-                let decrypted = unlocked.decrypt(&mut output, context.threads, &mut progress)?;
+                let threads = context.threads;
+                let decrypted = match stream::is_pipe(path) {
+                    // A part of what is redirected here may have been read before.
+                    true => unlocked.decrypt(&mut output, threads, &mut progress)?,
+                    false => unlocked.decrypt_file(&file, &mut output, threads, &mut progress)?,
+                };
                 output.commit()?;
                 decrypted
             }

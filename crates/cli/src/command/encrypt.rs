@@ -348,7 +348,9 @@ fn job(named: &Named, arguments: &Arguments, particulars: Particulars) -> anyhow
                 Source::Stream(stream::open(path).with_context(failed)?)
             }
             Some(path) => Source::File(path.clone()),
-            None if arguments.from_command.is_empty() => Source::Stream(stream::input()?),
+            None if arguments.from_command.is_empty() => {
+                Source::Stream(stream::open(Path::new("-"))?)
+            }
             None => Source::Reader(Box::new(Producer::start(&arguments.from_command)?)),
         },
         target: match &named.target {

@@ -277,6 +277,10 @@ fn a_disk_that_gets_full_has_the_old_file_and_no_other() {
         .run(with("big"))
         .refused(1, &["make room on that disk"]);
     assert!(machine.read("disk/file.age") == before);
+    machine.run(["encrypt", "-q", "big"]).done();
+    machine
+        .run(["decrypt", "-o", "disk/big", "big.age"])
+        .refused(1, &["make room on that disk"]);
     assert_eq!(machine.names("disk"), ["file.age", "lost+found"]);
 }
 

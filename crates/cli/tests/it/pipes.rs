@@ -321,8 +321,8 @@ fn a_list_of_nothing_is_an_error_and_an_empty_pipe_is_warned_of() {
 #[test]
 fn a_file_that_changes_while_it_is_read_is_said_to() {
     let machine = with_pipe();
-    machine.write("log", vec![1; 1 << 20]);
-    // The reader of the output holds the command in the middle of the file.
+    machine.write("log", vec![1; 8 << 20]);
+    // The reader of the output holds the command in the middle of the file: less is on its way.
     for format in ["age", "capi"] {
         let mut child = machine
             .command(["encrypt", "--format", format, "-o", "-", "log"])

@@ -17,6 +17,7 @@ mod liar;
 mod listings;
 mod newest;
 mod officer;
+mod payload;
 mod protect;
 mod recover;
 mod repair;

@@ -163,6 +163,8 @@ fn a_full_disk_is_said_to_be_full_and_shows_no_file() {
     assert_eq!(error.kind(), io::ErrorKind::StorageFull);
     let inner = error.get_ref().unwrap().downcast_ref::<WriteFailed>();
     assert_eq!(inner.unwrap().path, path);
+    let error = output.write_all_at(&[1; 100_000], 0).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::StorageFull);
     drop(output);
     assert_eq!(names(folder.path()), [""; 0]);
     let bytes = [1; 100_000];
@@ -206,6 +208,41 @@ fn a_small_file_is_never_written_over_another_unless_asked() {
     file::replace(&new, b"", &mut rng).unwrap();
     assert_eq!(mode(&new), 0o600);
     assert_eq!(names(folder.path()), ["identity.txt", "new"]);
+}
+
+#[test]
+fn what_is_written_at_places_is_there_in_any_order_and_zeros_are_holes() {
+    const PART: usize = 256 << 10;
+    let folder = tempdir().unwrap();
+    for (name, parts) in [
+        ("zeros last", [1_u8, 0, 2, 0]),
+        ("bytes last", [0, 3, 0, 4]),
+        ("zeros", [0; 4]),
+        ("bytes", [5; 4]),
+    ] {
+        let path = folder.path().join(name);
+        let mut output = create(&path, Overwrite::Refuse).unwrap();
+        output.write_all_at(&vec![9; 3 * PART], 0).unwrap();
+        output.write_all_at(&vec![0; 7 * PART], 0).unwrap();
+        output.start_over().unwrap();
+        std::thread::scope(|scope| {
+            for (place, byte) in parts.into_iter().enumerate().rev() {
+                let output = &output;
+                scope.spawn(move || {
+                    let offset = (place * PART) as u64;
+                    output.write_all_at(&vec![byte; PART], offset).unwrap();
+                });
+            }
+        });
+        output.commit().unwrap();
+        assert!(
+            fs::read(&path).unwrap() == parts.map(|byte| vec![byte; PART]).concat(),
+            "{name}"
+        );
+        let filled = parts.iter().filter(|byte| **byte > 0).count();
+        let most = (filled * PART + (64 << 10)) as u64;
+        assert!(path.metadata().unwrap().blocks() * 512 <= most, "{name}");
+    }
 }
 
 #[test]
