@@ -37,6 +37,10 @@ bench-payload MIB="1024":
 bench-growth *SIZES="2000 20000":
     cargo bench --locked -p strongroom-cli --bench growth -- {{SIZES}}
 
+# This tree against another commit, in one run: how long single commands take, and what they cost. Some minutes.
+bench-quick COMMIT="HEAD~1":
+    crates/cli/benches/quick.sh {{COMMIT}}
+
 # Whether the authority's answer to a SIMPLEBLOB betrays by its time what is in there. Some ten minutes, on a quiet machine.
 bench-oracle:
     cargo bench -p strongroom-capi --bench oracle

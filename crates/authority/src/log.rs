@@ -5,6 +5,7 @@ mod entry;
 mod growth;
 mod logged;
 mod receipts;
+mod verified;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,16 +26,22 @@ pub(crate) use entry::Entry;
 pub(crate) use growth::Growth;
 pub(crate) use logged::{Logged, approval};
 pub(crate) use receipts::Receipts;
+use verified::Verified;
 
 /// Who writes the log: the authority's name and its log key.
 pub(crate) struct Log {
     authority: AuthorityId,
     key: SigningKey,
+    verified: Verified,
 }
 
 impl Log {
     pub(crate) fn new(authority: AuthorityId, key: SigningKey) -> Self {
-        Self { authority, key }
+        Self {
+            authority,
+            key,
+            verified: Verified::default(),
+        }
     }
 
     pub(crate) fn authority(&self) -> AuthorityId {
@@ -70,8 +77,17 @@ impl Log {
     /// Reads an entry, and checks that it is what this authority recorded at this place.
     pub(crate) fn entry(&self, store: &Snapshot<'_>, index: u64) -> Result<Entry, StoreError> {
         let row = store.entry(index)?;
-        let row = row.ok_or(Damage::of_entry(index, "it is missing"))?;
-        Entry::check(row, self.authority, &self.key.verifying_key())
+        self.check(row.ok_or(Damage::of_entry(index, "it is missing"))?)
+    }
+
+    /// Checks that a row is what this authority recorded: by its signatures, unless just these bytes were checked before.
+    fn check(&self, row: EntryRow) -> Result<Entry, StoreError> {
+        if let Some(entry) = self.verified.entry(&row) {
+            return Ok(entry);
+        }
+        let entry = Entry::check(row, self.authority, &self.verifying_key())?;
+        self.verified.keep_entry(&entry);
+        Ok(entry)
     }
 
     /// Reads the entries at these places that can be read: a damaged one costs itself, and no others.
@@ -89,9 +105,8 @@ impl Log {
                 .collect(),
             rows => rows?,
         };
-        let log_key = self.verifying_key();
         let entries = rows.into_iter().filter_map(|row| {
-            let entry = Entry::check(row, self.authority, &log_key).ok()?;
+            let entry = self.check(row).ok()?;
             Some((entry.index(), entry))
         });
         Ok(entries.collect())
@@ -114,7 +129,7 @@ impl Log {
             return Ok(None);
         }
         row.statement = statement.as_bytes().to_vec();
-        let entry = Entry::check(row, self.authority, &self.verifying_key()).ok();
+        let entry = self.check(row).ok();
         if entry.is_some() {
             store.mend(index, statement.as_bytes().to_vec());
         }
@@ -137,8 +152,7 @@ impl Log {
             id: statement.id(),
             leaf: signed.leaf(statement.kind(), &salt).hash(),
         };
-        let whole = Entry::check(row.clone(), self.authority, &self.verifying_key());
-        whole.is_ok().then_some(row)
+        self.check(row.clone()).is_ok().then_some(row)
     }
 
     /// Tells whether an entry, which may be damaged, has become of a deposit: by what was signed of it. Its statement can be
@@ -160,9 +174,16 @@ impl Log {
     /// Returns the newest checkpoint.
     pub(crate) fn checkpoint(&self, store: &Snapshot<'_>) -> Result<SignedCheckpoint, StoreError> {
         let head = store.head()?.ok_or(Damage::of("the head is missing"))?;
-        let checkpoint =
-            SignedCheckpoint::parse(&head.checkpoint, self.authority, &self.verifying_key())
-                .map_err(|_| Damage::of("the checkpoint is not this authority's"))?;
+        let checkpoint = match self.verified.checkpoint(&head.checkpoint) {
+            Some(checkpoint) => checkpoint,
+            None => {
+                let log_key = self.verifying_key();
+                let parsed = SignedCheckpoint::parse(&head.checkpoint, self.authority, &log_key)
+                    .map_err(|_| Damage::of("the checkpoint is not this authority's"))?;
+                self.verified.keep_checkpoint(parsed.clone());
+                parsed
+            }
+        };
         if *checkpoint.checkpoint() != self.checkpoint_of(&head.frontier) {
             return Err(Damage::of("the checkpoint is not of this log").into());
         }

@@ -80,11 +80,16 @@ pub(crate) struct OtherAddress {
 
 /// Opens the home, which is there and whole: nothing is made.
 pub(crate) fn home(context: &Context) -> anyhow::Result<Home> {
-    let home = Home::open(&context.home)?;
-    match home.membership()? {
-        Some(membership) if membership.enrolled => {}
-        _ if home.is_begun_by_init()? => return Err(unfinished(context)),
-        _ => return Err(ConnectError::NoAuthority.into()),
+    whole(context, Home::open(&context.home)?)
+}
+
+/// Returns a home that is whole.
+fn whole(context: &Context, home: Home) -> anyhow::Result<Home> {
+    if !home.is_enrolled()? {
+        if home.is_begun_by_init()? {
+            return Err(unfinished(context));
+        }
+        return Err(ConnectError::NoAuthority.into());
     }
     if !home.has_identity()? {
         let path = home.identity_path();
@@ -103,19 +108,18 @@ pub(crate) fn home_or_found(
 ) -> anyhow::Result<Home> {
     let begun = if Home::exists(&context.home)? {
         let home = Home::open(&context.home)?;
-        let membership = home.membership()?;
-        if membership.as_ref().is_some_and(|known| known.enrolled) {
-            drop(home);
-            return self::home(context);
+        if home.is_enrolled()? {
+            return whole(context, home);
         }
         if home.is_begun_by_init()? {
             return Err(unfinished(context));
         }
-        let is_open = membership.is_none() && home.is_place_named()?;
+        let is_begun = home.address()?.is_some();
+        let is_open = !is_begun && home.is_place_named()?;
         if !may_begin(context) || (is_open && !terminal::can_ask()) {
             return Err(ConnectError::NoAuthority.into());
         }
-        membership.is_some()
+        is_begun
     } else if may_begin(context) {
         check_place(context)?;
         false
@@ -157,7 +161,7 @@ fn unfinished(context: &Context) -> anyhow::Error {
 /// Does what `init` was told: from then on no other command finishes it.
 pub(crate) fn init(context: &Context, plan: &Plan) -> anyhow::Result<()> {
     let mut home = make(context)?;
-    if !home.membership()?.is_some_and(|known| known.enrolled) {
+    if !home.is_enrolled()? {
         home.record_begun_by_init()?;
     }
     go_on(context, home, plan).map(drop)
@@ -276,7 +280,7 @@ fn enroll(
         (Some(membership), None) => membership.address,
         (Some(membership), Some(named)) if named == membership.address => named,
         // Nothing was said to it yet, and so nothing is decided.
-        (Some(membership), Some(named)) if membership.enrolment.is_none() => {
+        (Some(membership), Some(named)) if !membership.is_code_settled => {
             forget(context, home, &membership, plan)?;
             named
         }

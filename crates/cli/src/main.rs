@@ -21,6 +21,7 @@ mod options;
 mod paths;
 mod place;
 mod producer;
+mod progress;
 mod prompt;
 mod reach;
 mod rsa;

@@ -12,7 +12,8 @@ use strongroom_protocol::{Authority, Unavailable};
 use crate::command::officer::short;
 use crate::context::{Context, Randomness};
 use crate::news;
-use crate::terminal::{Progress, count, escape, tell, words};
+use crate::progress::Progress;
+use crate::terminal::{count, escape, tell, words};
 
 /// An authority that was reached, as somebody.
 pub(crate) struct Reached {
@@ -75,8 +76,8 @@ pub(crate) fn service(context: &Context, address: &Address) -> anyhow::Result<Se
 
 /// Reaches the authority that a home is with, as the home's device.
 pub(crate) fn authority_of(context: &Context, home: &Home) -> anyhow::Result<Reached> {
-    let membership = home.membership()?.ok_or(ConnectError::NoAuthority)?;
-    open(context, &membership.address, caller(home)?)
+    let address = home.address()?.ok_or(ConnectError::NoAuthority)?;
+    open(context, &address, caller(home)?)
 }
 
 /// Connects a home with its authority, and tells its owner of what others ask for in their name.
@@ -154,13 +155,13 @@ pub(crate) fn connect_silently<'c>(
     authority: &'c Reached,
     rng: &'c mut Randomness,
 ) -> anyhow::Result<Client<'c>> {
-    let bar = Progress::items(context);
+    let bar = Progress::counted(context, "entry", "entries");
     let client = Client::connect_watched(
         home,
         authority.authority(),
         context.clock.as_ref(),
         rng,
-        &mut |done, total| bar.set_of(done, total),
+        &mut |done, total| bar.of(done, total),
     );
     drop(bar);
     Ok(client?)

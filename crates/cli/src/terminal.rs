@@ -1,17 +1,13 @@
-//! What a person at a terminal sees: lines on standard error, and a bar while work goes on. What others wrote is shown so
-//! that it cannot pass for something else: names and paths by [`escape`], what people say in their own words by [`words`]
+//! What a person at a terminal sees: lines on standard error. What others wrote is shown so that it cannot pass for something else: names and paths by [`escape`], what people say in their own words by [`words`]
 //! and [`print_words`].
 
 use std::fmt::{Display, Write as _};
 use std::io::{self, IsTerminal, Write as _};
 use std::path::Path;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-
 use strongroom_files::waiting::Waiting;
 use strongroom_protocol::text;
 
-use crate::context::Context;
 use crate::stream::output_is_shown;
 
 /// Says a line on standard error, in one piece. That it can't be said fails nothing.
@@ -144,6 +140,13 @@ pub(crate) fn columns() -> usize {
     columns.max(COLUMNS_MIN)
 }
 
+/// Returns how wide a line on standard error may be.
+pub(crate) fn error_columns() -> usize {
+    let size = console::Term::stderr().size_checked();
+    let columns = size.map_or(COLUMNS, |(_, columns)| usize::from(columns));
+    columns.max(COLUMNS_MIN)
+}
+
 /// Cuts the middle out of what is shown on a terminal and does not fit there. What is read otherwise is whole.
 pub(crate) fn fitted(shown: &str, columns: usize) -> String {
     const CUT: &str = "..";
@@ -242,76 +245,6 @@ pub(crate) fn count(number: u64, one: &str, many: &str) -> String {
 /// Tells whether somebody sits there who can be asked.
 pub(crate) fn can_ask() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
-}
-
-/// How many bytes take long enough to be watched.
-const LONG_BYTES: u64 = 64 << 20;
-
-/// A bar on long work, on a terminal only.
-pub(crate) struct Progress(ProgressBar);
-
-impl Progress {
-    /// Draws a bar for so many bytes, where they take a while. Beside a pipe there is none, as its length is not known.
-    pub(crate) fn bytes(context: &Context, total: u64) -> Self {
-        let hidden = context.quiet || total < LONG_BYTES || !io::stderr().is_terminal();
-        let target = if hidden {
-            ProgressDrawTarget::hidden()
-        } else {
-            ProgressDrawTarget::stderr()
-        };
-        let bar = ProgressBar::with_draw_target(Some(total), target);
-        let template = "{wide_bar} {bytes}/{total_bytes} ({bytes_per_sec}, {eta})";
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style);
-        }
-        Self(bar)
-    }
-
-    /// Draws a bar for things that are counted; how many is said with the first.
-    pub(crate) fn items(context: &Context) -> Self {
-        Self::counted(context, 0, "{wide_bar} {human_pos}/{human_len} ({eta})")
-    }
-
-    /// Draws a bar for so many files.
-    pub(crate) fn files(context: &Context, total: u64) -> Self {
-        let template = "{wide_bar} {human_pos}/{human_len} files ({per_sec}, {eta})";
-        Self::counted(context, total, template)
-    }
-
-    fn counted(context: &Context, total: u64, template: &str) -> Self {
-        let target = if context.quiet || !io::stderr().is_terminal() {
-            ProgressDrawTarget::hidden()
-        } else {
-            ProgressDrawTarget::stderr()
-        };
-        let bar = ProgressBar::with_draw_target(Some(total), target);
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style);
-        }
-        Self(bar)
-    }
-
-    /// So many bytes are done.
-    pub(crate) fn set(&self, bytes: u64) {
-        self.0.set_position(bytes);
-    }
-
-    /// So many of so many things are done.
-    pub(crate) fn set_of(&self, done: u64, total: u64) {
-        self.0.set_length(total);
-        self.0.set_position(done);
-    }
-
-    /// Runs what says something, beside the bar.
-    pub(crate) fn aside<T>(&self, say: impl FnOnce() -> T) -> T {
-        self.0.suspend(say)
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        self.0.finish_and_clear();
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use strongroom_protocol::Authority;
 use strongroom_protocol::id::{Clock, Serial};
 use strongroom_protocol::statement::SignedStatement;
 
-use crate::connection::{Connection, ExchangeError};
+use crate::connection::{Connection, ExchangeError, Greeting};
 use crate::home::{Entry, Home, HomeError, Membership, Observations};
 
 /// What an owner does that takes the authority.
@@ -49,9 +49,11 @@ impl<'a> Client<'a> {
         rng: &'a mut dyn CryptoRng,
         watch: &mut dyn FnMut(u64, u64),
     ) -> Result<Self, ConnectError> {
+        let greeting = Greeting::of(authority)?;
+        home.recognise(&greeting)?;
         let membership = home.membership()?.ok_or(ConnectError::NoAuthority)?;
         let seen = home.seen()?;
-        let connection = Connection::open(authority, &membership.founding, seen.as_ref())?;
+        let connection = greeting.verify(&membership.founding, seen.as_ref())?;
         let mut client = Self {
             home,
             membership,

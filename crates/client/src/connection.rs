@@ -35,36 +35,7 @@ impl<'a> Connection<'a> {
         pinned: &Founding,
         seen: Option<&SignedCheckpoint>,
     ) -> Result<Self, ExchangeError> {
-        let connection = Self::reach(authority, pinned)?;
-        if let Some(seen) = seen {
-            connection.extends(seen)?;
-        }
-        Ok(connection)
-    }
-
-    /// Verifies who answers. Its newest checkpoint is not held against anything yet.
-    pub(crate) fn reach(
-        authority: &'a dyn Authority,
-        pinned: &Founding,
-    ) -> Result<Self, ExchangeError> {
-        let found = authority.about()?.authority();
-        let expected = pinned.authority();
-        if found != expected {
-            return Err(ExchangeError::OtherAuthority { expected, found });
-        }
-        let newest = authority.checkpoint()?;
-        let log_key = &pinned.found().log_key;
-        let newest =
-            SignedCheckpoint::parse(newest.as_text(), expected, log_key).map_err(|_| {
-                ExchangeError::Checkpoint {
-                    authority: expected,
-                }
-            })?;
-        Ok(Self {
-            authority,
-            founding: pinned.clone(),
-            seen: RefCell::new(newest),
-        })
+        Greeting::of(authority)?.verify(pinned, seen)
     }
 
     /// Proves the newest checkpoint to extend the one that was seen before.
@@ -252,6 +223,69 @@ impl<'a> Connection<'a> {
                 old: old.size,
                 new: new.size,
             })
+    }
+}
+
+/// What an authority says first. None of it is verified yet.
+pub(crate) struct Greeting<'a> {
+    authority: &'a dyn Authority,
+    /// Who it says to be.
+    pub(crate) founding: Founding,
+    /// The newest checkpoint of its log, as it says.
+    pub(crate) newest: SignedCheckpoint,
+}
+
+impl<'a> Greeting<'a> {
+    pub(crate) fn of(authority: &'a dyn Authority) -> Result<Self, ExchangeError> {
+        Ok(Self {
+            authority,
+            founding: authority.about()?.founding,
+            newest: authority.checkpoint()?,
+        })
+    }
+
+    /// Verifies who answers, and that its log extends the last checkpoint seen.
+    pub(crate) fn verify(
+        self,
+        pinned: &Founding,
+        seen: Option<&SignedCheckpoint>,
+    ) -> Result<Connection<'a>, ExchangeError> {
+        let Some(seen) = seen else {
+            return self.verify_alone(pinned);
+        };
+        // Nothing came since: the signature is the one that was verified then.
+        if self.newest.as_text() == seen.as_text() {
+            return self.connect(pinned, |_| Ok(seen.clone()));
+        }
+        let connection = self.verify_alone(pinned)?;
+        connection.extends(seen)?;
+        Ok(connection)
+    }
+
+    /// Verifies who answers. Its newest checkpoint is not held against anything yet.
+    pub(crate) fn verify_alone(self, pinned: &Founding) -> Result<Connection<'a>, ExchangeError> {
+        let log_key = &pinned.found().log_key;
+        self.connect(pinned, |newest| {
+            let authority = pinned.authority();
+            SignedCheckpoint::parse(newest.as_text(), authority, log_key)
+                .map_err(|_| ExchangeError::Checkpoint { authority })
+        })
+    }
+
+    fn connect(
+        self,
+        pinned: &Founding,
+        verified: impl FnOnce(&SignedCheckpoint) -> Result<SignedCheckpoint, ExchangeError>,
+    ) -> Result<Connection<'a>, ExchangeError> {
+        let (expected, found) = (pinned.authority(), self.founding.authority());
+        if found != expected {
+            return Err(ExchangeError::OtherAuthority { expected, found });
+        }
+        Ok(Connection {
+            authority: self.authority,
+            founding: pinned.clone(),
+            seen: RefCell::new(verified(&self.newest)?),
+        })
     }
 }
 

@@ -187,6 +187,12 @@ impl Jobs {
     pub fn of(jobs: Vec<Job>) -> Self {
         Self(jobs.into_iter().enumerate())
     }
+
+    /// Tells whether all of them were taken.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.len() == 0
+    }
 }
 
 /// Jobs whose spare keys are deposited: neither the home nor the authority is needed any more.

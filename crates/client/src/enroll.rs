@@ -62,7 +62,7 @@ impl Enrolling {
     /// written down before that.
     #[must_use]
     pub fn has_code(&self) -> bool {
-        self.membership.enrolment.is_some()
+        self.membership.is_code_settled
     }
 
     /// Settles on a recovery code, which the caller has written down where its owner will find it.
@@ -91,7 +91,7 @@ impl Enrolling {
             &device,
         );
         home.record_enrolment(&enrolment, &code_key)?;
-        self.membership.enrolment = Some(enrolment);
+        self.membership.is_code_settled = true;
         Ok(())
     }
 
@@ -101,7 +101,7 @@ impl Enrolling {
     ///
     /// Says so when the code is not settled, or what the authority says does not hold.
     pub fn finish(self, home: &mut Home, authority: &dyn Authority) -> Result<(), EnrollError> {
-        let enrolment = self.membership.enrolment.ok_or(EnrollError::NoCode)?;
+        let enrolment = home.enrolment()?.ok_or(EnrollError::NoCode)?;
         let seen = home.seen()?;
         let connection = Connection::open(authority, &self.membership.founding, seen.as_ref())?;
         let entry = connection.submit(enrolment)?;

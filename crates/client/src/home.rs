@@ -51,6 +51,7 @@ pub(crate) use subjects::EntryContent;
 pub use subjects::OpenRequest;
 
 use crate::address::Address;
+use crate::connection::Greeting;
 use crate::file::lock::{HomeLock, LockError};
 use crate::released::OpenPage;
 
@@ -59,6 +60,8 @@ pub struct Home {
     root: PathBuf,
     database: Database,
     /// With whom and as whom this home is, once it was read: under the lock nobody else changes it.
+    authority_row: RefCell<Option<AuthorityRow>>,
+    /// The same, parsed and verified.
     membership: RefCell<Option<Membership>>,
     /// The latest checkpoint seen, likewise.
     seen: RefCell<Option<SignedCheckpoint>>,
@@ -161,7 +164,7 @@ impl Home {
         let home = Self::with(root, database::open(&path)?, lock);
         // Made behind it, by an owner whom this database does not know.
         let device = root.join(DEVICE_KEY);
-        if home.membership()?.is_none() && device.exists() {
+        if home.authority_row()?.is_none() && device.exists() {
             return Err(HomeError::Emptied { path });
         }
         Ok(home)
@@ -171,6 +174,7 @@ impl Home {
         Self {
             root: root.to_path_buf(),
             database,
+            authority_row: RefCell::default(),
             membership: RefCell::default(),
             seen: RefCell::default(),
             open_page: RefCell::default(),
@@ -190,6 +194,25 @@ impl Home {
         self.root.join(IDENTITY)
     }
 
+    /// Returns where the authority is that this home is with. Who it is, is not looked at.
+    ///
+    /// # Errors
+    ///
+    /// The home can't be read.
+    pub fn address(&self) -> Result<Option<Address>, HomeError> {
+        let row = self.authority_row()?;
+        Ok(row.map(|row| Address::Folder(self.root.join(row.address))))
+    }
+
+    /// Tells whether the authority has acknowledged this home's owner.
+    ///
+    /// # Errors
+    ///
+    /// The home can't be read.
+    pub fn is_enrolled(&self) -> Result<bool, HomeError> {
+        Ok(self.authority_row()?.is_some_and(|row| row.enrolled))
+    }
+
     /// Returns which authority this home is with, and as whom.
     ///
     /// # Errors
@@ -199,44 +222,91 @@ impl Home {
         if let Some(known) = &*self.membership.borrow() {
             return Ok(Some(known.clone()));
         }
-        let read = self.read_membership()?;
-        self.membership.borrow_mut().clone_from(&read);
-        Ok(read)
+        let Some(row) = self.authority_row()? else {
+            return Ok(None);
+        };
+        let founding = Founding::new(parse_statement(&row.founding)?);
+        let founding = founding.ok_or(HomeError::Damaged {
+            what: "founding statement",
+        })?;
+        self.keep_membership(row, founding).map(Some)
     }
 
-    fn read_membership(&self) -> Result<Option<Membership>, HomeError> {
+    /// Takes what an authority says for what is pinned and what was seen last, where it is so letter for letter: that was
+    /// verified before it was put here, and is not verified again.
+    pub(crate) fn recognise(&self, greeting: &Greeting<'_>) -> Result<(), HomeError> {
+        let Greeting {
+            founding, newest, ..
+        } = greeting;
+        let Some(row) = self.authority_row()? else {
+            return Ok(());
+        };
+        if self.membership.borrow().is_none() && row.founding == founding.statement().as_bytes() {
+            self.keep_membership(row, founding.clone())?;
+        }
+        let is_known = self.seen.borrow().is_some();
+        if !is_known
+            && self
+                .seen_text()?
+                .is_some_and(|seen| seen == newest.as_text())
+        {
+            *self.seen.borrow_mut() = Some(newest.clone());
+        }
+        Ok(())
+    }
+
+    fn keep_membership(
+        &self,
+        row: AuthorityRow,
+        founding: Founding,
+    ) -> Result<Membership, HomeError> {
+        let membership = Membership {
+            address: Address::Folder(self.root.join(row.address)),
+            founding,
+            owner: OwnerId::from_bytes(row.owner),
+            code_key: row
+                .code_key
+                .map(VerifyingKey::from_bytes)
+                .transpose()
+                .map_err(|_| HomeError::Damaged { what: "code key" })?,
+            is_code_settled: row.enrolment.is_some(),
+            enrolled: row.enrolled,
+        };
+        *self.membership.borrow_mut() = Some(membership.clone());
+        Ok(membership)
+    }
+
+    /// Returns the enrolment, from before it was submitted on.
+    ///
+    /// # Errors
+    ///
+    /// The home can't be read, or it is damaged.
+    pub fn enrolment(&self) -> Result<Option<SignedStatement>, HomeError> {
+        let enrolment = self.authority_row()?.and_then(|row| row.enrolment);
+        enrolment.as_deref().map(parse_statement).transpose()
+    }
+
+    fn authority_row(&self) -> Result<Option<AuthorityRow>, HomeError> {
+        if let Some(known) = &*self.authority_row.borrow() {
+            return Ok(Some(known.clone()));
+        }
         let row = self.database.query_row(
             "SELECT address, founding, owner, code_key, enrolment, enrolled FROM authority",
             (),
             |row| {
-                Ok((
-                    row.get::<_, String>(0)?,
-                    row.get::<_, Vec<u8>>(1)?,
-                    row.get::<_, [u8; 32]>(2)?,
-                    row.get::<_, Option<[u8; 32]>>(3)?,
-                    row.get::<_, Option<Vec<u8>>>(4)?,
-                    row.get::<_, bool>(5)?,
-                ))
+                Ok(AuthorityRow {
+                    address: row.get(0)?,
+                    founding: row.get(1)?,
+                    owner: row.get(2)?,
+                    code_key: row.get(3)?,
+                    enrolment: row.get(4)?,
+                    enrolled: row.get(5)?,
+                })
             },
         );
-        let Some((address, founding, owner, code_key, enrolment, enrolled)) = row.optional()?
-        else {
-            return Ok(None);
-        };
-        let founding = Founding::new(parse_statement(&founding)?);
-        Ok(Some(Membership {
-            address: Address::Folder(self.root.join(address)),
-            founding: founding.ok_or(HomeError::Damaged {
-                what: "founding statement",
-            })?,
-            owner: OwnerId::from_bytes(owner),
-            code_key: code_key
-                .map(VerifyingKey::from_bytes)
-                .transpose()
-                .map_err(|_| HomeError::Damaged { what: "code key" })?,
-            enrolment: enrolment.as_deref().map(parse_statement).transpose()?,
-            enrolled,
-        }))
+        let row = row.optional()?;
+        self.authority_row.borrow_mut().clone_from(&row);
+        Ok(row)
     }
 
     /// Records with which authority this home is, as whom, and whether that owner is enrolled there already: before anything
@@ -324,11 +394,9 @@ impl Home {
         let Some(membership) = self.membership()? else {
             return Ok(None);
         };
-        let text: Option<String> =
-            self.database
-                .query_row("SELECT seen FROM authority", (), |row| row.get(0))?;
         let founding = &membership.founding;
-        let seen = text
+        let seen = self
+            .seen_text()?
             .map(|text| {
                 SignedCheckpoint::parse(&text, founding.authority(), &founding.found().log_key)
                     .map_err(|_| HomeError::Damaged { what: "checkpoint" })
@@ -336,6 +404,11 @@ impl Home {
             .transpose()?;
         self.seen.borrow_mut().clone_from(&seen);
         Ok(seen)
+    }
+
+    fn seen_text(&self) -> Result<Option<String>, HomeError> {
+        let sql = "SELECT seen FROM authority";
+        Ok(self.database.query_row(sql, (), |row| row.get(0))?)
     }
 
     /// Keeps a checkpoint that extends the one seen, as the one seen; an earlier one changes nothing.
@@ -373,6 +446,7 @@ impl Home {
     }
 
     fn forget_membership(&mut self) {
+        *self.authority_row.get_mut() = None;
         *self.membership.get_mut() = None;
     }
 
@@ -397,10 +471,21 @@ pub struct Membership {
     pub owner: OwnerId,
     /// The public key of the recovery code, where it is known.
     pub code_key: Option<VerifyingKey>,
-    /// The enrolment, from before it was submitted on.
-    pub enrolment: Option<SignedStatement>,
+    /// Whether the enrolment was signed, which from then on is sent as it is: the recovery code in it is the owner's.
+    pub is_code_settled: bool,
     /// Whether the authority has acknowledged this owner.
     pub enrolled: bool,
+}
+
+/// The row of the table `authority`.
+#[derive(Clone)]
+struct AuthorityRow {
+    address: String,
+    founding: Vec<u8>,
+    owner: [u8; 32],
+    code_key: Option<[u8; 32]>,
+    enrolment: Option<Vec<u8>>,
+    enrolled: bool,
 }
 
 /// Why a home can't be used.

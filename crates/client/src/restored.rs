@@ -6,7 +6,7 @@ use strongroom_protocol::id::Time;
 use strongroom_protocol::log::{Checkpoint, SignedCheckpoint};
 
 use crate::client::ConnectError;
-use crate::connection::{Connection, ExchangeError};
+use crate::connection::{ExchangeError, Greeting};
 use crate::home::{Accepted, Home, HomeError};
 
 /// A log that went back behind what was seen of it, before it is accepted.
@@ -23,7 +23,7 @@ impl RestoredLog {
     /// Says so when it is another authority, or can't be reached: that can't be accepted.
     pub fn find(home: &Home, authority: &dyn Authority) -> Result<Option<Self>, ConnectError> {
         let membership = home.membership()?.ok_or(ConnectError::NoAuthority)?;
-        let connection = Connection::reach(authority, &membership.founding)?;
+        let connection = Greeting::of(authority)?.verify_alone(&membership.founding)?;
         let Some(seen) = home.seen()? else {
             return Ok(None);
         };

@@ -86,7 +86,7 @@ impl Client<'_> {
 
     fn sync_enrolment(&mut self, size: u64) -> Result<bool, SyncError> {
         // A home that was rebuilt from a sheet has not the enrolment; a recovery makes its device the owner's again.
-        let enrolment = self.membership.enrolment.clone();
+        let enrolment = self.home.enrolment()?;
         let Some(enrolment) = enrolment.filter(|_| self.is_enrolled()) else {
             return Ok(false);
         };

@@ -12,6 +12,7 @@ use crate::store::{Damage, EntryRow, StoreError};
 ///
 /// Its statement verifies under its author's key and its attestation under the log key. So whoever can edit the
 /// store, but has not the log key, can take entries away and cannot make any.
+#[derive(Clone)]
 pub(crate) struct Entry {
     index: u64,
     statement: SignedStatement,
@@ -64,6 +65,30 @@ impl Entry {
             attestation,
             salt: row.salt,
         })
+    }
+
+    /// Tells whether a row is this entry's, every byte of it.
+    pub(super) fn is_in(&self, row: &EntryRow) -> bool {
+        let EntryRow {
+            index,
+            kind,
+            time,
+            salt,
+            statement,
+            attestation,
+            signature,
+            id,
+            leaf,
+        } = row;
+        self.index == *index
+            && self.statement.kind().code() == *kind
+            && self.time() == *time
+            && self.salt == *salt
+            && self.statement.as_bytes() == statement
+            && self.attestation.as_bytes() == attestation
+            && self.attestation.signature() == signature
+            && self.statement.id() == *id
+            && self.leaf() == *leaf
     }
 
     pub(crate) fn index(&self) -> u64 {

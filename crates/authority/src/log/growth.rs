@@ -101,7 +101,9 @@ impl<'g> Growth<'g> {
             leaf,
         });
         self.frontier.append(leaf)?;
-        Ok(Entry::appended(index, statement, attestation, salt))
+        let entry = Entry::appended(index, statement, attestation, salt);
+        self.log.verified.keep_entry(&entry);
+        Ok(entry)
     }
 
     /// Adds the tiles that became full, and the checkpoint over all there is. With nothing new, does nothing.
@@ -119,6 +121,7 @@ impl<'g> Growth<'g> {
             frontier: self.frontier,
             checkpoint: checkpoint.as_text().to_owned(),
         });
+        self.log.verified.keep_checkpoint(checkpoint);
         Ok(())
     }
 

@@ -30,8 +30,9 @@ use crate::context::Context;
 use crate::destination::Destination;
 use crate::exit::{self, Exit, Usage};
 use crate::input::{self, Input, Paths};
+use crate::progress::Progress;
 use crate::rsa::{NoPadding, PaddingOption};
-use crate::terminal::{self, Progress, count, escape, shown, tell};
+use crate::terminal::{self, count, escape, shown, tell};
 use crate::walk::{Kind, NOTHING_ENCRYPTED, Used, Walk};
 use crate::{causes, prompt, stream};
 
@@ -133,9 +134,15 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     if arguments.force {
         Destination::ensure_no_source(pairs())?;
     }
+    let length = |(file, _): &(&Input, _)| file.path.metadata().map_or(0, |file| file.len());
+    let total = targets.iter().map(length).sum();
+    // What is decrypted onto the terminal is not drawn over.
+    let is_shown = matches!(destination, Destination::Pipe)
+        && stream::output_is_shown(arguments.output.as_deref());
     let mut work = Work {
         context,
         arguments,
+        bar: Progress::files(context, targets.len() as u64, total).unless(is_shown),
         keys: Keys::new(context, arguments),
         rsa_keys: RsaKeys::new(context, arguments),
     };
@@ -148,18 +155,21 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
             .map_or(Ok(()), |target| destination.prepare(target))
             .and_then(|()| work.decrypt(path, target.as_deref()))
             .map_err(|error| explain(context, path, error));
+        work.bar.file();
         match decrypted {
             Ok(mark) => {
                 done += 1;
                 if !stream::is_pipe(path) {
                     whole.extend(std::path::absolute(path).ok().zip(mark));
                 }
-                tell_done(context, arguments, file, target.as_deref())?;
+                let told = || tell_done(context, arguments, file, target.as_deref());
+                work.bar.aside(told)?;
             }
             Err(error) if causes::is_closed_pipe(error.as_ref()) => return Err(error),
-            Err(error) => account.fail(path, &error),
+            Err(error) => work.bar.aside(|| account.fail(path, &error)),
         }
     }
+    drop(work);
     remember(context, &whole);
     if !walk.folders.is_empty() {
         context.say(format_args!("{} decrypted", count(done, "file", "files")));
@@ -258,6 +268,7 @@ fn remember(context: &Context, whole: &[(PathBuf, FileMark)]) {
 struct Work<'w> {
     context: &'w Context,
     arguments: &'w Arguments,
+    bar: Progress,
     keys: Keys<'w>,
     rsa_keys: RsaKeys<'w>,
 }
@@ -291,13 +302,10 @@ impl Work<'_> {
             return Err(error.into());
         }
         if FileKind::of_bytes(&prefix) == FileKind::Capi {
-            let source = CapiSource {
-                prefix,
-                file,
-                length,
-            };
+            let source = CapiSource { prefix, file };
             let target = target.map(|target| (target.to_owned(), overwrite));
-            capi::decrypt(context, arguments, &mut self.rsa_keys, source, target)?;
+            let keys = &mut self.rsa_keys;
+            capi::decrypt(context, arguments, keys, source, target, &self.bar)?;
             return Ok(None);
         }
         ensure!(
@@ -314,12 +322,9 @@ impl Work<'_> {
             FileKind::Other(what) => input::explained_by(path, error.into(), what),
             FileKind::Age | FileKind::Capi => error.into(),
         })?;
-        let unlocked = unlock(sealed, &mut self.keys)?;
-        // What is decrypted onto the terminal is not drawn over.
-        let named = arguments.output.as_deref();
-        let shown = target.is_none() && stream::output_is_shown(named);
-        let bar = Progress::bytes(context, if shown { 0 } else { length });
-        let mut progress = |bytes| bar.set(bytes);
+        // Somebody may be asked for a passphrase.
+        let unlocked = self.bar.aside(|| unlock(sealed, &mut self.keys))?;
+        let mut progress = |bytes| self.bar.bytes(bytes);
         let decrypted = match target {
             Some(target) => {
                 // Nobody reads that who could not read the file.
@@ -336,7 +341,7 @@ impl Work<'_> {
                 decrypted
             }
             None => {
-                let mut output = stream::output_to(named)?;
+                let mut output = stream::output_to(arguments.output.as_deref())?;
                 let decrypted = unlocked.decrypt(&mut output, context.threads, &mut progress)?;
                 output.flush()?;
                 decrypted

@@ -182,8 +182,7 @@ pub(crate) fn run(context: &Context, arguments: Arguments) -> anyhow::Result<Exi
         check_first_use(&named, &others, &arguments)?;
     }
     let mut home = founding::home_or_found(context, arguments.key_type)?;
-    let membership = home.membership()?.ok_or(ConnectError::NoAuthority)?;
-    let address = membership.address;
+    let address = home.address()?.ok_or(ConnectError::NoAuthority)?;
     if !arguments.from_command.is_empty() {
         // No program is run for an authority that is not there.
         reach::authority_of(context, &home)?;
@@ -260,11 +259,12 @@ fn encrypt(
         let mut client = reach::connect(context, &mut home, &authority, &mut rng)?;
         let group = client.deposit_for(&mut jobs, options, report)?;
         drop(home);
-        match group {
-            Some(group) => {
-                group.encrypt(options, report, &mut rng, &mut written, &mut record)?;
-            }
-            None => return Ok(()),
+        let Some(group) = group else {
+            return Ok(());
+        };
+        group.encrypt(options, report, &mut rng, &mut written, &mut record)?;
+        if jobs.is_empty() {
+            return Ok(());
         }
     }
 }

@@ -23,8 +23,9 @@ use crate::context::Context;
 use crate::destination::Destination;
 use crate::exit::{self, Exit, Usage};
 use crate::input::{self, Input, Paths};
+use crate::progress::Progress;
 use crate::prompt;
-use crate::terminal::{self, Progress, count, shown, tell};
+use crate::terminal::{self, count, shown, tell};
 use crate::walk::{Kind, NOTHING_ENCRYPTED, Used, Walk};
 
 /// Make files open with your key of today, without the authority.
@@ -74,6 +75,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     let mut rsa = For::home();
     let mut used = Used::default();
     let mut tally = Tally::new(context, arguments.json, arguments.dry_run);
+    tally.begin(walk.files.len());
     for file in std::mem::take(&mut walk.files) {
         let mut rewrap = || -> anyhow::Result<()> {
             let output = match arguments.dry_run {
@@ -94,12 +96,20 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
                 return Ok(());
             }
             let done = match is_capi_file(&file.path) {
-                true => rsa.rewrap(context, &mut home, &file, options.output.as_ref())?,
-                false => rewrap_one(context, &mut home, &file, &options)?,
+                true => rsa.rewrap(
+                    context,
+                    &mut home,
+                    &file,
+                    options.output.as_ref(),
+                    &tally.bar,
+                )?,
+                false => rewrap_one(context, &mut home, &file, &options, &tally.bar)?,
             };
             tally.add(&file, &done)
         };
-        match rewrap() {
+        let rewrapped = rewrap();
+        tally.bar.file();
+        match rewrapped {
             Ok(()) => used.add(&file),
             Err(error) => match error.downcast_ref() {
                 Some(RewrapError::Passphrase) if !file.named => {
@@ -113,7 +123,8 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
                 }
                 _ => {
                     used.add(&file);
-                    account.fail(&file.path, &input::explained(&file.path, error));
+                    let error = input::explained(&file.path, error);
+                    tally.bar.aside(|| account.fail(&file.path, &error));
                 }
             },
         }
@@ -126,6 +137,8 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
 /// Counts what became of files, and says of those that were named what; of those in folders, with `--verbose`.
 pub(crate) struct Tally<'c> {
     context: &'c Context,
+    /// How far all of them have come.
+    pub(crate) bar: Progress,
     json: bool,
     dry_run: bool,
     would: u64,
@@ -161,6 +174,7 @@ impl<'c> Tally<'c> {
     pub(crate) fn new(context: &'c Context, json: bool, dry_run: bool) -> Self {
         Self {
             context,
+            bar: Progress::files(context, 0, 0),
             json,
             dry_run,
             would: 0,
@@ -168,6 +182,11 @@ impl<'c> Tally<'c> {
             current: 0,
             told: true,
         }
+    }
+
+    /// Begins to tell how far so many files have come, and ends it for those before.
+    pub(crate) fn begin(&mut self, files: usize) {
+        self.bar = Progress::files(self.context, files as u64, 0);
     }
 
     /// Counts a file. That it was rewritten and is not whole is an error.
@@ -178,7 +197,7 @@ impl<'c> Tally<'c> {
                 How::Written(output) => Some(output.to_string_lossy()),
                 How::Copied | How::Current | How::InPlace => None,
             };
-            terminal::print_json(&Line {
+            let line = Line {
                 file: &file.path.to_string_lossy(),
                 current: is_current,
                 how: match done.rewrapped.how {
@@ -189,9 +208,10 @@ impl<'c> Tally<'c> {
                 },
                 output: output.as_deref(),
                 dry_run: false,
-            })?;
+            };
+            self.bar.aside(|| terminal::print_json(&line))?;
         } else if file.named || self.context.verbose {
-            done.say(self.context, &file.path);
+            self.bar.aside(|| done.say(self.context, &file.path));
         } else {
             self.told = false;
         }
@@ -242,7 +262,8 @@ impl<'c> Tally<'c> {
     }
 
     /// Says what holds for all of them.
-    pub(crate) fn end(&self, walk: &Walk) {
+    pub(crate) fn end(&mut self, walk: &Walk) {
+        self.begin(0);
         let files = |number| count(number, "file", "files");
         if !self.told {
             let mut line = match self.dry_run {
@@ -321,7 +342,7 @@ pub(crate) struct Done {
     whose: String,
 }
 
-/// Rewraps a file, with a bar where it takes a copy.
+/// Rewraps a file. How far a copy has come, if it takes one, is told.
 ///
 /// A passphrase's file that was only found in a folder stays: whoever knows the passphrase would lose it.
 pub(crate) fn rewrap_one(
@@ -329,17 +350,14 @@ pub(crate) fn rewrap_one(
     home: &mut Home,
     file: &Input,
     options: &RewrapOptions<'_>,
+    bar: &Progress,
 ) -> Result<Done, RewrapError> {
-    let mut bar = None;
     // What can't be read is told below.
     let passphrase = input::is_for_passphrase(&file.path);
     if passphrase && !file.named {
         return Err(RewrapError::Passphrase);
     }
-    let mut progress = |bytes, of| {
-        bar.get_or_insert_with(|| Progress::bytes(context, of))
-            .set(bytes);
-    };
+    let mut progress = |bytes, of| bar.copied(bytes, of);
     let rewrapped = files::rewrap(home, &file.path, options, &mut context.rng(), &mut progress)?;
     Ok(Done {
         rewrapped,

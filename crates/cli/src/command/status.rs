@@ -20,7 +20,8 @@ use crate::context::Context;
 use crate::devices::Devices;
 use crate::exit::{Exit, Usage, chain};
 use crate::input::{Input, Paths};
-use crate::terminal::{Progress, count, escape, tell};
+use crate::progress::Progress;
+use crate::terminal::{count, escape, tell};
 use crate::walk::{NOTHING_ENCRYPTED, Used};
 use crate::{prompt, reach, stream};
 
@@ -227,14 +228,14 @@ fn with_authority<'f>(
         Ok(looked) => looked,
         Err(error) => return Ok(Err(error)),
     };
-    let bar = Progress::items(context);
+    let bar = Progress::counted(context, "deposit", "deposits");
     let files = looked
         .files
         .iter_mut()
         .filter_map(|(_, status)| status.as_mut().ok());
     let secrets = looked.secrets.iter_mut().filter_map(secrets::Seen::status);
     let confirmed = client.confirm(files.chain(secrets), &mut |done, total| {
-        bar.set_of(done, total);
+        bar.of(done, total);
     });
     drop(bar);
     match confirmed {

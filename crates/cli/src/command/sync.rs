@@ -9,8 +9,9 @@ use strongroom_client::sync::{Synced, Unsent, give_back_all};
 
 use crate::context::Context;
 use crate::exit::Exit;
+use crate::progress::Progress;
 use crate::reach;
-use crate::terminal::{self, Progress, count, tell};
+use crate::terminal::{self, count, tell};
 
 /// Give the authority back what it lost or can't read, from the copies that this home keeps.
 ///
@@ -60,8 +61,8 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
         Err(error) => return Err(error),
     };
     let mut client = reach::connect(context, &mut home, &authority, &mut rng)?;
-    let bar = Progress::items(context);
-    let mut synced = client.sync(&mut |done, total| bar.set_of(done, total))?;
+    let bar = Progress::counted(context, "entry", "entries");
+    let mut synced = client.sync(&mut |done, total| bar.of(done, total))?;
     drop(bar);
     synced.mended += given_back;
     if arguments.json {

@@ -1,8 +1,9 @@
 //! What people see: screens that say what is wrong and fit their terminal, a home at a glance, and the same for programs.
 
 use std::fs;
+use std::process::Command;
 
-use crate::machine::{Machine, Ran};
+use crate::machine::{Machine, Ran, ran};
 
 fn widest(ran: &Ran) -> usize {
     let said = format!("{}{}", ran.text(), ran.stderr);
@@ -202,4 +203,67 @@ fn a_sheet_is_tested_for_programs() {
     let ran = machine.run(["sheet", "test", "--json", "home/recovery-sheet.txt"]);
     let lines = ran.refused(75, &["cannot reach the authority"]).json();
     assert_eq!(lines[0]["reached"], false);
+}
+
+/// Runs a command at a terminal that is so wide, and returns all that came there.
+fn drawn(machine: &Machine, columns: u16, args: &[&str]) -> String {
+    const SCRIPT: &str = r#"
+import fcntl, os, pty, struct, sys, termios
+columns, command = int(sys.argv[1]), sys.argv[2:]
+pid, terminal = pty.fork()
+if pid == 0:
+    fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    os.execv(command[0], command)
+said = b""
+while True:
+    try:
+        said += os.read(terminal, 4096)
+    except OSError:
+        break
+_, status = os.waitpid(pid, 0)
+sys.stdout.buffer.write(said)
+sys.exit(os.waitstatus_to_exitcode(status))
+"#;
+    let program = machine.command(args);
+    let mut python = Command::new("python3");
+    python
+        .args(["-c", SCRIPT, &columns.to_string()])
+        .arg(program.get_program())
+        .args(program.get_args())
+        .current_dir(machine.path("."))
+        .env_clear();
+    for (name, value) in program.get_envs() {
+        python.env(name, value.unwrap_or_default());
+    }
+    let python = python.env("PATH", "/usr/bin:/bin").env("TERM", "xterm");
+    let ran = ran(python, b"").done();
+    String::from_utf8(ran.stdout).unwrap()
+}
+
+#[test]
+fn long_work_has_a_line_that_fits_the_terminal_and_goes() {
+    let machine = Machine::with_classic_home();
+    let slow = "for n in 1 2 3; do head -c 3000000 /dev/zero; sleep 0.4; done";
+    let encrypt = |quiet: &[&'static str]| {
+        [
+            quiet,
+            &["encrypt", "--force", "-o", "a.age"],
+            &["--from-command", "sh", "-c", slow],
+        ]
+        .concat()
+    };
+    for (columns, line) in [(80, "1 file, 8."), (30, "1 file, 8.")] {
+        let drawn = drawn(&machine, columns, &encrypt(&[]));
+        assert!(drawn.contains(line), "{drawn:?}");
+        assert_eq!(drawn.contains("MiB/s"), columns == 80, "{drawn:?}");
+        let (_, after) = drawn.rsplit_once(line).unwrap();
+        assert!(after.contains("\r\u{1b}[2K"), "{after:?}");
+        for line in drawn.split(['\r', '\n']) {
+            let of_progress = line.contains("1 file, ");
+            assert!(!of_progress || line.len() < columns.into(), "{line:?}");
+        }
+    }
+    let drawn = drawn(&machine, 80, &encrypt(&["-q"]));
+    assert!(!drawn.contains("1 file"), "{drawn:?}");
+    // What is no terminal has no line: said by all that compares what commands say.
 }

@@ -212,8 +212,7 @@ impl Home {
     ///
     /// Tells a missing one from one that can't be read.
     pub fn is_identity_sealed(&self) -> Result<bool, KeysError> {
-        let (_, file) = self.identity_file()?;
-        Ok(matches!(file, IdentityFile::Sealed(_)))
+        self.is_sealed(&self.identity_bytes()?)
     }
 
     /// Returns the public key of the identity in use. It is remembered, so that of a sealed one the passphrase is asked for
@@ -223,18 +222,28 @@ impl Home {
     ///
     /// Tells a missing identity from one that can't be read.
     pub fn recipient(&mut self, ask: &mut AskPassphrase<'_>) -> Result<Recipient, KeysError> {
-        let (digest, file) = self.identity_file()?;
+        // What it is known by is its bytes: they are not read as keys for nothing, which takes expanding them.
+        let bytes = self.identity_bytes()?;
+        let digest = Digest::of(&[bytes.as_slice()]);
         if let Some(known) = self.known_recipient(digest)? {
             return Ok(known);
         }
         let recipient = self.identities(ask)?.recipient()?;
-        let is_sealed = matches!(file, IdentityFile::Sealed(_));
+        let is_sealed = self.is_sealed(&bytes)?;
         self.record_recipient(digest, &recipient, is_sealed)?;
         Ok(recipient)
     }
 
-    /// Reads `identity.txt` with its digest, without opening it.
-    fn identity_file(&self) -> Result<(Digest, IdentityFile), KeysError> {
+    fn is_sealed(&self, bytes: &[u8]) -> Result<bool, KeysError> {
+        let file = IdentityFile::read(bytes).map_err(|source| KeysError::Identity {
+            path: self.identity_path(),
+            source,
+        })?;
+        Ok(matches!(file, IdentityFile::Sealed(_)))
+    }
+
+    /// Reads `identity.txt`.
+    fn identity_bytes(&self) -> Result<Zeroizing<Vec<u8>>, KeysError> {
         let path = self.identity_path();
         // Sealed, it may be no text.
         let bytes = files::open(&path).and_then(|mut file| {
@@ -244,16 +253,13 @@ impl Home {
             bytes.try_reserve_exact(length.saturating_add(1))?;
             file.read_to_end(&mut bytes).map(|_| bytes)
         });
-        let bytes = match bytes {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(KeysError::IdentityMissing { path });
+        bytes.map_err(|source| {
+            if source.kind() == io::ErrorKind::NotFound {
+                KeysError::IdentityMissing { path }
+            } else {
+                KeysError::Read { path, source }
             }
-            Err(source) => return Err(KeysError::Read { path, source }),
-        };
-        let file = IdentityFile::read(bytes.as_slice())
-            .map_err(|source| KeysError::Identity { path, source })?;
-        Ok((Digest::of(&[bytes.as_slice()]), file))
+        })
     }
 
     /// Returns the kind of the key that was in use last, where the home remembers it.

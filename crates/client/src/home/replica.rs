@@ -71,8 +71,8 @@ impl From<rusqlite::Error> for TakeError {
 struct Owner {
     id: OwnerId,
     founding: Founding,
-    /// The enrolment that this home made, if it made one.
-    enrolment: Option<StatementId>,
+    /// The enrolment that this home made, if it made one, as it was signed.
+    enrolment: Option<Vec<u8>>,
 }
 
 impl Home {
@@ -252,7 +252,7 @@ impl Home {
         Ok(Owner {
             id: membership.owner,
             founding: membership.founding,
-            enrolment: membership.enrolment.map(|enrolment| enrolment.id()),
+            enrolment: self.authority_row()?.and_then(|row| row.enrolment),
         })
     }
 }
@@ -589,7 +589,10 @@ fn admit(
         // An id is an owner's for ever, by the first enrolment: the one that this home made, or the one that was read.
         Statement::Enroll(enroll) => (
             enroll.owner == owner.id
-                && owner.enrolment.is_none_or(|ours| ours == signed.id())
+                && owner
+                    .enrolment
+                    .as_deref()
+                    .is_none_or(|ours| ours == signed.as_bytes())
                 && enrolment(transaction)?.is_none_or(|(known, _)| known == signed.id()),
             true,
             "it shows another enrolment than this owner's",

@@ -105,3 +105,34 @@ fn a_trigger_that_comes_later_does_nothing() {
     assert_eq!(kept, Ok(2));
     assert!(matches!(world.refused_as_it_is(), HomeError::Schema { .. }));
 }
+
+/// What the authority says letter for letter as it is kept is not verified again; so nothing else may pass for it.
+#[test]
+fn what_is_pinned_and_was_edited_is_refused() {
+    let mut world = World::new();
+    world.encrypt("letter", "dear reader");
+    let read = |column: &str| -> Vec<u8> {
+        let sql = format!("SELECT CAST({column} AS BLOB) FROM authority");
+        let row = world.database(HOME);
+        row.query_row(&sql, (), |row| row.get(0)).unwrap()
+    };
+    let (founding, seen) = (read("founding"), read("seen"));
+    let set = |world: &World, column: &str, bytes: &[u8]| {
+        let sql = match column {
+            "seen" => "UPDATE authority SET seen = CAST(?1 AS TEXT)",
+            _ => "UPDATE authority SET founding = ?1",
+        };
+        world.database(HOME).execute(sql, (bytes,)).unwrap();
+    };
+    for (column, kept) in [("founding", founding), ("seen", seen)] {
+        for at in [0, kept.len() / 2, kept.len() - 2] {
+            let mut edited = kept.clone();
+            edited[at] ^= 1;
+            set(&world, column, &edited);
+            let connected = world.with_client(|_| ());
+            assert!(connected.is_err(), "{column} {at}");
+        }
+        set(&world, column, &kept);
+        world.with_client(|_| ()).unwrap();
+    }
+}

@@ -142,7 +142,7 @@ fn what_a_restored_authority_lacks_is_said_and_sent_again() {
 #[test]
 fn an_owner_whose_enrolment_was_lost_is_enrolled_again_by_the_same_statement() {
     let mut world = World::new();
-    let enrolment = world.home().membership().unwrap().unwrap().enrolment;
+    let enrolment = world.home().enrolment().unwrap();
     let enrolment = enrolment.unwrap();
     let files = ["a", "b", "c"].map(|name| world.encrypt(name, name));
     // A backup from before anybody was enrolled.

@@ -12,9 +12,10 @@ use strongroom_protocol::Unavailable;
 
 use crate::context::Context;
 use crate::exit::Exit;
+use crate::progress::Progress;
 use crate::prompt;
 use crate::reach::{self, Reached};
-use crate::terminal::{self, Progress, count, tell};
+use crate::terminal::{self, count, tell};
 
 #[derive(Serialize)]
 struct Line {
@@ -86,8 +87,8 @@ pub(super) fn run(
     if service.is_sealed() {
         service.unlock(&prompt::recovery_code(context, code_file)?)?;
     }
-    let bar = Progress::items(context);
-    let report = service.check(extent, &mut |done, total| bar.set_of(done, total))?;
+    let bar = Progress::counted(context, "entry", "entries");
+    let report = service.check(extent, &mut |done, total| bar.of(done, total))?;
     drop(bar);
     let mut verified = 0;
     if let Some(home) = &mut home {
@@ -126,8 +127,8 @@ pub(super) fn run(
 }
 
 fn repair(context: &Context, service: &Service, json: bool) -> anyhow::Result<Exit> {
-    let bar = Progress::items(context);
-    let repaired = service.repair(&mut |done, total| bar.set_of(done, total));
+    let bar = Progress::counted(context, "entry", "entries");
+    let repaired = service.repair(&mut |done, total| bar.of(done, total));
     drop(bar);
     let repaired = repaired.map_err(Unavailable::from)?.differing;
     if json {

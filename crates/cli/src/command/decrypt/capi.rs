@@ -18,15 +18,15 @@ use super::Arguments;
 use crate::cipher::doubts;
 use crate::context::Context;
 use crate::exit::chain;
+use crate::progress::Progress;
 use crate::rsa::{NoPadding, warn_of};
-use crate::terminal::{Progress, tell};
+use crate::terminal::tell;
 use crate::{prompt, stream};
 
 /// A file of that layout, of which nothing but the beginning was read.
 pub(super) struct CapiSource {
     pub(super) prefix: Vec<u8>,
     pub(super) file: File,
-    pub(super) length: u64,
 }
 
 /// From a pipe into a pipe nothing can be checked before it is gone.
@@ -58,6 +58,7 @@ pub(super) fn decrypt(
     keys: &mut RsaKeys<'_>,
     encrypted: CapiSource,
     target: Option<(PathBuf, Overwrite)>,
+    bar: &Progress,
 ) -> anyhow::Result<()> {
     let file = &encrypted.file;
     let header = FileHeader::read(&mut encrypted.prefix.chain(file))?;
@@ -76,11 +77,7 @@ pub(super) fn decrypt(
             .transpose()?,
         expected: known.and_then(|known| known.payload),
     };
-    // What is decrypted onto the terminal is not drawn over.
-    let named = arguments.output.as_deref();
-    let shown = target.is_none() && stream::output_is_shown(named);
-    let bar = Progress::bytes(context, if shown { 0 } else { encrypted.length });
-    let mut progress = |bytes| bar.set(bytes);
+    let mut progress = |bytes| bar.bytes(bytes);
     let beginning = match target {
         Some((target, overwrite)) => {
             let mut output =
@@ -92,31 +89,32 @@ pub(super) fn decrypt(
         }
         None => {
             payload.check(&unlocked)?;
-            let mut output = stream::output_to(named)?;
+            let mut output = stream::output_to(arguments.output.as_deref())?;
             let beginning = payload.decrypt(&unlocked, &mut output, &mut progress)?;
             output.flush()?;
             beginning
         }
     };
-    drop(bar);
-    keys.warn();
-    let seen = unlocked.seen(source, beginning);
-    if let (Source::Said, Some(Ok(deposited))) = (source, known.map(|known| known.parameters))
-        && deposited != parameters
-    {
-        context.say(format_args!(
-            "note: what you said was taken, and not what this file's deposit says: {}",
-            deposited.describe(seen.algorithm)
-        ));
-    }
-    for doubt in doubts(&seen) {
-        context.say(format_args!("note: {doubt}"));
-    }
-    if payload.expected.is_none() {
-        context.say(
-            "nothing shows whether this file was changed: this layout has no integrity, and no receipt for the file is here",
-        );
-    }
+    bar.aside(|| {
+        keys.warn();
+        let seen = unlocked.seen(source, beginning);
+        if let (Source::Said, Some(Ok(deposited))) = (source, known.map(|known| known.parameters))
+            && deposited != parameters
+        {
+            context.say(format_args!(
+                "note: what you said was taken, and not what this file's deposit says: {}",
+                deposited.describe(seen.algorithm)
+            ));
+        }
+        for doubt in doubts(&seen) {
+            context.say(format_args!("note: {doubt}"));
+        }
+        if payload.expected.is_none() {
+            context.say(
+                "nothing shows whether this file was changed: this layout has no integrity, and no receipt for the file is here",
+            );
+        }
+    });
     Ok(())
 }
 

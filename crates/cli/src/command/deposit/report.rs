@@ -13,7 +13,8 @@ use super::{Arguments, Entry};
 use crate::context::Context;
 use crate::exit::{self, Exit};
 use crate::place;
-use crate::terminal::{self, Progress, count, escape, tell};
+use crate::progress::Progress;
+use crate::terminal::{self, count, escape, tell};
 
 pub(super) struct Report<'c> {
     context: &'c Context,
@@ -64,7 +65,7 @@ impl<'c> Report<'c> {
             json: arguments.json,
             same_disk_ok: arguments.same_disk_ok,
             place: Distance::CannotTell,
-            bar: Progress::items(context),
+            bar: Progress::counted(context, "secret", "secrets"),
             total: total as u64,
             deposited: 0,
             unchanged: 0,
@@ -190,7 +191,7 @@ impl<'c> Report<'c> {
 
     fn step(&self) {
         let done = self.deposited + self.unchanged + self.foreign + self.sealed + self.failed;
-        self.bar.set_of(done, self.total);
+        self.bar.of(done, self.total);
     }
 
     /// Says what holds for all of them, and how the command ends.

@@ -14,7 +14,8 @@ use super::choice::{Named, Tally};
 use crate::account::Account;
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::terminal::{self, Progress, shown};
+use crate::progress::Progress;
+use crate::terminal::{self, shown};
 use crate::walk::Walk;
 use crate::{place, stream};
 
@@ -28,8 +29,6 @@ pub(super) struct Report<'c> {
     address: Address,
     disks: Disks,
     bar: Progress,
-    /// How many bytes the files that are done had.
-    done_bytes: u64,
     done: u64,
     /// The worst place of a spare.
     place: Distance,
@@ -71,11 +70,10 @@ impl<'c> Report<'c> {
             context,
             json: arguments.json,
             same_disk_ok: arguments.same_disk_ok,
-            bar: Progress::bytes(context, named.iter().map(length).sum()),
+            bar: Progress::files(context, named.len() as u64, named.iter().map(length).sum()),
             named,
             address,
             disks: Disks::look(),
-            done_bytes: 0,
             done: 0,
             place: Distance::AnotherDisk,
             again: 0,
@@ -192,13 +190,13 @@ impl Report<'_> {
 
 impl Watch for Report<'_> {
     fn progress(&mut self, _: usize, bytes: u64) {
-        self.bar.set(self.done_bytes + bytes);
+        self.bar.bytes(bytes);
     }
 
     fn done(&mut self, job: usize, result: Result<Encrypted, EncryptError>) {
+        self.bar.file();
         match result {
             Ok(encrypted) => {
-                self.done_bytes += encrypted.bytes;
                 self.say(job, &encrypted);
                 self.warn(job, &encrypted);
             }

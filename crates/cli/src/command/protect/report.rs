@@ -21,7 +21,8 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::input::{self, Input};
 use crate::place;
-use crate::terminal::{self, Progress, count, shown};
+use crate::progress::Progress;
+use crate::terminal::{self, count, shown};
 use crate::walk::{Kind, NOTHING_ENCRYPTED, Used, Walk};
 
 /// Watches the work, and says what came of it.
@@ -38,7 +39,6 @@ pub(super) struct Report<'c> {
     address: Address,
     disks: Disks,
     bar: Progress,
-    ended: u64,
     done: u64,
     before: u64,
     failed: u64,
@@ -97,8 +97,7 @@ impl<'c> Report<'c> {
             used: Used::default(),
             address,
             disks: Disks::look(),
-            bar: Progress::files(context, files.len() as u64),
-            ended: 0,
+            bar: Progress::files(context, files.len() as u64, 0),
             done: 0,
             before: 0,
             failed: 0,
@@ -182,7 +181,7 @@ impl<'c> Report<'c> {
         before: Standing,
         seen: Option<&Seen>,
     ) {
-        self.tick();
+        self.bar.file();
         let Some(file) = self.files.get(number) else {
             return;
         };
@@ -263,7 +262,7 @@ impl<'c> Report<'c> {
     }
 
     fn fail(&mut self, number: usize, error: ProtectError) {
-        self.tick();
+        self.bar.file();
         let Some(file) = self.files.get(number) else {
             return;
         };
@@ -291,11 +290,6 @@ impl<'c> Report<'c> {
         let error = input::explained(&file.path, error.into());
         let account = &mut self.account;
         self.bar.aside(|| account.fail(&file.path, &error));
-    }
-
-    fn tick(&mut self) {
-        self.ended += 1;
-        self.bar.set(self.ended);
     }
 }
 

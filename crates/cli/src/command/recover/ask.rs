@@ -18,9 +18,10 @@ use crate::causes;
 use crate::command::officer::short;
 use crate::context::{Context, Randomness};
 use crate::exit::chain;
+use crate::progress::Progress;
 use crate::prompt::{self, CodeFrom, TRIES};
 use crate::reach;
-use crate::terminal::{Progress, escape, one_line, shown, tell};
+use crate::terminal::{escape, one_line, shown, tell};
 
 /// What came of asking.
 pub(super) enum Asked {
@@ -120,8 +121,8 @@ pub(super) fn ask(
             let key_type = files.ensure_identity(home)?;
             let mut client = reach::connect(context, home, &authority, &mut rng)?;
             let total = request.request().scope.count();
-            let bar = Progress::items(context);
-            let collected = client.collect(&request, key_type, &mut |done| bar.set_of(done, total));
+            let bar = Progress::counted(context, "key", "keys");
+            let collected = client.collect(&request, key_type, &mut |done| bar.of(done, total));
             drop(bar);
             let collected = collected?;
             files.answered(&wanted);

@@ -292,10 +292,12 @@ impl<'c> Files<'c> {
     pub(super) fn rewrap(&mut self, home: &mut Home) -> anyhow::Result<()> {
         let mut identities = identities(self.context, home)?;
         let released: HashSet<Serial> = home.released_serials()?.into_iter().collect();
+        self.tally.begin(self.open.len());
         for Open { file, .. } in std::mem::take(&mut self.open) {
             let done = self
                 .prepare_identity(home, &mut identities, &file)
                 .and_then(|()| self.rewrap_one(home, &identities, &file));
+            self.tally.bar.file();
             let Err(error) = done else {
                 continue;
             };
@@ -318,6 +320,7 @@ impl<'c> Files<'c> {
                 _ => self.fail(&file, &input::explained(&file.path, error)),
             }
         }
+        self.tally.begin(0);
         Ok(())
     }
 
@@ -364,20 +367,22 @@ impl<'c> Files<'c> {
         let output = output.map(|path| (path, self.overwrite));
         let done = if is_capi_file(&file.path) {
             let output = output.as_ref();
-            self.rsa.rewrap(self.context, home, file, output)?
+            let bar = &self.tally.bar;
+            self.rsa.rewrap(self.context, home, file, output, bar)?
         } else {
             let options = RewrapOptions {
                 identities,
                 others: &[],
                 output,
             };
-            rewrap::rewrap_one(self.context, home, file, &options)?
+            rewrap::rewrap_one(self.context, home, file, &options, &self.tally.bar)?
         };
         self.tally.add(file, &done)
     }
 
     fn fail(&mut self, file: &Input, error: &Error) {
-        self.account.fail(&file.path, error);
+        let account = &mut self.account;
+        self.tally.bar.aside(|| account.fail(&file.path, error));
     }
 
     /// Returns the serials that the files left over name, and that may help.

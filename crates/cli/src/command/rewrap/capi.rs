@@ -14,8 +14,9 @@ use super::Done;
 use crate::causes::is_out_of_reach;
 use crate::context::Context;
 use crate::input::Input;
+use crate::progress::Progress;
 use crate::rsa::ensure_not_legacy;
-use crate::terminal::{Progress, shown, tell};
+use crate::terminal::{shown, tell};
 use crate::{prompt, reach};
 
 /// For which RSA key headers are made, read when the first file needs it.
@@ -65,13 +66,14 @@ impl For {
         })
     }
 
-    /// Rewraps a file, with a bar where it takes a copy.
+    /// Rewraps a file. How far a copy has come, if it takes one, is told.
     pub(crate) fn rewrap(
         &mut self,
         context: &Context,
         home: &mut Home,
         file: &Input,
         output: Option<&(PathBuf, Overwrite)>,
+        bar: &Progress,
     ) -> anyhow::Result<Done> {
         self.read(context, home, &file.path)?;
         let (current, target, padding, whose) = match self {
@@ -98,11 +100,7 @@ impl For {
             padding,
             output: output.cloned(),
         };
-        let mut bar = None;
-        let mut progress = |bytes, of| {
-            bar.get_or_insert_with(|| Progress::bytes(context, of))
-                .set(bytes);
-        };
+        let mut progress = |bytes, of| bar.copied(bytes, of);
         let mut rng = context.rng();
         let how = match prepare(home, &file.path, &options, &mut rng)? {
             Prepared::Current => How::Current,

@@ -10,8 +10,9 @@ use strongroom_client::whole::{Readable, WholeError, WholeReading};
 use crate::account::Account;
 use crate::context::Context;
 use crate::input::Input;
+use crate::progress::Progress;
 use crate::prompt;
-use crate::terminal::{Progress, count};
+use crate::terminal::count;
 
 /// How much is read before it is recorded: no more is read twice.
 const UNRECORDED_BYTES_MAX: u64 = 4 << 20;
@@ -59,10 +60,10 @@ pub(super) fn read(
     drop(home);
     let length = |path: &Path| path.metadata().map_or(0, |metadata| metadata.len());
     let total = to_read.iter().map(|(file, _)| length(&file.path)).sum();
-    let bar = Progress::bytes(context, total);
-    let (mut done, mut unrecorded_bytes, mut unrecorded_files) = (0, 0, 0);
+    let bar = Progress::files(context, to_read.len() as u64, total);
+    let (mut unrecorded_bytes, mut unrecorded_files) = (0, 0);
     for (file, readable) in to_read {
-        let mut progress = |bytes| bar.set(done + bytes);
+        let mut progress = |bytes| bar.bytes(bytes);
         let read =
             readable.and_then(|it| it.read(identities.as_ref(), context.threads, &mut progress));
         reading.add(&file.path, &read, context.clock.now());
@@ -76,7 +77,7 @@ pub(super) fn read(
             }
         }
         let bytes = length(&file.path);
-        done += bytes;
+        bar.file();
         unrecorded_bytes += bytes;
         unrecorded_files += 1;
         if unrecorded_bytes >= UNRECORDED_BYTES_MAX || unrecorded_files >= UNRECORDED_FILES_MAX {
