@@ -182,8 +182,8 @@ fn revoke(
     context.say(format_args!(
         "revokes {}, {}\n\
          From then on it deposits, vetoes and reads nothing in your name, for good. What it deposited stays yours.\n\
-         It takes no key back: whoever has that machine opens what it could open, and what was released to it. Only\n\
-         encrypting those files anew, and changing those secrets, ends that. Whoever knows your recovery code can\n\
+         It takes no key back: whoever has that machine opens what it could open, and what was released to it. Only \
+         encrypting those files anew, and changing those secrets, ends that. Whoever knows your recovery code can \
          recover with it still.",
         devices.which(device),
         origin(known)
@@ -222,7 +222,7 @@ fn list(home: &Home, json: bool) -> anyhow::Result<()> {
         if json {
             terminal::print_json(&line(&device, &devices, last))?;
         } else {
-            terminal::print(shown(&device, &devices, last))?;
+            terminal::print_item(shown(&device, &devices, last))?;
         }
     }
     Ok(())
