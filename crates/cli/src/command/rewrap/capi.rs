@@ -65,6 +65,11 @@ impl For {
         })
     }
 
+    /// Tells whether it is another program's.
+    pub(crate) fn is_programs(&self) -> bool {
+        matches!(self, Self::Program { .. })
+    }
+
     /// Rewraps a file, with a bar where it takes a copy.
     pub(crate) fn rewrap(
         &mut self,
