@@ -214,6 +214,7 @@ fn of_home(cause: &(dyn Error + 'static)) -> Option<&'static str> {
             | HomeError::HalfDeleted { .. }
             | HomeError::NotOurs { .. }
             | HomeError::Torn(_) => Some(REBUILD),
+            HomeError::Full => Some("make room on that disk, and run the same again"),
             HomeError::Schema { .. } => Some(
                 "put the folder back from a backup from before that; or keep its identity.txt, move it away, and rebuild it with \
                  `recover --sheet`",

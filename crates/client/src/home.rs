@@ -475,6 +475,9 @@ pub enum HomeError {
         "the home was made by an older version of Strongroom (format {found}; this one reads {known})"
     )]
     OlderVersion {
+    /// There is no room for what is to be recorded.
+    #[error("the disk of the home is full")]
+    Full,
         /// The version found.
         found: i64,
         /// The one known.
@@ -534,3 +537,4 @@ fn make_private_folder(path: &Path) -> io::Result<()> {
     }
     sync_folder(&open_folder(above.unwrap_or(Path::new(".")))?)
 }
+            Some(ErrorCode::DiskFull) => Self::Full,

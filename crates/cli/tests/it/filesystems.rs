@@ -292,3 +292,49 @@ fn what_is_left_of_holes_takes_no_place() {
     assert_eq!(metadata.len(), 64 << 20);
     assert!(metadata.blocks() * 512 < 1 << 20, "{}", metadata.blocks());
 }
+
+#[test]
+fn a_home_whose_disk_is_full_loses_nothing_and_goes_on_when_there_is_room() {
+    let machine = Machine::new();
+    let disk = at(&machine);
+    let Some(_mount) = Mount::tmpfs(&disk, "size=1m") else {
+        return;
+    };
+    let run = |args: &[&str]| with_home(&machine, "disk/home", args);
+    let init = ["init", "--authority", "spare", "--code-file", "code"];
+    run(&init).done();
+    machine.write("file", "plain");
+    run(&["encrypt", "file"]).done();
+    let status = ["status", "--same-disk-ok", "file.age", "new.age"];
+    let full = || {
+        let mut filling = fs::File::create(machine.path("disk/full")).unwrap();
+        let _ = std::io::copy(&mut std::io::repeat(1), &mut filling);
+    };
+    let refused = |args: &[&str]| {
+        run(args).refused(1, &["the disk of the home is full", "hint: make room"]);
+    };
+    full();
+    refused(&["encrypt", "-o", "new.age", "file"]);
+    assert!(!machine.exists("new.age"));
+    assert_eq!(
+        run(&["decrypt", "-o", "-", "file.age"]).done().stdout,
+        b"plain"
+    );
+    machine.remove("disk/full");
+    run(&["encrypt", "-o", "new.age", "file"]).done();
+    run(&status).done();
+    // Keys that come back find no room, either, and no file is touched.
+    machine.remove("disk/home/identity.txt");
+    let before = machine.read("file.age");
+    let recover = ["recover", "--code-file", "code", "file.age", "new.age"];
+    full();
+    refused(&recover);
+    assert!(machine.read("file.age") == before);
+    machine.remove("disk/full");
+    run(&recover).done();
+    assert_eq!(
+        run(&["decrypt", "-o", "-", "file.age"]).done().stdout,
+        b"plain"
+    );
+    run(&status).done();
+}
