@@ -221,7 +221,7 @@ fn of_home(cause: &(dyn Error + 'static)) -> Option<&'static str> {
             ),
             HomeError::NewerVersion { .. } => Some("use the newer Strongroom"),
             HomeError::ReadOnly { .. } => Some(
-                "`status`, `list`, `log`, `sheet test` and `decrypt` read it where it is; for all else copy it to a disk that can be \
+                "`status`, `list`, `device list`, `log`, `sheet test` and `decrypt` read it where it is; for all else copy it to a disk that can be \
                  written, and name the copy with `--home`",
             ),
             HomeError::OlderVersion { .. } => {

@@ -238,7 +238,7 @@ pub(crate) fn run(context: &Context, mut arguments: Arguments) -> anyhow::Result
 
 /// Finds the deposit of the newest secret of a name, by what the authority's log has now.
 fn serial_of(context: &Context, name: &str) -> anyhow::Result<Serial> {
-    let mut home = Home::open(&context.home)?;
+    let mut home = Home::open_to_read(&context.home)?;
     let authority = reach::authority_of(context, &home)?;
     let mut rng = context.rng();
     let client = reach::connect(context, &mut home, &authority, &mut rng)?;
@@ -269,7 +269,7 @@ pub(crate) struct NoSuchName {
 /// Returns which files a command that was interrupted was rewriting, if that can be told.
 fn interrupted(context: &Context) -> Vec<PathBuf> {
     // Whatever is wrong with the home is said when it is opened for good.
-    let home = Home::open(&context.home).ok();
+    let home = Home::open_to_read(&context.home).ok();
     home.and_then(|home| home.interrupted().ok())
         .unwrap_or_default()
 }
@@ -281,7 +281,7 @@ fn dry_run(
     files: &mut Files<'_>,
 ) -> anyhow::Result<Exit> {
     let home = match Home::exists(&context.home)? {
-        true => Some(Home::open(&context.home)?),
+        true => Some(Home::open_to_read(&context.home)?),
         false => None,
     };
     let (has_identity, is_for_own) = match &home {
@@ -308,7 +308,7 @@ fn serials(context: &Context, typed: &[TypedSerial]) -> anyhow::Result<Vec<Seria
     let mut known = Vec::new();
     let is_partial = typed.iter().any(|serial| serial.whole().is_none());
     if is_partial && Home::exists(&context.home)? {
-        let home = Home::open(&context.home)?;
+        let home = Home::open_to_read(&context.home)?;
         known = home.released_serials()?;
         home.each_deposit::<anyhow::Error>(&mut |deposit| {
             known.push(deposit.record.serial);

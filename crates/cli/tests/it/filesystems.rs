@@ -190,6 +190,8 @@ fn an_authority_and_a_home_that_can_only_be_read_are_read_in_place() {
         .done();
     machine.write("file", "plain");
     machine.run(["encrypt", "file"]).done();
+    let deposit = ["deposit", "--name", "wifi", "--check", "cat >/dev/null"];
+    machine.pipe(b"secret", deposit).done();
     fs::copy(
         machine.path("home/recovery-sheet.txt"),
         machine.path("sheet"),
@@ -203,12 +205,24 @@ fn an_authority_and_a_home_that_can_only_be_read_are_read_in_place() {
         machine.run(["log", "show"]).done();
         machine.run(["sheet", "test", "sheet"]).done();
         machine.run(["policy", "show"]).done();
+        machine.run(["whoami"]).done();
+        let devices = machine.run(["device", "list"]).done();
+        assert!(devices.text().contains("this machine"));
         machine.opens_to("file.age", b"plain");
+        let recover = ["recover", "--name", "wifi", "--dry-run"];
+        machine.run(recover).done();
+        ["--deep", "--check"].map(|option| {
+            let mut args = vec!["status", "-v", "--same-disk-ok", option];
+            args.extend(Some("file.age").filter(|_| option == "--deep"));
+            machine.run(args).done()
+        })
     };
     let Some(mount) = Mount::read_only(&machine.path("usb")) else {
         return;
     };
-    reads(&machine);
+    for ran in reads(&machine) {
+        assert!(!ran.stderr.contains("warning: "), "{}", ran.stderr);
+    }
     // Whatever writes says so before it does anything.
     let refused = machine.run(["encrypt", "-o", "again.age", "file"]);
     refused.refused(1, &["can't be written to", "copy its folder"]);
@@ -228,11 +242,15 @@ fn an_authority_and_a_home_that_can_only_be_read_are_read_in_place() {
     with_home(&machine, "new", &["decrypt", "-o", "-", "back.age"]).done();
     drop(mount);
 
-    machine.recover(["file.age"]).done();
+    machine.recover(["--all", "file.age"]).done();
     let Some(_mount) = Mount::read_only(&machine.path("home")) else {
         return;
     };
-    reads(&machine);
+    // What can't be remembered is told.
+    for ran in reads(&machine) {
+        let told = "warning: your Strongroom folder can't be written: ";
+        assert!(ran.stderr.contains(told), "{}", ran.stderr);
+    }
     let refused = machine.run(["encrypt", "-o", "again.age", "file"]);
     refused.refused(1, &["the home can't be written to", "--home"]);
     assert!(!machine.exists("again.age"));
