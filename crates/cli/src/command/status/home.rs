@@ -126,7 +126,10 @@ fn waiting_here(home: &Home) -> anyhow::Result<Vec<String>> {
         ));
     }
     if !home.has_identity()? && is_at_rest {
-        waiting.push("your key is missing: `strongroom recover` makes a new one".to_owned());
+        waiting.push(
+            "your key is missing: `strongroom recover FILE`, or `recover --all`, makes a new one"
+                .to_owned(),
+        );
     }
     Ok(waiting)
 }
