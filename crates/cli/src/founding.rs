@@ -220,7 +220,7 @@ fn ask_for_authority(context: &Context) -> anyhow::Result<Option<String>> {
     }
     let answer = prompt::question(&format!(
         "This is the first use here: it makes your key, in {}.\nWhere shall the spare of your keys live? Name a folder, best \
-         on another disk,\nor press Enter for this machine's Strongroom folder, for now: ",
+         on another disk, or press Enter for this machine's Strongroom folder, for now: ",
         shown(&context.home)
     ))?;
     Ok((!answer.is_empty()).then_some(answer))
@@ -447,17 +447,17 @@ fn say_where(
         context.say(format_args!("sheet:     {}", shown(&sheet)));
     }
     context.say(
-        "Print the recovery sheet, or move it to another place: with it you get your keys back, and so does whoever\n\
+        "Print the recovery sheet, or move it to another place: with it you get your keys back, and so does whoever \
          has it and the authority's folder.",
     );
     context.say(match (home.is_identity_sealed()?, service.key_is_sealed()?) {
         (true, true) => {
-            "Your key is sealed with the passphrase, the authority's with the recovery code: while the sheet lies in these\n\
-             folders, whoever can read them can open every file. Spares are verified when `strongroom authority check` is\n\
+            "Your key is sealed with the passphrase, the authority's with the recovery code: while the sheet lies in these \
+             folders, whoever can read them can open every file. Spares are verified when `strongroom authority check` is \
              given the code."
         }
         (true, false) => {
-            "Your key is sealed with the passphrase. The authority's key lies open, as others use it, too: whoever can read\n\
+            "Your key is sealed with the passphrase. The authority's key lies open, as others use it, too: whoever can read \
              its folder can open every file, whatever the policy."
         }
         (false, _) => {
@@ -467,7 +467,7 @@ fn say_where(
     if let Some(where_to) = match distance {
         Distance::AnotherDisk => None,
         Distance::CannotTell => Some(
-            "Nothing shows whether the spare is on another disk than your key: not shown to be protected against losing the\n\
+            "Nothing shows whether the spare is on another disk than your key: not shown to be protected against losing the \
              disk.",
         ),
         Distance::InMemory => Some("The spare is in memory: it is gone at the next start."),
@@ -476,7 +476,7 @@ fn say_where(
         ),
     } {
         context.say(format_args!(
-            "{where_to} To put it on another\none, move its folder there, and say where it is now:\n\
+            "{where_to} To put it on another one, move its folder there, and say where it is now:\n\
              \x20   mv {place} DIR\n\
              \x20   strongroom init --authority DIR"
         ));

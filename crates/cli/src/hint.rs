@@ -214,13 +214,14 @@ fn of_home(cause: &(dyn Error + 'static)) -> Option<&'static str> {
             | HomeError::HalfDeleted { .. }
             | HomeError::NotOurs { .. }
             | HomeError::Torn(_) => Some(REBUILD),
+            HomeError::Full => Some("make room on that disk, and run the same again"),
             HomeError::Schema { .. } => Some(
                 "put the folder back from a backup from before that; or keep its identity.txt, move it away, and rebuild it with \
                  `recover --sheet`",
             ),
             HomeError::NewerVersion { .. } => Some("use the newer Strongroom"),
             HomeError::ReadOnly { .. } => Some(
-                "`status`, `list`, `log`, `sheet test` and `decrypt` read it where it is; for all else copy it to a disk that can be \
+                "`status`, `list`, `device list`, `log`, `sheet test` and `decrypt` read it where it is; for all else copy it to a disk that can be \
                  written, and name the copy with `--home`",
             ),
             HomeError::OlderVersion { .. } => {

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::context::Context;
 use crate::options::NewPassphrase;
-use crate::terminal::{escape, tell};
+use crate::terminal::{self, escape, tell};
 use crate::{shell, signals, stream, text};
 
 const CODE_VARIABLE: &str = "STRONGROOM_RECOVERY_CODE";
@@ -189,7 +189,7 @@ pub(crate) fn password(context: &Context, what: &str) -> io::Result<Zeroizing<St
 pub(crate) fn passphrases(
     context: &Context,
 ) -> impl FnMut(&Path) -> io::Result<PassphraseIdentity> + use<'_> {
-    |path| passphrase(context, &crate::terminal::shown(path))
+    |path| passphrase(context, &terminal::shown(path))
 }
 
 /// Returns a new passphrase, if one is wanted: from where it was named, or by asking twice.
@@ -227,7 +227,7 @@ pub(crate) fn secret_if_asked() -> anyhow::Result<Option<Zeroizing<Vec<u8>>>> {
 /// Asks a question at the terminal and returns the answer, which may be empty.
 pub(crate) fn question(text: &str) -> io::Result<String> {
     let mut stderr = io::stderr().lock();
-    write!(stderr, "{text}")?;
+    write!(stderr, "{}", terminal::in_lines(text))?;
     stderr.flush()?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;
@@ -259,9 +259,16 @@ pub(crate) fn code_file(path: &Path) -> anyhow::Result<Zeroizing<String>> {
     text::read_opened(opened(path), CODE_FILE_BYTES_MAX).with_context(failed)
 }
 
-/// Tells whether there is a person at a terminal: the prompt itself goes to the terminal, past pipes.
+/// Tells whether there is a person at a terminal: the prompt itself goes to the terminal, past pipes. One that is not this process's
+/// own, as in a container, can't be asked at.
 fn can_ask_secretly() -> bool {
-    io::stdin().is_terminal() || io::stderr().is_terminal()
+    let is_terminal = io::stdin().is_terminal() || io::stderr().is_terminal();
+    is_terminal
+        && File::options()
+            .read(true)
+            .write(true)
+            .open("/dev/tty")
+            .is_ok()
 }
 
 fn ask(prompt: &str) -> io::Result<Zeroizing<String>> {

@@ -26,10 +26,27 @@ pub(crate) fn tell_wrapped(text: &str) {
     }
 }
 
-/// Says a line on standard error, in one piece, where it matters that it was said.
+/// Says a line on standard error, in one piece, where it matters that it was said. On a terminal it is one or more, which fit.
 pub(crate) fn try_tell(text: impl Display) -> io::Result<()> {
-    let line = format!("{text}\n");
+    let line = format!("{}\n", in_lines(&text.to_string()));
     io::stderr().lock().write_all(line.as_bytes())
+}
+
+/// Breaks the lines of a text that do not fit where standard error is a terminal; not those that are set in, to be copied.
+pub(crate) fn in_lines(text: &str) -> String {
+    let Some((_, columns)) = console::Term::stderr().size_checked() else {
+        return text.to_owned();
+    };
+    let columns = usize::from(columns).max(COLUMNS_MIN);
+    let lines = text.split('\n').map(|line| {
+        if fits(line, columns) || line.starts_with(' ') {
+            return line.to_owned();
+        }
+        let lines = broken(line, columns);
+        let lines: Vec<&str> = lines.iter().map(|line| line.trim_end()).collect();
+        lines.join("\n")
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Says that another process holds a lock, also when little is to be said: a command that waits looks like one that hangs.
@@ -66,6 +83,23 @@ pub(crate) fn tell_waiting(waiting: &Waiting) {
 /// Prints a line on standard output.
 pub(crate) fn print(text: impl Display) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{text}")
+}
+
+/// Prints a line that says something of one thing; on a terminal it is broken where it does not fit, and goes on set in.
+pub(crate) fn print_item(text: impl Display) -> io::Result<()> {
+    const INDENT: usize = 4;
+    let text = text.to_string();
+    if !output_is_shown(None) || fits(&text, columns()) {
+        return print(text);
+    }
+    let mut indent = 0;
+    broken(&text, columns() - INDENT)
+        .iter()
+        .try_for_each(|line| {
+            print(format_args!("{:indent$}{}", "", line.trim_end()))?;
+            indent = INDENT;
+            Ok(())
+        })
 }
 
 /// Prints a value as a line of JSON on standard output.
@@ -188,9 +222,14 @@ fn width_of(character: char) -> usize {
 
 /// Cuts a text into lines of so many columns. What is in backticks, to be typed, stays on a line where that is possible.
 pub(crate) fn wrapped(said: &str, limit: usize) -> Vec<String> {
+    broken(&one_line(said), limit)
+}
+
+/// Does so with the blanks between the words as they are.
+fn broken(text: &str, limit: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let (mut line, mut columns) = (String::new(), 0);
-    for word in words_of(&one_line(said), limit) {
+    for word in words_of(text, limit) {
         let word = word.as_str();
         let length = width(word.trim_end());
         if columns + length > limit && !line.is_empty() {

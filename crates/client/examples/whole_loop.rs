@@ -71,7 +71,8 @@ pub fn whole_loop(
     fs::remove_file(client.home().identity_path())?;
     let request = client.request_recovery(&Wanted::Everything, &Grounds::default())?;
     client.show_code(&request, &code)?;
-    client.collect(&request, KeyType::Hybrid, &mut |_| {})?;
+    client.collect(&request, &mut |_| {})?;
+    home.ensure_identity(KeyType::Hybrid, clock.now(), &mut rng)?;
     let identities = home.identities(ask)?;
     let options = RewrapOptions::new(&identities);
     rewrap(&mut home, &encrypted, &options, &mut rng, &mut |_, _| {})?;

@@ -55,7 +55,7 @@ use crate::connection::Greeting;
 use crate::file::lock::{HomeLock, LockError};
 use crate::released::OpenPage;
 
-/// An open home, locked against other commands.
+/// An open home, locked against other commands, or a copy of it to read ([`Home::open_to_read`]).
 pub struct Home {
     root: PathBuf,
     database: Database,
@@ -67,7 +67,17 @@ pub struct Home {
     seen: RefCell<Option<SignedCheckpoint>>,
     /// Forgotten when another page is kept.
     pub(crate) open_page: RefCell<Option<OpenPage>>,
-    _lock: HomeLock,
+    hold: Hold,
+}
+
+/// What keeps others from changing a home, if anything does.
+enum Hold {
+    /// Its lock.
+    Locked { _lock: HomeLock },
+    /// It is a copy: a command is at work in the home.
+    InUse,
+    /// It is a copy: the home can't be written.
+    ReadOnly,
 }
 
 impl Home {
@@ -105,7 +115,7 @@ impl Home {
         make_private_folder(root).map_err(folder)?;
         let lock = HomeLock::acquire(&root.join(LOCK))?;
         let database = database::create(&root.join(DATABASE))?;
-        Ok(Self::with(root, database, lock))
+        Ok(Self::with(root, database, Hold::Locked { _lock: lock }))
     }
 
     /// Opens the home at `root`, waiting for a command that is at work in it.
@@ -119,27 +129,58 @@ impl Home {
                 path: root.to_path_buf(),
             });
         }
-        if !disk::may_write(root) {
-            let path = root.to_path_buf();
-            return Err(HomeError::ReadOnly { path });
-        }
+        check_writable(root)?;
         Self::open_locked(root, HomeLock::acquire(&root.join(LOCK))?)
     }
 
-    /// Opens the home at `root` to look at what is in it. Where nothing can be written, what is learnt meanwhile is forgotten
-    /// when it is closed: for nothing that is to be kept, and no header is replaced by it.
+    /// Opens the home at `root` to look at what is in it, and waits for no command that is at work there: then, and where
+    /// nothing can be written, it is a copy, and what is learnt meanwhile is forgotten when it is closed. For nothing that is to
+    /// be kept, and no header is replaced by it.
     ///
     /// # Errors
     ///
     /// Says what is missing or damaged, or of another version.
     pub fn open_to_read(root: &Path) -> Result<Self, HomeError> {
         let path = root.join(DATABASE);
-        if !Self::exists(root)? || !path.exists() || disk::may_write(root) && disk::may_write(&path)
-        {
+        if !Self::exists(root)? || !path.exists() {
             return Self::open(root);
         }
-        let lock = HomeLock::acquire_to_read(&root.join(LOCK))?;
-        Ok(Self::with(root, database::open_copy(&path)?, lock))
+        if !may_write(root) {
+            return Ok(Self::with(
+                root,
+                database::open_copy(&path)?,
+                Hold::ReadOnly,
+            ));
+        }
+        if let Some(lock) = HomeLock::try_acquire(&root.join(LOCK))? {
+            return Self::open_locked(root, lock);
+        }
+        // SQLite shows what was committed last, whatever the command is about to write.
+        match database::open_copy(&path) {
+            Ok(database) => {
+                let mut copy = Self::with(root, database, Hold::InUse);
+                if copy.membership()?.is_some() {
+                    copy.foresee_rewrites()?;
+                    return Ok(copy);
+                }
+            }
+            // It is being made, or its command was killed in a commit since, which whoever has the lock takes back.
+            Err(HomeError::NotOurs { .. } | HomeError::Database(_)) => {}
+            Err(error) => return Err(error),
+        }
+        Self::open(root)
+    }
+
+    /// Tells whether this is a copy, so that what is recorded is forgotten.
+    #[must_use]
+    pub fn is_copy(&self) -> bool {
+        !matches!(self.hold, Hold::Locked { .. })
+    }
+
+    /// Tells whether this is a copy of a home in which a command is at work.
+    #[must_use]
+    pub fn is_in_use(&self) -> bool {
+        matches!(self.hold, Hold::InUse)
     }
 
     /// Opens the home at `root`, unless a command is at work in it.
@@ -151,6 +192,7 @@ impl Home {
         if !Self::exists(root)? {
             return Ok(None);
         }
+        check_writable(root)?;
         HomeLock::try_acquire(&root.join(LOCK))?
             .map(|lock| Self::open_locked(root, lock))
             .transpose()
@@ -161,7 +203,7 @@ impl Home {
         if !path.try_exists().is_ok_and(|exists| exists) {
             return Err(HomeError::HalfDeleted { path });
         }
-        let home = Self::with(root, database::open(&path)?, lock);
+        let home = Self::with(root, database::open(&path)?, Hold::Locked { _lock: lock });
         // Made behind it, by an owner whom this database does not know.
         let device = root.join(DEVICE_KEY);
         if home.authority_row()?.is_none() && device.exists() {
@@ -170,7 +212,7 @@ impl Home {
         Ok(home)
     }
 
-    fn with(root: &Path, database: Database, lock: HomeLock) -> Self {
+    fn with(root: &Path, database: Database, hold: Hold) -> Self {
         Self {
             root: root.to_path_buf(),
             database,
@@ -178,7 +220,7 @@ impl Home {
             membership: RefCell::default(),
             seen: RefCell::default(),
             open_page: RefCell::default(),
-            _lock: lock,
+            hold,
         }
     }
 
@@ -518,6 +560,9 @@ pub enum HomeError {
         /// What the system answered.
         source: io::Error,
     },
+    /// There is no room for what is to be recorded.
+    #[error("the disk of the home is full")]
+    Full,
     /// The folder is there, and the database is not.
     #[error("the home is incomplete: `{path}` is missing")]
     HalfDeleted {
@@ -587,6 +632,7 @@ impl From<rusqlite::Error> for HomeError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Torn(error),
+            Some(ErrorCode::DiskFull) => Self::Full,
             _ => Self::Database(error),
         }
     }
@@ -596,6 +642,19 @@ const DATABASE: &str = "home.db";
 const DEVICE_KEY: &str = "device.key";
 const IDENTITY: &str = "identity.txt";
 const LOCK: &str = "lock";
+
+fn check_writable(root: &Path) -> Result<(), HomeError> {
+    if disk::may_write(root) {
+        return Ok(());
+    }
+    let path = root.to_path_buf();
+    Err(HomeError::ReadOnly { path })
+}
+
+/// Tells whether anything can be recorded in a home.
+fn may_write(root: &Path) -> bool {
+    disk::may_write(root) && disk::may_write(&root.join(DATABASE))
+}
 
 fn parse_statement(bytes: &[u8]) -> Result<SignedStatement, HomeError> {
     SignedStatement::parse(bytes).map_err(|_| HomeError::Damaged { what: "statement" })

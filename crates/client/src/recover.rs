@@ -1,13 +1,12 @@
 //! Recovery: asking for session keys back, showing evidence, and collecting what is released (spec/recovery.md).
 //! Not what is done with the keys: that is `rewrap`.
 //!
-//! In this order, each durable before the next: the request, before it is sent; once a page was released, and so the evidence
-//! was right, the new identity, never over an old one; what was released, page by page; then the headers. A command that is
-//! stopped anywhere is continued by the next one: the request is the one that is pending, the pages those that are missing.
+//! In this order, each durable before the next: the request, before it is sent; what was released, page by page; the new
+//! identity, if one is needed, never over an old one; then the headers. A command that is stopped anywhere is continued by the
+//! next one: the request is the one that is pending, the pages those that are missing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use strongroom_agefile::KeyType;
 use strongroom_protocol::code::{NoMemory, RecoveryCode};
 use strongroom_protocol::id::{Digest, OwnerId, RequestId, Serial};
 use strongroom_protocol::policy::{Reason, SubjectState};
@@ -269,8 +268,7 @@ impl Client<'_> {
         Ok(())
     }
 
-    /// Fetches the pages of a release, and verifies each before it is kept. Makes a new identity of this kind where there is
-    /// none, as soon as the first page shows that the keys come.
+    /// Fetches the pages of a release, and verifies each before it is kept.
     ///
     /// How many there are follows from what was asked: every page but the last answers for as many deposits as a page can,
     /// and none of them twice.
@@ -281,7 +279,6 @@ impl Client<'_> {
     pub fn collect(
         &mut self,
         request: &PendingRequest,
-        key_type: KeyType,
         progress: &mut dyn FnMut(u64),
     ) -> Result<Collected, RecoverError> {
         let id = request.statement().id();
@@ -299,8 +296,6 @@ impl Client<'_> {
             let released = self.connection.authority().release(id, number)?;
             let left = count - answered.len() as u64;
             let (release, matched) = self.verify_page(request, number, left, &released)?;
-            let now = self.clock.now();
-            self.home.ensure_identity(key_type, now, &mut self.rng)?;
             let keys = release.keys();
             let serials: Vec<Serial> = keys.iter().map(|key| key.label.serial).collect();
             for serial in serials.iter().chain(release.withheld()) {

@@ -125,7 +125,7 @@ impl Sheet {
     /// Says which line is missing or wrong, and never repeats the code.
     pub fn parse(text: &str) -> Result<Self, SheetError> {
         let lines = Lines::of(text);
-        let whole = match lines.whole.as_deref().map(|text| line::read(text)) {
+        let whole = match lines.whole() {
             // What is said besides is said twice, and tells.
             Some(None) if !lines.is_complete() => return Err(SheetError::Line),
             whole => whole.flatten(),
@@ -189,28 +189,29 @@ fn typed_id(text: &str) -> String {
 /// What a text has of a sheet's.
 struct Lines<'t> {
     text: &'t str,
-    /// The one line that says all, put together again where it was broken.
-    whole: Option<Zeroizing<String>>,
 }
 
 impl<'t> Lines<'t> {
     fn of(text: &'t str) -> Self {
-        let is_whole = |line: &str| {
-            let start = line.get(..line::PREFIX.len());
-            start.is_some_and(|start| start.eq_ignore_ascii_case(line::PREFIX))
-        };
-        let is_rest =
-            |line: &str| !line.is_empty() && line.chars().all(|c| c.is_ascii_alphanumeric());
-        let mut lines = text.lines().map(strongroom_text::trim);
-        let whole = lines.find(|line| is_whole(line)).map(|first| {
-            let mut whole = Zeroizing::new(String::with_capacity(text.len()));
-            whole.extend(first.split_whitespace());
-            lines
-                .take_while(|line| is_rest(line))
-                .for_each(|line| whole.push_str(line));
-            whole
-        });
-        Self { text, whole }
+        Self { text }
+    }
+
+    /// Reads the one line that says all, if there is one; it may be broken, up to the next empty line.
+    fn whole(&self) -> Option<Option<Sheet>> {
+        let mut lines = self.text.lines();
+        let mut is_there = false;
+        while let Some(line) = lines.next() {
+            let Some(begun) = line::behind_prefix(line) else {
+                continue;
+            };
+            is_there = true;
+            let following = lines.clone();
+            let following = following.take_while(|line| !strongroom_text::trim(line).is_empty());
+            if let Some(sheet) = line::read(begun, following) {
+                return Some(Some(sheet));
+            }
+        }
+        is_there.then_some(None)
     }
 
     /// Finds the first line that begins with a name and a colon, whatever the case of its letters.
@@ -321,6 +322,14 @@ mod tests {
         line.unwrap().trim().to_owned()
     }
 
+    /// Puts something between each four characters but those of the first word.
+    fn in_groups(line: &str, between: &str) -> String {
+        let (word, rest) = line.split_at("STRONGROOM1".len());
+        let rest: Vec<char> = rest.chars().collect();
+        let groups: Vec<String> = rest.chunks(4).map(|group| group.iter().collect()).collect();
+        format!("{word}{}", groups.join(between))
+    }
+
     #[test]
     fn a_sheet_reads_back_what_was_written() {
         same(&written());
@@ -360,8 +369,26 @@ mod tests {
         same(&line);
         same(&line.to_lowercase());
         same(&format!("scanned\n\u{feff} {line}\r\n"));
+        // As it is typed from paper, or comes by mail.
         let (begin, end) = line.split_at(70);
-        same(&format!("{begin}\n   {end}\n\nand so on"));
+        for text in [
+            format!("{begin}\n   {end}\n\nand so on"),
+            format!("{begin}-\n{end}.\nKept in the safe\n"),
+            format!("> {begin}=\r\n> {end}\r\n"),
+            format!("The line: `{line}`."),
+            in_groups(&line, " "),
+            in_groups(&line, "-"),
+            in_groups(&line, "\u{2013}"),
+            in_groups(&line, "\u{a0}\u{2212} "),
+            in_groups(&line, "\u{ad}"),
+            in_groups(&line.to_lowercase(), "\n"),
+            line.replace('0', "O").replace('L', "1"),
+            line.replace('0', "o").replace('L', "I").replace('1', "l"),
+            line.replace('O', "0").to_lowercase(),
+            format!("Strongroom lets this in, and STRONGROOM1 is how it begins.\n\n{line}"),
+        ] {
+            same(&text);
+        }
         // What is typed besides counts where it may have changed, and must say the same where it can't have.
         let moved = Sheet::parse(&format!("Authority folder: /elsewhere\n{line}")).unwrap();
         assert_eq!(moved.address, Address::parse("/elsewhere").unwrap());

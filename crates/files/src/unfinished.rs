@@ -42,6 +42,25 @@ impl Unfinished {
     }
 }
 
+impl Unfinished {
+    /// Does what finishes it, and where that fails, takes it away. A signal removes it before, or not at all.
+    ///
+    /// # Errors
+    ///
+    /// What `finish` says.
+    pub fn finish<T, E>(self, finish: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        let mut registry = registry();
+        let finished = finish();
+        let remove = registry.removes.remove(&self.number);
+        if let (Err(_), Some(remove)) = (&finished, remove) {
+            remove();
+        }
+        // What drops `self` takes the lock again.
+        drop(registry);
+        finished
+    }
+}
+
 impl Drop for Unfinished {
     fn drop(&mut self) {
         registry().removes.remove(&self.number);

@@ -123,13 +123,7 @@ pub(crate) fn read(bytes: &[u8]) -> Option<()> {
         let (clock, rng) = (TestClock::new(), &mut TestRng::new(3));
         // The log says all of it: what the home can't believe of it, it does not read.
         let collected = match Client::connect(&mut home, &shown, &*clock, rng) {
-            Ok(mut client) => client
-                .collect(
-                    &pending.unwrap(),
-                    strongroom_agefile::KeyType::Hybrid,
-                    &mut |_| {},
-                )
-                .ok(),
+            Ok(mut client) => client.collect(&pending.unwrap(), &mut |_| {}).ok(),
             Err(_) => None,
         };
         let expected = is_right && is_in_order && holds;

@@ -88,7 +88,7 @@ impl World {
             .request_recovery(&wanted, &Grounds::default())
             .unwrap();
         client.show_code(&request, &code).unwrap();
-        client.collect(&request, kind, &mut |_| {}).unwrap();
+        client.collect(&request, &mut |_| {}).unwrap();
         let said = service.statements(0, 1000).unwrap().into_iter();
         let said = said
             .map(|(_, statement)| (statement.id(), statement))

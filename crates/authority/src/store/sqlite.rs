@@ -16,7 +16,7 @@ use rusqlite::{Connection, ErrorCode};
 
 use super::{Damage, Rows, Store, StoreError, Transaction};
 
-use disk::{Access, begin_journal, connect, settle_journal, waiting_for};
+use disk::{Access, begin_journal, check_at_rest, connect, settle_journal, waiting_for};
 use readers::Readers;
 use rows::Open;
 
@@ -63,8 +63,10 @@ impl Sqlite {
             StoreError::Failed("a path that is no text can't be given to SQLite".into())
         })?;
         create_private(to).map_err(|error| StoreError::Failed(error.into()))?;
-        let source = connect(from, Access::to_read(from))?;
+        let access = Access::to_read(from);
+        let source = connect(from, access)?;
         source.execute("VACUUM INTO ?1", [name])?;
+        check_at_rest(from, access)?;
         source.close().map_err(|(_, error)| error.into())
     }
 
@@ -150,7 +152,7 @@ impl Store for Sqlite {
     fn check_writable(&self) -> Result<(), StoreError> {
         match self.access {
             Access::Write => Ok(()),
-            Access::InPlace | Access::Read => Err(StoreError::ReadOnly),
+            Access::AtRest(_) | Access::Read => Err(StoreError::ReadOnly),
         }
     }
 

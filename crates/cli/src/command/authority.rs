@@ -146,7 +146,7 @@ fn backup(
     context.warn_if_open_to_all(to);
     context.say(match keys {
         Keys::Included if service.key_is_sealed()? => {
-            "The authority's keys are in it, sealed: whoever reads it and has the recovery code can open every file with a\n\
+            "The authority's keys are in it, sealed: whoever reads it and has the recovery code can open every file with a \
              spare there."
         }
         Keys::Included => {
@@ -182,7 +182,7 @@ fn restore(
         held.size
     ));
     context.say(
-        "What was recorded after the backup is missing. Whoever uses it runs `strongroom log accept-restored`, and then\n\
+        "What was recorded after the backup is missing. Whoever uses it runs `strongroom log accept-restored`, and then \
          `strongroom sync`, which sends the deposits that are missing. Never run it beside the authority it was copied from.",
     );
     Ok(Exit::Done)

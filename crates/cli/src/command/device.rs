@@ -102,11 +102,15 @@ struct RevokedLine {
 
 pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     match &arguments.command {
-        Command::List { json } => connected(context, |client| list(client.home(), *json))?,
+        Command::List { json } => {
+            let home = Home::open_to_read(&context.home)?;
+            connected(context, home, |client| list(client.home(), *json))?;
+        }
         Command::Name { name, device } => {
             // Before anything is asked of anybody.
             let name = DeviceName::new(name.clone())?;
-            connected(context, |client| {
+            let home = Home::open(&context.home)?;
+            connected(context, home, |client| {
                 let device = match device {
                     Some(given) => find(client.home(), given)?,
                     None => DeviceId::from(&client.home().device_key()?.verifying_key()),
@@ -114,10 +118,13 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
                 Ok(client.name_device(device, name)?)
             })?;
         }
-        Command::Revoke { device, yes } => connected(context, |client| {
-            let device = find(client.home(), device)?;
-            revoke(context, client, device, *yes)
-        })?,
+        Command::Revoke { device, yes } => {
+            let home = Home::open(&context.home)?;
+            connected(context, home, |client| {
+                let device = find(client.home(), device)?;
+                revoke(context, client, device, *yes)
+            })?;
+        }
     }
     Ok(Exit::Done)
 }
@@ -125,9 +132,9 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
 /// Does something as the owner, connected.
 fn connected(
     context: &Context,
+    mut home: Home,
     act: impl FnOnce(&mut Client<'_>) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let mut home = Home::open(&context.home)?;
     let authority = reach::authority_of(context, &home)?;
     let mut rng = context.rng();
     let mut client = reach::connect(context, &mut home, &authority, &mut rng)?;
@@ -182,8 +189,8 @@ fn revoke(
     context.say(format_args!(
         "revokes {}, {}\n\
          From then on it deposits, vetoes and reads nothing in your name, for good. What it deposited stays yours.\n\
-         It takes no key back: whoever has that machine opens what it could open, and what was released to it. Only\n\
-         encrypting those files anew, and changing those secrets, ends that. Whoever knows your recovery code can\n\
+         It takes no key back: whoever has that machine opens what it could open, and what was released to it. Only \
+         encrypting those files anew, and changing those secrets, ends that. Whoever knows your recovery code can \
          recover with it still.",
         devices.which(device),
         origin(known)
@@ -222,7 +229,7 @@ fn list(home: &Home, json: bool) -> anyhow::Result<()> {
         if json {
             terminal::print_json(&line(&device, &devices, last))?;
         } else {
-            terminal::print(shown(&device, &devices, last))?;
+            terminal::print_item(shown(&device, &devices, last))?;
         }
     }
     Ok(())

@@ -77,7 +77,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
 /// Writes an officer's key, and prints who the policy is to know them as.
 fn make_officer(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     let membership = if Home::exists(&context.home)? {
-        Home::open(&context.home)?.membership()?
+        Home::open_to_read(&context.home)?.membership()?
     } else {
         None
     };

@@ -13,10 +13,10 @@ use crate::exit::Exit;
 use crate::reach;
 use crate::terminal::{self, escape, words};
 
-/// List your deposits at the authority.
+/// List your deposits at the authority, the oldest first.
 ///
-/// Secrets that go by a name come last, name by name, and the newest of a name after those that it superseded; where two
-/// machines of yours deposited side by side, both count.
+/// What was sent again, to an authority that had lost it, stays where it was. Of the secrets that go by one name those count that
+/// are not marked as superseded: one, or two where two machines of yours deposited side by side.
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Only the secrets that go by this name.
@@ -119,5 +119,5 @@ fn print(listed: &ListedDeposit, devices: &Devices, arguments: &Arguments) -> st
     if !line.description.is_empty() {
         text += &format!("  {}", words(line.description));
     }
-    terminal::print(text)
+    terminal::print_item(text)
 }

@@ -256,7 +256,7 @@ fn accept_restored(
         context.say(format_args!(
             "this home saw {} of the log, root {}\n\
              the authority has {}, root {}: they do not extend what was seen\n\
-             It was put back from a backup, or rewritten; which of them can't be told from here. Deposits, vetoes and\n\
+             It was put back from a backup, or rewritten; which of them can't be told from here. Deposits, vetoes and \
              decisions made after the backup are missing in it. Both checkpoints are kept as evidence.",
             count(seen.size, "entry", "entries"),
             seen.root,
@@ -308,7 +308,7 @@ fn print(
         .what
         .map(|what| format!(": {what}"))
         .unwrap_or_default();
-    terminal::print(format_args!(
+    terminal::print_item(format_args!(
         "{:>8}  {}  {}{what}",
         line.index, line.time, line.kind
     ))

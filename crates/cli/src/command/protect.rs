@@ -94,7 +94,10 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
         )
     );
     let others = read_identities(context, &arguments.identities)?;
-    let mut home = Home::open(&context.home)?;
+    let mut home = match arguments.dry_run {
+        true => Home::open_to_read(&context.home)?,
+        false => Home::open(&context.home)?,
+    };
     let own = own_identities(context, &home, &others)?;
     let options = ProtectOptions {
         identities: own.as_ref(),

@@ -41,7 +41,7 @@ const PAUSE: Duration = Duration::from_secs(10);
 
 /// Get the keys of files back, and make the files open with your key again.
 ///
-/// Asks for the recovery code, where the policy does. Makes a new key where yours is gone, once the keys are released, and
+/// Asks for the recovery code, where the policy does. Makes a new key where yours is gone, once keys of files are released, and
 /// sealed with a passphrase if that was. Only the files' headers are rewritten; a file that opens already costs nothing. Run
 /// again, it goes on where it stopped; while a request waits it says what for, and exits with 3. If it was denied or vetoed,
 /// or lapsed, it says so once; run again, it asks anew.
@@ -145,6 +145,26 @@ impl Arguments {
         self.all || self.name.is_some() || !self.typed_serials.is_empty()
     }
 
+    /// Tells whether a lost key of the home's is made anew whatever files there are: all keys are there to be applied later.
+    fn all_for_own_key(&self) -> bool {
+        self.all && self.to.is_none()
+    }
+
+    /// Tells whether a key was asked for by its serial that is to be applied to a file later: a secret opens without, and what is
+    /// for another program is not for the home's key.
+    fn one_for_own_key(&self, home: &Home) -> anyhow::Result<bool> {
+        if !self.paths.is_empty() || self.name.is_some() || self.to.is_some() {
+            return Ok(false);
+        }
+        for serial in &self.serials {
+            let said = home.particulars(*serial)?;
+            if said.is_none_or(|said| said.attachment().is_empty()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     fn overwrite(&self) -> Overwrite {
         if self.force {
             Overwrite::Force
@@ -218,7 +238,7 @@ pub(crate) fn run(context: &Context, mut arguments: Arguments) -> anyhow::Result
 
 /// Finds the deposit of the newest secret of a name, by what the authority's log has now.
 fn serial_of(context: &Context, name: &str) -> anyhow::Result<Serial> {
-    let mut home = Home::open(&context.home)?;
+    let mut home = Home::open_to_read(&context.home)?;
     let authority = reach::authority_of(context, &home)?;
     let mut rng = context.rng();
     let client = reach::connect(context, &mut home, &authority, &mut rng)?;
@@ -249,7 +269,7 @@ pub(crate) struct NoSuchName {
 /// Returns which files a command that was interrupted was rewriting, if that can be told.
 fn interrupted(context: &Context) -> Vec<PathBuf> {
     // Whatever is wrong with the home is said when it is opened for good.
-    let home = Home::open(&context.home).ok();
+    let home = Home::open_to_read(&context.home).ok();
     home.and_then(|home| home.interrupted().ok())
         .unwrap_or_default()
 }
@@ -261,11 +281,14 @@ fn dry_run(
     files: &mut Files<'_>,
 ) -> anyhow::Result<Exit> {
     let home = match Home::exists(&context.home)? {
-        true => Some(Home::open(&context.home)?),
+        true => Some(Home::open_to_read(&context.home)?),
         false => None,
     };
-    let has_identity = home.as_ref().map(Home::has_identity).transpose()?;
-    if has_identity != Some(true) {
+    let (has_identity, is_for_own) = match &home {
+        Some(home) => (home.has_identity()?, arguments.one_for_own_key(home)?),
+        None => (false, !arguments.serials.is_empty()),
+    };
+    if !has_identity && (is_for_own || arguments.all_for_own_key() || files.need_an_identity()) {
         context.say("a new key would be made");
     }
     if arguments.all {
@@ -285,7 +308,7 @@ fn serials(context: &Context, typed: &[TypedSerial]) -> anyhow::Result<Vec<Seria
     let mut known = Vec::new();
     let is_partial = typed.iter().any(|serial| serial.whole().is_none());
     if is_partial && Home::exists(&context.home)? {
-        let home = Home::open(&context.home)?;
+        let home = Home::open_to_read(&context.home)?;
         known = home.released_serials()?;
         home.each_deposit::<anyhow::Error>(&mut |deposit| {
             known.push(deposit.record.serial);
@@ -336,6 +359,9 @@ fn attempt(
                 let keys = count(collected.keys, "key", "keys");
                 context.say(format_args!("{keys} released"));
                 files.not_released(home, &collected)?;
+                if collected.keys > 0 && arguments.one_for_own_key(home)? {
+                    files.ensure_identity(home)?;
+                }
             }
         }
         // A header that was torn when its key was lost, too.

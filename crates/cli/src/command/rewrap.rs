@@ -61,7 +61,10 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     let mut account = Account::new(context).with_json(arguments.json);
     walk.tell_unreadable(&mut account);
     let others = read_identities(context, &arguments.identities)?;
-    let mut home = Home::open(&context.home)?;
+    let mut home = match arguments.dry_run {
+        true => Home::open_to_read(&context.home)?,
+        false => Home::open(&context.home)?,
+    };
     if !arguments.dry_run {
         repair(context, &mut home)?;
         input::remove_leftovers(walk.files.iter().map(|file| file.path.as_path()));

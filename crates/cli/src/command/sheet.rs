@@ -145,7 +145,7 @@ fn test(
         OtherCode
     );
     if !json {
-        terminal::print(
+        terminal::print_item(
             "the code is right: it is the recovery code of this Strongroom folder's owner",
         )?;
     }
@@ -165,7 +165,7 @@ fn test(
     if json {
         return Ok(Exit::Done);
     }
-    terminal::print(format_args!(
+    terminal::print_item(format_args!(
         "the authority answers in {}",
         escape(&membership.address.to_string())
     ))?;
@@ -176,7 +176,9 @@ fn test(
 fn test_elsewhere(context: &Context, path: &Path, json: bool) -> anyhow::Result<Exit> {
     let sheet = prompt::read_sheet(context, path)?;
     if !json {
-        terminal::print("the sheet can be read, and the recovery code on it has no typing error")?;
+        terminal::print_item(
+            "the sheet can be read, and the recovery code on it has no typing error",
+        )?;
     }
     let reached = reach::open(context, &sheet.address, Caller::Anybody)?;
     let (expected, found) = (sheet.authority, reached.authority().about()?.authority());
@@ -192,7 +194,7 @@ fn test_elsewhere(context: &Context, path: &Path, json: bool) -> anyhow::Result<
         })?;
         return Ok(Exit::Done);
     }
-    terminal::print(format_args!(
+    terminal::print_item(format_args!(
         "the authority on it answers in {}",
         escape(&sheet.address.to_string())
     ))?;

@@ -82,11 +82,18 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     };
     let files = std::mem::take(&mut walk.files);
     let (mut identities, mut unread, mut unread_identity) = (None, 0, None);
+    let mut reading = None;
     if arguments.deep {
         let read = deep::read(context, &files, &mut account)?;
         (identities, unread) = (read.identities, read.unread);
+        reading = Some(read.reading);
     }
     let mut home = Home::open_to_read(&context.home)?;
+    if let Some(reading) = reading {
+        // By what was read they are looked at, also where it is forgotten again.
+        reading.end(&mut home)?;
+        tell_forgotten(context, &home);
+    }
     if !arguments.deep {
         // One that can't be read is no reason to say nothing of the files.
         match identities_at_hand(context, &home) {
@@ -94,17 +101,14 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
             Err(error) => unread_identity = Some(error),
         }
     }
-    let look = |inspector: Inspector<'_>, home: &Home| {
+    let look = |of: &[&Input], of_secrets: bool, inspector: Inspector<'_>, home: &Home| {
         let _at_once = home.snapshot()?;
         let inspector = inspector.with_identities(identities.as_ref());
         let inspector = inspector.with_time(context.clock.now());
         let inspector = inspector.looking_at_all(arguments.deep);
-        let files = files.iter().map(|file| {
-            let status = inspector.inspect(&file.path);
-            (file, status)
-        });
+        let statuses = of.iter().map(|file| inspector.inspect(&file.path));
         Ok(Looked {
-            files: files.collect(),
+            files: statuses.collect(),
             secrets: if of_secrets {
                 secrets::inspect(&inspector, home, names.as_deref())?
             } else {
@@ -113,18 +117,36 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
             learned: Box::new(inspector.learned()),
         })
     };
-    let asked = with_authority(context, &mut home, look);
-    let looked = match asked {
+    let all: Vec<&Input> = files.iter().collect();
+    let asked = with_authority(context, &mut home, |inspector, home| {
+        look(&all, of_secrets, inspector, home)
+    });
+    let mut looked = match asked {
         Ok(looked) => looked?,
         Err((looked, error)) => {
             // What was seen is told all the same; that it is so still can't be said.
             account.fail_of("", &error);
             match looked {
                 Some(looked) => looked,
-                None => look(Inspector::new(&home, false)?, &home)?,
+                None => look(&all, of_secrets, Inspector::new(&home, false)?, &home)?,
             }
         }
     };
+    let doubtful = looked.doubtful();
+    if home.is_in_use() && !doubtful.is_empty() {
+        // The command that is at work there has written files since the home was read.
+        let of: Vec<&Input> = doubtful
+            .iter()
+            .filter_map(|at| all.get(*at).copied())
+            .collect();
+        let mut later = Home::open_to_read(&context.home)?;
+        let again = with_authority(context, &mut later, |inspector, home| {
+            look(&of, false, inspector, home)
+        });
+        if let Ok(Ok(again)) = again {
+            looked.replace(&doubtful, again.files);
+        }
+    }
     if let Err(error) = home.record_learned(&looked.learned) {
         // It is looked at again the next time.
         tell(format_args!(
@@ -145,7 +167,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     };
     let mut used = Used::default();
     files::report(
-        looked.files,
+        all.into_iter().zip(looked.files),
         &reporting,
         (&mut problems, &mut totals),
         (&mut used, &mut walk.passed),
@@ -200,23 +222,54 @@ fn identities_at_hand(context: &Context, home: &Home) -> anyhow::Result<Option<I
 }
 
 /// What was seen of the files and secrets that are asked about.
-struct Looked<'f> {
-    files: Vec<(&'f Input, Result<FileStatus, StatusError>)>,
+struct Looked {
+    /// Of each file, in their order.
+    files: Vec<Result<FileStatus, StatusError>>,
     secrets: Vec<secrets::Seen>,
     /// Files that were seen to be what they are with the home's own keys.
     learned: Box<Learned>,
 }
 
+impl Looked {
+    /// Returns the places of the files of which something is to be said.
+    fn doubtful(&self) -> Vec<usize> {
+        let is_well = |file: &FileStatus| file.doubt.is_none();
+        let files = self.files.iter().enumerate();
+        let doubtful = files.filter(|(_, file)| !file.as_ref().is_ok_and(is_well));
+        doubtful.map(|(place, _)| place).collect()
+    }
+
+    /// Puts what was seen of some files in place of what was seen before.
+    fn replace(&mut self, places: &[usize], seen: Vec<Result<FileStatus, StatusError>>) {
+        for (place, seen) in places.iter().zip(seen) {
+            if let Some(before) = self.files.get_mut(*place) {
+                *before = seen;
+            }
+        }
+    }
+}
+
+/// Says that what was read is forgotten, where nothing can be recorded.
+fn tell_forgotten(context: &Context, home: &Home) {
+    if home.is_in_use() {
+        context.say("another command is at work in your Strongroom folder: what was read now may be read again the next time");
+    } else if home.is_copy() {
+        tell(
+            "warning: your Strongroom folder can't be written: what was read now is not remembered",
+        );
+    }
+}
+
 /// Why the authority does not answer, with what was seen before it did not.
-type Unanswered<'f> = (Option<Looked<'f>>, anyhow::Error);
+type Unanswered = (Option<Looked>, anyhow::Error);
 
 /// Looks at what is asked about, and has the authority show that it has the deposits. The outer error says why it does not,
 /// the inner one what failed after it was reached.
-fn with_authority<'f>(
+fn with_authority(
     context: &Context,
     home: &mut Home,
-    look: impl Fn(Inspector<'_>, &Home) -> anyhow::Result<Looked<'f>>,
-) -> Result<anyhow::Result<Looked<'f>>, Unanswered<'f>> {
+    look: impl Fn(Inspector<'_>, &Home) -> anyhow::Result<Looked>,
+) -> Result<anyhow::Result<Looked>, Unanswered> {
     let unreached = |error| (None, error);
     let authority = reach::authority_of(context, home).map_err(unreached)?;
     let mut rng = context.rng();
@@ -232,7 +285,7 @@ fn with_authority<'f>(
     let files = looked
         .files
         .iter_mut()
-        .filter_map(|(_, status)| status.as_mut().ok());
+        .filter_map(|status| status.as_mut().ok());
     let secrets = looked.secrets.iter_mut().filter_map(secrets::Seen::status);
     let confirmed = client.confirm(files.chain(secrets), &mut |done, total| {
         bar.of(done, total);

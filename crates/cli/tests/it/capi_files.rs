@@ -407,6 +407,8 @@ fn another_programs_key_gets_the_file_or_the_blob_alone() {
         .unwrap()
         .to_owned();
     let before = machine.read("a.capi");
+    let identity = machine.read("home/identity.txt");
+    machine.remove("home/identity.txt");
     let to = ["--to", &public, "--oaep", "-o", "for-them", "a.capi"];
     machine.recover(to).done();
     assert!(machine.read("a.capi") == before);
@@ -422,6 +424,9 @@ fn another_programs_key_gets_the_file_or_the_blob_alone() {
         ])
         .done();
     assert_eq!(machine.read("blob").len(), 268);
+    // What is for another takes no key of ours.
+    assert!(!machine.exists("home/identity.txt"));
+    machine.write("home/identity.txt", identity);
     let unwrap = [
         "capi", "unwrap", "--key", &private, "--pkcs1", "-o", "key", "blob",
     ];

@@ -190,6 +190,8 @@ fn an_authority_and_a_home_that_can_only_be_read_are_read_in_place() {
         .done();
     machine.write("file", "plain");
     machine.run(["encrypt", "file"]).done();
+    let deposit = ["deposit", "--name", "wifi", "--check", "cat >/dev/null"];
+    machine.pipe(b"secret", deposit).done();
     fs::copy(
         machine.path("home/recovery-sheet.txt"),
         machine.path("sheet"),
@@ -203,12 +205,24 @@ fn an_authority_and_a_home_that_can_only_be_read_are_read_in_place() {
         machine.run(["log", "show"]).done();
         machine.run(["sheet", "test", "sheet"]).done();
         machine.run(["policy", "show"]).done();
+        machine.run(["whoami"]).done();
+        let devices = machine.run(["device", "list"]).done();
+        assert!(devices.text().contains("this machine"));
         machine.opens_to("file.age", b"plain");
+        let recover = ["recover", "--name", "wifi", "--dry-run"];
+        machine.run(recover).done();
+        ["--deep", "--check"].map(|option| {
+            let mut args = vec!["status", "-v", "--same-disk-ok", option];
+            args.extend(Some("file.age").filter(|_| option == "--deep"));
+            machine.run(args).done()
+        })
     };
     let Some(mount) = Mount::read_only(&machine.path("usb")) else {
         return;
     };
-    reads(&machine);
+    for ran in reads(&machine) {
+        assert!(!ran.stderr.contains("warning: "), "{}", ran.stderr);
+    }
     // Whatever writes says so before it does anything.
     let refused = machine.run(["encrypt", "-o", "again.age", "file"]);
     refused.refused(1, &["can't be written to", "copy its folder"]);
@@ -228,11 +242,15 @@ fn an_authority_and_a_home_that_can_only_be_read_are_read_in_place() {
     with_home(&machine, "new", &["decrypt", "-o", "-", "back.age"]).done();
     drop(mount);
 
-    machine.recover(["file.age"]).done();
+    machine.recover(["--all", "file.age"]).done();
     let Some(_mount) = Mount::read_only(&machine.path("home")) else {
         return;
     };
-    reads(&machine);
+    // What can't be remembered is told.
+    for ran in reads(&machine) {
+        let told = "warning: your Strongroom folder can't be written: ";
+        assert!(ran.stderr.contains(told), "{}", ran.stderr);
+    }
     let refused = machine.run(["encrypt", "-o", "again.age", "file"]);
     refused.refused(1, &["the home can't be written to", "--home"]);
     assert!(!machine.exists("again.age"));
@@ -295,4 +313,50 @@ fn what_is_left_of_holes_takes_no_place() {
     let metadata = machine.path("disk.img").metadata().unwrap();
     assert_eq!(metadata.len(), 64 << 20);
     assert!(metadata.blocks() * 512 < 1 << 20, "{}", metadata.blocks());
+}
+
+#[test]
+fn a_home_whose_disk_is_full_loses_nothing_and_goes_on_when_there_is_room() {
+    let machine = Machine::new();
+    let disk = at(&machine);
+    let Some(_mount) = Mount::tmpfs(&disk, "size=1m") else {
+        return;
+    };
+    let run = |args: &[&str]| with_home(&machine, "disk/home", args);
+    let init = ["init", "--authority", "spare", "--code-file", "code"];
+    run(&init).done();
+    machine.write("file", "plain");
+    run(&["encrypt", "file"]).done();
+    let status = ["status", "--same-disk-ok", "file.age", "new.age"];
+    let full = || {
+        let mut filling = fs::File::create(machine.path("disk/full")).unwrap();
+        let _ = std::io::copy(&mut std::io::repeat(1), &mut filling);
+    };
+    let refused = |args: &[&str]| {
+        run(args).refused(1, &["the disk of the home is full", "hint: make room"]);
+    };
+    full();
+    refused(&["encrypt", "-o", "new.age", "file"]);
+    assert!(!machine.exists("new.age"));
+    assert_eq!(
+        run(&["decrypt", "-o", "-", "file.age"]).done().stdout,
+        b"plain"
+    );
+    machine.remove("disk/full");
+    run(&["encrypt", "-o", "new.age", "file"]).done();
+    run(&status).done();
+    // Keys that come back find no room, either, and no file is touched.
+    machine.remove("disk/home/identity.txt");
+    let before = machine.read("file.age");
+    let recover = ["recover", "--code-file", "code", "file.age", "new.age"];
+    full();
+    refused(&recover);
+    assert!(machine.read("file.age") == before);
+    machine.remove("disk/full");
+    run(&recover).done();
+    assert_eq!(
+        run(&["decrypt", "-o", "-", "file.age"]).done().stdout,
+        b"plain"
+    );
+    run(&status).done();
 }

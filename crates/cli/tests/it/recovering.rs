@@ -407,3 +407,53 @@ fn a_file_that_its_owner_names_is_tried_with_everything_where_a_lost_home_knows_
     recover("folder/a.age").done();
     machine.opens_to("folder/a.age", b"a");
 }
+
+#[test]
+fn no_key_is_made_where_no_file_needs_one() {
+    let machine = Machine::with_home();
+    machine
+        .pipe(b"secret", ["deposit", "--name", "wifi"])
+        .done();
+    let listed = machine.run(["list", "--json"]).done().json();
+    let serial = listed[0]["serial"].as_str().unwrap();
+    let lost = |machine: &Machine| {
+        machine.remove("home/identity.txt");
+    };
+    lost(&machine);
+    for args in [
+        &["--name", "wifi", "-o", "-"][..],
+        &["--serial", serial, "-o", "-"],
+        &["--serial", serial],
+    ] {
+        let dry = machine.recover([&args[..2], &["--dry-run"]].concat());
+        assert!(!dry.done().stderr.contains("new key"), "{args:?}");
+        let ran = machine.recover(args).done();
+        assert!(!ran.stderr.contains("made a new key"), "{}", ran.stderr);
+        assert!(!machine.exists("home/identity.txt"), "{args:?}");
+    }
+    // Nor with a sheet, on a new machine.
+    let args = [
+        "--home",
+        "new",
+        "recover",
+        "--sheet",
+        "home/recovery-sheet.txt",
+    ];
+    let ran = machine.run([&args[..], &["--serial", serial, "-o", "-"]].concat());
+    assert_eq!(ran.done().stdout, b"secret");
+    assert!(machine.exists("new/home.db") && !machine.exists("new/identity.txt"));
+    // All keys are there to be applied later; and so is that of a file.
+    let ran = machine.recover(["--all"]).done();
+    assert!(ran.stderr.contains("made a new key"), "{}", ran.stderr);
+    machine.write("file", "text");
+    machine.run(["encrypt", "file"]).done();
+    lost(&machine);
+    let serial = machine.status("file.age")["serial"].to_string();
+    let serial = serial.trim_matches('"');
+    let dry = machine.recover(["--serial", serial, "--dry-run"]).done();
+    assert!(dry.stderr.contains("a new key would be made"));
+    let ran = machine.recover(["--serial", serial]).done();
+    assert!(ran.stderr.contains("made a new key"), "{}", ran.stderr);
+    machine.run(["rewrap", "file.age"]).done();
+    machine.opens_to("file.age", b"text");
+}

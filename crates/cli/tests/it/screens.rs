@@ -1,7 +1,7 @@
 //! What people see: screens that say what is wrong and fit their terminal, a home at a glance, and the same for programs.
 
 use std::fs;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::machine::{Machine, Ran, ran};
 
@@ -266,4 +266,88 @@ fn long_work_has_a_line_that_fits_the_terminal_and_goes() {
     let drawn = drawn(&machine, 80, &encrypt(&["-q"]));
     assert!(!drawn.contains("1 file"), "{drawn:?}");
     // What is no terminal has no line: said by all that compares what commands say.
+}
+
+/// What a command says at a terminal, behind what else the shell is told; nothing where there is no `script`, which is said loudly.
+fn at_terminal(machine: &Machine, before: &str, args: &[&str]) -> Option<String> {
+    let inner = machine.command(args);
+    let line = format!(
+        "{before} '{}' {}",
+        inner.get_program().display(),
+        args.join(" ")
+    );
+    let mut command = Command::new("script");
+    command
+        .args(["-qec", &line, "/dev/null"])
+        .current_dir(machine.path("."))
+        .env("TERM", "dumb")
+        .stdin(Stdio::null());
+    for (name, value) in inner.get_envs() {
+        command.env(name, value.unwrap());
+    }
+    if Command::new("script").arg("--version").output().is_err() {
+        assert!(std::env::var_os("CI").is_none(), "`script` is missing");
+        eprintln!("SKIPPED: `script` is missing; no screen was looked at");
+        return None;
+    }
+    Some(ran(&mut command, b"").text().replace('\r', ""))
+}
+
+#[test]
+fn what_is_said_at_a_terminal_fits_it_and_is_broken_between_words() {
+    for columns in [40, 80] {
+        let machine = Machine::new();
+        let mut said = String::new();
+        let mut see = |args: &[&str]| {
+            let narrow = format!("stty cols {columns};");
+            let Some(seen) = at_terminal(&machine, &narrow, args) else {
+                return false;
+            };
+            for line in seen.lines() {
+                // What is to be copied is left whole.
+                let fits = line.chars().count() <= columns || line.starts_with("    ");
+                assert!(fits, "{args:?}: `{line}` of\n{seen}");
+            }
+            said += &seen;
+            true
+        };
+        if !see(&["init"]) {
+            return;
+        }
+        machine.write("a-file-of-a-long-name.txt", "x");
+        machine
+            .pipe(b"s", ["deposit", "--name", "the/router/in/the/cellar"])
+            .done();
+        for args in [
+            &["encrypt", "a-file-of-a-long-name.txt"][..],
+            &["status", "a-file-of-a-long-name.txt.age"],
+            &["status"],
+            &["list"],
+            &["device", "list"],
+            &["log", "show"],
+            &["sheet", "test", "home/recovery-sheet.txt"],
+            &["recover", "--name", "none"],
+            &["recover", "--help"],
+        ] {
+            see(args);
+        }
+        let words: Vec<&str> = said.split_whitespace().collect();
+        for whole in ["get your keys back", "losing the disk.", "deposit 20"] {
+            assert!(words.join(" ").contains(whole), "{whole}: {said}");
+        }
+    }
+}
+
+#[test]
+fn nobody_is_asked_at_a_terminal_that_is_not_the_processs_own() {
+    let machine = Machine::with_home();
+    machine.write("file", "x");
+    machine.run(["encrypt", "file"]).done();
+    machine.remove("home/identity.txt");
+    let recover = ["recover", "file.age"];
+    let Some(said) = at_terminal(&machine, "setsid -w", &recover) else {
+        return;
+    };
+    assert!(said.contains("no terminal to ask for it"), "{said}");
+    assert!(said.contains("`--code-file`"), "{said}");
 }

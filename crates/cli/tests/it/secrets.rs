@@ -175,6 +175,10 @@ fn what_another_home_deposited_counts_here_too() {
     let first = serial(&named(&machine, "door")[0]).to_owned();
     let rejoin = ["recover", "--sheet", "sheet", "--serial", &first, "-o", "-"];
     assert_eq!(other(&rejoin, b"").done().stdout, b"rose");
+    // That took no key; what is deposited there takes one.
+    let keyless = other(&["deposit", "--name", "door"], b"tulip");
+    keyless.refused(1, &["identity.txt` is missing", "`strongroom recover"]);
+    other(&["recover", "--sheet", "sheet", "--all"], b"").done();
     other(&["deposit", "--name", "door"], b"tulip").done();
     other(&["deposit", "--name", "window"], b"lily").done();
     // Here the new ones are known, and not called good by what is known of the old one.

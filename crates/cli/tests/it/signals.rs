@@ -1,7 +1,7 @@
 //! What a signal leaves: the terminal as it was, and no file; and that it is told what a command waits for.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use strongroom_testkit::Mount;
 
+use crate::crash::{can_trace, traced};
 use crate::machine::Machine;
 use crate::pipes::make_pipe;
 
@@ -216,12 +217,8 @@ fn whoever_waits_for_another_says_so_after_a_second_and_for_whom() {
     machine.write("file", "plain");
     machine.run(["encrypt", "file"]).done();
     for (script, file, args) in [
-        (
-            HOME,
-            "home/lock",
-            &["status", "--same-disk-ok", "file.age"][..],
-        ),
-        (HOME, "home/lock", &["list", "-q"]),
+        (HOME, "home/lock", &["sync"][..]),
+        (HOME, "home/lock", &["protect", "-q", "file.age"]),
         (HOME, "home/lock", &["encrypt", "-q", "--force", "file"]),
         (STORE, "store.db", &["encrypt", "-q", "--force", "file"]),
         (
@@ -260,7 +257,7 @@ fn whoever_waits_for_another_says_so_after_a_second_and_for_whom() {
     // Nobody hears of what lasts no second.
     let mut holder = holding(&machine, HOME);
     let child = machine
-        .command(["list"])
+        .command(["sync", "-q"])
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
@@ -270,4 +267,127 @@ fn whoever_waits_for_another_says_so_after_a_second_and_for_whom() {
     holder.wait().unwrap();
     let done = child.wait_with_output().unwrap();
     assert_eq!(String::from_utf8(done.stderr).unwrap(), "");
+}
+
+#[test]
+fn what_only_looks_waits_for_no_command_that_is_at_work_in_the_home() {
+    const STORE: &str = "import sqlite3; c = sqlite3.connect('home/authority/store.db', isolation_level=None); c.execute('BEGIN IMMEDIATE')";
+    let machine = Machine::with_home();
+    for name in ["file", "other"] {
+        machine.write(name, name);
+    }
+    machine.run(["encrypt", "file"]).done();
+    let deposit = ["deposit", "--name", "wifi", "--check", "cat >/dev/null"];
+    machine.pipe(b"secret", deposit).done();
+    let sealed = Machine::with_home();
+    sealed.write("other", "other");
+    sealed.run(["encrypt", "other"]).done();
+    machine.write("other.age", sealed.read("other.age"));
+    machine.write("their.txt", sealed.read("home/identity.txt"));
+    // It waits for the authority, in the midst of its work, and has the home.
+    let mut holder = holding(&machine, STORE);
+    let protect = ["protect", "-i", "their.txt", "other.age"];
+    let mut at_work = machine
+        .command(protect)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(at_work.stderr.take().unwrap()).lines();
+    let mut said = said.by_ref().map(Result::unwrap);
+    assert!(
+        said.any(|line| line.contains("store.db")),
+        "it did not wait"
+    );
+    let in_use = "another command is at work in your Strongroom folder";
+    for (args, told) in [
+        (&["status", "--same-disk-ok", "file.age"][..], ""),
+        (&["status", "--same-disk-ok", "--deep", "file.age"], in_use),
+        (&["status", "--same-disk-ok", "--check"], in_use),
+        (&["status"], ""),
+        (&["list"], ""),
+        (&["whoami"], ""),
+        (&["device", "list"], ""),
+        (&["log", "show"], ""),
+        (&["log", "verify"], ""),
+        (&["policy", "show"], ""),
+        (&["sheet", "test", "home/recovery-sheet.txt"], ""),
+        (&["decrypt", "-o", "-", "file.age"], ""),
+        (&["recover", "--dry-run", "file.age"], ""),
+        (&["rewrap", "--dry-run", "file.age"], ""),
+        (&["protect", "--dry-run", "file.age"], ""),
+    ] {
+        let ran = machine.run(args).done();
+        assert!(
+            !ran.stderr.contains("waiting for"),
+            "{args:?}: {}",
+            ran.stderr
+        );
+        assert!(ran.stderr.contains(told), "{args:?}: {}", ran.stderr);
+    }
+    assert!(at_work.try_wait().unwrap().is_none(), "it waits still");
+    drop(holder.stdin.take());
+    holder.wait().unwrap();
+    assert!(at_work.wait().unwrap().success());
+    assert!(machine.is_protected("other.age"));
+}
+
+#[test]
+fn a_file_that_appeared_is_not_taken_away_by_a_signal_where_there_are_no_links() {
+    if !can_trace() {
+        return;
+    }
+    let machine = Machine::with_home();
+    machine.write("file", "plain");
+    machine.run(["encrypt", "file"]).done();
+    let decrypt = ["decrypt", "-o", "out", "file.age"];
+    // Neither links nor renames that replace nothing; and the signal comes when the file has just got its name.
+    let options = [
+        "-o",
+        "/dev/null",
+        "-e",
+        "inject=linkat:error=EPERM",
+        "-e",
+        "inject=?renameat2:error=EINVAL",
+        "-e",
+        "inject=?renameat:signal=TERM:delay_exit=500000",
+    ];
+    let status = traced(&machine, &decrypt, &options).status().unwrap();
+    let ended = status.signal() == Some(15) || status.code() == Some(128 + 15);
+    assert!(ended, "{status:?}");
+    assert_eq!(machine.read("out"), b"plain");
+    let hidden = |name: &String| name.starts_with(".strongroom-");
+    assert!(!machine.names("").iter().any(hidden));
+}
+
+#[test]
+fn a_signal_takes_a_half_made_authority_along_and_the_next_founding_goes_through() {
+    if !can_trace() {
+        return;
+    }
+    let mut ended = 0;
+    for call in ["fsync", "fdatasync", "pwrite64"] {
+        for number in [1, 2, 4] {
+            let machine = Machine::new();
+            let found = ["authority", "init", "spare"];
+            let inject = format!("inject={call}:signal=TERM:when={number}");
+            let options = ["-o", "/dev/null", "-e", &inject];
+            let status = traced(&machine, &found, &options).status().unwrap();
+            let by_signal = status.signal() == Some(15) || status.code() == Some(128 + 15);
+            assert!(by_signal || status.success(), "{status:?}");
+            // It came in the midst, or when all was done: half of one is never there.
+            let names = machine.names("");
+            match machine.exists("spare") {
+                true => assert_eq!(names, ["spare"]),
+                false => {
+                    assert!(names.is_empty(), "{names:?}");
+                    machine.run(found).done();
+                    ended += 1;
+                }
+            }
+            machine
+                .run(["log", "verify", "--authority", "spare"])
+                .done();
+        }
+    }
+    assert!(ended > 2, "hardly a signal came in the midst");
 }

@@ -290,3 +290,43 @@ fn quiet_says_nothing_of_what_went_well_but_that_a_key_was_made() {
         ran.stderr
     );
 }
+
+#[test]
+fn files_and_secrets_are_listed_in_one_order_the_oldest_first() {
+    let machine = Machine::with_home();
+    let deposit = |name: &str| {
+        let args = ["deposit", "--name", name, "--description", name];
+        machine.pipe(name.as_bytes(), args).done();
+    };
+    let encrypt = |name: &str| {
+        machine.write(name, name);
+        machine.run(["encrypt", name]).done();
+    };
+    deposit("zebra");
+    encrypt("one");
+    deposit("ant");
+    encrypt("two");
+    deposit("zebra");
+    let order = ["zebra", "one", "ant", "two", "zebra"];
+    let listed = machine.run(["list", "--json"]).done().json();
+    let descriptions: Vec<&str> = listed
+        .iter()
+        .map(|line| line["description"].as_str().unwrap())
+        .collect();
+    assert_eq!(descriptions, order);
+    let superseded: Vec<bool> = listed
+        .iter()
+        .map(|line| line["superseded"].as_bool().unwrap())
+        .collect();
+    assert_eq!(superseded, [true, false, false, false, false]);
+    let ran = machine.run(["list"]).done();
+    assert_eq!(ran.text().lines().count(), order.len());
+    for (line, name) in ran.text().lines().zip(order) {
+        assert!(line.contains(name), "{line}");
+    }
+    let named = machine.run(["list", "--name", "zebra", "--json"]);
+    let named = named.done().json();
+    assert_eq!(named.len(), 2);
+    assert_eq!(named[0]["serial"], listed[0]["serial"]);
+    assert_eq!(named[1]["serial"], listed[4]["serial"]);
+}

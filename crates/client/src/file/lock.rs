@@ -12,8 +12,7 @@ use strongroom_files::waiting;
 #[derive(Debug)]
 #[must_use = "the lock is given back when this is dropped"]
 pub struct HomeLock {
-    // None where there is no such file, and none can be made.
-    _file: Option<File>,
+    _file: File,
 }
 
 impl HomeLock {
@@ -26,23 +25,6 @@ impl HomeLock {
     pub fn acquire(path: &Path) -> Result<Self, LockError> {
         let file = open(path)?;
         waiting::lock(&file, path).map_err(|source| LockError::new(path, source))?;
-        Ok(Self { _file: Some(file) })
-    }
-
-    /// Takes the lock where nothing can be written, as far as it can be taken there.
-    ///
-    /// # Errors
-    ///
-    /// Says why the file cannot be opened.
-    pub fn acquire_to_read(path: &Path) -> Result<Self, LockError> {
-        let file = match strongroom_files::open(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            file => Some(file.map_err(|source| LockError::new(path, source))?),
-        };
-        if let Some(file) = &file {
-            // Where others can't write either there is nobody to be kept out.
-            let _ = waiting::lock(file, path);
-        }
         Ok(Self { _file: file })
     }
 
@@ -54,7 +36,7 @@ impl HomeLock {
     pub fn try_acquire(path: &Path) -> Result<Option<Self>, LockError> {
         let file = open(path)?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Self { _file: Some(file) })),
+            Ok(()) => Ok(Some(Self { _file: file })),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(source)) => Err(LockError::new(path, source)),
         }

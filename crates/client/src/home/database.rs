@@ -15,7 +15,7 @@ use super::HomeError;
 /// `stro`: tells our databases from others'.
 const APPLICATION_ID: i64 = 0x7374_726f;
 /// The newest version that is known here.
-const VERSION: i64 = 8;
+const VERSION: i64 = 9;
 
 /// What the home knows by itself, and the log does not.
 const KEPT: &str = "
@@ -126,6 +126,7 @@ CREATE TABLE statement (
     bytes   BLOB NOT NULL,       -- as it was signed
     receipt TEXT NOT NULL        -- verified before it was put here
 ) STRICT;
+CREATE INDEX statement_by_first ON statement (first, entry);
 ";
 
 /// The devices of the replica.

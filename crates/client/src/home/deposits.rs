@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::{OptionalExtension, Params, Row, Transaction};
+use rusqlite::{OptionalExtension, Row, Transaction};
 use strongroom_agefile::{Header, Stanza};
 use strongroom_protocol::Recorded;
 use strongroom_protocol::id::{AuthorityId, Digest, Serial, StatementId, Time};
@@ -392,8 +392,8 @@ impl Home {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Calls `each` with every deposit, or with the secrets of one name alone: first what goes by no name, in the log's order,
-    /// then name by name, the newest of a name behind those that it superseded.
+    /// Calls `each` with every deposit, or with the secrets of one name alone, in the order in which they were recorded first:
+    /// what was sent again, to a log that had lost it, stays where it was.
     ///
     /// # Errors
     ///
@@ -403,39 +403,11 @@ impl Home {
         name: Option<&str>,
         each: &mut dyn FnMut(ListedDeposit) -> Result<(), E>,
     ) -> Result<(), E> {
-        const COLUMNS: &str =
-            "deposit.serial, id, entry, state, time, first, author, label, unproven, particulars";
-        if name.is_none() {
-            let unnamed = format!(
-                "SELECT {COLUMNS}, NULL, 0
-                 FROM statement JOIN deposit ON deposit.statement = statement.number
-                 WHERE NOT EXISTS (
-                     SELECT 1 FROM secret WHERE secret.serial = deposit.serial AND name IS NOT NULL)
-                 ORDER BY entry, number, place"
-            );
-            self.each_row(&unnamed, (), each)?;
-        }
-        // In the order of the index: never is more sorted than what goes by one name.
-        let is_wanted = if name.is_some() { "=" } else { ">=" };
-        let named = format!(
-            "SELECT {COLUMNS}, name, {IS_SUPERSEDED} AS superseded
-             FROM secret
-             CROSS JOIN deposit ON deposit.serial = secret.serial
-             CROSS JOIN statement ON statement.number = deposit.statement
-             WHERE name {is_wanted} ?1
-             ORDER BY name, superseded DESC, first, entry IS NULL, entry, number, place"
-        );
-        self.each_row(&named, (name.unwrap_or_default(),), each)
-    }
-
-    fn each_row<E: From<HomeError>>(
-        &self,
-        sql: &str,
-        wanted: impl Params,
-        each: &mut dyn FnMut(ListedDeposit) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let mut rows = self.database.prepare(sql).map_err(HomeError::from)?;
-        let mut rows = rows.query(wanted).map_err(HomeError::from)?;
+        let mut rows = self
+            .database
+            .prepare(&listing(name))
+            .map_err(HomeError::from)?;
+        let mut rows = rows.query((name,)).map_err(HomeError::from)?;
         while let Some(row) = rows.next().map_err(HomeError::from)? {
             each(read_listed(row)?)?;
         }
@@ -606,6 +578,28 @@ impl Home {
     }
 }
 
+/// Asks for deposits in time's order: in that of an index, so that nothing is sorted and one row at a time is in memory; of a name,
+/// for the few that have it.
+fn listing(name: Option<&str>) -> String {
+    let from = match name {
+        None => {
+            "statement CROSS JOIN deposit ON deposit.statement = statement.number
+             LEFT JOIN secret ON secret.serial = deposit.serial
+             WHERE ?1 IS NULL"
+        }
+        Some(_) => {
+            "secret CROSS JOIN deposit ON deposit.serial = secret.serial
+             CROSS JOIN statement ON statement.number = deposit.statement
+             WHERE name = ?1"
+        }
+    };
+    format!(
+        "SELECT deposit.serial, id, entry, state, time, first, author, label, unproven, particulars, name,
+             {IS_SUPERSEDED}
+         FROM {from} ORDER BY first, entry, number, place"
+    )
+}
+
 /// The columns of a deposit and of its statement, in the order in which they are asked for.
 fn read_listed(row: &Row<'_>) -> Result<ListedDeposit, HomeError> {
     let particulars: Vec<u8> = row.get(9)?;
@@ -693,4 +687,24 @@ pub(super) fn insert_matched(
         ),
     )?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+
+    #[test]
+    fn a_listing_of_everything_sorts_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::create(&folder.path().join("home")).unwrap();
+        let sorts = |name: Option<&str>| {
+            let mut statement = home.database.prepare(&listing(name)).unwrap();
+            assert!(statement.query((name,)).unwrap().next().unwrap().is_none());
+            statement.get_status(StatementStatus::Sort)
+        };
+        assert_eq!(sorts(None), 0);
+        assert_eq!(sorts(Some("wifi")), 1);
+    }
 }

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
+use strongroom_agefile::Header;
 use strongroom_protocol::id::Serial;
 
 use super::deposits::{Matched, insert_matched};
@@ -61,6 +62,20 @@ impl Home {
             "DELETE FROM rewrite WHERE path = ?1",
             (rewrite.path().as_os_str().as_bytes(),),
         )?;
+        Ok(transaction.commit()?)
+    }
+
+    /// Lets files whose headers a command is replacing just now be known by the new ones, too. For a copy of the home.
+    pub(super) fn foresee_rewrites(&mut self) -> Result<(), HomeError> {
+        let records = self.unfinished_rewrites()?;
+        let transaction = self.database.transaction()?;
+        for record in records {
+            let header = Header::read(&mut record.rewrite.new_header());
+            if let (Ok(header), Some(serial)) = (header, record.serial) {
+                // Which stanza is the owner's own is said when it is there.
+                insert_matched(&transaction, &Matched::new(&header, serial, None))?;
+            }
+        }
         Ok(transaction.commit()?)
     }
 

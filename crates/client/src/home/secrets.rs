@@ -48,8 +48,8 @@ pub struct CheckRun {
 /// Whether a kept deposit of the same name says that it supersedes the row's secret.
 pub(super) const IS_SUPERSEDED: &str = "EXISTS (
     SELECT 1 FROM supersedes
-    JOIN secret AS newer ON newer.serial = supersedes.newer
-    JOIN deposit AS kept ON kept.serial = newer.serial
+    CROSS JOIN secret AS newer ON newer.serial = supersedes.newer
+    CROSS JOIN deposit AS kept ON kept.serial = newer.serial
     WHERE supersedes.older = secret.serial AND newer.name = secret.name
         AND kept.state IN ('deposited', 'verified'))";
 

@@ -2,7 +2,7 @@
 //! (spec/home.md#sheet).
 
 use bech32::primitives::decode::CheckedHrpstring;
-use bech32::{Bech32m, Hrp};
+use bech32::{Bech32m, Checksum, Hrp};
 use qrcode::render::unicode::Dense1x2;
 use qrcode::{EcLevel, QrCode};
 use strongroom_protocol::code::RecoveryCode;
@@ -13,7 +13,7 @@ use super::Sheet;
 use crate::address::Address;
 
 /// What the line begins with, but for the case of the letters.
-pub(super) const PREFIX: &str = "strongroom1";
+const PREFIX: &str = "strongroom1";
 
 const LINE: Hrp = Hrp::parse_unchecked("strongroom");
 const AUTHORITY: Hrp = Hrp::parse_unchecked("strongroom-authority");
@@ -39,10 +39,63 @@ pub(super) fn write(sheet: &Sheet) -> Option<Zeroizing<String>> {
     Some(line)
 }
 
-/// Reads the line, in capitals or not.
-pub(super) fn read(line: &str) -> Option<Sheet> {
-    let line = Zeroizing::new(line.to_ascii_lowercase());
-    let checked = CheckedHrpstring::new::<Bech32m>(&line).ok()?;
+/// Finds where in a text the line begins, and returns what follows its first word; that may be typed with 0 for O, and I or l
+/// for 1.
+pub(super) fn behind_prefix(text: &str) -> Option<&str> {
+    let mut before = ' ';
+    for (place, character) in text.char_indices() {
+        if !before.is_alphanumeric()
+            && let Some(found) = text.get(place..).and_then(without_prefix)
+        {
+            return Some(found);
+        }
+        before = character;
+    }
+    None
+}
+
+fn without_prefix(text: &str) -> Option<&str> {
+    let mut characters = text.chars();
+    for wanted in PREFIX.chars() {
+        let typed = match characters.next()?.to_ascii_lowercase() {
+            '0' => 'o',
+            'i' | 'l' => '1',
+            other => other,
+        };
+        if typed != wanted {
+            return None;
+        }
+    }
+    Some(characters.as_str())
+}
+
+/// Reads the line as somebody typed it, from behind its first word on, with those that follow it where it was broken: in capitals
+/// or not, with blanks, dashes and stops between and after.
+pub(super) fn read<'t>(begun: &'t str, following: impl Iterator<Item = &'t str>) -> Option<Sheet> {
+    let mut line = Zeroizing::new(String::with_capacity(Bech32m::CODE_LENGTH));
+    line.push_str(PREFIX);
+    for part in std::iter::once(begun).chain(following) {
+        for character in part.chars().filter(|character| character.is_alphanumeric()) {
+            // A text that grows leaves its beginning behind in memory.
+            if line.len() + character.len_utf8() > Bech32m::CODE_LENGTH {
+                return None;
+            }
+            line.push(match character.to_ascii_lowercase() {
+                'o' => '0',
+                'i' | '1' => 'l',
+                other => other,
+            });
+        }
+        // What stands below it may be something else.
+        if let Some(sheet) = read_whole(&line) {
+            return Some(sheet);
+        }
+    }
+    None
+}
+
+fn read_whole(line: &str) -> Option<Sheet> {
+    let checked = CheckedHrpstring::new::<Bech32m>(line).ok()?;
     let bytes: Zeroizing<Vec<u8>> = Zeroizing::new(checked.byte_iter().collect());
     let (layout, rest) = bytes.split_first()?;
     let (code, rest) = rest.split_first_chunk()?;

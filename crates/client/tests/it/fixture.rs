@@ -329,12 +329,22 @@ impl World {
         wanted: &Wanted,
     ) -> Result<Collected, RecoverError> {
         let code = RecoveryCode::parse(&self.code.to_text()).unwrap();
-        self.with_client_at(name, |client| {
+        let collected = self.with_client_at(name, |client| {
             let request = client.request_recovery(wanted, &Grounds::default())?;
             client.show_code(&request, &code)?;
-            client.collect(&request, KeyType::Hybrid, &mut |_| {})
-        })
-        .unwrap()
+            client.collect(&request, &mut |_| {})
+        });
+        let collected = collected.unwrap()?;
+        self.ensure_identity_at(name);
+        Ok(collected)
+    }
+
+    /// Makes the key that files are to open with after a recovery, where it is lost.
+    pub(crate) fn ensure_identity_at(&mut self, name: &str) {
+        let now = self.clock.now();
+        let mut home = self.home_at(name);
+        home.ensure_identity(KeyType::Hybrid, now, &mut self.rng)
+            .unwrap();
     }
 
     /// Backs the authority up into a new folder.
@@ -378,6 +388,7 @@ impl World {
         path: &Path,
         output: Option<PathBuf>,
     ) -> Result<How, RewrapError> {
+        self.ensure_identity_at(HOME);
         let mut home = self.home();
         let identities = self.identities(&home);
         let mut options = RewrapOptions::new(&identities);

@@ -123,7 +123,7 @@ fn collect_from(world: &mut World, trick: Trick) -> Result<Collected, RecoverErr
             let (wanted, grounds) = (Wanted::Everything, Grounds::default());
             let request = client.request_recovery(&wanted, &grounds)?;
             client.show_code(&request, &code)?;
-            client.collect(&request, KeyType::Hybrid, &mut |_| {})
+            client.collect(&request, &mut |_| {})
         })
         .unwrap()
 }

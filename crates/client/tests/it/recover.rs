@@ -33,7 +33,7 @@ fn a_wrong_code_releases_nothing_and_the_right_one_continues_the_same_request() 
             let request = request(client, &Wanted::Everything).unwrap();
             let error = client.show_code(&request, &wrong).err();
             assert!(matches!(error, Some(RecoverError::WrongCode)), "{error:?}");
-            let error = client.collect(&request, KeyType::Hybrid, &mut |_| {}).err();
+            let error = client.collect(&request, &mut |_| {}).err();
             let refused = matches!(
                 error,
                 Some(RecoverError::Released(ReleaseError::NotApproved {

@@ -259,9 +259,7 @@ fn a_recovery_from_sealed_custody_takes_the_code_twice_over() {
             let grounds = strongroom_protocol::statement::Grounds::default();
             let wanted = strongroom_client::recover::Wanted::Everything;
             let request = client.request_recovery(&wanted, &grounds).unwrap();
-            client
-                .collect(&request, KeyType::Hybrid, &mut |_| {})
-                .unwrap()
+            client.collect(&request, &mut |_| {}).unwrap()
         })
         .unwrap();
     assert_eq!(collected.keys, 1);

@@ -144,14 +144,13 @@ pub(super) fn link_no_replace(folder: &File, hidden: &OsStr, name: &OsStr) -> Re
 pub(super) fn rename_over_own(folder: &File, hidden: &OsStr, name: &OsStr) -> Result<(), Errno> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let owner = Mode::RUSR | Mode::WUSR;
-    let (own, _unfinished) = Unfinished::begin(|| {
+    let (own, unfinished) = Unfinished::begin(|| {
         let own = rustix::fs::openat(folder, name, flags, owner)?;
         Ok::<_, Errno>((own, unlink(folder, name.to_owned())?))
     })?;
     drop(own);
-    rustix::fs::renameat(folder, hidden, folder, name).inspect_err(|_| {
-        let _ = rustix::fs::unlinkat(folder, name, AtFlags::empty());
-    })
+    // Once it is renamed the name is the finished file's, and not to be taken away.
+    unfinished.finish(|| rustix::fs::renameat(folder, hidden, folder, name))
 }
 
 /// Says that the file is being written. Where there are no locks, nobody clears anything away either.

@@ -4,6 +4,7 @@
 use std::ffi::OsString;
 use std::io::Read;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::config::DbConfig;
@@ -15,8 +16,10 @@ use super::{APPLICATION_ID, BUSY_TIMEOUT, StoreError};
 /// What can be done with a store where it lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Access {
-    /// It is read where it lies, and nothing is written, not even a lock: nobody can write to it there.
-    InPlace,
+    /// It is read where it lies, closed by all, and nothing is written, not even a lock: nothing can be there, or SQLite would put
+    /// something beside it to read what was written ahead, which this process may not. Others may write to it, by another way
+    /// maybe, and then it is not read so any more ([`check_at_rest`]).
+    AtRest(Stamp),
     /// It is read, and something is written beside it.
     Read,
     /// It is read and written.
@@ -41,10 +44,47 @@ impl Access {
             beside.is_ok_and(|metadata| metadata.len() > 0)
         });
         // What somebody left beside it is a part of it, which SQLite knows how to read, or that it can't be.
-        match disk::may_write(folder) || begun {
-            true => Self::Read,
-            false => Self::InPlace,
+        if disk::may_write(folder) || begun {
+            return Self::Read;
         }
+        let is_ahead = || is_ahead(path).is_ok_and(|is_ahead| is_ahead);
+        match Stamp::of(path) {
+            Some(stamp) if disk::is_read_only(path) || !stamp.is_open && is_ahead() => {
+                Self::AtRest(stamp)
+            }
+            _ => Self::Read,
+        }
+    }
+}
+
+/// What changes when a store does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stamp {
+    /// Whether somebody has it open, to write ahead.
+    is_open: bool,
+    length: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    fn of(path: &Path) -> Option<Self> {
+        let metadata = path.metadata().ok()?;
+        let is_there = |ending| beside(path, ending).exists();
+        Some(Self {
+            is_open: is_there("-shm") || is_there("-wal"),
+            length: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        })
+    }
+}
+
+/// Sees that nobody has begun to write to a store that is read at rest.
+pub(super) fn check_at_rest(path: &Path, access: Access) -> Result<(), StoreError> {
+    match access {
+        Access::AtRest(stamp) if Stamp::of(path) != Some(stamp) => Err(StoreError::Busy),
+        Access::AtRest(_) | Access::Read | Access::Write => Ok(()),
     }
 }
 
@@ -59,7 +99,7 @@ pub(super) fn connect(path: &Path, access: Access) -> Result<Connection, StoreEr
         Access::Read => {
             Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_READ_ONLY)?
         }
-        Access::InPlace => {
+        Access::AtRest(_) => {
             let flags = flags | OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
             Connection::open_with_flags(immutable(path), flags)?
         }
@@ -159,4 +199,31 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     PathBuf::from(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Sqlite;
+    use super::*;
+
+    #[test]
+    fn a_store_that_was_read_at_rest_is_not_read_so_once_another_writes_to_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        Sqlite::create(&path).unwrap();
+        let access = Access::AtRest(Stamp::of(&path).unwrap());
+        let reader = connect(&path, access).unwrap();
+        check_at_rest(&path, access).unwrap();
+        let busy = || matches!(check_at_rest(&path, access), Err(StoreError::Busy));
+        let writer = connect(&path, Access::Write).unwrap();
+        writer
+            .execute_batch("BEGIN IMMEDIATE; PRAGMA user_version = 77; COMMIT")
+            .unwrap();
+        assert!(busy());
+        // What the other put beside it goes with the other, and the file is another one.
+        writer.close().unwrap();
+        assert!(!beside(&path, "-wal").exists());
+        assert!(busy());
+        drop(reader);
+    }
 }

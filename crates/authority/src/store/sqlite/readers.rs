@@ -6,7 +6,7 @@ use std::sync::{Condvar, Mutex};
 
 use rusqlite::Connection;
 
-use super::disk::{Access, connect, waiting_for};
+use super::disk::{Access, check_at_rest, connect, waiting_for};
 use super::{StoreError, lock};
 
 /// The most that read at a time. Each has a cache and open files of its own, and a service has many more callers than
@@ -54,6 +54,7 @@ impl Readers {
             readers: self,
             connection: idle,
         };
+        check_at_rest(&self.path, self.access)?;
         let connection = match reader.connection.take() {
             Some(connection) => connection,
             None => connect(&self.path, self.access)?,

@@ -57,7 +57,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     }
     let folder = match &arguments.authority {
         Some(folder) => folder.clone(),
-        None => super::folder_of(&Home::open(&context.home)?)?,
+        None => super::folder_of(&Home::open_to_read(&context.home)?)?,
     };
     let service = reach::service(context, &Address::Folder(folder))?;
     let statement = match service.make_rsa_key(arguments.key_bits.0) {

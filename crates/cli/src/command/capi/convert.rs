@@ -233,7 +233,7 @@ impl Original {
         let home = &context.home;
         let exists = Home::exists(home)?;
         let known = if exists {
-            Home::open(home)?.known_capi_file(&header)?
+            Home::open_to_read(home)?.known_capi_file(&header)?
         } else {
             None
         };

@@ -115,14 +115,15 @@ pub(super) fn ask(
     }
     match standing.state {
         SubjectState::Decided(Verdict::Approved) | SubjectState::Released => {
-            // It is approved: what was shown is right. The key that the others are to be for is of a kind of its own, and
-            // may be sealed.
-            drop(client);
-            let key_type = files.ensure_identity(home)?;
-            let mut client = reach::connect(context, home, &authority, &mut rng)?;
+            // It is approved: what was shown is right.
+            if arguments.all_for_own_key() {
+                drop(client);
+                files.ensure_identity(home)?;
+                client = reach::connect(context, home, &authority, &mut rng)?;
+            }
             let total = request.request().scope.count();
             let bar = Progress::counted(context, "key", "keys");
-            let collected = client.collect(&request, key_type, &mut |done| bar.of(done, total));
+            let collected = client.collect(&request, &mut |done| bar.of(done, total));
             drop(bar);
             let collected = collected?;
             files.answered(&wanted);

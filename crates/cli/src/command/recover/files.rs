@@ -246,12 +246,21 @@ impl<'c> Files<'c> {
         })
     }
 
+    /// Tells whether any file is to be made for the home's own key.
+    pub(super) fn need_an_identity(&self) -> bool {
+        self.open.iter().any(|open| self.is_for_own_key(&open.file))
+    }
+
+    fn is_for_own_key(&self, file: &Input) -> bool {
+        !(is_capi_file(&file.path) && self.rsa.is_programs())
+    }
+
     /// Makes the new key where there is none: a session key came back, or is here, that it is to open.
-    pub(super) fn ensure_identity(&self, home: &mut Home) -> anyhow::Result<KeyType> {
-        let key_type = self.key_type(home)?;
+    pub(super) fn ensure_identity(&self, home: &mut Home) -> anyhow::Result<()> {
         if home.has_identity()? {
-            return Ok(key_type);
+            return Ok(());
         }
+        let key_type = self.key_type(home)?;
         let now = self.context.clock.now();
         let mut rng = self.context.rng();
         // Never weaker than the lost one: where nobody can be asked, nothing is made.
@@ -285,7 +294,7 @@ impl<'c> Files<'c> {
             },
             shown(&home.identity_path())
         ));
-        Ok(key_type)
+        Ok(())
     }
 
     /// Rewraps those that a key at hand opens.
@@ -331,7 +340,7 @@ impl<'c> Files<'c> {
         identities: &mut Identities,
         file: &Input,
     ) -> anyhow::Result<()> {
-        if self.keys_only || !identities.is_empty() {
+        if !identities.is_empty() || !self.is_for_own_key(file) {
             return Ok(());
         }
         let opens = match is_capi_file(&file.path) {
@@ -354,8 +363,9 @@ impl<'c> Files<'c> {
         let is_capi = is_capi_file(&file.path);
         // Nothing is made before a session key is here.
         let only_look = match is_capi {
-            true => self.keys_only || !home.has_identity()?,
-            false => self.keys_only || identities.is_empty(),
+            _ if self.keys_only => true,
+            true => self.is_for_own_key(file) && !home.has_identity()?,
+            false => identities.is_empty(),
         };
         if only_look {
             return match is_capi {

@@ -66,6 +66,11 @@ impl For {
         })
     }
 
+    /// Tells whether it is another program's.
+    pub(crate) fn is_programs(&self) -> bool {
+        matches!(self, Self::Program { .. })
+    }
+
     /// Rewraps a file. How far a copy has come, if it takes one, is told.
     pub(crate) fn rewrap(
         &mut self,

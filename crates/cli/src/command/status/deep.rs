@@ -1,5 +1,6 @@
 //! `status --deep`: every file is read to its end. The home is let go while that lasts, and what was read is recorded in it from
-//! time to time, so that a command that is killed does not read it again when it is run again.
+//! time to time, so that a command that is killed does not read it again when it is run again. Where nothing can be recorded, it is
+//! read all the same.
 
 use std::path::Path;
 
@@ -19,11 +20,13 @@ const UNRECORDED_BYTES_MAX: u64 = 4 << 20;
 /// How many files are, of less.
 const UNRECORDED_FILES_MAX: usize = 256;
 
-/// What came of reading the files, beside what the home remembers of each.
+/// What came of reading the files, beside what the home remembers of each already.
 pub(super) struct Deep {
     pub(super) identities: Option<Identities>,
     /// How many could not be read to their ends.
     pub(super) unread: u64,
+    /// What is to be recorded still.
+    pub(super) reading: WholeReading,
 }
 
 /// Reads every file to its end, but for those that an interrupted command has read.
@@ -32,7 +35,7 @@ pub(super) fn read(
     files: &[Input],
     account: &mut Account<'_>,
 ) -> anyhow::Result<Deep> {
-    let mut home = Home::open(&context.home)?;
+    let mut home = Home::open_to_read(&context.home)?;
     let identities = match home.has_identity()? {
         true => Some(home.identities(&mut prompt::passphrases(context))?),
         false => None,
@@ -81,11 +84,17 @@ pub(super) fn read(
         unrecorded_bytes += bytes;
         unrecorded_files += 1;
         if unrecorded_bytes >= UNRECORDED_BYTES_MAX || unrecorded_files >= UNRECORDED_FILES_MAX {
-            reading.record(&mut Home::open(&context.home)?)?;
+            // Where a command is at work, or nothing can be written, it waits for the next time.
+            if let Ok(Some(mut home)) = Home::try_open(&context.home) {
+                reading.record(&mut home)?;
+            }
             (unrecorded_bytes, unrecorded_files) = (0, 0);
         }
     }
     drop(bar);
-    reading.end(&mut Home::open(&context.home)?)?;
-    Ok(Deep { identities, unread })
+    Ok(Deep {
+        identities,
+        unread,
+        reading,
+    })
 }

@@ -33,8 +33,8 @@ struct Line<'l> {
 }
 
 /// Tells of each file how it stands: what is wrong, for people; all of it, with `--verbose` and in JSON.
-pub(super) fn report(
-    files: Vec<(&Input, Result<FileStatus, StatusError>)>,
+pub(super) fn report<'f>(
+    files: impl IntoIterator<Item = (&'f Input, Result<FileStatus, StatusError>)>,
     reporting: &Reporting<'_>,
     (problems, totals): (&mut Problems, &mut Totals),
     (used, passed): (&mut Used, &mut PassedOver),

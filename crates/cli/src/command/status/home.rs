@@ -107,24 +107,29 @@ fn waiting_at(client: &Client<'_>) -> anyhow::Result<Vec<String>> {
 /// What was begun here, and not finished.
 fn waiting_here(home: &Home) -> anyhow::Result<Vec<String>> {
     let mut waiting = Vec::new();
+    // What a command is at work on is not waiting.
+    let is_at_rest = !home.is_in_use();
     let requests = home.requests()?;
     let open = requests.iter().filter(|request| !request.is_complete());
     let open = open.count() as u64;
-    if open > 0 {
+    if open > 0 && is_at_rest {
         waiting.push(format!(
             "{} of this machine's for your keys: the same `strongroom recover` goes on",
             count(open, "request", "requests")
         ));
     }
     let interrupted = home.interrupted()?.len() as u64;
-    if interrupted > 0 {
+    if interrupted > 0 && is_at_rest {
         waiting.push(format!(
             "{} whose header was being replaced when a command was interrupted: `strongroom rewrap FILE` goes on",
             count(interrupted, "file", "files")
         ));
     }
-    if !home.has_identity()? {
-        waiting.push("your key is missing: `strongroom recover` makes a new one".to_owned());
+    if !home.has_identity()? && is_at_rest {
+        waiting.push(
+            "your key is missing: `strongroom recover FILE`, or `recover --all`, makes a new one"
+                .to_owned(),
+        );
     }
     Ok(waiting)
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, ensure};
 use serde::Serialize;
-use strongroom_client::home::{Check, CheckRun, Home, SecretRecord};
+use strongroom_client::home::{Check, CheckRun, Home, HomeError, SecretRecord};
 use strongroom_client::status::{Doubt, FileStatus, Inspector, SpareState};
 use strongroom_protocol::text::composed;
 
@@ -19,7 +19,7 @@ use crate::exit::chain;
 use crate::input::EmptyList;
 use crate::keys::SecretKeys;
 use crate::place;
-use crate::terminal::{self, escape};
+use crate::terminal::{self, escape, tell};
 use crate::text;
 
 /// The length in bytes of the longest list of names that is read.
@@ -213,9 +213,19 @@ pub(super) fn report(
         }
     }
     if !ran.is_empty() {
-        let mut home = Home::open(&context.home)?;
-        for (serial, command, run) in &ran {
-            home.record_check(*serial, command, *run)?;
+        match Home::try_open(&context.home) {
+            Ok(Some(mut home)) => {
+                for (serial, command, run) in &ran {
+                    home.record_check(*serial, command, *run)?;
+                }
+            }
+            Ok(None) => context.say(
+                "another command is at work in your Strongroom folder: that the checks were run is not remembered",
+            ),
+            Err(HomeError::ReadOnly { .. }) => tell(
+                "warning: your Strongroom folder can't be written: that the checks were run is not remembered",
+            ),
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(())

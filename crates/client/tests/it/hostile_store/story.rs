@@ -339,7 +339,7 @@ impl<'s> Trial<'s> {
                 .submit(&SignedStatement::sign(evidence, code))
                 .map_err(|error| format!("the code is not taken: {error}"))?;
             client
-                .collect(&request, KeyType::X25519, &mut |_| {})
+                .collect(&request, &mut |_| {})
                 .map_err(|error| format!("it is not released: {error}"))
         });
         let collected = collected.map_err(|error| format!("no connection: {error}"))??;
