@@ -5,10 +5,13 @@ mod entry;
 mod growth;
 mod logged;
 mod receipts;
+mod verified;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 
 use strongroom_protocol::Recorded;
+use strongroom_protocol::cores::on_all_cores;
 use strongroom_protocol::id::{AuthorityId, Digest, StatementId};
 use strongroom_protocol::keys::{Signature, SigningKey, VerifyingKey};
 use strongroom_protocol::label::Label;
@@ -26,15 +29,25 @@ pub(crate) use growth::Growth;
 pub(crate) use logged::{Logged, approval};
 pub(crate) use receipts::Receipts;
 
+use verified::Verified;
+
 /// Who writes the log: the authority's name and its log key.
 pub(crate) struct Log {
     authority: AuthorityId,
     key: SigningKey,
+    verified: Verified,
+    /// The checkpoint that was verified last.
+    checkpoint: Mutex<Option<SignedCheckpoint>>,
 }
 
 impl Log {
     pub(crate) fn new(authority: AuthorityId, key: SigningKey) -> Self {
-        Self { authority, key }
+        Self {
+            authority,
+            key,
+            verified: Verified::new(),
+            checkpoint: Mutex::default(),
+        }
     }
 
     pub(crate) fn authority(&self) -> AuthorityId {
@@ -71,7 +84,17 @@ impl Log {
     pub(crate) fn entry(&self, store: &Snapshot<'_>, index: u64) -> Result<Entry, StoreError> {
         let row = store.entry(index)?;
         let row = row.ok_or(Damage::of_entry(index, "it is missing"))?;
-        Entry::check(row, self.authority, &self.key.verifying_key())
+        self.check(&row)
+    }
+
+    /// Checks an entry as it was read from the store. What was checked before is compared: the same bytes are the same entry.
+    fn check(&self, row: &EntryRow) -> Result<Entry, StoreError> {
+        if let Some(entry) = self.verified.find(row) {
+            return Ok(entry);
+        }
+        let entry = Entry::check(row, self.authority, &self.verifying_key())?;
+        self.verified.keep(&entry);
+        Ok(entry)
     }
 
     /// Reads the entries at these places that can be read: a damaged one costs itself, and no others.
@@ -89,12 +112,9 @@ impl Log {
                 .collect(),
             rows => rows?,
         };
-        let log_key = self.verifying_key();
-        let entries = rows.into_iter().filter_map(|row| {
-            let entry = Entry::check(row, self.authority, &log_key).ok()?;
-            Some((entry.index(), entry))
-        });
-        Ok(entries.collect())
+        let entries = on_all_cores(&rows, |row| self.check(row).ok());
+        let entries = entries.into_iter().flatten();
+        Ok(entries.map(|entry| (entry.index(), entry)).collect())
     }
 
     /// Puts the bytes of a statement back where it was recorded, if they are damaged there; returns the entry then.
@@ -114,7 +134,7 @@ impl Log {
             return Ok(None);
         }
         row.statement = statement.as_bytes().to_vec();
-        let entry = Entry::check(row, self.authority, &self.verifying_key()).ok();
+        let entry = Entry::check(&row, self.authority, &self.verifying_key()).ok();
         if entry.is_some() {
             store.mend(index, statement.as_bytes().to_vec());
         }
@@ -137,7 +157,7 @@ impl Log {
             id: statement.id(),
             leaf: signed.leaf(statement.kind(), &salt).hash(),
         };
-        let whole = Entry::check(row.clone(), self.authority, &self.verifying_key());
+        let whole = Entry::check(&row, self.authority, &self.verifying_key());
         whole.is_ok().then_some(row)
     }
 
@@ -160,12 +180,26 @@ impl Log {
     /// Returns the newest checkpoint.
     pub(crate) fn checkpoint(&self, store: &Snapshot<'_>) -> Result<SignedCheckpoint, StoreError> {
         let head = store.head()?.ok_or(Damage::of("the head is missing"))?;
-        let checkpoint =
-            SignedCheckpoint::parse(&head.checkpoint, self.authority, &self.verifying_key())
-                .map_err(|_| Damage::of("the checkpoint is not this authority's"))?;
+        let checkpoint = self.verified_checkpoint(&head.checkpoint)?;
         if *checkpoint.checkpoint() != self.checkpoint_of(&head.frontier) {
             return Err(Damage::of("the checkpoint is not of this log").into());
         }
+        Ok(checkpoint)
+    }
+
+    /// Verifies a checkpoint, unless it is the very text that was verified last: each question begins with the newest.
+    fn verified_checkpoint(&self, text: &str) -> Result<SignedCheckpoint, StoreError> {
+        let lock = || {
+            self.checkpoint
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
+        if let Some(last) = lock().as_ref().filter(|last| last.as_text() == text) {
+            return Ok(last.clone());
+        }
+        let checkpoint = SignedCheckpoint::parse(text, self.authority, &self.verifying_key())
+            .map_err(|_| Damage::of("the checkpoint is not this authority's"))?;
+        *lock() = Some(checkpoint.clone());
         Ok(checkpoint)
     }
 
