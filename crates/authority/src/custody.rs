@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 
 use rand_core::CryptoRng;
 use strongroom_protocol::code::RecoveryCode;
+use strongroom_protocol::cores::on_all_cores;
 use strongroom_protocol::id::{AuthorityId, Digest, Serial};
 use strongroom_protocol::policy::Approved;
 use strongroom_protocol::receipt::DepositState;
@@ -206,16 +207,12 @@ impl Opener<'_> {
         );
         let mut keys = Vec::with_capacity(kept.len());
         let mut withheld = Vec::new();
-        // A page's keys came in few statements or in many: each encapsulation is opened once.
-        let mut openings = BTreeMap::new();
+        let openings = self.openings(kept);
         for kept in kept {
             let (deposit, key) = (kept.deposit, kept.key);
             let label = key.label;
-            let encapsulation = deposit.encapsulation();
-            let opening = openings
-                .entry(encapsulation.digest())
-                .or_insert_with(|| self.wrap_key.open_deposits(self.authority, encapsulation));
-            let opening = opening.as_ref().map_err(|error| *error);
+            let opening = openings.get(&deposit.encapsulation().digest());
+            let opening = opening.and_then(Option::as_ref).ok_or(NotOpened);
             let opened = if is_asked_for(approved, self.authority, key) {
                 self.unwrap(kept, opening, logged.is_by_officers(), rng)
             } else {
@@ -232,6 +229,20 @@ impl Opener<'_> {
         }
         let sealed = (!keys.is_empty()).then(|| (sealing.encapsulation().clone(), keys));
         Rewrapped { sealed, withheld }
+    }
+
+    /// Opens the encapsulations of a page's keys, on all cores. These came in few statements or in many: each is opened once.
+    fn openings(&self, kept: &[Kept<'_>]) -> BTreeMap<Digest, Option<Opening>> {
+        let encapsulations = kept.iter().map(|kept| kept.deposit.encapsulation());
+        let encapsulations: BTreeMap<Digest, &Encapsulation> = encapsulations
+            .map(|encapsulation| (encapsulation.digest(), encapsulation))
+            .collect();
+        let encapsulations: Vec<_> = encapsulations.into_iter().collect();
+        let opened = on_all_cores(&encapsulations, |(digest, encapsulation)| {
+            let opening = self.wrap_key.open_deposits(self.authority, encapsulation);
+            (*digest, opening.ok())
+        });
+        opened.into_iter().collect()
     }
 
     /// Opens the session key of a deposit, to release it: only what matches its commitment, or is as far as it can be

@@ -1,5 +1,6 @@
 //! The backup authority, as a library: what a folder on the owner's disk and a service both run.
-//! Not how it is reached (that is the caller's, through [`strongroom_protocol::Authority`]), nor any task or thread.
+//! Not how it is reached (that is the caller's, through [`strongroom_protocol::Authority`]), nor any task, or thread that
+//! outlives a call.
 //!
 //! [`Service`] stands over three things that know nothing of each other: the store, which has the only SQL; custody,
 //! which has the key that opens deposits; and the log, without which nothing is done. Where they lie it does not know:

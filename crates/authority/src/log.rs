@@ -8,8 +8,10 @@ mod receipts;
 mod verified;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 
 use strongroom_protocol::Recorded;
+use strongroom_protocol::cores::on_all_cores;
 use strongroom_protocol::id::{AuthorityId, Digest, StatementId};
 use strongroom_protocol::keys::{Signature, SigningKey, VerifyingKey};
 use strongroom_protocol::label::Label;
@@ -33,6 +35,8 @@ pub(crate) struct Log {
     authority: AuthorityId,
     key: SigningKey,
     verified: Verified,
+    /// The checkpoint that was verified last.
+    checkpoint: Mutex<Option<SignedCheckpoint>>,
 }
 
 impl Log {
@@ -40,7 +44,8 @@ impl Log {
         Self {
             authority,
             key,
-            verified: Verified::default(),
+            verified: Verified::new(),
+            checkpoint: Mutex::default(),
         }
     }
 
@@ -77,16 +82,17 @@ impl Log {
     /// Reads an entry, and checks that it is what this authority recorded at this place.
     pub(crate) fn entry(&self, store: &Snapshot<'_>, index: u64) -> Result<Entry, StoreError> {
         let row = store.entry(index)?;
-        self.check(row.ok_or(Damage::of_entry(index, "it is missing"))?)
+        let row = row.ok_or(Damage::of_entry(index, "it is missing"))?;
+        self.check(&row)
     }
 
-    /// Checks that a row is what this authority recorded: by its signatures, unless just these bytes were checked before.
-    fn check(&self, row: EntryRow) -> Result<Entry, StoreError> {
-        if let Some(entry) = self.verified.entry(&row) {
+    /// Checks an entry as it was read from the store. What was checked before is compared: the same bytes are the same entry.
+    fn check(&self, row: &EntryRow) -> Result<Entry, StoreError> {
+        if let Some(entry) = self.verified.find(row) {
             return Ok(entry);
         }
         let entry = Entry::check(row, self.authority, &self.verifying_key())?;
-        self.verified.keep_entry(&entry);
+        self.verified.keep(&entry);
         Ok(entry)
     }
 
@@ -105,11 +111,9 @@ impl Log {
                 .collect(),
             rows => rows?,
         };
-        let entries = rows.into_iter().filter_map(|row| {
-            let entry = self.check(row).ok()?;
-            Some((entry.index(), entry))
-        });
-        Ok(entries.collect())
+        let entries = on_all_cores(&rows, |row| self.check(row).ok());
+        let entries = entries.into_iter().flatten();
+        Ok(entries.map(|entry| (entry.index(), entry)).collect())
     }
 
     /// Puts the bytes of a statement back where it was recorded, if they are damaged there; returns the entry then.
@@ -129,7 +133,7 @@ impl Log {
             return Ok(None);
         }
         row.statement = statement.as_bytes().to_vec();
-        let entry = self.check(row).ok();
+        let entry = Entry::check(&row, self.authority, &self.verifying_key()).ok();
         if entry.is_some() {
             store.mend(index, statement.as_bytes().to_vec());
         }
@@ -152,7 +156,8 @@ impl Log {
             id: statement.id(),
             leaf: signed.leaf(statement.kind(), &salt).hash(),
         };
-        self.check(row.clone()).is_ok().then_some(row)
+        let whole = Entry::check(&row, self.authority, &self.verifying_key());
+        whole.is_ok().then_some(row)
     }
 
     /// Tells whether an entry, which may be damaged, has become of a deposit: by what was signed of it. Its statement can be
@@ -174,19 +179,26 @@ impl Log {
     /// Returns the newest checkpoint.
     pub(crate) fn checkpoint(&self, store: &Snapshot<'_>) -> Result<SignedCheckpoint, StoreError> {
         let head = store.head()?.ok_or(Damage::of("the head is missing"))?;
-        let checkpoint = match self.verified.checkpoint(&head.checkpoint) {
-            Some(checkpoint) => checkpoint,
-            None => {
-                let log_key = self.verifying_key();
-                let parsed = SignedCheckpoint::parse(&head.checkpoint, self.authority, &log_key)
-                    .map_err(|_| Damage::of("the checkpoint is not this authority's"))?;
-                self.verified.keep_checkpoint(parsed.clone());
-                parsed
-            }
-        };
+        let checkpoint = self.verified_checkpoint(&head.checkpoint)?;
         if *checkpoint.checkpoint() != self.checkpoint_of(&head.frontier) {
             return Err(Damage::of("the checkpoint is not of this log").into());
         }
+        Ok(checkpoint)
+    }
+
+    /// Verifies a checkpoint, unless it is the very text that was verified last: each question begins with the newest.
+    fn verified_checkpoint(&self, text: &str) -> Result<SignedCheckpoint, StoreError> {
+        let lock = || {
+            self.checkpoint
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
+        if let Some(last) = lock().as_ref().filter(|last| last.as_text() == text) {
+            return Ok(last.clone());
+        }
+        let checkpoint = SignedCheckpoint::parse(text, self.authority, &self.verifying_key())
+            .map_err(|_| Damage::of("the checkpoint is not this authority's"))?;
+        *lock() = Some(checkpoint.clone());
         Ok(checkpoint)
     }
 

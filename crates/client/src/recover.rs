@@ -8,13 +8,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use strongroom_protocol::code::{NoMemory, RecoveryCode};
+use strongroom_protocol::cores::on_all_cores;
 use strongroom_protocol::id::{Digest, OwnerId, RequestId, Serial};
 use strongroom_protocol::policy::{Reason, SubjectState};
 use strongroom_protocol::statement::{
     Evidence, EvidenceKind, Grounds, Release, Request, Scope, SignedStatement, Statement, Verdict,
     WrongScope,
 };
-use strongroom_protocol::wrap::SecretKey;
+use strongroom_protocol::wrap::{NotOpened, SecretKey};
 use strongroom_protocol::{QueryError, Refusal, ReleaseError, ReleasePage, SubmitError};
 
 use crate::client::Client;
@@ -412,12 +413,13 @@ impl Client<'_> {
         }
         let opening =
             open_page(release, request.release_key()).map_err(|_| RecoverError::Release)?;
-        for key in release.keys() {
+        let opened = on_all_cores(release.keys(), |key| {
+            let opened = key.open_released(&opening)?;
+            Ok::<_, NotOpened>(secret::matched(key, opened))
+        });
+        for (key, opened) in release.keys().iter().zip(opened) {
             let serial = key.label.serial;
-            let opened = key
-                .open_released(&opening)
-                .map_err(|_| RecoverError::Key { serial })?;
-            matched.extend(secret::matched(key, opened));
+            matched.extend(opened.map_err(|_| RecoverError::Key { serial })?);
         }
         Ok((release, matched))
     }

@@ -4,6 +4,7 @@
 
 mod authority;
 pub mod code;
+pub mod cores;
 mod encoding;
 pub mod id;
 pub mod keys;

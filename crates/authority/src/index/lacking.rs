@@ -1,12 +1,14 @@
 //! What an owner relies on in the map: the rows by which their enrolment, deposits and blobs are found. Where one is missing
 //! or says something else than the entry, its receipt would be true, and what it is for would not be found.
 
+use std::collections::BTreeMap;
+
 use strongroom_protocol::id::OwnerId;
 use strongroom_protocol::statement::{Deposit, Device, DeviceWord, Enroll, Statement};
 
 use super::streams::key as in_stream;
 use super::table::{Fields, Index, OWNER, nothing, number};
-use super::{blobs, deposits, owners, proved};
+use super::{ALL, blobs, deposits, owners, proved};
 use crate::log::{Entry, Log};
 use crate::store::{DepositRow, Key, Order, Snapshot, StoreError, Stream, Value};
 
@@ -146,6 +148,9 @@ fn of_deposit(
         .map(|serial| deposits::deposit(owner, serial))
         .collect();
     let found = store.get_many(&by_serial)?;
+    let in_order = Index::DepositInOrder.span(&[owner.as_bytes(), &number(index)]);
+    let in_order = store.range(&in_order, Order::Forward, ALL)?;
+    let in_order: BTreeMap<Key, Value> = in_order.into_iter().collect();
     for (((place, (sealed, state)), key), found) in kept.into_iter().zip(by_serial).zip(found) {
         let serial = sealed.label.serial;
         let row = DepositRow {
@@ -165,9 +170,16 @@ fn of_deposit(
             _ => false,
         };
         if !is_taken {
-            wanted.push(put(key, deposits::value(&row)?));
-            let in_order = deposits::in_order(owner, index, place)?;
-            wanted.push(put(in_order, serial.as_bytes().to_vec()));
+            // What is there is not asked for again with all else: a statement has many of these.
+            let value = deposits::value(&row)?;
+            if found.as_ref() != Some(&value) {
+                wanted.push(put(key, value));
+            }
+            let key = deposits::in_order(owner, index, place)?;
+            let value = serial.as_bytes().to_vec();
+            if in_order.get(&key) != Some(&value) {
+                wanted.push(put(key, value));
+            }
             // The row beside the wrong one, unless it is another's.
             if let Some(other) = other {
                 let beside = deposits::in_order(owner, other.entry, other.place)?;

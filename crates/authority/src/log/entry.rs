@@ -1,5 +1,7 @@
 //! An entry of the log, read back: what was recorded, with the authority's signature that it was.
 
+use std::sync::Arc;
+
 use strongroom_protocol::id::{AuthorityId, Time};
 use strongroom_protocol::keys::VerifyingKey;
 use strongroom_protocol::log::{LeafSalt, NodeHash};
@@ -11,32 +13,37 @@ use crate::store::{Damage, EntryRow, StoreError};
 /// An entry that was appended here, or read back and checked.
 ///
 /// Its statement verifies under its author's key and its attestation under the log key. So whoever can edit the
-/// store, but has not the log key, can take entries away and cannot make any.
+/// store, but has not the log key, can take entries away and cannot make any. A clone is the same one.
 #[derive(Clone)]
-pub(crate) struct Entry {
+pub(crate) struct Entry(Arc<Parts>);
+
+struct Parts {
     index: u64,
     statement: SignedStatement,
     attestation: SignedAttestation,
     salt: LeafSalt,
+    leaf: NodeHash,
 }
 
 impl Entry {
-    pub(super) fn appended(
+    pub(super) fn new(
         index: u64,
         statement: SignedStatement,
         attestation: SignedAttestation,
         salt: LeafSalt,
     ) -> Self {
-        Self {
+        let leaf = attestation.leaf(statement.kind(), &salt).hash();
+        Self(Arc::new(Parts {
             index,
             statement,
             attestation,
             salt,
-        }
+            leaf,
+        }))
     }
 
     pub(super) fn check(
-        row: EntryRow,
+        row: &EntryRow,
         authority: AuthorityId,
         log_key: &VerifyingKey,
     ) -> Result<Self, StoreError> {
@@ -56,19 +63,15 @@ impl Entry {
         if !belongs {
             return Err(damaged("its parts do not belong together"));
         }
-        if attestation.leaf(statement.kind(), &row.salt).hash() != row.leaf {
+        let entry = Self::new(row.index, statement, attestation, row.salt);
+        if entry.leaf() != row.leaf {
             return Err(damaged("its leaf is another's"));
         }
-        Ok(Self {
-            index: row.index,
-            statement,
-            attestation,
-            salt: row.salt,
-        })
+        Ok(entry)
     }
 
-    /// Tells whether a row is this entry's, every byte of it.
-    pub(super) fn is_in(&self, row: &EntryRow) -> bool {
+    /// Tells whether a row has what this was read from, all of it: then it would be read and checked to be this.
+    pub(super) fn is(&self, row: &EntryRow) -> bool {
         let EntryRow {
             index,
             kind,
@@ -80,52 +83,53 @@ impl Entry {
             id,
             leaf,
         } = row;
-        self.index == *index
-            && self.statement.kind().code() == *kind
-            && self.time() == *time
-            && self.salt == *salt
-            && self.statement.as_bytes() == statement
-            && self.attestation.as_bytes() == attestation
-            && self.attestation.signature() == signature
-            && self.statement.id() == *id
-            && self.leaf() == *leaf
+        let parts = &*self.0;
+        *index == parts.index
+            && *kind == parts.statement.kind().code()
+            && *time == self.time()
+            && *salt == parts.salt
+            && *statement == parts.statement.as_bytes()
+            && *attestation == parts.attestation.as_bytes()
+            && signature == parts.attestation.signature()
+            && *id == parts.statement.id()
+            && *leaf == parts.leaf
     }
 
     pub(crate) fn index(&self) -> u64 {
-        self.index
+        self.0.index
     }
 
     pub(crate) fn statement(&self) -> &SignedStatement {
-        &self.statement
+        &self.0.statement
     }
 
     pub(crate) fn into_statement(self) -> SignedStatement {
-        self.statement
+        Arc::try_unwrap(self.0)
+            .map_or_else(|shared| shared.statement.clone(), |parts| parts.statement)
     }
 
     pub(crate) fn attestation(&self) -> &SignedAttestation {
-        &self.attestation
+        &self.0.attestation
     }
 
     /// Returns the hash of its leaf.
     pub(crate) fn leaf(&self) -> NodeHash {
-        let kind = self.statement.kind();
-        self.attestation.leaf(kind, &self.salt).hash()
+        self.0.leaf
     }
 
     pub(crate) fn salt(&self) -> &LeafSalt {
-        &self.salt
+        &self.0.salt
     }
 
     /// Returns when it was recorded.
     pub(crate) fn time(&self) -> Time {
-        self.attestation.attestation().time
+        self.0.attestation.attestation().time
     }
 
     /// Finds the key at a place of a deposit, if it is kept.
     pub(crate) fn key(&self, place: u64) -> Option<(&Deposit, &SealedKey)> {
         let place = usize::try_from(place).ok()?;
-        let Statement::Deposit(deposit) = self.statement.statement() else {
+        let Statement::Deposit(deposit) = self.0.statement.statement() else {
             return None;
         };
         let key = deposit.keys().get(place)?;
@@ -135,7 +139,7 @@ impl Entry {
 
     /// Returns what became of each key of a deposit; nothing for other statements.
     pub(crate) fn states(&self) -> &[DepositState] {
-        match &self.attestation.attestation().outcome {
+        match &self.0.attestation.attestation().outcome {
             Outcome::Deposited(states) => states,
             Outcome::Recorded => &[],
         }

@@ -87,10 +87,10 @@ impl<'g> Growth<'g> {
             time,
         };
         let attestation = SignedAttestation::sign(attestation, &self.log.key);
-        let leaf = attestation.leaf(statement.kind(), &salt).hash();
-        let index = self.frontier.size();
+        let entry = Entry::new(self.frontier.size(), statement, attestation, salt);
+        let (statement, attestation) = (entry.statement(), entry.attestation());
         self.store.append(EntryRow {
-            index,
+            index: entry.index(),
             kind: statement.kind().code(),
             time,
             salt,
@@ -98,11 +98,11 @@ impl<'g> Growth<'g> {
             attestation: attestation.as_bytes().to_vec(),
             signature: *attestation.signature(),
             id: statement.id(),
-            leaf,
+            leaf: entry.leaf(),
         });
-        self.frontier.append(leaf)?;
-        let entry = Entry::appended(index, statement, attestation, salt);
-        self.log.verified.keep_entry(&entry);
+        self.frontier.append(entry.leaf())?;
+        // It was made here of what was verified: nobody has to verify it again who reads it now.
+        self.log.verified.keep(&entry);
         Ok(entry)
     }
 

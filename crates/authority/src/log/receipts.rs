@@ -6,7 +6,8 @@ use std::ops::Range;
 
 use strongroom_protocol::Recorded;
 use strongroom_protocol::log::{
-    NodeHash, ReadTiles, SignedCheckpoint, Tile, TileId, TiledLog, prove_inclusion,
+    Node, NodeHash, ReadHashes, ReadTiles, SignedCheckpoint, Tile, TileId, TiledLog, TreeError,
+    prove_inclusion,
 };
 use strongroom_protocol::receipt::Receipt;
 
@@ -17,6 +18,7 @@ use crate::store::{Damage, Snapshot, StoreError};
 pub(crate) struct Receipts<'r> {
     checkpoint: SignedCheckpoint,
     hashes: Hashes<'r>,
+    nodes: RefCell<BTreeMap<Node, NodeHash>>,
 }
 
 impl<'r> Receipts<'r> {
@@ -30,6 +32,7 @@ impl<'r> Receipts<'r> {
         Ok(Self {
             checkpoint: log.checkpoint(store)?,
             hashes,
+            nodes: RefCell::default(),
         })
     }
 
@@ -41,8 +44,11 @@ impl<'r> Receipts<'r> {
     /// Returns the receipt of an entry. That the entry was read is what makes it one: no word is given on bytes that are
     /// gone.
     pub(crate) fn of(&self, entry: &Entry) -> Result<Receipt, StoreError> {
-        let tree = TiledLog::new(self.size(), &self.hashes)?;
-        let inclusion = prove_inclusion(entry.index(), self.size(), &tree)?;
+        let nodes = Nodes {
+            tree: TiledLog::new(self.size(), &self.hashes)?,
+            known: &self.nodes,
+        };
+        let inclusion = prove_inclusion(entry.index(), self.size(), &nodes)?;
         // Hashes beside it may be damaged: a proof that nobody would believe is none.
         let head = self.checkpoint.checkpoint();
         inclusion
@@ -65,6 +71,28 @@ impl<'r> Receipts<'r> {
             statement: entry.statement().clone(),
             receipt: self.of(entry)?,
         })
+    }
+}
+
+/// The hashes of one commit's tree, each worked out once: the proofs of a page's entries have most of them in common.
+struct Nodes<'r> {
+    tree: TiledLog<'r, Hashes<'r>>,
+    known: &'r RefCell<BTreeMap<Node, NodeHash>>,
+}
+
+impl ReadHashes for Nodes<'_> {
+    type Error = StoreError;
+
+    fn read(&self, nodes: &[Node]) -> Result<Vec<NodeHash>, StoreError> {
+        let mut unknown = nodes.to_vec();
+        unknown.retain(|node| !self.known.borrow().contains_key(node));
+        let read = self.tree.read(&unknown)?;
+        self.known
+            .borrow_mut()
+            .extend(unknown.into_iter().zip(read));
+        let known = self.known.borrow();
+        let hash = |node| known.get(node).copied().ok_or(TreeError::WrongCount);
+        Ok(nodes.iter().map(hash).collect::<Result<_, _>>()?)
     }
 }
 

@@ -1,61 +1,84 @@
-//! What of the log was verified here lately: the same bytes are not verified again. Not a copy of the log: what is asked for
-//! is read from the store each time, and compared letter for letter.
+//! Entries that were checked lately, so that one which is read again is compared with what was checked, byte by byte, and its
+//! signatures are not verified again. Not a place that anything is read from: whoever asks brings what the store has now.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-
-use strongroom_protocol::log::SignedCheckpoint;
 
 use super::Entry;
 use crate::store::EntryRow;
 
-/// The newest checkpoint and a few entries that this process signed or verified.
-#[derive(Default)]
-pub(super) struct Verified(Mutex<Kept>);
+/// The entries that were asked for last, by their places.
+pub(super) struct Verified(Mutex<State>);
 
 #[derive(Default)]
-struct Kept {
-    checkpoint: Option<SignedCheckpoint>,
-    entries: VecDeque<Entry>,
+struct State {
+    /// Each with the turn in which it was asked for last.
+    entries: HashMap<u64, (u64, Entry)>,
+    /// The places by those turns.
+    turns: BTreeMap<u64, u64>,
+    turn: u64,
+    /// Of the statements that are kept.
+    bytes: usize,
 }
 
 impl Verified {
-    /// A statement is looked at some times before it is answered, and so are those that it rests on.
-    const ENTRIES_MAX: usize = 16;
-    /// Longer ones are verified again: that takes no longer than copying them, beside what else is done with their keys.
-    const STATEMENT_BYTES_MAX: usize = 1 << 16;
+    /// How many bytes of statements are kept; in memory, read, each takes about four times its length. It is room for the
+    /// longest that is asked for with every page, a request that names as many deposits as can be (2.2 MiB), and for what
+    /// lies on the page beside it; and there is no use for more: pages follow the log, and leave what is behind them.
+    const BYTES_MAX: usize = 4 << 20;
 
-    /// Returns the checkpoint with this text, if it is the one that was kept last.
-    pub(super) fn checkpoint(&self, text: &str) -> Option<SignedCheckpoint> {
-        let kept = self.lock();
-        let checkpoint = kept.checkpoint.as_ref();
-        checkpoint.filter(|kept| kept.as_text() == text).cloned()
+    pub(super) fn new() -> Self {
+        Self(Mutex::default())
     }
 
-    pub(super) fn keep_checkpoint(&self, checkpoint: SignedCheckpoint) {
-        self.lock().checkpoint = Some(checkpoint);
-    }
-
-    /// Returns the entry of a row, if the row is what it was when the entry was kept.
-    pub(super) fn entry(&self, row: &EntryRow) -> Option<Entry> {
-        let kept = self.lock();
-        kept.entries.iter().find(|entry| entry.is_in(row)).cloned()
-    }
-
-    /// Keeps an entry, in the place of the one that came the longest ago.
-    pub(super) fn keep_entry(&self, entry: &Entry) {
-        if entry.statement().as_bytes().len() > Self::STATEMENT_BYTES_MAX {
-            return;
+    /// Returns the entry that these very bytes are, if they were checked.
+    pub(super) fn find(&self, row: &EntryRow) -> Option<Entry> {
+        let mut state = self.lock();
+        let (_, entry) = state.entries.get(&row.index)?;
+        let entry = entry.clone();
+        if !entry.is(row) {
+            return None;
         }
-        let mut kept = self.lock();
-        if kept.entries.len() == Self::ENTRIES_MAX {
-            kept.entries.pop_front();
-        }
-        kept.entries.push_back(entry.clone());
+        state.keep(&entry);
+        Some(entry)
     }
 
-    /// Whoever panicked here left it whole: each step is one operation on it.
-    fn lock(&self) -> MutexGuard<'_, Kept> {
+    /// Keeps an entry that was checked, in the place of those that nobody asked for the longest.
+    pub(super) fn keep(&self, entry: &Entry) {
+        self.lock().keep(entry);
+    }
+
+    /// Whoever panicked here left nothing that is not compared with the store when it is asked for.
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl State {
+    fn keep(&mut self, entry: &Entry) {
+        self.take_out(entry.index());
+        self.turn += 1;
+        self.turns.insert(self.turn, entry.index());
+        self.bytes += length(entry);
+        let kept = (self.turn, entry.clone());
+        self.entries.insert(entry.index(), kept);
+        // The one that was asked for just now stays, however long it is.
+        while self.bytes > Verified::BYTES_MAX && self.entries.len() > 1 {
+            let Some((_, oldest)) = self.turns.first_key_value() else {
+                return;
+            };
+            self.take_out(*oldest);
+        }
+    }
+
+    fn take_out(&mut self, index: u64) {
+        if let Some((turn, entry)) = self.entries.remove(&index) {
+            self.turns.remove(&turn);
+            self.bytes -= length(&entry);
+        }
+    }
+}
+
+fn length(entry: &Entry) -> usize {
+    entry.statement().as_bytes().len()
 }

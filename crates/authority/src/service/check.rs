@@ -70,7 +70,7 @@ impl Service {
         let checked = found.to_checked(self);
         let statement = self.log.sign(checked.clone());
         let answer = self.commit(Act::Own(Box::new(statement.clone())))?;
-        let Answer::Recorded(index) = answer else {
+        let Answer::Given(receipt) = answer else {
             return Err(StoreError::from(Damage::of("the check was not recorded")).into());
         };
         let mut named = found.failed;
@@ -80,7 +80,7 @@ impl Service {
             named,
             indexes: found.indexes,
             statement,
-            receipt: self.receipt(index)?,
+            receipt: *receipt,
         })
     }
 

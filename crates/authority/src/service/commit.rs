@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 
 use strongroom_protocol::id::{Digest, StatementId, Time};
 use strongroom_protocol::log::LeafSalt;
-use strongroom_protocol::receipt::{DepositState, Outcome};
+use strongroom_protocol::receipt::{DepositState, Outcome, Receipt};
 use strongroom_protocol::statement::{Kind, SignedStatement, Statement};
 use strongroom_protocol::{Refusal, Unavailable, UnavailableKind};
 
@@ -39,9 +39,11 @@ pub(super) enum Act {
 pub(super) enum Answer {
     /// It went wrong.
     Failed(Arc<StoreError>),
+    /// It is in the log, since now or since before, and this is its receipt.
+    Given(Box<Receipt>),
     /// What it was checked against has changed since, or does not let it be done yet. Nothing was recorded.
     NotNow,
-    /// It is in the log, at this index: since now, or since before.
+    /// It is in the log, at this index: since now, or since before. What has a receipt is answered with that.
     Recorded(u64),
     /// It is not to be recorded.
     Refused(Refusal),
@@ -60,8 +62,13 @@ pub(super) enum Checked {
 impl Service {
     /// Commits an act, with whatever else is waiting.
     pub(super) fn commit(&self, act: Act) -> Result<Answer, Unavailable> {
-        let answer = self.queue.run(act, |acts| self.commit_group(acts));
-        match answer {
+        let commit = |acts: Vec<Act>| {
+            let have_receipts = acts.iter().map(Act::has_receipt).collect();
+            (self.commit_group(acts), have_receipts)
+        };
+        let answer =
+            |(answers, have_receipts): (_, Vec<bool>)| self.give_receipts(answers, &have_receipts);
+        match self.queue.run(act, commit, answer) {
             Some(Answer::Failed(error)) => Err(error.unavailable()),
             Some(answer) => Ok(answer),
             None => Err(Unavailable::new(
@@ -69,6 +76,24 @@ impl Service {
                 "another thread failed while it was committing this",
             )),
         }
+    }
+
+    /// Gives receipts of what was recorded, after the commit, from one look at the store.
+    fn give_receipts(&self, answers: Vec<Answer>, have_receipts: &[bool]) -> Vec<Answer> {
+        let index_of = |(answer, has_receipt): (&Answer, &bool)| match answer {
+            Answer::Recorded(index) if *has_receipt => Some(*index),
+            _ => None,
+        };
+        let indexes: Vec<Option<u64>> = answers.iter().zip(have_receipts).map(index_of).collect();
+        let receipts = self.receipts(indexes.iter().flatten().copied().collect());
+        let give = |(answer, index): (Answer, Option<u64>)| match index
+            .and_then(|index| receipts.get(&index))
+        {
+            Some(Ok(receipt)) => Answer::Given(Box::new(receipt.clone())),
+            Some(Err(error)) => Answer::Failed(error.clone()),
+            None => answer,
+        };
+        answers.into_iter().zip(indexes).map(give).collect()
     }
 
     fn commit_group(&self, acts: Vec<Act>) -> Vec<Answer> {
@@ -270,6 +295,14 @@ impl Act {
         match self {
             Self::Own(statement) | Self::Submit { statement, .. } => Some(statement),
             Self::Decide(_) | Self::Release(_) => None,
+        }
+    }
+
+    /// Tells whether it is answered with a receipt.
+    fn has_receipt(&self) -> bool {
+        match self {
+            Self::Own(_) | Self::Submit { .. } => true,
+            Self::Decide(_) | Self::Release(_) => false,
         }
     }
 

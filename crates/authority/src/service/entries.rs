@@ -1,5 +1,8 @@
 //! Listings: entries of the log with their receipts, page by page, in the log's order.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
 use strongroom_protocol::id::OwnerId;
 use strongroom_protocol::receipt::Receipt;
 use strongroom_protocol::statement::{Request, Statement};
@@ -10,6 +13,10 @@ use crate::Caller;
 use crate::index;
 use crate::log::{Entry, Receipts};
 use crate::store::{Damage, Snapshot, StoreError, Stream, Subject};
+
+/// How many entries of a page are read and checked at once, on all cores: a page may be full with a few long ones, and what was
+/// read for nothing is read again with the next.
+const READ_AT_ONCE: usize = 32;
 
 impl Service {
     /// Returns the entries that `select` picks for the caller, from an index on.
@@ -48,48 +55,82 @@ impl Service {
             };
             // What does not belong there leaves room.
             from = last.saturating_add(1);
-            for index in indexes {
-                // Nothing behind the head is in the log.
-                if index >= receipts.size() {
-                    return Ok(page);
-                }
-                if page.is_full() {
-                    page.next = index;
-                    return Ok(page);
-                }
-                match self.listed(store, streams, index, &receipts) {
-                    Ok(listed) => page.items.extend(listed),
-                    Err(StoreError::Damaged(_)) => page.damaged.push(index),
-                    Err(error) => return Err(error),
+            for indexes in indexes.chunks(READ_AT_ONCE) {
+                let entries = self
+                    .log
+                    .readable(store, &indexes.iter().copied().collect())?;
+                for index in indexes {
+                    // Nothing behind the head is in the log.
+                    if *index >= receipts.size() {
+                        return Ok(page);
+                    }
+                    if page.is_full() {
+                        page.next = *index;
+                        return Ok(page);
+                    }
+                    let listed = entries
+                        .get(index)
+                        .map(|entry| self.listed(store, streams, entry, &receipts));
+                    match listed {
+                        Some(Ok(listed)) => page.items.extend(listed),
+                        None | Some(Err(StoreError::Damaged(_))) => page.damaged.push(*index),
+                        Some(Err(error)) => return Err(error),
+                    }
                 }
             }
         }
     }
 
-    /// Reads an entry with its receipt, if it belongs into one of the listings: rows can say so of any.
+    /// Returns an entry with its receipt, if it belongs into one of the listings: rows can say so of any.
     fn listed(
         &self,
         store: &Snapshot<'_>,
         streams: &[Stream],
-        index: u64,
+        entry: &Entry,
         receipts: &Receipts<'_>,
     ) -> Result<Option<Recorded>, StoreError> {
-        let entry = self.log.entry(store, index)?;
-        if !self.belongs(store, streams, &entry)? {
+        if !self.belongs(store, streams, entry)? {
             return Ok(None);
         }
-        self.check_found(store, &entry)?;
-        receipts.recorded(&entry).map(Some)
+        self.check_found(store, entry)?;
+        receipts.recorded(entry).map(Some)
     }
 
-    /// Returns the receipt of an entry that was read just now, all of it: no word is given on bytes that are not there any
+    /// Returns the receipts of entries that were read just now, all of each: no word is given on bytes that are not there any
     /// more, nor on what would not be found.
-    pub(super) fn receipt(&self, index: u64) -> Result<Receipt, StoreError> {
-        self.store.read(|store| {
-            let entry = self.log.entry(store, index)?;
-            self.check_found(store, &entry)?;
-            self.log.receipts(store)?.of(&entry)
-        })
+    pub(super) fn receipts(
+        &self,
+        indexes: BTreeSet<u64>,
+    ) -> BTreeMap<u64, Result<Receipt, Arc<StoreError>>> {
+        if indexes.is_empty() {
+            return BTreeMap::new();
+        }
+        let read = self.store.read(|store| {
+            let receipts = self.log.receipts(store)?;
+            let entries = self.log.readable(store, &indexes)?;
+            let receipt = |index| {
+                let entry = match entries.get(&index) {
+                    Some(entry) => entry.clone(),
+                    // It says what is wrong with it.
+                    None => self.log.entry(store, index)?,
+                };
+                self.check_found(store, &entry)?;
+                receipts.of(&entry)
+            };
+            let receipts = indexes.iter().map(|index| (*index, receipt(*index)));
+            Ok::<_, StoreError>(receipts.collect::<Vec<_>>())
+        });
+        match read {
+            Ok(receipts) => receipts
+                .into_iter()
+                .map(|(index, receipt)| (index, receipt.map_err(Arc::new)))
+                .collect(),
+            Err(error) => {
+                let error = Arc::new(error);
+                let failed = indexes.into_iter();
+                failed.map(|index| (index, Err(error.clone()))).collect()
+            }
+        }
     }
 
     /// Sees that the map has the rows by which an owner's entry is found.

@@ -8,7 +8,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 /// There is no thread for it. One of those who wait leads: it commits for all, and hands out the results.
 pub(super) struct Queue<J, R> {
     state: Mutex<State<J, R>>,
-    /// Told whenever a group is done.
+    /// Told whenever a group is committed, and when its results are there.
     done: Condvar,
 }
 
@@ -36,10 +36,16 @@ impl<J, R> Queue<J, R> {
         }
     }
 
-    /// Waits until the job was committed with others. `commit` answers for each job, in their order.
+    /// Waits until the job was committed with others. `answer` makes of what `commit` returned the result of each job, in their
+    /// order; meanwhile somebody else commits those who came since.
     ///
     /// None if whoever committed it panicked, or answered for fewer.
-    pub(super) fn run(&self, job: J, commit: impl Fn(Vec<J>) -> Vec<R>) -> Option<R> {
+    pub(super) fn run<C>(
+        &self,
+        job: J,
+        commit: impl Fn(Vec<J>) -> C,
+        answer: impl Fn(C) -> Vec<R>,
+    ) -> Option<R> {
         let mut state = self.lock();
         let ticket = state.next_ticket;
         state.next_ticket += 1;
@@ -48,7 +54,9 @@ impl<J, R> Queue<J, R> {
             if let Some(result) = state.results.remove(&ticket) {
                 return result;
             }
-            if state.led {
+            // Those whose results are being made have nothing to lead for.
+            let waits = state.waiting.iter().any(|(waiting, _)| *waiting == ticket);
+            if state.led || !waits {
                 state = self
                     .done
                     .wait(state)
@@ -63,8 +71,11 @@ impl<J, R> Queue<J, R> {
                 queue: self,
                 tickets,
                 results: Vec::new(),
+                leads: true,
             };
-            lead.results = commit(jobs);
+            let committed = commit(jobs);
+            lead.give_up();
+            lead.results = answer(committed);
             drop(lead);
             state = self.lock();
         }
@@ -75,17 +86,29 @@ impl<J, R> Queue<J, R> {
     }
 }
 
-/// The lead of a group, given up when dropped, by a panic too: nobody then waits for ever.
+/// The lead of a group, given up at the latest when dropped, by a panic too: nobody then waits for ever.
 struct Lead<'q, J, R> {
     queue: &'q Queue<J, R>,
     tickets: Vec<u64>,
     results: Vec<R>,
+    leads: bool,
+}
+
+impl<J, R> Lead<'_, J, R> {
+    /// Lets somebody else lead the next group, before the results of this one are there.
+    fn give_up(&mut self) {
+        self.leads = false;
+        self.queue.lock().led = false;
+        self.queue.done.notify_all();
+    }
 }
 
 impl<J, R> Drop for Lead<'_, J, R> {
     fn drop(&mut self) {
         let mut state = self.queue.lock();
-        state.led = false;
+        if self.leads {
+            state.led = false;
+        }
         let mut results = self.results.drain(..);
         for ticket in self.tickets.drain(..) {
             state.results.insert(ticket, results.next());
@@ -115,14 +138,15 @@ mod tests {
                 begun.send(()).unwrap();
                 held.lock().unwrap().recv().unwrap();
             }
-            jobs.iter().map(|job| job * 2).collect()
+            jobs
         };
+        let answer = |jobs: Vec<u32>| jobs.iter().map(|job| job * 2).collect();
         thread::scope(|scope| {
-            let first = scope.spawn(|| queue.run(1, commit));
+            let first = scope.spawn(|| queue.run(1, commit, answer));
             begins.recv().unwrap();
             let (queue, commit) = (&queue, &commit);
             let others: Vec<_> = (2..10)
-                .map(|job| (job, scope.spawn(move || queue.run(job, commit))))
+                .map(|job| (job, scope.spawn(move || queue.run(job, commit, answer))))
                 .collect();
             while queue.lock().waiting.len() < 8 {
                 thread::yield_now();
@@ -139,9 +163,38 @@ mod tests {
     #[test]
     fn a_leader_that_panics_leaves_nobody_waiting() {
         let queue: Queue<u32, u32> = Queue::new();
-        let panicked = catch_unwind(AssertUnwindSafe(|| queue.run(1, |_| panic!("a bug"))));
+        let same = |jobs| jobs;
+        let die = |_| panic!("a bug");
+        let panicked = catch_unwind(AssertUnwindSafe(|| queue.run(1, die, same)));
         assert!(panicked.is_err());
-        assert_eq!(queue.run(2, |jobs| jobs), Some(2));
-        assert_eq!(queue.run(3, |_| Vec::new()), None);
+        let panicked = catch_unwind(AssertUnwindSafe(|| queue.run(1, same, die)));
+        assert!(panicked.is_err());
+        assert_eq!(queue.run(2, same, same), Some(2));
+        assert_eq!(queue.run(3, |_| Vec::new(), same), None);
+    }
+
+    #[test]
+    fn the_next_group_is_committed_while_the_results_of_one_are_made() {
+        let queue: Queue<u32, u32> = Queue::new();
+        let (begun, begins) = mpsc::channel();
+        let (release, held) = mpsc::channel::<()>();
+        thread::scope(|scope| {
+            let queue = &queue;
+            let first = scope.spawn(move || {
+                queue.run(
+                    1,
+                    |jobs| jobs,
+                    |jobs| {
+                        begun.send(()).unwrap();
+                        held.recv().unwrap();
+                        jobs
+                    },
+                )
+            });
+            begins.recv().unwrap();
+            assert_eq!(queue.run(2, |jobs| jobs, |jobs| jobs), Some(2));
+            release.send(()).unwrap();
+            assert_eq!(first.join().unwrap(), Some(1));
+        });
     }
 }

@@ -46,7 +46,7 @@ impl Service {
             public_key: self.keep_rsa_key(bits)?.public().to_blob(),
             time: self.clock.now(),
         });
-        let Answer::Recorded(_) = self.commit(Act::Own(Box::new(statement)))? else {
+        let Answer::Given(_) = self.commit(Act::Own(Box::new(statement)))? else {
             return Err(StoreError::from(Damage::of("the RSA key was not recorded")).into());
         };
         // Another process may have been first.

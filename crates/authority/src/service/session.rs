@@ -45,10 +45,10 @@ impl Authority for Session {
         let opened = service.open_deposit(statement).map_err(Unavailable::from)?;
         let statement = Box::new(statement.clone());
         match service.commit(Act::Submit { statement, opened })? {
-            Answer::Recorded(index) => Ok(service.receipt(index).map_err(Unavailable::from)?),
+            Answer::Given(receipt) => Ok(*receipt),
             Answer::Refused(refusal) => Err(refusal.into()),
             Answer::Failed(error) => Err(error.unavailable().into()),
-            Answer::NotNow => {
+            Answer::NotNow | Answer::Recorded(_) => {
                 let message = "the statement was not recorded";
                 Err(Unavailable::new(UnavailableKind::Busy, message).into())
             }

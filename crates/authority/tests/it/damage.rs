@@ -9,7 +9,7 @@ use strongroom_authority::{Caller, Service};
 use strongroom_protocol::id::Clock;
 use strongroom_protocol::policy::SubjectState;
 use strongroom_protocol::statement::{Draft, Particulars, Scope, SignedStatement, Verdict, Word};
-use strongroom_protocol::{Authority, QueryError, ReleaseError, Select};
+use strongroom_protocol::{Authority, Challenge, QueryError, ReleaseError, Select};
 use strongroom_testkit::{Asked, Owner, PageRelease, Person, TestRng, look, submit};
 
 use crate::Embedded;
@@ -555,4 +555,58 @@ fn a_head_that_is_not_the_logs_is_found() {
         let refused = session.checkpoint();
         assert!(matches!(refused, Err(QueryError::Unavailable(_))), "{edit}");
     }
+}
+
+/// What was verified once is compared with what is there, whenever a word is given on it: another process may have changed it.
+#[test]
+fn an_entry_that_was_verified_and_changed_since_is_damaged_until_it_is_what_it_was() {
+    let embedded = Embedded::found();
+    let session = embedded.service.session(Caller::Operator);
+    let mut owner = Owner::enrolled(&session, 1);
+    let statement = owner.deposit(1);
+    let index = submit(&session, &statement).index();
+    let serials: Vec<_> = owner.keys.keys().copied().collect();
+    let challenge = Challenge::generate(&mut TestRng::new(2));
+    let is_shown = || {
+        let listed = session.entries(Select::Owner(owner.id), 0).unwrap();
+        let shown = session.prove_possession(owner.id, &challenge, &serials);
+        let is_listed = !listed.damaged.contains(&index);
+        let is_proved = shown.is_ok_and(|shown| shown.proofs[0].is_some());
+        assert_eq!(is_listed, is_proved);
+        is_listed
+    };
+    assert!(is_shown());
+    let sql = embedded.sql();
+    let columns = [
+        ("kind", "kind + 1"),
+        ("time", "time + 1"),
+        ("salt", "zeroblob(32)"),
+        ("id", "zeroblob(32)"),
+        ("leaf", "zeroblob(32)"),
+        ("signature", "zeroblob(64)"),
+        ("attestation", "CAST(attestation || x'00' AS BLOB)"),
+        ("statement", "CAST(x'00' || substr(statement, 2) AS BLOB)"),
+    ];
+    for (column, damage) in columns {
+        let set = |value: &str| {
+            let set = format!("UPDATE entry SET {column} = {value} WHERE idx = {index}");
+            assert_eq!(sql.execute(&set, []).unwrap(), 1);
+        };
+        let keep =
+            format!("CREATE TEMP TABLE kept AS SELECT {column} FROM entry WHERE idx = {index}");
+        sql.execute_batch(&keep).unwrap();
+        set(damage);
+        assert!(!is_shown(), "{column}");
+        set(&format!("(SELECT {column} FROM kept)"));
+        sql.execute_batch("DROP TABLE kept").unwrap();
+        assert!(is_shown(), "{column}");
+    }
+    // Nor is a key released of what is not there any more.
+    let asked = owner.ask(owner.everything(&session), embedded.clock.now());
+    submit(&session, &asked.statement);
+    submit(&session, &owner.evidence(&asked));
+    let damage = format!("UPDATE entry SET statement = x'00' WHERE idx = {index}");
+    assert_eq!(sql.execute(&damage, []).unwrap(), 1);
+    let released = session.release(asked.statement.id(), 0).unwrap();
+    assert_eq!(released.release().withheld(), serials);
 }
