@@ -8,7 +8,7 @@ mod receipts;
 mod verified;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use strongroom_protocol::Recorded;
 use strongroom_protocol::cores::on_all_cores;
@@ -35,7 +35,7 @@ pub(crate) struct Log {
     authority: AuthorityId,
     key: SigningKey,
     verified: Verified,
-    /// The checkpoint that was verified last.
+    /// The checkpoint that was signed or verified here last.
     checkpoint: Mutex<Option<SignedCheckpoint>>,
 }
 
@@ -188,18 +188,26 @@ impl Log {
 
     /// Verifies a checkpoint, unless it is the very text that was verified last: each question begins with the newest.
     fn verified_checkpoint(&self, text: &str) -> Result<SignedCheckpoint, StoreError> {
-        let lock = || {
-            self.checkpoint
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-        };
-        if let Some(last) = lock().as_ref().filter(|last| last.as_text() == text) {
+        let last = self.last_checkpoint();
+        if let Some(last) = last.as_ref().filter(|last| last.as_text() == text) {
             return Ok(last.clone());
         }
+        drop(last);
         let checkpoint = SignedCheckpoint::parse(text, self.authority, &self.verifying_key())
             .map_err(|_| Damage::of("the checkpoint is not this authority's"))?;
-        *lock() = Some(checkpoint.clone());
+        self.keep_checkpoint(checkpoint.clone());
         Ok(checkpoint)
+    }
+
+    /// Keeps a checkpoint that was signed or verified here.
+    fn keep_checkpoint(&self, checkpoint: SignedCheckpoint) {
+        *self.last_checkpoint() = Some(checkpoint);
+    }
+
+    fn last_checkpoint(&self) -> MutexGuard<'_, Option<SignedCheckpoint>> {
+        self.checkpoint
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sees that the right edge of the tree is what the head was signed over: what is appended next is proved by it.

@@ -121,6 +121,7 @@ impl<'g> Growth<'g> {
             frontier: self.frontier,
             checkpoint: checkpoint.as_text().to_owned(),
         });
+        self.log.keep_checkpoint(checkpoint);
         self.log.verified.keep_checkpoint(checkpoint);
         Ok(())
     }
