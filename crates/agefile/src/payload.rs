@@ -121,12 +121,13 @@ pub fn seal_at(
     write_at(&nonce, 0).map_err(SealError::Write)?;
     let write_at = |bytes: &[u8], offset| write_at(bytes, NONCE_BYTES as u64 + offset);
     let new_batch = |chunks| SealBatch::new(&key, chunks);
-    let passed = at_offsets(length, read_at, write_at, threads, progress, new_batch);
-    let passed = passed.map_err(|stop| match stop {
-        Stop::Read(error) if error.kind() == ErrorKind::UnexpectedEof => SealError::Shortened,
-        stop => SealError::from(stop),
-    })?;
-    Ok(Summary::of(nonce, passed))
+    match at_offsets(length, read_at, write_at, threads, progress, new_batch) {
+        Ok(passed) => Ok(Summary::of(nonce, passed)),
+        Err(Stop::Read(error)) if error.kind() == ErrorKind::UnexpectedEof => {
+            Err(SealError::Shortened)
+        }
+        Err(stop) => Err(stop.into()),
+    }
 }
 
 /// Opens the payload that `reader` gives, nonce first and up to its end.
@@ -179,11 +180,13 @@ pub fn open_at(
     let new_batch = |chunks| OpenBatch::new(&key, chunks);
     let chunks = length.saturating_sub(NONCE_BYTES as u64);
     let read_chunks = |buffer: &mut [u8], offset| read_at(buffer, NONCE_BYTES as u64 + offset);
-    let passed = at_offsets(chunks, read_chunks, write_at, threads, progress, new_batch);
-    let passed = passed.map_err(|stop| match stop {
-        Stop::Read(error) if error.kind() == ErrorKind::UnexpectedEof => OpenError::Changed,
-        stop => OpenError::from(stop),
-    })?;
+    let passed = match at_offsets(chunks, read_chunks, write_at, threads, progress, new_batch) {
+        Err(Stop::Read(error)) if error.kind() == ErrorKind::UnexpectedEof => {
+            return Err(OpenError::Changed);
+        }
+        passed => passed?,
+    };
+    // Nobody has opened what may be behind the last chunk.
     match read_at(&mut [0], length) {
         Ok(0) => Ok(Summary::of(nonce, passed)),
         Ok(_) => Err(OpenError::Changed),

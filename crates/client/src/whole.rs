@@ -207,11 +207,11 @@ impl Readable {
         }
         let unwraps = identities.ok_or(WholeError::NoIdentity)?.as_unwraps();
         let key = header.unwrap(&unwraps)?;
-        let opened = payload::open(&key, reader, io::sink(), threads, progress);
-        let payload = opened.map_err(|error| match error {
-            OpenError::Read(source) => failed(source),
-            error => WholeError::Payload(error),
-        })?;
+        let payload = match payload::open(&key, reader, io::sink(), threads, progress) {
+            Ok(payload) => payload,
+            Err(OpenError::Read(source)) => return Err(failed(source)),
+            Err(error) => return Err(WholeError::Payload(error)),
+        };
         let header_bytes = header.as_bytes().len() as u64;
         Ok(WholeFile {
             mark: FileMark::of(header_digest(&header), header_bytes, &payload),

@@ -584,7 +584,8 @@ fn read_at(bytes: &[u8], buffer: &mut [u8], offset: u64) -> usize {
 
 fn write_at(file: &Mutex<Vec<u8>>, bytes: &[u8], offset: u64) -> io::Result<()> {
     let mut file = file.lock().unwrap();
-    let (begin, end) = (offset as usize, offset as usize + bytes.len());
+    let begin = usize::try_from(offset).unwrap();
+    let end = begin + bytes.len();
     let length = file.len().max(end);
     file.resize(length, 0);
     file[begin..end].copy_from_slice(bytes);
