@@ -4,6 +4,8 @@ mod help;
 #[cfg(test)]
 mod tests;
 
+use std::ffi::{OsStr, OsString};
+use std::iter::once;
 use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -41,8 +43,15 @@ pub(crate) struct Options {
 impl Options {
     /// Reads the command line and the variables. Help, and what is wrong with them, ends the process here.
     pub(crate) fn read() -> Self {
-        let mut command = paths::expanding(command());
-        let matches = match command.try_get_matches_from_mut(std::env::args_os()) {
+        let words: Vec<OsString> = std::env::args_os().collect();
+        // Of what nobody named nothing is read, and only its name is shown: it is most of what there is to lay out.
+        let is_named = |command: &clap::Command| {
+            let mut names = once(command.get_name()).chain(command.get_all_aliases());
+            names.any(|name| words.iter().any(|word| word == OsStr::new(name)))
+        };
+        let command = help::laid_out(Self::command(), &is_named);
+        let mut command = paths::expanding(command, &is_named);
+        let matches = match command.try_get_matches_from_mut(&words) {
             Ok(matches) => matches,
             Err(error) => match paths::in_variable(&command, &error) {
                 Some(error) => command.error(ErrorKind::ValueValidation, error).exit(),
@@ -61,7 +70,7 @@ impl Options {
 
 /// Returns all commands with their options, as help, completions and manual pages show them.
 pub(crate) fn command() -> clap::Command {
-    help::laid_out(Options::command())
+    help::laid_out(Options::command(), &|_| true)
 }
 
 /// Leaves, of the tips which subcommand was meant, those that differ by one typing error: whoever types `remove` wants no

@@ -63,8 +63,8 @@ fn first_word(path: &Path, what: What) -> Option<String> {
     (is_variable || is_home || is_shells).then(|| word.into_owned())
 }
 
-/// Has all options of a command that take a path, and its subcommands', expand it.
-pub(crate) fn expanding(command: Command) -> Command {
+/// Has all options of a command that take a path, and those of its subcommands that are wanted, expand it.
+pub(crate) fn expanding(command: Command, is_wanted: &dyn Fn(&Command) -> bool) -> Command {
     let path = ValueParser::from(PathBufValueParser::new()).type_id();
     let address = ValueParser::from(StringValueParser::new().try_map(parse_address)).type_id();
     command
@@ -79,7 +79,10 @@ pub(crate) fn expanding(command: Command) -> Command {
                 arg
             }
         })
-        .mut_subcommands(expanding)
+        .mut_subcommands(|below| match is_wanted(&below) {
+            true => expanding(below, is_wanted),
+            false => below,
+        })
 }
 
 /// Tells what an option's path is of.

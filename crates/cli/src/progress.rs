@@ -289,7 +289,7 @@ mod tests {
         let one = line((0, GIB), (1, 4 * GIB), 10);
         assert_eq!(
             one.within(80),
-            "1 file, 1.00 GiB of 4.00 GiB, 102.40 MiB/s, 29 s left"
+            "1 file, 1.00 GiB of 4.00 GiB, 102.40 MiB/s, 30 s left"
         );
         // How long a pipe is nobody knows.
         let pipe = line((0, GIB), (1, 0), 10);

@@ -105,11 +105,12 @@ impl WholeReading {
     ///
     /// The home can't be written.
     pub fn record(&mut self, home: &mut Home) -> Result<(), HomeError> {
-        home.record_marks(&std::mem::take(&mut self.learned))?;
+        let learned = std::mem::take(&mut self.learned);
         let read = std::mem::take(&mut self.read);
+        let read = read.iter();
         home.record_readings(
-            read.iter()
-                .map(|(path, reading)| (path.as_path(), *reading)),
+            &learned,
+            read.map(|(path, reading)| (path.as_path(), *reading)),
         )
     }
 
@@ -140,15 +141,15 @@ pub fn remember(home: &mut Home, read: &[(PathBuf, FileMark)], now: Time) -> Res
         return Ok(());
     }
     let marks: Vec<FileMark> = own.iter().map(|(_, mark)| *mark).collect();
-    home.record_marks(&marks)?;
-    home.record_readings(own.into_iter().map(|(path, mark)| {
+    let readings = own.into_iter().map(|(path, mark)| {
         let reading = Reading {
             mark: mark.payload_digest(),
             time: now,
             whole: true,
         };
         (path, reading)
-    }))
+    });
+    home.record_loosely(|home| home.record_readings(&marks, readings))
 }
 
 /// A file to be read to its end: what it takes from the home is known.

@@ -34,9 +34,10 @@ pub(crate) struct Sqlite {
     path: PathBuf,
     file: FileIdentity,
     access: Access,
-    /// The one connection that writes: held for the length of a transaction.
-    writer: Mutex<Connection>,
     readers: Readers,
+    /// The one connection that writes: held for the length of a transaction. It goes last: whichever does writes what is ahead
+    /// into the store, and one that has not written yet would wait for the folder too (spec/authority.md#waits).
+    writer: Mutex<Connection>,
 }
 
 impl Sqlite {
@@ -103,8 +104,8 @@ impl Sqlite {
             path: path.to_owned(),
             file,
             access,
-            writer: Mutex::new(writer),
             readers: Readers::of(path, access),
+            writer: Mutex::new(writer),
         })
     }
 

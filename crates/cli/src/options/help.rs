@@ -52,17 +52,18 @@ const NEED_PASSPHRASE: [&str; 11] = [
     "status",
 ];
 
-/// Puts the options of all commands under their headings, and the variables that are read at the end.
-pub(super) fn laid_out(command: Command) -> Command {
+/// Puts the options of the command and of those of its subcommands that are wanted under their headings, and the variables that are
+/// read at the end.
+pub(super) fn laid_out(command: Command, is_wanted: &dyn Fn(&Command) -> bool) -> Command {
     let text = format!(
         "Environment:\n{ALL}\n\n\
          What the words mean: docs/words.md, or strongroom-words(7)."
     );
-    within(command, "").after_help(text)
+    within(command, "", is_wanted).after_help(text)
 }
 
 /// Does so of a command with this name, of those before it too, and of its subcommands.
-fn within(command: Command, name: &str) -> Command {
+fn within(command: Command, name: &str, is_wanted: &dyn Fn(&Command) -> bool) -> Command {
     let command = command.mut_args(|arg| {
         // That a text is empty, where none is given, helps nobody.
         let is_empty = matches!(arg.get_default_values(), [value] if value.is_empty());
@@ -86,8 +87,11 @@ fn within(command: Command, name: &str) -> Command {
     .collect();
     let command = with_variables(command, &variables);
     command.mut_subcommands(|below| {
+        if !is_wanted(&below) {
+            return below;
+        }
         let name = format!("{name} {}", below.get_name());
-        within(below, name.trim())
+        within(below, name.trim(), is_wanted)
     })
 }
 

@@ -7,6 +7,7 @@ mod capi_files;
 mod capi_wild;
 mod citations;
 mod clocks;
+mod costs;
 mod crash;
 mod devices;
 mod documents;

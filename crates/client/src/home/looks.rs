@@ -137,12 +137,24 @@ impl Home {
         };
         written.looks = old;
         written.looks.retain(is_still);
-        self.record_learned(written)?;
+        self.record_loosely(|home| home.record_learned(written))?;
         *written = Learned {
             looks: new,
             ..Learned::default()
         };
         Ok(())
+    }
+
+    /// Records what a power cut may take back, as a crash before it would: what is learnt again by looking at files. It waits
+    /// for the disk once less.
+    pub(crate) fn record_loosely(
+        &mut self,
+        record: impl FnOnce(&mut Self) -> Result<(), HomeError>,
+    ) -> Result<(), HomeError> {
+        self.database.pragma_update(None, "synchronous", "FULL")?;
+        let recorded = record(self);
+        self.database.pragma_update(None, "synchronous", "EXTRA")?;
+        recorded
     }
 
     /// Returns what the encrypted file at an absolute path was made of here.

@@ -70,12 +70,16 @@ impl Home {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Records what came of reading files to their ends, in one transaction.
+    /// Records what came of reading files to their ends, and the marks that were seen there, in one transaction.
     pub(crate) fn record_readings<'p>(
         &mut self,
+        marks: &[FileMark],
         readings: impl IntoIterator<Item = (&'p Path, Reading)>,
     ) -> Result<(), HomeError> {
         let transaction = self.database.transaction()?;
+        for mark in marks {
+            insert_mark(&transaction, mark)?;
+        }
         for (path, reading) in readings {
             transaction.execute(
                 "INSERT OR REPLACE INTO reading (path, mark, time, whole) VALUES (?1, ?2, ?3, ?4)",
