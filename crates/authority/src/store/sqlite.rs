@@ -36,7 +36,7 @@ pub(crate) struct Sqlite {
     access: Access,
     readers: Readers,
     /// The one connection that writes: held for the length of a transaction. It goes last: whichever does writes what is ahead
-    /// into the store, and one that has not written yet would wait for the folder too (spec/authority.md#waits).
+    /// into the store, and one that has not written yet would wait for the folder too (spec/files.md#waits).
     writer: Mutex<Connection>,
 }
 
