@@ -61,6 +61,10 @@ soak:
     STRONGROOM_SOAK=1 cargo test --locked -p strongroom-cli --test it crash::
     STRONGROOM_SOAK=1 cargo test --locked --release -p strongroom-client --test it hostile_store::
 
+# The random edits of a store alone, of some seeds, so that they can be made in parts: `just soak-store 2000..4000`.
+soak-store SEEDS:
+    STRONGROOM_STORE_SEED={{SEEDS}} cargo test --locked --release -p strongroom-client --test it hostile_store::rows_edited_at_random
+
 # The C program of examples/windows, compiled with mingw and run under Wine: needs gcc-mingw-w64-x86-64 and wine64.
 test-wine:
     cargo build --locked -p strongroom-cli
