@@ -33,6 +33,10 @@ bench:
 bench-growth *SIZES="2000 20000":
     cargo bench --locked -p strongroom-cli --bench growth -- {{SIZES}}
 
+# How many deposits the authority takes a second, beside SQLite writing the same rows, in each folder: docs/performance.md.
+bench-authority *FOLDERS="":
+    cargo bench --locked -p strongroom-authority --bench deposits -- {{FOLDERS}}
+
 # Whether the authority's answer to a SIMPLEBLOB betrays by its time what is in there. Some ten minutes, on a quiet machine.
 bench-oracle:
     cargo bench -p strongroom-capi --bench oracle
