@@ -41,6 +41,10 @@ bench-growth *SIZES="2000 20000":
 bench-quick COMMIT="HEAD~1":
     crates/cli/benches/quick.sh {{COMMIT}}
 
+# How many deposits the authority takes a second, beside SQLite writing the same rows, in each folder: docs/performance.md.
+bench-authority *FOLDERS="":
+    cargo bench --locked -p strongroom-authority --bench deposits -- {{FOLDERS}}
+
 # Whether the authority's answer to a SIMPLEBLOB betrays by its time what is in there. Some ten minutes, on a quiet machine.
 bench-oracle:
     cargo bench -p strongroom-capi --bench oracle

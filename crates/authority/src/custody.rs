@@ -137,7 +137,11 @@ impl Custodian {
     }
 
     /// Opens each key of a deposit and checks it against its commitment; where the key is sealed, takes them unopened.
-    pub(crate) fn check(&self, deposit: &Deposit, rng: &mut impl CryptoRng) -> Vec<DepositState> {
+    pub(crate) fn check(
+        &self,
+        deposit: &Deposit,
+        rng: &(impl CryptoRng + Clone + Sync),
+    ) -> Vec<DepositState> {
         match self.opener() {
             Some(opener) => opener.check(deposit, rng),
             None => vec![DepositState::Deposited; deposit.keys().len()],
@@ -151,14 +155,20 @@ impl Opener<'_> {
         self.rsa.is_some() || content == Content::SessionKey
     }
 
-    /// Opens each key of a deposit and checks it against its commitment.
-    pub(crate) fn check(&self, deposit: &Deposit, rng: &mut impl CryptoRng) -> Vec<DepositState> {
+    /// Opens each key of a deposit and checks it against its commitment, on all cores, each of which draws from the one source of
+    /// randomness.
+    pub(crate) fn check(
+        &self,
+        deposit: &Deposit,
+        rng: &(impl CryptoRng + Clone + Sync),
+    ) -> Vec<DepositState> {
         let opening = self
             .wrap_key
             .open_deposits(self.authority, deposit.encapsulation());
         let opening = opening.as_ref().map_err(|error| *error);
-        let keys = deposit.keys().iter();
-        keys.map(|key| self.state(key, opening, rng)).collect()
+        on_all_cores(deposit.keys(), |key| {
+            self.state(key, opening, &mut rng.clone())
+        })
     }
 
     fn state(
@@ -188,7 +198,8 @@ impl Opener<'_> {
         }
     }
 
-    /// Opens what a logged approval is for, checks each key again, and wraps it for the key the request named.
+    /// Opens what a logged approval is for, checks each key again, and wraps it for the key the request named: on all cores, each
+    /// of which draws from the one source of randomness.
     ///
     /// The recipient, the owner and the scope are read from the approval: what is of another owner, or was not asked
     /// for, is withheld like what does not open.
@@ -196,35 +207,37 @@ impl Opener<'_> {
         &self,
         logged: &Logged<Approved>,
         kept: &[Kept<'_>],
-        rng: &mut impl CryptoRng,
+        mut rng: impl CryptoRng + Clone + Sync,
     ) -> Rewrapped {
         let approved = logged.approved();
         let sealing = approved.release_key().seal_release(
             self.authority,
             logged.request(),
             logged.decision(),
-            rng,
+            &mut rng,
         );
-        let mut keys = Vec::with_capacity(kept.len());
-        let mut withheld = Vec::new();
         let openings = self.openings(kept);
-        for kept in kept {
-            let (deposit, key) = (kept.deposit, kept.key);
-            let label = key.label;
-            let opening = openings.get(&deposit.encapsulation().digest());
+        let rewrapped = on_all_cores(kept, |kept| {
+            let opening = openings.get(&kept.deposit.encapsulation().digest());
             let opening = opening.and_then(Option::as_ref).ok_or(NotOpened);
-            let opened = if is_asked_for(approved, self.authority, key) {
-                self.unwrap(kept, opening, logged.is_by_officers(), rng)
-            } else {
-                None
-            };
-            match opened {
-                Some(opened) => keys.push(SealedKey {
-                    label,
-                    particulars: key.particulars.clone(),
-                    sealed: sealing.seal(label.serial, label.digest(), &opened.to_plaintext()),
-                }),
-                None => withheld.push(label.serial),
+            let key = kept.key;
+            let label = key.label;
+            if !is_asked_for(approved, self.authority, key) {
+                return Err(label.serial);
+            }
+            let opened = self.unwrap(kept, opening, logged.is_by_officers(), &mut rng.clone());
+            let opened = opened.ok_or(label.serial)?;
+            Ok(SealedKey {
+                label,
+                particulars: key.particulars.clone(),
+                sealed: sealing.seal(label.serial, label.digest(), &opened.to_plaintext()),
+            })
+        });
+        let (mut keys, mut withheld) = (Vec::with_capacity(kept.len()), Vec::new());
+        for key in rewrapped {
+            match key {
+                Ok(key) => keys.push(key),
+                Err(serial) => withheld.push(serial),
             }
         }
         let sealed = (!keys.is_empty()).then(|| (sealing.encapsulation().clone(), keys));

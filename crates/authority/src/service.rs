@@ -198,6 +198,7 @@ impl Service {
     }
 }
 
+#[derive(Clone)]
 struct SlowRng<'s>(&'s Service);
 
 impl TryRng for SlowRng<'_> {

@@ -1,8 +1,9 @@
 //! Whether commands take time with the work and not with its square: homes of several sizes, and the same commands in each.
 //! `just bench-growth`; docs/performance.md has what came of it. Not how fast a file is encrypted: that is `just bench`.
 //!
-//! Homes are filled by the library over one connection, and measured with the command. Every time is of one whole process;
-//! of what can be repeated the fastest of three is taken. Ratios are of the time per deposit, to that of the smallest size.
+//! Homes are filled by the library over one connection, and measured with the command. Every time is of one whole process, but
+//! for that of a release, which is taken in this one; of what can be repeated the fastest of three is taken. Ratios are of the
+//! time per deposit, to that of the smallest size; and, where there is a peer, to that of the peer.
 
 #![expect(
     clippy::cast_possible_truncation,
@@ -24,12 +25,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use rand_core::UnwrapErr;
+use strongroom_agefile::KeyType;
 use strongroom_authority::{Caller, Service};
 use strongroom_client::Client;
 use strongroom_client::home::Home;
+use strongroom_client::recover::Wanted;
 use strongroom_client::secret::{NewSecret, Secret};
-use strongroom_protocol::id::{Clock, Time};
-use strongroom_protocol::statement::Particulars;
+use strongroom_protocol::code::RecoveryCode;
+use strongroom_protocol::cores::on_all_cores;
+use strongroom_protocol::id::{AuthorityId, Clock, Time};
+use strongroom_protocol::statement::{Grounds, Particulars, Release};
+use strongroom_protocol::wrap::SecretKey;
 use tempfile::TempDir;
 use zeroize::Zeroizing;
 
@@ -62,6 +68,13 @@ fn main() {
         }
         println!("**{title}**\n\n{}", table.to_markdown());
     }
+    let mut table = Table::new(&sizes);
+    // What was written just now may change without that it shows, and is looked at again until a moment later.
+    let pause = Duration::from_secs(if measures { 2 } else { 0 });
+    for (column, size) in sizes.iter().enumerate() {
+        tree(*size, pause, &mut |row, ran| table.put(row, column, ran));
+    }
+    println!("**A folder of files**\n\n{}", table.to_markdown());
 }
 
 /// What was measured of one command.
@@ -69,6 +82,25 @@ struct Ran {
     time: Duration,
     /// In KiB, where there is a program that says so.
     memory: Option<u64>,
+    /// What it is held against, and how long that took.
+    peer: Option<(&'static str, Duration)>,
+}
+
+impl Ran {
+    fn took(time: Duration) -> Self {
+        Self {
+            time,
+            memory: None,
+            peer: None,
+        }
+    }
+
+    fn beside(self, peer: &'static str, time: Duration) -> Self {
+        Self {
+            peer: Some((peer, time)),
+            ..self
+        }
+    }
 }
 
 /// Measures what is done with deposits of files' keys.
@@ -94,13 +126,7 @@ fn files(size: usize, keys: usize, put: &mut dyn FnMut(&'static str, Ran)) {
         },
         keys,
     );
-    put(
-        "made by the library",
-        Ran {
-            time: began.elapsed(),
-            memory: None,
-        },
-    );
+    put("made by the library", Ran::took(began.elapsed()));
 
     put("`list`", setting.best("home", &["list"]));
     let status = ["status", "--same-disk-ok", "sample"];
@@ -111,6 +137,7 @@ fn files(size: usize, keys: usize, put: &mut dyn FnMut(&'static str, Ran)) {
         "first connection",
         setting.run("empty", &["list", "--name", "none"], b""),
     );
+    put("release and `collect`", setting.release(size, keys));
     let serial = setting.any_serial();
     let sheet = ["recover", "--sheet", "sheet", "--serial", &serial];
     put("a home from the sheet", setting.run("rebuilt", &sheet, b""));
@@ -124,6 +151,25 @@ fn files(size: usize, keys: usize, put: &mut dyn FnMut(&'static str, Ran)) {
         "x25519",
     ];
     put("`recover --all`", setting.run("home", &all, b""));
+}
+
+/// Measures what is done with a folder of so many encrypted files of 4 KiB.
+fn tree(size: usize, pause: Duration, put: &mut dyn FnMut(&'static str, Ran)) {
+    let setting = Setting::new("a folder of files");
+    let path = |number: usize| format!("tree/{}/{number}", number / 1000);
+    for number in 0..size {
+        setting.write(&path(number), &[b'a'; 4096]);
+    }
+    put("`encrypt`", setting.run("home", &["encrypt", "tree"], b""));
+    for number in 0..size {
+        fs::remove_file(setting.path(&path(number))).unwrap();
+    }
+    std::thread::sleep(pause);
+    let status = ["status", "--same-disk-ok", "tree"];
+    setting.run("home", &status, b"");
+    let find = (0..3).map(|_| setting.find("tree")).min().unwrap();
+    let ran = setting.best("home", &status);
+    put("`status`", ran.beside("`find` with `head`", find));
 }
 
 /// Measures what is done with secrets.
@@ -144,13 +190,7 @@ fn secrets(size: usize, keys: usize, put: &mut dyn FnMut(&'static str, Ran)) {
         },
         keys,
     );
-    put(
-        "secrets made by the library",
-        Ran {
-            time: began.elapsed(),
-            memory: None,
-        },
-    );
+    put("secrets made by the library", Ran::took(began.elapsed()));
     let mut list = String::new();
     for number in 0..size {
         let (name, secret) = (name(number), secret(number));
@@ -282,7 +322,61 @@ impl Setting {
             .lines()
             .find_map(|line| line.strip_prefix("peak ")?.parse().ok());
         let printed = fs::read_to_string(self.path("output")).unwrap();
-        (Ran { time, memory }, printed)
+        let ran = Ran {
+            memory,
+            ..Ran::took(time)
+        };
+        (ran, printed)
+    }
+
+    /// Reads the first 4 KiB of every file in a folder, and throws them away.
+    fn find(&self, folder: &str) -> Duration {
+        let began = Instant::now();
+        let read = "find \"$0\" -type f -exec head -c 4096 {} + > /dev/null";
+        let status = Command::new("sh")
+            .args(["-c", read, folder])
+            .current_dir(self.folder.path())
+            .status();
+        assert!(status.unwrap().success());
+        began.elapsed()
+    }
+
+    /// Has all deposits of the home released by the library, in copies of the home and of its authority, and collected there.
+    fn release(&self, size: usize, keys: usize) -> Ran {
+        for name in ["home", "authority"] {
+            copy(&self.path(name), &self.path(&format!("{name}-copy")));
+        }
+        let clock = Arc::new(SystemClock);
+        let rng = || UnwrapErr(getrandom::SysRng);
+        let mut home = Home::open(&self.path("home-copy")).unwrap();
+        let folder = self.path("authority-copy");
+        let service = Service::open(&folder, clock.clone(), rng()).unwrap();
+        let device = home.device_key().unwrap().verifying_key();
+        let authority = service.session(Caller::Device(device));
+        let code = fs::read_to_string(self.path("code")).unwrap();
+        let code = RecoveryCode::parse(&code).unwrap();
+        let mut own = rng();
+        let mut client = Client::connect(&mut home, &authority, &*clock, &mut own).unwrap();
+        let grounds = Grounds::default();
+        let request = client.request_recovery(&Wanted::Everything, &grounds);
+        let request = request.unwrap();
+        client.show_code(&request, &code).unwrap();
+        forget_peak();
+        let began = Instant::now();
+        let collected = client.collect(&request, KeyType::X25519, &mut |_| {});
+        let time = began.elapsed();
+        assert!(collected.unwrap().keys >= size as u64);
+        let memory = peak();
+        drop(client);
+        drop(home);
+        for name in ["home-copy", "authority-copy"] {
+            fs::remove_dir_all(self.path(name)).unwrap();
+        }
+        let ran = Ran {
+            memory,
+            ..Ran::took(time)
+        };
+        ran.beside("its wraps alone", wraps(size, keys))
     }
 
     fn any_serial(&self) -> String {
@@ -294,6 +388,44 @@ impl Setting {
         let (_, said) = self.measured("home", &["log", "verify"], b"");
         said.split(',').next().unwrap().to_owned()
     }
+}
+
+/// Opens as many wraps on all cores as have to be opened for a release, and makes those that have to be made.
+fn wraps(size: usize, keys: usize) -> Duration {
+    let mut rng = UnwrapErr(getrandom::SysRng);
+    let secret = SecretKey::generate(&mut rng);
+    let public = secret.public_key();
+    let authority = AuthorityId::from_bytes([1; AuthorityId::BYTES]);
+    let made: Vec<_> = (0..64)
+        .map(|_| public.seal_deposits(authority, &mut rng))
+        .collect();
+    let began = Instant::now();
+    let statements: Vec<usize> = (0..size.div_ceil(keys)).collect();
+    on_all_cores(&statements, |number| {
+        let encapsulation = made[number % made.len()].encapsulation();
+        assert!(secret.open_deposits(authority, encapsulation).is_ok());
+    });
+    let pages: Vec<usize> = (0..size.div_ceil(Release::KEYS_MAX)).collect();
+    on_all_cores(&pages, |_| {
+        let sealing = public.seal_deposits(authority, &mut UnwrapErr(getrandom::SysRng));
+        let opening = secret.open_deposits(authority, sealing.encapsulation());
+        assert!(opening.is_ok());
+    });
+    began.elapsed()
+}
+
+/// Begins to measure the peak memory of this process anew, where the system can.
+fn forget_peak() {
+    drop(fs::write("/proc/self/clear_refs", "5"));
+}
+
+/// Returns the peak memory of this process, in KiB.
+fn peak() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let peak = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    peak.trim().strip_suffix(" kB")?.parse().ok()
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -363,6 +495,10 @@ impl Table {
                 }
                 if let Some(memory) = ran.memory {
                     write!(text, "; {} MiB", memory / 1024).unwrap();
+                }
+                if let Some((peer, time)) = ran.peer {
+                    let ratio = ran.time.as_secs_f64() / time.as_secs_f64();
+                    write!(text, "; {ratio:.2} × {peer}").unwrap();
                 }
                 text += " |";
             }

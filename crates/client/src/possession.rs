@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use strongroom_protocol::cores::on_all_cores;
 use strongroom_protocol::id::{Digest, Serial};
 use strongroom_protocol::{Challenge, Possession, PossessionProof};
 
@@ -42,7 +43,7 @@ impl Client<'_> {
         entries.sort_unstable_by_key(|entry| (entry.index, entry.place));
         let total = entries.len() as u64;
         let mut asked = 0;
-        for entries in entries.chunks(Possession::DEPOSITS_MAX) {
+        for entries in entries.chunks(ASKED_AT_ONCE) {
             for (entry, is_there) in entries.iter().zip(self.has(entries)?) {
                 let files = unasked.get_mut(&entry.serial).into_iter().flatten();
                 files.for_each(|file| file.answer(is_there));
@@ -53,23 +54,45 @@ impl Client<'_> {
         Ok(())
     }
 
-    /// Asks whether the authority has deposits.
+    /// Asks whether the authority has deposits, on all cores: it reads and hashes whole entries.
     fn has(&mut self, entries: &[DepositEntry]) -> Result<Vec<bool>, ExchangeError> {
-        let challenge = Challenge::generate(&mut self.rng);
-        let serials: Vec<Serial> = entries.iter().map(|entry| entry.serial).collect();
-        let authority = self.connection.authority();
-        let shown = authority.prove_possession(self.membership.owner, &challenge, &serials)?;
+        let questions: Vec<(Challenge, Vec<Serial>)> = entries
+            .chunks(Possession::DEPOSITS_MAX)
+            .map(|entries| {
+                let serials = entries.iter().map(|entry| entry.serial).collect();
+                (Challenge::generate(&mut self.rng), serials)
+            })
+            .collect();
+        let (authority, owner) = (self.connection.authority(), self.membership.owner);
+        let shown = on_all_cores(&questions, |(challenge, serials)| {
+            authority.prove_possession(owner, challenge, serials)
+        });
+        let mut answers = Vec::with_capacity(entries.len());
+        let asked = entries.chunks(Possession::DEPOSITS_MAX).zip(&questions);
+        for ((entries, (challenge, _)), shown) in asked.zip(shown) {
+            self.compare_shown(entries, challenge, shown?, &mut answers)?;
+        }
+        Ok(answers)
+    }
+
+    /// Holds what the authority showed against what this home has of the entries.
+    fn compare_shown(
+        &self,
+        entries: &[DepositEntry],
+        challenge: &Challenge,
+        shown: Possession,
+        answers: &mut Vec<bool>,
+    ) -> Result<(), ExchangeError> {
         if shown.proofs.len() != entries.len() {
             return Err(ExchangeError::Possession);
         }
         let mut hashes: BTreeMap<u64, Digest> = BTreeMap::new();
-        let mut answers = Vec::with_capacity(entries.len());
         for (entry, shown) in entries.iter().zip(shown.proofs) {
             let hash = match hashes.get(&entry.index) {
                 Some(hash) => *hash,
                 None => {
                     let (statement, receipt) = self.home.statement_bytes(entry.statement)?;
-                    let hash = receipt.challenged(&statement, &challenge)?;
+                    let hash = receipt.challenged(&statement, challenge)?;
                     hashes.insert(entry.index, hash);
                     hash
                 }
@@ -81,6 +104,9 @@ impl Client<'_> {
             };
             answers.push(shown == Some(right));
         }
-        Ok(answers)
+        Ok(())
     }
 }
+
+/// How many deposits are asked about at once: questions enough for some cores, with answers that take little memory.
+const ASKED_AT_ONCE: usize = 16 * Possession::DEPOSITS_MAX;

@@ -11,14 +11,21 @@ pub fn on_all_cores<T: Sync, R: Send>(things: &[T], act: impl Fn(&T) -> R + Sync
     let share = things.len().div_ceil(cores).max(SHARE_MIN);
     let mut shares = things.chunks(share);
     let own = shares.next().unwrap_or_default();
+    let work = |share: &[T]| share.iter().map(&act).collect::<Vec<R>>();
     thread::scope(|scope| {
-        let act = &act;
-        let others: Vec<_> = shares
-            .map(|share| scope.spawn(move || share.iter().map(act).collect::<Vec<R>>()))
-            .collect();
-        let mut done: Vec<R> = own.iter().map(act).collect();
-        for other in others {
-            done.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        let work = &work;
+        let begin = |share| {
+            let other = thread::Builder::new().spawn_scoped(scope, move || work(share));
+            (share, other)
+        };
+        let others: Vec<_> = shares.map(begin).collect();
+        let mut done = work(own);
+        for (share, other) in others {
+            done.extend(match other {
+                Ok(other) => other.join().unwrap_or_else(|panic| resume_unwind(panic)),
+                // Where the system has no thread to give, it is done here.
+                Err(_) => work(share),
+            });
         }
         done
     })

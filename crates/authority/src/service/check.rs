@@ -97,7 +97,7 @@ impl Service {
             match entry {
                 Some(entry) => {
                     found.kept += kept(entry);
-                    found.add(entry, opener, &mut self.slow_rng(), |_| true);
+                    found.add(entry, opener, &self.slow_rng(), |_| true);
                 }
                 None => drop(found.unread.insert(index)),
             }
@@ -133,7 +133,7 @@ impl Service {
             match self.readable(store, index)? {
                 Some(entry) => {
                     let chosen = |place| places.contains(&place);
-                    found.add(&entry, opener, &mut self.slow_rng(), chosen);
+                    found.add(&entry, opener, &self.slow_rng(), chosen);
                 }
                 None => drop(found.unread.insert(index)),
             }
@@ -177,7 +177,7 @@ impl Found {
         &mut self,
         entry: &Entry,
         opener: &Opener<'_>,
-        rng: &mut impl CryptoRng,
+        rng: &(impl CryptoRng + Clone + Sync),
         chosen: impl Fn(u64) -> bool,
     ) {
         let Statement::Deposit(deposit) = entry.statement().statement() else {

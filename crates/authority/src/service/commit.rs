@@ -80,9 +80,12 @@ impl Service {
 
     /// Gives receipts of what was recorded, after the commit, from one look at the store.
     fn give_receipts(&self, answers: Vec<Answer>, have_receipts: &[bool]) -> Vec<Answer> {
-        let index_of = |(answer, has_receipt): (&Answer, &bool)| match answer {
-            Answer::Recorded(index) if *has_receipt => Some(*index),
-            _ => None,
+        let index_of = |(answer, has_receipt): (&Answer, &bool)| {
+            if let (Answer::Recorded(index), true) = (answer, *has_receipt) {
+                Some(*index)
+            } else {
+                None
+            }
         };
         let indexes: Vec<Option<u64>> = answers.iter().zip(have_receipts).map(index_of).collect();
         let receipts = self.receipts(indexes.iter().flatten().copied().collect());
@@ -697,9 +700,7 @@ mod tests {
         assert!(service.verify_log().is_err());
     }
 
-    fn unavailable(
-        result: Result<strongroom_protocol::receipt::Receipt, SubmitError>,
-    ) -> Unavailable {
+    fn unavailable(result: Result<Receipt, SubmitError>) -> Unavailable {
         match result {
             Err(SubmitError::Unavailable(error)) => error,
             other => panic!("{other:?}"),

@@ -35,7 +35,7 @@ impl Service {
             }
             Ok::<_, StoreError>(may)
         })?;
-        Ok(may.then(|| self.custodian.check(deposit, &mut self.slow_rng())))
+        Ok(may.then(|| self.custodian.check(deposit, &self.slow_rng())))
     }
 
     /// Tells whether a key is a device of an owner's, and was not revoked.
@@ -107,7 +107,7 @@ impl Service {
             Some(states) => states.to_vec(),
             None => {
                 self.find_rsa_key_for(store, deposit)?;
-                self.custodian.check(deposit, &mut self.slow_rng())
+                self.custodian.check(deposit, &self.slow_rng())
             }
         };
         // Whatever came of opening them, so that this takes no less time for what is wrong in another way.

@@ -1,23 +1,29 @@
 //! The queue before the store's one lock: whoever comes while a commit is under way goes into the next, together.
 
 use std::collections::BTreeMap;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Thread};
 
 /// Jobs that wait to be committed as a group, and the results that wait to be taken.
 ///
-/// There is no thread for it. One of those who wait leads: it commits for all, and hands out the results.
+/// There is no thread for it. One of those who wait leads: it commits for all, and hands out the results. Who waits is woken by
+/// name, to lead or to take a result: many wait, and to wake all of them takes longer than a commit.
 pub(super) struct Queue<J, R> {
     state: Mutex<State<J, R>>,
-    /// Told whenever a group is committed, and when its results are there.
-    done: Condvar,
 }
 
 struct State<J, R> {
     next_ticket: u64,
-    waiting: Vec<(u64, J)>,
+    waiting: Vec<(Waiter, J)>,
     /// None: the leader went away without a result for it.
     results: BTreeMap<u64, Option<R>>,
     led: bool,
+}
+
+/// Who waits for a job.
+struct Waiter {
+    ticket: u64,
+    thread: Thread,
 }
 
 impl<J, R> Queue<J, R> {
@@ -32,7 +38,6 @@ impl<J, R> Queue<J, R> {
                 results: BTreeMap::new(),
                 led: false,
             }),
-            done: Condvar::new(),
         }
     }
 
@@ -49,27 +54,31 @@ impl<J, R> Queue<J, R> {
         let mut state = self.lock();
         let ticket = state.next_ticket;
         state.next_ticket += 1;
-        state.waiting.push((ticket, job));
+        let thread = thread::current();
+        state.waiting.push((Waiter { ticket, thread }, job));
         loop {
             if let Some(result) = state.results.remove(&ticket) {
                 return result;
             }
             // Those whose results are being made have nothing to lead for.
-            let waits = state.waiting.iter().any(|(waiting, _)| *waiting == ticket);
+            let waits = state
+                .waiting
+                .iter()
+                .any(|(waiter, _)| waiter.ticket == ticket);
             if state.led || !waits {
-                state = self
-                    .done
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner);
+                drop(state);
+                // Woken for nothing, or before this, it looks again.
+                thread::park();
+                state = self.lock();
                 continue;
             }
             state.led = true;
             let size = state.waiting.len().min(Self::GROUP_MAX);
-            let (tickets, jobs) = state.waiting.drain(..size).unzip();
+            let (waiters, jobs) = state.waiting.drain(..size).unzip();
             drop(state);
             let mut lead = Lead {
                 queue: self,
-                tickets,
+                waiters,
                 results: Vec::new(),
                 leads: true,
             };
@@ -89,7 +98,7 @@ impl<J, R> Queue<J, R> {
 /// The lead of a group, given up at the latest when dropped, by a panic too: nobody then waits for ever.
 struct Lead<'q, J, R> {
     queue: &'q Queue<J, R>,
-    tickets: Vec<u64>,
+    waiters: Vec<Waiter>,
     results: Vec<R>,
     leads: bool,
 }
@@ -97,23 +106,28 @@ struct Lead<'q, J, R> {
 impl<J, R> Lead<'_, J, R> {
     /// Lets somebody else lead the next group, before the results of this one are there.
     fn give_up(&mut self) {
-        self.leads = false;
-        self.queue.lock().led = false;
-        self.queue.done.notify_all();
+        if std::mem::take(&mut self.leads) {
+            let mut state = self.queue.lock();
+            state.led = false;
+            if let Some((next, _)) = state.waiting.first() {
+                next.thread.unpark();
+            }
+        }
     }
 }
 
 impl<J, R> Drop for Lead<'_, J, R> {
     fn drop(&mut self) {
+        self.give_up();
         let mut state = self.queue.lock();
-        if self.leads {
-            state.led = false;
-        }
         let mut results = self.results.drain(..);
-        for ticket in self.tickets.drain(..) {
-            state.results.insert(ticket, results.next());
+        for waiter in &self.waiters {
+            state.results.insert(waiter.ticket, results.next());
         }
-        self.queue.done.notify_all();
+        drop(state);
+        self.waiters
+            .iter()
+            .for_each(|waiter| waiter.thread.unpark());
     }
 }
 
@@ -122,7 +136,6 @@ mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc;
-    use std::thread;
 
     use super::*;
 

@@ -212,7 +212,7 @@ impl Service {
             self.find_rsa_key_for(store, kept.deposit)?;
         }
         let opener = self.custodian.opener().ok_or_else(custody::sealed)?;
-        let rewrapped = opener.rewrap(approval, &kept, &mut self.slow_rng());
+        let rewrapped = opener.rewrap(approval, &kept, self.slow_rng());
         withheld.extend(rewrapped.withheld);
         withheld.sort_unstable();
         let origin = ReleaseOrigin {
