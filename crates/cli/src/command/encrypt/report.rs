@@ -28,8 +28,10 @@ pub(super) struct Report<'c> {
     address: Address,
     disks: Disks,
     bar: Progress,
-    /// How many bytes the files that are done had.
-    done_bytes: u64,
+    /// How many bytes were read of the files before the one at hand: they are done only some time later.
+    read: u64,
+    /// The job at hand, and how many bytes were read of it.
+    at: (usize, u64),
     done: u64,
     /// The worst place of a spare.
     place: Distance,
@@ -75,7 +77,8 @@ impl<'c> Report<'c> {
             named,
             address,
             disks: Disks::look(),
-            done_bytes: 0,
+            read: 0,
+            at: (0, 0),
             done: 0,
             place: Distance::AnotherDisk,
             again: 0,
@@ -122,7 +125,7 @@ impl<'c> Report<'c> {
             self.place = place::worse(self.place, place);
         }
         // We have just written the header with the key that was deposited.
-        let state = if encrypted.state == DepositState::Verified {
+        let state = if encrypted.spare.state == DepositState::Verified {
             SpareState::Matched
         } else {
             SpareState::Deposited
@@ -135,8 +138,8 @@ impl<'c> Report<'c> {
             let line = Line {
                 file: text(&named.target).unwrap_or_else(|| "-".to_owned()),
                 source: text(&named.source),
-                serial: encrypted.serial.to_string(),
-                authority: encrypted.authority.to_string(),
+                serial: encrypted.spare.serial.to_string(),
+                authority: encrypted.spare.authority.to_string(),
                 state: state.as_str(),
                 protected: state == SpareState::Matched
                     && (place == Distance::AnotherDisk || self.same_disk_ok),
@@ -156,8 +159,8 @@ impl<'c> Report<'c> {
         self.bar.aside(|| {
             self.context.say(format_args!(
                 "{name}  {}  serial {}",
-                encrypted.state.as_str(),
-                encrypted.serial
+                encrypted.spare.state.as_str(),
+                encrypted.spare.serial
             ));
         });
     }
@@ -191,14 +194,17 @@ impl Report<'_> {
 }
 
 impl Watch for Report<'_> {
-    fn progress(&mut self, _: usize, bytes: u64) {
-        self.bar.set(self.done_bytes + bytes);
+    fn progress(&mut self, job: usize, bytes: u64) {
+        if job != self.at.0 {
+            self.read += self.at.1;
+        }
+        self.at = (job, bytes);
+        self.bar.set(self.read + bytes);
     }
 
     fn done(&mut self, job: usize, result: Result<Encrypted, EncryptError>) {
         match result {
             Ok(encrypted) => {
-                self.done_bytes += encrypted.bytes;
                 self.say(job, &encrypted);
                 self.warn(job, &encrypted);
             }
