@@ -33,6 +33,10 @@ bench:
 bench-growth *SIZES="2000 20000":
     cargo bench --locked -p strongroom-cli --bench growth -- {{SIZES}}
 
+# How fast many small files are encrypted, beside a copy of them and a loop of age, as root on an ext4 of its own: docs/performance.md.
+bench-small *FILES:
+    cargo bench --locked -p strongroom-cli --bench small -- {{FILES}}
+
 # Whether the authority's answer to a SIMPLEBLOB betrays by its time what is in there. Some ten minutes, on a quiet machine.
 bench-oracle:
     cargo bench -p strongroom-capi --bench oracle
