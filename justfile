@@ -45,6 +45,10 @@ bench-quick COMMIT="HEAD~1":
 bench-authority *FOLDERS="":
     cargo bench --locked -p strongroom-authority --bench deposits -- {{FOLDERS}}
 
+# How fast many small files are encrypted, beside a copy of them and a loop of age, as root on an ext4 of its own: docs/performance.md.
+bench-small *FILES:
+    cargo bench --locked -p strongroom-cli --bench small -- {{FILES}}
+
 # Whether the authority's answer to a SIMPLEBLOB betrays by its time what is in there. Some ten minutes, on a quiet machine.
 bench-oracle:
     cargo bench -p strongroom-capi --bench oracle
@@ -57,12 +61,13 @@ fuzz TARGET SECONDS="300":
 fuzz-all SECONDS="60":
     fuzz/run all {{SECONDS}}
 
-# What ./test has no time for: the property tests with many more cases, a kill at every moment of a command, and each edit of a
-# store with ten thousand more at random.
+# What ./test has no time for: the property tests with many more cases, a kill at every moment of a command, power cuts at fifty
+# (as root), and each edit of a store with ten thousand more at random.
 soak:
     PROPTEST_CASES=20000 cargo nextest run --workspace --locked --release
     cargo nextest run -p strongroom-authority --locked --release --run-ignored only
     STRONGROOM_SOAK=1 cargo test --locked -p strongroom-cli --test it crash::
+    STRONGROOM_SOAK=1 cargo test --locked --release -p strongroom-cli --test it power::
     STRONGROOM_SOAK=1 cargo test --locked --release -p strongroom-client --test it hostile_store::
 
 # The random edits of a store alone, of some seeds, so that they can be made in parts: `just soak-store 2000..4000`.

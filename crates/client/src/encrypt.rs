@@ -18,8 +18,6 @@ use strongroom_capi::public_key::WrapError;
 use strongroom_capi::session_key::WrongKeyLength;
 use strongroom_files::open;
 use strongroom_files::output::{CommitError, CreateError, Output, Overwrite, ReadableBy};
-use strongroom_protocol::id::{AuthorityId, Serial};
-use strongroom_protocol::receipt::DepositState;
 use strongroom_protocol::statement::{Particulars, ParticularsError};
 
 use crate::client::Client;
@@ -27,7 +25,10 @@ use crate::file::copy::Stamp;
 use crate::file::same_file;
 use crate::home::{HomeError, Learned, Look, SourceStamp};
 use crate::mark::{FileMark, header_digest};
+use crate::prepared::Confirmation;
 use crate::spare::{DepositError, Spare};
+use crate::unseen::Place;
+pub use crate::unseen::{Appearing, Unseen};
 
 /// One thing to encrypt.
 pub struct Job {
@@ -87,12 +88,8 @@ impl<'o> EncryptOptions<'o> {
 pub struct Encrypted {
     /// The file, if it is not a stream.
     pub path: Option<PathBuf>,
-    /// The authority that keeps the spare.
-    pub authority: AuthorityId,
-    /// Its serial number there.
-    pub serial: Serial,
-    /// What the authority said of it.
-    pub state: DepositState,
+    /// What the authority said of its spare.
+    pub spare: Confirmation,
     /// The length in bytes of what was encrypted.
     pub bytes: u64,
     /// The mark of the encrypted file.
@@ -111,7 +108,7 @@ impl Encrypted {
     }
 
     /// Takes what the file that was written just now is known by.
-    fn look(&self) -> Option<Look> {
+    pub(crate) fn look(&self) -> Option<Look> {
         let path = std::path::absolute(self.path.as_ref()?).ok()?;
         Some(Look {
             stamp: Stamp::of(&path.symlink_metadata().ok()?),
@@ -169,7 +166,12 @@ impl Client<'_> {
             return Ok(None);
         }
         let particulars = group.iter().map(|(_, job)| job.particulars.clone());
-        let spares = self.deposit(options.owner, options.others, particulars.collect())?;
+        let spares = self.deposit_on(
+            options.threads,
+            options.owner,
+            options.others,
+            particulars.collect(),
+        )?;
         let jobs = group.into_iter().zip(spares);
         Ok(Some(Group(
             jobs.map(|((number, job), spare)| (number, job, spare))
@@ -200,10 +202,11 @@ impl Jobs {
 pub struct Group(Vec<(usize, Job, Spare)>);
 
 impl Group {
-    /// Encrypts each job. One that fails does not stop the others; `watch` is told of each.
+    /// Encrypts each job. One that fails does not stop the others; `watch` is told of each that is there, of the last ones by
+    /// [`Appearing::finish`].
     ///
-    /// `record` is given what was written, for [`Home::record_written`](crate::home::Home::record_written), now and then, and
-    /// what it leaves there again. A crash before leaves files that are looked at once more before they are called protected.
+    /// `record` is given what was written ([`Appearing::record`]), now and then. A crash before leaves files that are looked at
+    /// once more before they are called protected.
     ///
     /// # Errors
     ///
@@ -213,31 +216,24 @@ impl Group {
         options: &EncryptOptions<'_>,
         watch: &mut dyn Watch,
         rng: &mut impl CryptoRng,
-        written: &mut Learned,
+        appearing: &mut Appearing,
         record: &mut dyn FnMut(&mut Learned) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut bytes = 0;
         for (number, job, spare) in self.0 {
-            let mut progress = |bytes| watch.progress(number, bytes);
-            let result = spare.encrypt(job.source, job.target, options, &mut progress, rng);
-            if let Ok(encrypted) = &result {
-                written.marks.push(encrypted.mark);
-                written.looks.extend(encrypted.look());
-                written.sources.extend(encrypted.made_of());
-                bytes += encrypted.bytes;
+            let unseen = job.source.open().and_then(|source| {
+                appearing.make_room(source.bytes(), watch);
+                let mut progress = |bytes| watch.progress(number, bytes);
+                spare.encrypt_unseen(source, job.target, options, &mut progress, rng)
+            });
+            match unseen {
+                Ok(unseen) => appearing.push(number, unseen, watch),
+                Err(error) => watch.done(number, Err(error)),
             }
-            watch.done(number, result);
-            if bytes >= UNRECORDED_BYTES_MAX {
-                record(written)?;
-                bytes = 0;
-            }
+            appearing.record(&mut *record)?;
         }
-        record(written)
+        Ok(())
     }
 }
-
-/// How much is encrypted before the marks of the files are recorded, though more of their group come.
-const UNRECORDED_BYTES_MAX: u64 = 64 << 20;
 
 /// Refuses what can be seen to fail now.
 pub(crate) fn check(job: &Job) -> Result<(), EncryptError> {
@@ -276,6 +272,14 @@ impl Source {
 }
 
 impl Opened {
+    /// How many bytes come, as far as can be told.
+    fn bytes(&self) -> u64 {
+        match self {
+            Self::File(_, metadata) if metadata.is_file() => metadata.len(),
+            Self::File(..) | Self::Reader(_) => u64::MAX,
+        }
+    }
+
     /// Who reads what is made from it: nobody who could not read this.
     pub(crate) fn readable(&self) -> ReadableBy<'_> {
         match self {
@@ -358,35 +362,43 @@ impl Spare {
         progress: &mut (dyn FnMut(u64) + Send),
         rng: &mut impl CryptoRng,
     ) -> Result<Encrypted, EncryptError> {
-        let mut source = source.open()?;
-        let (authority, serial, state) = (self.authority(), self.serial(), self.state());
-        let (path, changed, (bytes, mark)) = match target {
+        self.encrypt_unseen(source.open()?, target, options, progress, rng)?
+            .appear()
+    }
+
+    fn encrypt_unseen(
+        self,
+        mut source: Opened,
+        target: Target,
+        options: &EncryptOptions<'_>,
+        progress: &mut (dyn FnMut(u64) + Send),
+        rng: &mut impl CryptoRng,
+    ) -> Result<Unseen, EncryptError> {
+        let spare = self.confirmation;
+        let (path, place, (bytes, mark)) = match target {
             Target::File(path, overwrite) => {
                 // Nobody reads the encrypted file, nor what it is decrypted to, who could not read this one.
                 let mut output = Output::create(&path, overwrite, source.readable(), rng)?;
                 source.pass_time_to(&mut output)?;
                 let written = self.write_file(&mut source, &mut output, options, progress, rng)?;
-                let changed = source.changed(written.0);
-                output.commit()?;
-                (Some(path), changed, written)
+                (Some(path), Place::File(output), written)
             }
             // Where a pipe ends nobody knows here; what came out of it has the mark, if all of it is kept.
             Target::Stream(mut stream) => {
                 let written = self.write(&mut source, &mut stream, options, progress, rng)?;
                 stream.flush().map_err(SealError::Write)?;
-                (None, source.changed(written.0), written)
+                (None, Place::Pipe, written)
             }
         };
-        Ok(Encrypted {
+        let encrypted = Encrypted {
             path,
-            authority,
-            serial,
-            state,
+            spare,
             bytes,
             mark,
-            changed,
+            changed: source.changed(bytes),
             source: source.stamp(),
-        })
+        };
+        Ok(Unseen { encrypted, place })
     }
 
     /// Writes to a file; from a file of more than a chunk, at any place of both at once.

@@ -1,14 +1,11 @@
 //! Protecting files that are encrypted already, by whatever age program: their session keys get a spare, and their
 //! headers a pointer to it, or nothing at all (spec/protect.md). The payload stays as it is.
 //!
-//! In this order, each durable before the next: the deposit, whose receipt is verified, with what it matches; then
-//! each file. A crash in between leaves deposits that no file names, of one group at most, and files as they were or
-//! done. The next command passes over what is done.
+//! The order of writes is `crate::prepared`'s. After a crash the next command passes over what is done.
 
 mod open;
 mod standing;
 
-use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use rand_core::CryptoRng;
@@ -16,21 +13,20 @@ use strongroom_agefile::header::{InvalidHeader, ReadHeaderError};
 use strongroom_agefile::{FileKey, Header, UnwrapError};
 use strongroom_capi::file::{Explanation, HeaderError};
 use strongroom_files::output::{CreateError, Output, Overwrite};
-use strongroom_protocol::id::{AuthorityId, Digest, Serial};
-use strongroom_protocol::receipt::DepositState;
-use strongroom_protocol::session_key::{BlindedKey, SessionKey};
-use strongroom_protocol::statement::{Draft, Particulars, ParticularsError};
+use strongroom_protocol::id::{AuthorityId, Serial};
+use strongroom_protocol::statement::{Particulars, ParticularsError};
 
 use self::open::{Opened, open};
 pub use self::standing::{Standing, standing};
 use crate::capi::decrypt::{Tail, UnlockError};
 use crate::capi::{Seen, is_capi_file};
 use crate::client::Client;
-use crate::home::{AskPassphrase, Home, HomeError, Identities, Matched, Observations};
+use crate::home::{AskPassphrase, Home, HomeError, Identities, Matched};
 use crate::mark::{Changed, EndedFile, FileMark, header_digest};
 use crate::pointer::{Pointer, header_mark, is_pad, pad};
+use crate::prepared::{Confirmation, Prepared};
 use crate::replace::{Beginning, BeginningError, ReplaceError, Replacement};
-use crate::spare::DepositError;
+use crate::spare::{DepositError, draft};
 
 /// A file to protect.
 pub struct Job {
@@ -53,12 +49,8 @@ pub struct ProtectOptions<'o> {
 /// A file whose session key has a spare.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Protected {
-    /// The authority that keeps the spare.
-    pub authority: AuthorityId,
-    /// Its serial number there.
-    pub serial: Serial,
-    /// What the authority said of it.
-    pub state: DepositState,
+    /// What the authority said of its spare.
+    pub spare: Confirmation,
     /// Whether the file says nothing of it.
     pub detached: bool,
     /// How the file stood before; one that had its spare was passed over.
@@ -91,30 +83,52 @@ impl Client<'_> {
         ask: &mut AskPassphrase<'_>,
         watch: &mut dyn Watch,
     ) -> Result<(), DepositError> {
+        self.protect_in_groups(
+            jobs,
+            watch,
+            |client, group, number, job| client.prepare(group, number, job, options, ask),
+            |client, group, watch| client.finish(group, watch),
+        )
+    }
+
+    /// Prepares files until they are a group, deposits their keys, finishes the group, and goes on with the next.
+    ///
+    /// What `prepare` returns had its spare, and does not wait.
+    pub(crate) fn protect_in_groups<T>(
+        &mut self,
+        jobs: impl IntoIterator<Item = Job>,
+        watch: &mut dyn Watch,
+        mut prepare: impl FnMut(
+            &mut Self,
+            &mut Prepared<T>,
+            usize,
+            Job,
+        ) -> Result<Option<Protected>, ProtectError>,
+        mut finish: impl FnMut(&mut Self, Vec<(T, Confirmation)>, &mut dyn Watch),
+    ) -> Result<(), DepositError> {
         let mut jobs = jobs.into_iter().enumerate();
         loop {
-            let mut group = Group::default();
+            let mut group = Prepared::new();
             for (number, job) in jobs.by_ref() {
-                match self.prepare(&mut group, number, job, options, ask) {
-                    Ok(None) => {}
-                    Ok(Some(protected)) => watch.done(number, Ok(protected)),
-                    Err(error) => watch.done(number, Err(error)),
+                if let Some(done) = prepare(self, &mut group, number, job).transpose() {
+                    watch.done(number, done);
                 }
-                if group.files.len() == Self::SPARES_MAX {
+                if group.len() == Self::SPARES_MAX {
                     break;
                 }
             }
-            if group.files.is_empty() {
+            if group.len() == 0 {
                 return Ok(());
             }
-            self.finish(group, watch)?;
+            let deposited = self.deposit_prepared(group)?;
+            finish(self, deposited, watch);
         }
     }
 
     /// Puts a file into the group, unless it has its spare. What can be seen to fail now fails without a deposit.
     fn prepare(
         &mut self,
-        group: &mut Group,
+        group: &mut Prepared<Ready>,
         number: usize,
         job: Job,
         options: &ProtectOptions<'_>,
@@ -125,25 +139,23 @@ impl Client<'_> {
         let file = EndedFile::open(&job.path)?;
         let before = standing(self.home, authority, &file.beginning.header)?;
         let is_known = is_known(self.home, &job.path, &file)?;
-        if let Some(protected) = before.protected(authority).filter(|_| is_known) {
+        if let Some(protected) = before.protected().filter(|_| is_known) {
             return Ok(Some(protected));
         }
         let detached = options.detached || file.beginning.header.is_for_passphrase();
-        if !detached && before.protected(authority).is_none() {
+        if !detached && before.protected().is_none() {
             Output::check(&job.path, Overwrite::Force)?;
         }
         let opened = open(&job.path, &file.beginning.header, options, ask)?;
         let (old, mark) = ensure_whole(&job.path, file, &opened)?;
-        if let Some(protected) = before.protected(authority) {
+        if let Some(protected) = before.protected() {
             self.home.record_marks(&[mark])?;
             return Ok(Some(protected));
         }
         let key = header_digest(&old.header);
         // A copy of a file in the same group shares its deposit.
-        let serial = match group.serials.get(&key) {
-            Some(serial) => *serial,
-            None => self.generate_serial(),
-        };
+        let shared = group.shared.get(&key).copied();
+        let serial = shared.unwrap_or_else(|| self.generate_serial());
         let new = match detached {
             true => None,
             false => Some(point(
@@ -152,21 +164,19 @@ impl Client<'_> {
                 Pointer { authority, serial },
             )?),
         };
-        if group.serials.insert(key, serial).is_none() {
+        if shared.is_none() {
             let particulars = match detached {
                 true => job.particulars.with_header(header_mark(&old.header))?,
                 false => job.particulars,
             };
-            group
-                .drafts
-                .push(self.draft_of(&opened.file_key, serial, particulars));
+            group.draft(draft(&opened.file_key, serial, particulars, &mut self.rng));
+            group.shared.insert(key, serial);
         }
         let header = new.as_ref().unwrap_or(&old.header);
         let matched = Matched::new(header, serial, Some(opened.stanza));
         let is_anothers = opened.is_of_another_key(&old.header);
-        group.matched.push(matched.of_another_key(is_anothers));
-        group.marks.push(mark.under(&old.header, header));
-        group.files.push(Ready {
+        group.mark(mark.under(&old.header, header));
+        let ready = Ready {
             number,
             path: job.path,
             old,
@@ -174,61 +184,27 @@ impl Client<'_> {
             opened,
             serial,
             before,
-        });
+        };
+        group.wait(serial, matched.of_another_key(is_anothers), ready);
         Ok(None)
     }
 
-    fn draft_of(&mut self, key: &FileKey, serial: Serial, particulars: Particulars) -> Draft {
-        let key = SessionKey::age_file_key(key.expose());
-        Draft {
-            serial,
-            key: BlindedKey::new(key, &mut self.rng),
-            particulars,
-        }
-    }
-
-    /// Deposits a group's keys, then lets its files say so.
-    fn finish(&mut self, group: Group, watch: &mut dyn Watch) -> Result<(), DepositError> {
-        let observed = Observations {
-            marks: &group.marks,
-            ..Observations::matched(&group.matched)
-        };
-        let kept = self.deposit_keys(&group.drafts, observed)?;
-        let serials = group.drafts.iter().map(|draft| draft.serial);
-        let states: BTreeMap<Serial, DepositState> = serials.zip(kept.states).collect();
-        for file in group.files {
+    /// Lets files say so whose keys are deposited.
+    fn finish(&mut self, group: Vec<(Ready, Confirmation)>, watch: &mut dyn Watch) {
+        for (file, spare) in group {
             let number = file.number;
             let replaced = file.replace(self.home, &mut self.rng, &mut |bytes, of| {
                 watch.progress(number, bytes, of);
             });
             let result = replaced.map(|()| Protected {
-                authority: kept.authority,
-                serial: file.serial,
-                // Each file's key is among those that were deposited.
-                state: states
-                    .get(&file.serial)
-                    .copied()
-                    .unwrap_or(DepositState::Deposited),
+                spare,
                 detached: file.new.is_none(),
                 before: file.before,
                 seen: None,
             });
             watch.done(number, result);
         }
-        Ok(())
     }
-}
-
-/// Files whose keys are deposited together.
-#[derive(Default)]
-struct Group {
-    files: Vec<Ready>,
-    drafts: Vec<Draft>,
-    /// What holds of the files once they are done.
-    matched: Vec<Matched>,
-    marks: Vec<FileMark>,
-    /// The serials by the digest of the header.
-    serials: HashMap<Digest, Serial>,
 }
 
 /// A file that only waits for the deposit of its key.

@@ -11,15 +11,15 @@ use rand_core::CryptoRng;
 use strongroom_agefile::header::ReadHeaderError;
 use strongroom_agefile::payload::{self, OpenError};
 use strongroom_agefile::{FileKey, Header, Recipient, UnwrapError};
-use strongroom_protocol::id::{AuthorityId, OwnerId, Serial, Time};
-use strongroom_protocol::receipt::DepositState;
+use strongroom_protocol::id::{OwnerId, Serial, Time};
 use strongroom_protocol::statement::{OpenedKey, Particulars, ParticularsError, SealedKey};
 use strongroom_protocol::text::composed;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::client::Client;
-use crate::home::{Check, Home, HomeError, Identities, Matched, Observations, ReleasedKey};
+use crate::home::{Check, Home, HomeError, Identities, Matched, ReleasedKey};
+use crate::prepared::{Confirmation, Prepared};
 use crate::released::{ReleasedError, ReleasedKeys};
 use crate::spare::{DepositError, NewKey};
 
@@ -73,14 +73,8 @@ pub struct NewSecret {
 /// A secret that was deposited.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DepositedSecret {
-    /// The authority that keeps it.
-    pub authority: AuthorityId,
-    /// Its serial number there.
-    pub serial: Serial,
     /// What the authority said of it.
-    pub state: DepositState,
-    /// When, by the authority's clock.
-    pub time: Time,
+    pub spare: Confirmation,
     /// The deposits under its name that it takes the place of, with their times.
     pub supersedes: Vec<(Serial, Time)>,
 }
@@ -100,11 +94,9 @@ impl Client<'_> {
         secrets: Vec<NewSecret>,
     ) -> Result<Vec<DepositedSecret>, DepositSecretsError> {
         self.check_enrolled()?;
-        let mut drafts = Vec::new();
-        let mut made: Vec<NewKey> = Vec::new();
-        let mut checks = Vec::new();
+        let maker = self.key_maker(owner, &[]);
+        let mut prepared = Prepared::new();
         let mut names = BTreeSet::new();
-        let mut supersedes = Vec::new();
         for new in secrets {
             // Of two at one time neither would be the later.
             if let Some(name) = new.particulars.name()
@@ -113,7 +105,7 @@ impl Client<'_> {
                 let name = name.to_owned();
                 return Err(DepositSecretsError::NameTwice { name });
             }
-            let key = self.make_key(owner, &[])?;
+            let key = maker.make(&mut self.rng)?;
             let attachment = seal(&key, &new.secret, &mut self.rng);
             // What it takes the place of is what this home has seen to be the newest, and is signed with it: an order that
             // no sending again can change.
@@ -121,38 +113,25 @@ impl Client<'_> {
                 Some(name) => self.home.newest_under(name)?,
                 None => Vec::new(),
             };
-            let mut before = Vec::new();
+            let mut supersedes = Vec::new();
             for serial in &superseded {
                 let known = self.home.deposit(*serial)?;
-                before.extend(known.map(|known| (*serial, known.first)));
+                supersedes.extend(known.map(|known| (*serial, known.first)));
             }
-            supersedes.push(before);
             let particulars = new
                 .particulars
                 .clone()
                 .with_supersedes(&superseded)?
                 .with_attachment(attachment)?;
-            drafts.push(key.draft(particulars, &mut self.rng));
-            checks.extend(new.check.map(|check| (key.serial, check)));
-            made.push(key);
+            prepared.draft(key.draft(particulars, &mut self.rng));
+            if let Some(check) = new.check {
+                prepared.check(key.serial, check);
+            }
+            prepared.wait(key.serial, key.matched(), supersedes);
         }
-        let matched: Vec<_> = made.iter().map(NewKey::matched).collect();
-        let observed = Observations {
-            marks: &[],
-            matched: &matched,
-            checks: &checks,
-        };
-        let kept = self.deposit_keys(&drafts, observed)?;
-        let serials = made.iter().map(|key| key.serial).zip(kept.states);
-        Ok(serials
-            .zip(supersedes)
-            .map(|((serial, state), supersedes)| DepositedSecret {
-                authority: kept.authority,
-                serial,
-                state,
-                time: kept.time,
-                supersedes,
-            })
+        let deposited = self.deposit_prepared(prepared)?.into_iter();
+        Ok(deposited
+            .map(|(supersedes, spare)| DepositedSecret { spare, supersedes })
             .collect())
     }
 }

@@ -8,13 +8,12 @@ use strongroom_capi::file::{FileHeader, HeaderError, digest};
 use strongroom_capi::public_key::Misfit;
 use strongroom_capi::{Malformed, Padding, PublicKey, SessionKey, SimpleBlob};
 use strongroom_protocol::Recorded;
-use strongroom_protocol::id::{AuthorityId, Digest, Serial, Time};
-use strongroom_protocol::receipt::DepositState;
+use strongroom_protocol::id::{Digest, Serial};
 use strongroom_protocol::session_key::WrongLength;
 use strongroom_protocol::simple_blob::{BlindedBlob, claim};
 use strongroom_protocol::statement::{
     BlobDraft, BlobKey, BlobPadding, Deposit, OwnBlob, Particulars, ParticularsError,
-    SignedStatement, Statement,
+    SignedStatement, Statement, WrongCount,
 };
 
 use crate::capi::{key, mark, text};
@@ -22,6 +21,7 @@ use crate::client::Client;
 use crate::connection::ExchangeError;
 use crate::home::{KeysError, Matched, Observations};
 use crate::mark::{FileMark, Marking};
+use crate::prepared::Confirmation;
 use crate::spare::DepositError;
 
 /// A SIMPLEBLOB about to be deposited.
@@ -125,16 +125,10 @@ impl NewBlob {
 /// A SIMPLEBLOB that was deposited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DepositedBlob {
-    /// The authority that keeps it.
-    pub authority: AuthorityId,
-    /// Its serial number there.
-    pub serial: Serial,
     /// What the authority said of it; of an unproven one, no more than that it keeps it.
-    pub state: DepositState,
+    pub spare: Confirmation,
     /// Whether the depositor showed to know the session key.
     pub is_proven: bool,
-    /// When, by the authority's clock.
-    pub time: Time,
 }
 
 impl Client<'_> {
@@ -215,15 +209,10 @@ impl Client<'_> {
             marks: mark.as_slice(),
             ..Observations::matched(matched.as_slice())
         };
-        let kept = self.submit_deposit(deposit, observed)?;
-        let state = kept.states.first().copied();
-        Ok(DepositedBlob {
-            authority: kept.authority,
-            serial,
-            state: state.unwrap_or(DepositState::Deposited),
-            is_proven,
-            time: kept.time,
-        })
+        let said = self.submit_deposit(deposit, observed)?;
+        // A receipt has a word on each key.
+        let spare = *said.first().ok_or(DepositError::Count(WrongCount))?;
+        Ok(DepositedBlob { spare, is_proven })
     }
 
     /// Tells the authority which SIMPLEBLOB the file of a deposit has for its owner from now on. This comes before the

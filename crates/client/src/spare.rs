@@ -1,53 +1,37 @@
 //! Spare keys: a session key is deposited, and its receipt verified, before it encrypts anything (spec/deposit.md).
 
-use rand_core::CryptoRng;
+use std::num::NonZeroUsize;
+
+use chacha20::ChaCha20Rng;
+use rand_core::{CryptoRng, SeedableRng};
 use strongroom_agefile::header::InvalidHeader;
 use strongroom_agefile::recipient::MixedRecipients;
 use strongroom_agefile::{FileKey, Header, Recipient, wrap_to};
-use strongroom_protocol::id::{AuthorityId, Serial, Time};
+use strongroom_protocol::id::{AuthorityId, Serial};
 use strongroom_protocol::receipt::DepositState;
 use strongroom_protocol::session_key::{BlindedKey, SessionKey};
-use strongroom_protocol::statement::{Deposit, Draft, Particulars, SignedStatement, WrongCount};
+use strongroom_protocol::statement::{Deposit, Draft, Particulars, WrongCount};
 
 use crate::client::Client;
 use crate::connection::ExchangeError;
-use crate::home::{HomeError, KeysError, Matched, Observations};
+use crate::home::{HomeError, KeysError, Matched};
 use crate::pointer::Pointer;
+use crate::prepared::{Confirmation, Prepared};
+use crate::threads;
 
 /// A session key of which the authority keeps a spare, as its verified receipt in the home shows: made by
 /// [`Client::deposit`] alone, and needed to [encrypt](crate::encrypt) a file.
 pub struct Spare {
     pub(crate) file_key: FileKey,
     pub(crate) header: Header,
-    authority: AuthorityId,
-    serial: Serial,
-    state: DepositState,
-    time: Time,
+    pub(crate) confirmation: Confirmation,
 }
 
 impl Spare {
-    /// Returns the authority that keeps it.
-    #[must_use]
-    pub fn authority(&self) -> AuthorityId {
-        self.authority
-    }
-
-    /// Returns its serial number.
-    #[must_use]
-    pub fn serial(&self) -> Serial {
-        self.serial
-    }
-
     /// Returns what the authority said of it.
     #[must_use]
-    pub fn state(&self) -> DepositState {
-        self.state
-    }
-
-    /// Returns when it was deposited, by the authority's clock.
-    #[must_use]
-    pub fn time(&self) -> Time {
-        self.time
+    pub fn confirmation(&self) -> Confirmation {
+        self.confirmation
     }
 }
 
@@ -69,74 +53,44 @@ impl Client<'_> {
         others: &[Recipient],
         particulars: Vec<Particulars>,
     ) -> Result<Vec<Spare>, DepositError> {
+        self.deposit_on(NonZeroUsize::MIN, owner, others, particulars)
+    }
+
+    /// Does as [`Self::deposit`], on several threads.
+    pub(crate) fn deposit_on(
+        &mut self,
+        threads: NonZeroUsize,
+        owner: &Recipient,
+        others: &[Recipient],
+        particulars: Vec<Particulars>,
+    ) -> Result<Vec<Spare>, DepositError> {
         // Before any key is made.
         self.check_enrolled()?;
-        let mut made = Vec::new();
-        let mut drafts = Vec::new();
-        for particulars in particulars {
-            let new = self.make_key(owner, others)?;
-            drafts.push(new.draft(particulars, &mut self.rng));
-            made.push(new);
+        let maker = self.key_maker(owner, others);
+        // Drawn in the keys' order, so that they are the same on any number of threads.
+        let seeded = particulars.into_iter().map(|particulars| {
+            let rng = ChaCha20Rng::from_rng(&mut self.rng);
+            (particulars, rng)
+        });
+        let made = threads::map(seeded.collect(), threads, |(particulars, mut rng)| {
+            let new = maker.make(&mut rng)?;
+            let draft = new.draft(particulars, &mut rng);
+            Ok::<_, DepositError>((new, draft))
+        });
+        let mut prepared = Prepared::new();
+        for made in made {
+            let (new, draft) = made?;
+            prepared.draft(draft);
+            prepared.wait(new.serial, new.matched(), new);
         }
-        let matched: Vec<Matched> = made.iter().map(NewKey::matched).collect();
-        let kept = self.deposit_keys(&drafts, Observations::matched(&matched))?;
-        let spares = made.into_iter().zip(kept.states);
+        let spares = self.deposit_prepared(prepared)?.into_iter();
         Ok(spares
-            .map(|(new, state)| Spare {
+            .map(|(new, confirmation)| Spare {
                 file_key: new.file_key,
                 header: new.header,
-                authority: kept.authority,
-                serial: new.serial,
-                state,
-                time: kept.time,
+                confirmation,
             })
             .collect())
-    }
-
-    /// Deposits 1 to [`Self::SPARES_MAX`] keys in one statement, whoever made them.
-    ///
-    /// When this returns, the receipt is verified; it, the statement and what was `observed` are in the home.
-    pub(crate) fn deposit_keys(
-        &mut self,
-        drafts: &[Draft],
-        observed: Observations<'_>,
-    ) -> Result<Kept, DepositError> {
-        self.check_enrolled()?;
-        let founding = self.connection.founding();
-        let deposit = Deposit::seal(
-            founding.authority(),
-            &founding.found().wrap_key,
-            self.membership.owner,
-            drafts,
-            &mut self.rng,
-        )?;
-        self.submit_deposit(deposit, observed)
-    }
-
-    /// Signs and submits a deposit of this owner's.
-    ///
-    /// When this returns, the receipt is verified; it, the statement and what was `observed` are in the home.
-    pub(crate) fn submit_deposit(
-        &mut self,
-        deposit: Deposit,
-        observed: Observations<'_>,
-    ) -> Result<Kept, DepositError> {
-        let device = self.home.device_key()?;
-        let authority = deposit.authority();
-        let statement = SignedStatement::sign(deposit, &device);
-        let entry = self.connection.submit(statement)?;
-        let said = &entry.acknowledgement;
-        if let Some(refused) = said.states().iter().find(|state| !state.is_kept()) {
-            // That it was refused is in the log, and so in the home; what would match it is not.
-            self.record(&entry, Observations::default())?;
-            return Err(DepositError::NotKept { state: *refused });
-        }
-        self.record(&entry, observed)?;
-        Ok(Kept {
-            authority,
-            states: said.states().to_vec(),
-            time: said.time(),
-        })
     }
 
     pub(crate) fn check_enrolled(&self) -> Result<(), DepositError> {
@@ -147,22 +101,35 @@ impl Client<'_> {
         }
     }
 
-    /// Makes one session key and the header of what it encrypts.
-    pub(crate) fn make_key(
-        &mut self,
-        owner: &Recipient,
-        others: &[Recipient],
-    ) -> Result<NewKey, DepositError> {
-        let file_key = FileKey::generate(&mut self.rng);
-        let serial = self.generate_serial();
+    /// Takes up for whom keys are made.
+    pub(crate) fn key_maker(&self, owner: &Recipient, others: &[Recipient]) -> KeyMaker {
         let mut recipients = vec![owner.clone()];
         for other in others {
             if !recipients.contains(other) {
                 recipients.push(other.clone());
             }
         }
-        let mut stanzas = wrap_to(&recipients, &file_key, &mut self.rng)?;
-        let authority = self.connection.founding().authority();
+        KeyMaker {
+            authority: self.connection.founding().authority(),
+            recipients,
+        }
+    }
+}
+
+/// Makes session keys for the same people and the same authority.
+pub(crate) struct KeyMaker {
+    authority: AuthorityId,
+    /// The owner's is the first.
+    recipients: Vec<Recipient>,
+}
+
+impl KeyMaker {
+    /// Makes one session key and the header of what it encrypts.
+    pub(crate) fn make(&self, rng: &mut impl CryptoRng) -> Result<NewKey, DepositError> {
+        let file_key = FileKey::generate(rng);
+        let serial = Serial::generate(rng);
+        let mut stanzas = wrap_to(&self.recipients, &file_key, rng)?;
+        let authority = self.authority;
         stanzas.push(Pointer { authority, serial }.to_stanza());
         let header = Header::seal(stanzas, &file_key)?;
         Ok(NewKey {
@@ -183,12 +150,7 @@ pub(crate) struct NewKey {
 
 impl NewKey {
     pub(crate) fn draft(&self, particulars: Particulars, rng: &mut impl CryptoRng) -> Draft {
-        let key = SessionKey::age_file_key(self.file_key.expose());
-        Draft {
-            serial: self.serial,
-            key: BlindedKey::new(key, rng),
-            particulars,
-        }
+        draft(&self.file_key, self.serial, particulars, rng)
     }
 
     pub(crate) fn matched(&self) -> Matched {
@@ -196,12 +158,19 @@ impl NewKey {
     }
 }
 
-/// What became of keys that were deposited together: the authority keeps every one of them.
-pub(crate) struct Kept {
-    pub(crate) authority: AuthorityId,
-    /// What it said of each, in their order.
-    pub(crate) states: Vec<DepositState>,
-    pub(crate) time: Time,
+/// Blinds the session key of an age file, to be deposited.
+pub(crate) fn draft(
+    key: &FileKey,
+    serial: Serial,
+    particulars: Particulars,
+    rng: &mut impl CryptoRng,
+) -> Draft {
+    let key = SessionKey::age_file_key(key.expose());
+    Draft {
+        serial,
+        key: BlindedKey::new(key, rng),
+        particulars,
+    }
 }
 
 /// Why there is no spare key, and so no session key.

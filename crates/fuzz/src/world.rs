@@ -81,7 +81,7 @@ impl World {
                 }),
             };
             let deposited = client.deposit_secrets(&recipient, vec![new]).unwrap();
-            secrets.insert(deposited[0].serial, words.into());
+            secrets.insert(deposited[0].spare.serial, words.into());
         }
         let wanted = Wanted::Everything;
         let request = client

@@ -14,7 +14,7 @@ use serde::Serialize;
 use strongroom_agefile::identity_file::{RECIPIENTS_BYTES_MAX, parse_recipients};
 use strongroom_agefile::{KeyType, Recipient};
 use strongroom_client::ConnectError;
-use strongroom_client::encrypt::{EncryptOptions, Job, Jobs, Source, Target};
+use strongroom_client::encrypt::{Appearing, EncryptOptions, Job, Jobs, Source, Target};
 use strongroom_client::file::same_file;
 use strongroom_client::home::{Home, Identities, Learned};
 use strongroom_files::output::{CreateError, Output};
@@ -238,7 +238,7 @@ fn encrypt(
     let mut rng = context.rng();
     let into_pipe = |job: &Job| matches!(job.target, Target::Stream(_));
     let into_pipe = jobs.iter().any(into_pipe);
-    let mut record = |written: &mut Learned| {
+    let mut record = |written: &mut Learned| -> anyhow::Result<()> {
         // Whoever reads the pipe may be at work in the home, and waits for the pipe's end: never for them.
         let home = match into_pipe {
             true => Home::try_open(&context.home)?,
@@ -248,25 +248,31 @@ fn encrypt(
             home.record_written(written, context.clock.now())
         })
     };
-    let mut written = Learned::default();
     let mut jobs = Jobs::of(jobs);
+    let mut appearing = Appearing::default();
     let mut open = Some(home);
-    loop {
-        let mut home = match open.take() {
-            Some(home) => home,
-            None => Home::open(&context.home)?,
-        };
-        let mut client = reach::connect(context, &mut home, &authority, &mut rng)?;
-        let group = client.deposit_for(&mut jobs, options, report)?;
-        drop(home);
-        let Some(group) = group else {
-            return Ok(());
-        };
-        group.encrypt(options, report, &mut rng, &mut written, &mut record)?;
-        if jobs.is_empty() {
-            return Ok(());
+    let mut encrypt_all = |appearing: &mut Appearing, report: &mut Report<'_>| {
+        loop {
+            let mut home = match open.take() {
+                Some(home) => home,
+                None => Home::open(&context.home)?,
+            };
+            let mut client = reach::connect(context, &mut home, &authority, &mut rng)?;
+            let group = client.deposit_for(&mut jobs, options, report)?;
+            drop(home);
+            let Some(group) = group else {
+                return anyhow::Ok(());
+            };
+            group.encrypt(options, report, &mut rng, appearing, &mut record)?;
+            if jobs.is_empty() {
+                return Ok(());
+            }
         }
-    }
+    };
+    let done = encrypt_all(&mut appearing, report);
+    // Whatever came in between, files that are written appear, and are told of.
+    appearing.finish(report);
+    done.and(appearing.record(record))
 }
 
 /// Refuses what would fail anyway before a home is made, which would then have a key of the wrong kind.

@@ -14,8 +14,9 @@ use std::time::Duration;
 use crate::machine::{Machine, ran};
 
 /// What puts bytes, lengths and names onto the disk. The question mark: not every machine has each of them.
-const CALLS: [&str; 11] = [
+const CALLS: [&str; 12] = [
     "fsync",
+    "syncfs",
     "fdatasync",
     "pwrite64",
     "write",
@@ -69,6 +70,135 @@ fn encrypt_killed_anywhere_leaves_the_old_file_or_the_new() {
         assert_eq!(machine.names("files"), ["a", "a.age"]);
         machine.opens_to("files/a.age", NEW);
     });
+}
+
+/// New files, and some that take the place of others, with one wait for the disk.
+#[test]
+fn files_encrypted_together_and_killed_anywhere_are_whole_or_as_they_were() {
+    let prepared = Machine::with_classic_home();
+    let name = |number: usize| format!("files/{}/{number}", number % 2);
+    let text = |number: usize, what: &[u8]| [what, name(number).as_bytes()].concat();
+    for number in 0..6 {
+        prepared.write(&name(number), text(number, OLD));
+    }
+    prepared.run(["encrypt", "files"]).done();
+    for number in 0..12 {
+        prepared.write(&name(number), text(number, NEW));
+    }
+    let names: Vec<String> = (0..12).map(name).collect();
+    let command: Vec<&str> = ["encrypt", "--force"]
+        .into_iter()
+        .chain(names.iter().map(String::as_str))
+        .collect();
+    let command = command.as_slice();
+    kill_everywhere(&prepared, command, 4, |machine, stderr| {
+        machine.run(["decrypt", "-o", "opened/", "files"]).done();
+        for number in 0..12 {
+            let is_new = match machine.exists(&format!("opened/{}", name(number))) {
+                true => {
+                    let opened = machine.read(&format!("opened/{}", name(number)));
+                    let is_new = opened == text(number, NEW);
+                    assert!(is_new || (number < 6 && opened == text(number, OLD)));
+                    is_new
+                }
+                false => {
+                    assert!(number >= 6, "the old one is gone");
+                    false
+                }
+            };
+            let is_said = stderr.contains(&format!("{}.age  verified", name(number)));
+            assert!(is_new || !is_said, "{stderr}");
+        }
+        machine.run(command).done();
+        fs::remove_dir_all(machine.path("opened")).unwrap();
+        machine.run(["decrypt", "-o", "opened/", "files"]).done();
+        for number in 0..12 {
+            let opened = machine.read(&format!("opened/{}", name(number)));
+            assert!(opened == text(number, NEW));
+        }
+        for folder in ["files/0", "files/1"] {
+            assert_eq!(machine.names(folder).len(), 12, "and nothing hidden");
+        }
+        let status = machine.run(["status", "--json", "--same-disk-ok", "files"]);
+        let status = status.done().json();
+        assert!(status.iter().all(|line| line["protected"] == true));
+    });
+}
+
+#[test]
+fn many_files_wait_for_the_disk_together() {
+    let machine = Machine::with_classic_home();
+    for number in 0..300 {
+        machine.write(&format!("files/{}/{number}", number % 2), NEW);
+    }
+    if !can_trace() {
+        return;
+    }
+    let encrypt = ["encrypt", "files"];
+    let calls = "trace=fsync,fdatasync,syncfs";
+    let traced = traced(&machine, &encrypt, &["-o", "trace", "-e", calls]).output();
+    assert!(traced.unwrap().status.success());
+    let trace = machine.read_text("trace");
+    let count = |call: &str| trace.lines().filter(|line| line.contains(call)).count();
+    // A group of 256, and the rest; each with two folders, two deposits and two transactions of the home.
+    assert_eq!(count("syncfs("), 2, "{trace}");
+    assert!(count("sync(") < 60, "{}: {trace}", count("sync("));
+    assert_eq!(machine.names("files/0").len(), 300);
+}
+
+#[test]
+fn where_the_disk_says_only_that_something_failed_each_file_is_asked_for() {
+    let machine = Machine::with_classic_home();
+    for number in 0..12 {
+        machine.write(&format!("files/{number}"), NEW);
+    }
+    if !can_trace() {
+        return;
+    }
+    let options = ["-o", "trace", "-e", "trace=fsync,syncfs"];
+    let fail = ["-e", "inject=syncfs:error=EIO"];
+    let options = [options.as_slice(), &fail].concat();
+    let traced = traced(&machine, &["encrypt", "files"], &options).output();
+    assert!(traced.unwrap().status.success());
+    let trace = machine.read_text("trace");
+    let after = trace.split_once("syncfs(").unwrap().1;
+    assert!(after.matches("fsync(").count() >= 12, "{trace}");
+    machine.run(["decrypt", "-o", "opened/", "files"]).done();
+    assert_eq!(machine.names("opened/files").len(), 12);
+}
+
+#[test]
+fn few_descriptors_are_enough_for_many_files() {
+    let machine = Machine::with_classic_home();
+    for number in 0..120 {
+        machine.write(&format!("files/{number}"), NEW);
+    }
+    for (limit, format) in [
+        ("64", "age"),
+        ("150", "age"),
+        ("64", "capi"),
+        ("150", "capi"),
+    ] {
+        let inner = machine.command(["encrypt", "--force", "--format", format, "files"]);
+        let script = format!("ulimit -n {limit} && exec \"$0\" \"$@\"");
+        let mut command = Command::new("sh");
+        command.args(["-c", &script]).arg(inner.get_program());
+        command
+            .args(inner.get_args())
+            .current_dir(machine.path("."));
+        for (name, value) in inner.get_envs() {
+            command.env(name, value.unwrap());
+        }
+        ran(&mut command, b"").done();
+        let ending = format!(".{format}");
+        let names = machine.names("files");
+        let made = names.iter().filter(|name| name.ends_with(&ending));
+        assert_eq!(made.count(), 120, "{format} with {limit} descriptors");
+        fs::remove_dir_all(machine.path("files")).unwrap();
+        for number in 0..120 {
+            machine.write(&format!("files/{number}"), NEW);
+        }
+    }
 }
 
 #[test]
@@ -476,15 +606,15 @@ fn kill_within(command: &mut Command, lasts: Duration, random: &mut Random) -> b
     was_killed(child.wait().unwrap())
 }
 
-fn is_soak() -> bool {
+pub(crate) fn is_soak() -> bool {
     std::env::var_os("STRONGROOM_SOAK").is_some_and(|value| value != OsStr::new("0"))
 }
 
 /// Xorshift: the same moments each time, as far as a machine allows.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn fraction(&mut self) -> f64 {
+    pub(crate) fn fraction(&mut self) -> f64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;

@@ -2,7 +2,7 @@
 //! with its digest, then the file (spec/capi-owner.md#encrypting). A crash leaves no file without a receipt.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Seek, Write};
+use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use rand_core::CryptoRng;
@@ -16,10 +16,11 @@ use strongroom_protocol::statement::{Draft, Particulars};
 use super::{CipherName, key, mark, text};
 use crate::client::Client;
 use crate::encrypt::{EncryptError, Encrypted, Job, Jobs, Target, Watch, check};
-use crate::home::SourceStamp;
-use crate::home::{Matched, Observations};
+use crate::home::{Matched, SourceStamp};
 use crate::mark::{FileMark, Marking};
+use crate::prepared::Prepared;
 use crate::spare::DepositError;
+use crate::unseen::{Load, Place, Unseen};
 
 /// How files are encrypted.
 pub struct CapiOptions<'o> {
@@ -34,28 +35,17 @@ pub struct CapiOptions<'o> {
 }
 
 /// A file that is encrypted, which nobody sees before its key is deposited.
-pub struct Prepared {
+pub struct Undeposited {
     key: SessionKey,
     mark: FileMark,
     particulars: Particulars,
-    file: Hidden,
+    output: Output,
+    path: Option<PathBuf>,
+    /// Where it is copied to, if it has no place of its own.
+    stream: Option<Box<dyn Write + Send>>,
     bytes: u64,
     changed: bool,
     made_of: Option<SourceStamp>,
-}
-
-/// A file that may appear: its key is deposited.
-pub struct Deposited {
-    file: Hidden,
-    encrypted: Encrypted,
-}
-
-/// Where a file waits.
-enum Hidden {
-    /// Beside its place, without a name.
-    File(Output, PathBuf),
-    /// Without a name and for good, to be copied into a pipe.
-    Spool(Output, Box<dyn Write + Send>),
 }
 
 impl Client<'_> {
@@ -64,35 +54,28 @@ impl Client<'_> {
     /// # Errors
     ///
     /// Says what failed; then none of them appears.
-    pub fn deposit_capi(&mut self, files: Vec<Prepared>) -> Result<Vec<Deposited>, DepositError> {
-        let (mut drafts, mut matched, mut marks) = (Vec::new(), Vec::new(), Vec::new());
-        for file in &files {
+    pub fn deposit_capi(&mut self, files: Vec<Undeposited>) -> Result<Vec<Unseen>, DepositError> {
+        let mut prepared = Prepared::new();
+        for file in files {
             let serial = self.generate_serial();
-            let key = BlindedKey::new(key::to_deposited(&file.key), &mut self.rng);
-            drafts.push(Draft {
+            prepared.draft(Draft {
                 serial,
-                key,
+                key: BlindedKey::new(key::to_deposited(&file.key), &mut self.rng),
                 particulars: file.particulars.clone(),
             });
-            matched.push(Matched::detached(file.mark.header, serial));
-            marks.push(file.mark);
+            prepared.mark(file.mark);
+            prepared.wait(serial, Matched::detached(file.mark.header, serial), file);
         }
-        let observed = Observations {
-            marks: &marks,
-            ..Observations::matched(&matched)
-        };
-        let kept = self.deposit_keys(&drafts, observed)?;
-        let deposits = drafts.iter().map(|draft| draft.serial).zip(kept.states);
-        Ok(files
-            .into_iter()
-            .zip(deposits)
-            .map(|(file, (serial, state))| Deposited {
-                file: file.file,
+        let deposited = self.deposit_prepared(prepared)?.into_iter();
+        Ok(deposited
+            .map(|(file, spare)| Unseen {
+                place: match file.stream {
+                    None => Place::File(file.output),
+                    Some(stream) => Place::Spool(file.output, stream),
+                },
                 encrypted: Encrypted {
-                    path: None,
-                    authority: kept.authority,
-                    serial,
-                    state,
+                    path: file.path,
+                    spare,
                     bytes: file.bytes,
                     mark: file.mark,
                     changed: file.changed,
@@ -112,29 +95,24 @@ pub fn prepare_group(
     options: &CapiOptions<'_>,
     watch: &mut dyn Watch,
     rng: &mut impl CryptoRng,
-) -> (Vec<usize>, Vec<Prepared>) {
-    let (mut numbers, mut group, mut waiting) = (Vec::new(), Vec::new(), 0);
+) -> (Vec<usize>, Vec<Undeposited>) {
+    let (mut numbers, mut group, mut load) = (Vec::new(), Vec::new(), Load::default());
     for (number, job) in jobs.0.by_ref() {
         let mut progress = |bytes| watch.progress(number, bytes);
         match prepare(job, options, &mut progress, rng) {
-            Ok(prepared) => {
-                waiting += prepared.bytes;
+            Ok(file) => {
+                load.add(&file.output, file.bytes);
                 numbers.push(number);
-                group.push(prepared);
+                group.push(file);
             }
             Err(error) => watch.done(number, Err(error)),
         }
-        if group.len() == GROUP_FILES || waiting >= GROUP_BYTES {
+        if load.is_full_for(0) {
             break;
         }
     }
     (numbers, group)
 }
-
-/// How many files wait for one deposit at most: each holds two files open.
-const GROUP_FILES: usize = 64;
-/// How many bytes of plaintext make a group go before it has so many.
-const GROUP_BYTES: u64 = 256 << 20;
 
 /// Encrypts a file, which does not appear yet. It takes the owner's public key alone: no authority, and no home.
 ///
@@ -146,20 +124,20 @@ pub fn prepare(
     options: &CapiOptions<'_>,
     progress: &mut (dyn FnMut(u64) + Send),
     rng: &mut impl CryptoRng,
-) -> Result<Prepared, EncryptError> {
+) -> Result<Undeposited, EncryptError> {
     check(&job)?;
     let mut source = job.source.open()?;
-    let mut file = match job.target {
+    let (mut output, path, stream) = match job.target {
         Target::File(path, overwrite) => {
             let mut output = Output::create(&path, overwrite, source.readable(), rng)?;
             source.pass_time_to(&mut output)?;
-            Hidden::File(output, path)
+            (output, Some(path), None)
         }
         Target::Stream(stream) => {
             let name = format!("strongroom-{:016x}", rng.next_u64());
             let path = options.spool.join(name);
             let output = Output::create(&path, Overwrite::Refuse, ReadableBy::Owner, rng)?;
-            Hidden::Spool(output, stream)
+            (output, None, Some(stream))
         }
     };
     let key = SessionKey::generate(options.cipher.algorithm(), options.cipher.key_bytes(), rng)?;
@@ -167,18 +145,21 @@ pub fn prepare(
     let key = key::from_deposited(&key::to_deposited(&key)).unwrap_or(key);
     let blob = options.owner.wrap(&key, options.padding, rng)?;
     let header = FileHeader::new(&blob.to_bytes())?;
-    let (bytes, payload, mark) = write(&header, &key, &mut source, file.as_file(), progress)?;
+    let file = output.file_mut();
+    let (bytes, payload, mark) = write(&header, &key, &mut source, file, progress)?;
     let changed = source.changed(bytes);
     let particulars = job
         .particulars
         .with_header(mark.header)?
         .with_payload(payload)?
         .with_padding(text::padding(options.padding))?;
-    Ok(Prepared {
+    Ok(Undeposited {
         key,
         mark,
         particulars,
-        file,
+        output,
+        path,
+        stream,
         bytes,
         changed,
         made_of: source.stamp(),
@@ -201,37 +182,4 @@ fn write(
     payload.flush().map_err(failed)?;
     let payload = Digest::from_bytes(payload.finish());
     Ok((bytes, payload, marking.mark(mark(header), header.bytes())))
-}
-
-impl Hidden {
-    fn as_file(&mut self) -> &mut File {
-        match self {
-            Self::File(output, _) | Self::Spool(output, _) => output.file_mut(),
-        }
-    }
-}
-
-impl Deposited {
-    /// Lets the file appear under its name, or its bytes go into the pipe.
-    ///
-    /// # Errors
-    ///
-    /// Says why it did not appear.
-    pub fn appear(self) -> Result<Encrypted, EncryptError> {
-        let mut encrypted = self.encrypted;
-        match self.file {
-            Hidden::File(output, path) => {
-                output.commit()?;
-                encrypted.path = Some(path);
-            }
-            Hidden::Spool(mut output, mut stream) => {
-                let failed =
-                    |error: io::Error| EncryptError::Capi(cipher::EncryptError::Write(error));
-                output.file_mut().rewind().map_err(failed)?;
-                io::copy(output.file_mut(), &mut stream).map_err(failed)?;
-                stream.flush().map_err(failed)?;
-            }
-        }
-        Ok(encrypted)
-    }
 }

@@ -1,7 +1,6 @@
 //! Protecting files that some program of CryptoAPI's made: their session keys get a spare, and no byte of them changes
 //! (spec/capi-owner.md#protecting).
 
-use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom};
 use std::path::Path;
@@ -11,16 +10,16 @@ use strongroom_capi::beginning::BeginningWriter;
 use strongroom_capi::cipher::{self, Parameters};
 use strongroom_capi::file::FileHeader;
 use strongroom_capi::{Padding, PrivateKey, SessionKey};
-use strongroom_protocol::id::{Digest, Serial};
-use strongroom_protocol::receipt::DepositState;
+use strongroom_protocol::id::{AuthorityId, Digest};
 use strongroom_protocol::session_key::BlindedKey;
 use strongroom_protocol::statement::Draft;
 
 use super::decrypt::{DecryptError, UnlockedCapiFile, parameters};
 use super::{Known, Seen, file_mark, key, mark, text};
 use crate::client::Client;
-use crate::home::{Home, Matched, Observations};
+use crate::home::{Home, Matched};
 use crate::mark::{Changed, FileMark, Marking};
+use crate::prepared::Prepared;
 use crate::protect::{Job, Look, ProtectError, Protected, Standing, Watch};
 use crate::spare::DepositError;
 
@@ -49,74 +48,46 @@ impl Client<'_> {
         key: CapiKey<'_>,
         watch: &mut dyn Watch,
     ) -> Result<(), DepositError> {
-        let mut jobs = jobs.into_iter().enumerate();
-        loop {
-            let mut group = Group::default();
-            for (number, job) in jobs.by_ref() {
-                match self.prepare_capi(&mut group, number, job, key) {
-                    Ok(None) => {}
-                    Ok(Some(protected)) => watch.done(number, Ok(protected)),
-                    Err(error) => watch.done(number, Err(error)),
-                }
-                if group.drafts.len() == Self::SPARES_MAX {
-                    break;
-                }
-            }
-            if group.drafts.is_empty() {
-                return Ok(());
-            }
-            let observed = Observations {
-                marks: &group.marks,
-                ..Observations::matched(&group.matched)
-            };
-            let kept = self.deposit_keys(&group.drafts, observed)?;
-            let serials = group.drafts.iter().map(|draft| draft.serial);
-            let states: BTreeMap<Serial, DepositState> = serials.zip(kept.states).collect();
-            for (number, serial, seen) in group.files {
-                watch.done(
-                    number,
-                    Ok(Protected {
-                        seen: Some(seen),
-                        authority: kept.authority,
-                        serial,
-                        // Each file's key is among those that were deposited.
-                        state: states
-                            .get(&serial)
-                            .copied()
-                            .unwrap_or(DepositState::Deposited),
+        self.protect_in_groups(
+            jobs,
+            watch,
+            |client, group, number, job| client.prepare_capi(group, number, job, key),
+            |_, group, watch| {
+                for ((number, seen), spare) in group {
+                    let protected = Protected {
+                        spare,
                         detached: true,
                         before: Standing::Bare,
-                    }),
-                );
-            }
-        }
+                        seen: Some(seen),
+                    };
+                    watch.done(number, Ok(protected));
+                }
+            },
+        )
     }
 
     /// Puts a file into the group, unless it has its spare.
     fn prepare_capi(
         &mut self,
-        group: &mut Group,
+        group: &mut Prepared<(usize, Seen)>,
         number: usize,
         job: Job,
         key: CapiKey<'_>,
     ) -> Result<Option<Protected>, ProtectError> {
         let authority = self.connection.founding().authority();
         let (header, file) = read(&job.path)?;
-        let spared = spared(self.home, &job.path, &header, &file, key, &mut self.rng)?;
-        if let Some((serial, state, mark)) = spared {
+        let spared = spared(
+            self.home,
+            authority,
+            &job.path,
+            &header,
+            &file,
+            key,
+            &mut self.rng,
+        )?;
+        if let Some((standing, mark)) = spared {
             self.home.record_marks(mark.as_slice())?;
-            return Ok(Some(Protected {
-                authority,
-                serial,
-                state,
-                detached: true,
-                seen: None,
-                before: Standing::Spared {
-                    serial,
-                    state,
-                    detached: true,
-                },
-            }));
+            return Ok(standing.protected());
         }
         let Opened {
             key: session_key,
@@ -126,41 +97,29 @@ impl Client<'_> {
         } = open(&job.path, &header, &file, key, None, &mut self.rng)?;
         let mark = file_mark.header;
         // A copy of a file in the same group shares its deposit. Another payload under the same header is another file.
-        if let Some(serial) = group.serials.get(&(mark, payload)) {
-            group.files.push((number, *serial, seen));
-            return Ok(None);
+        let shared_by = Digest::of(&[mark.as_bytes(), payload.as_bytes()]);
+        let shared = group.shared.get(&shared_by).copied();
+        let serial = shared.unwrap_or_else(|| self.generate_serial());
+        if shared.is_none() {
+            let mut particulars = job
+                .particulars
+                .with_header(mark)?
+                .with_payload(payload)?
+                .with_padding(text::padding(key.padding))?;
+            if seen.parameters != Parameters::default() {
+                particulars = particulars.with_cipher(&seen.parameters.to_string())?;
+            }
+            group.draft(Draft {
+                serial,
+                key: BlindedKey::new(key::to_deposited(&session_key), &mut self.rng),
+                particulars,
+            });
+            group.mark(file_mark);
+            group.shared.insert(shared_by, serial);
         }
-        let mut particulars = job
-            .particulars
-            .with_header(mark)?
-            .with_payload(payload)?
-            .with_padding(text::padding(key.padding))?;
-        if seen.parameters != Parameters::default() {
-            particulars = particulars.with_cipher(&seen.parameters.to_string())?;
-        }
-        let serial = self.generate_serial();
-        group.drafts.push(Draft {
-            serial,
-            key: BlindedKey::new(key::to_deposited(&session_key), &mut self.rng),
-            particulars,
-        });
-        group.matched.push(Matched::detached(mark, serial));
-        group.marks.push(file_mark);
-        group.serials.insert((mark, payload), serial);
-        group.files.push((number, serial, seen));
+        group.wait(serial, Matched::detached(mark, serial), (number, seen));
         Ok(None)
     }
-}
-
-/// Files whose keys are deposited together.
-#[derive(Default)]
-struct Group {
-    files: Vec<(usize, Serial, Seen)>,
-    drafts: Vec<Draft>,
-    matched: Vec<Matched>,
-    marks: Vec<FileMark>,
-    /// The serials by the digests of header and payload.
-    serials: HashMap<(Digest, Digest), Serial>,
 }
 
 /// Looks how a file stands and whether it could be protected now. Deposits nothing.
@@ -170,21 +129,14 @@ struct Group {
 /// Says why it could not be.
 pub fn look(
     home: &Home,
+    authority: AuthorityId,
     path: &Path,
     key: CapiKey<'_>,
     rng: &mut impl CryptoRng,
 ) -> Result<Look, ProtectError> {
     let (header, file) = read(path)?;
-    let (before, seen) = match spared(home, path, &header, &file, key, rng)? {
-        Some((serial, state, _)) => {
-            let detached = true;
-            let before = Standing::Spared {
-                serial,
-                state,
-                detached,
-            };
-            (before, None)
-        }
+    let (before, seen) = match spared(home, authority, path, &header, &file, key, rng)? {
+        Some((before, _)) => (before, None),
         None => {
             let opened = open(path, &header, &file, key, None, rng)?;
             (Standing::Bare, Some(opened.seen))
@@ -202,12 +154,13 @@ pub fn look(
 /// be set on the key than was said now. What is behind the header must be what was there when the key was deposited.
 fn spared(
     home: &Home,
+    authority: AuthorityId,
     path: &Path,
     header: &FileHeader,
     file: &File,
     key: CapiKey<'_>,
     rng: &mut impl CryptoRng,
-) -> Result<Option<(Serial, DepositState, Option<FileMark>)>, ProtectError> {
+) -> Result<Option<(Standing, Option<FileMark>)>, ProtectError> {
     let known = home.known_capi_file(header)?.filter(|known| {
         let is_as_said = key
             .parameters
@@ -240,7 +193,11 @@ fn spared(
         }
         learned = Some(opened.mark);
     }
-    Ok(Some((record.serial, record.state, learned)))
+    let spared = Standing::Spared {
+        spare: record.confirmation(authority),
+        detached: true,
+    };
+    Ok(Some((spared, learned)))
 }
 
 fn read(path: &Path) -> Result<(FileHeader, File), ProtectError> {

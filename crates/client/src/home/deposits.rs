@@ -16,6 +16,7 @@ use super::secrets::{Check, IS_SUPERSEDED};
 use super::{Home, HomeError, parse_statement};
 use crate::mark::{FileMark, header_digest};
 use crate::pointer::{Pointer, header_mark};
+use crate::prepared::Confirmation;
 
 /// A deposit as the home keeps it.
 #[derive(Clone, Debug)]
@@ -38,6 +39,18 @@ pub struct DepositRecord {
     pub label: Digest,
     /// Whether it is of a SIMPLEBLOB whose session key nobody showed to know.
     pub unproven: bool,
+}
+
+impl DepositRecord {
+    /// Returns what the authority said of it last.
+    pub(crate) fn confirmation(&self, authority: AuthorityId) -> Confirmation {
+        Confirmation {
+            authority,
+            serial: self.serial,
+            state: self.state,
+            time: self.time,
+        }
+    }
 }
 
 /// Where a deposit is in the log.

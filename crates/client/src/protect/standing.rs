@@ -2,11 +2,11 @@
 
 use strongroom_agefile::Header;
 use strongroom_protocol::id::{AuthorityId, Serial};
-use strongroom_protocol::receipt::DepositState;
 
 use super::Protected;
 use crate::home::{Home, HomeError};
 use crate::pointer::Pointer;
+use crate::prepared::Confirmation;
 
 /// How a file stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,10 +23,8 @@ pub enum Standing {
     },
     /// This home saw that its key is the one deposited.
     Spared {
-        /// The deposit.
-        serial: Serial,
-        /// What the authority said of it.
-        state: DepositState,
+        /// What the authority said of it last.
+        spare: Confirmation,
         /// Whether the file says nothing of it.
         detached: bool,
     },
@@ -34,19 +32,12 @@ pub enum Standing {
 
 impl Standing {
     /// Describes a file that has its spare, and is passed over.
-    pub(super) fn protected(self, authority: AuthorityId) -> Option<Protected> {
-        let Self::Spared {
-            serial,
-            state,
-            detached,
-        } = self
-        else {
+    pub(crate) fn protected(self) -> Option<Protected> {
+        let Self::Spared { spare, detached } = self else {
             return None;
         };
         Some(Protected {
-            authority,
-            serial,
-            state,
+            spare,
             detached,
             before: self,
             seen: None,
@@ -71,8 +62,7 @@ pub fn standing(
         && record.state.is_kept()
     {
         return Ok(Standing::Spared {
-            serial: matched.serial,
-            state: record.state,
+            spare: record.confirmation(authority),
             detached: pointer != Some(matched.serial),
         });
     }

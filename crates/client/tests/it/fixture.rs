@@ -237,7 +237,7 @@ impl World {
         let owner = self.identities(&self.home_at(home)).recipient().unwrap();
         let new = vec![named(name, secret.as_bytes())];
         let deposited = self.with_client_at(home, |client| client.deposit_secrets(&owner, new));
-        deposited.unwrap().unwrap()[0].serial
+        deposited.unwrap().unwrap()[0].spare.serial
     }
 
     /// Returns what is in a home, as everybody who knows the owner's log must have it.

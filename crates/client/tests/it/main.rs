@@ -7,6 +7,7 @@ mod convergence;
 mod damage;
 mod database;
 mod devices;
+mod encrypting;
 mod example;
 mod file;
 mod fixture;

@@ -24,7 +24,7 @@ impl World {
         let mut new = named(name, secret.as_bytes());
         new.check = check;
         let deposited = self.with_client(|client| client.deposit_secrets(&owner, vec![new]));
-        deposited.unwrap().unwrap()[0].serial
+        deposited.unwrap().unwrap()[0].spare.serial
     }
 
     /// The sealed secret opens in the home that made it.
@@ -109,7 +109,9 @@ fn two_machines_that_superseded_the_same_one_leave_two_heads_until_one_has_seen_
     .unwrap();
     let ours = world.deposit_secret_at(HOME, "disk", "ours");
     let theirs = vec![named("disk", b"theirs")];
-    let theirs = other.deposit_secrets(&owner, theirs).unwrap()[0].serial;
+    let theirs = other.deposit_secrets(&owner, theirs).unwrap()[0]
+        .spare
+        .serial;
     drop(other);
     drop(other_home);
     for home in [HOME, "second"] {

@@ -176,7 +176,7 @@ fn a_pointer_is_put_in_last_and_all_else_of_the_file_stays() {
     assert_eq!(payload, same_payload);
     let (pointer, stanzas) = after.stanzas().split_last().unwrap();
     assert_eq!(stanzas, before.stanzas());
-    let (authority, serial) = (world.authority, protected.serial);
+    let (authority, serial) = (world.authority, protected.spare.serial);
     assert_eq!(*pointer, Pointer { authority, serial }.to_stanza());
     assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o640);
     assert!(after.unwrap(&[&colleague]).is_ok());
@@ -185,7 +185,7 @@ fn a_pointer_is_put_in_last_and_all_else_of_the_file_stays() {
 
     // The owner's stanza is known to be the second, so that the colleague's is not the one replaced.
     world.lose_identity();
-    let serials = Wanted::Serials(vec![protected.serial]);
+    let serials = Wanted::Serials(vec![protected.spare.serial]);
     assert_eq!(world.recover(&serials).unwrap().keys, 1);
     assert_eq!(world.rewrap(&file).unwrap(), How::InPlace);
     assert_eq!(parts(&file).0.stanzas()[0], before.stanzas()[0]);
@@ -199,14 +199,14 @@ fn a_file_that_has_its_spare_is_passed_over() {
     let (ours, theirs) = (world.encrypt("ours", "1"), world.own_age_file("b.age", "2"));
     let silent = world.own_age_file("c.age", "3");
     world.protect_one(&theirs, false);
-    let serial = world.protect_one(&silent, true).serial;
+    let serial = world.protect_one(&silent, true).spare.serial;
     let files = [ours, theirs, silent];
     let bytes = files.clone().map(|file| fs::read(file).unwrap());
     let deposits = world.deposits();
     for detached in [false, true] {
         for protected in world.protect(&files, detached) {
             assert!(matches!(protected.before, Standing::Spared { .. }));
-            assert_eq!(protected.detached, protected.serial == serial);
+            assert_eq!(protected.detached, protected.spare.serial == serial);
         }
     }
     assert_eq!(world.deposits(), deposits);
@@ -248,7 +248,7 @@ fn a_detached_spare_changes_no_byte_and_comes_back_by_its_serial() {
     // Its header says nothing: this home knows the serial, and asks for it alone.
     world.recover(&Wanted::Serials(Vec::new())).unwrap_err();
     let identity = |world: &mut World| {
-        let collected = world.recover(&Wanted::Serials(vec![protected.serial]));
+        let collected = world.recover(&Wanted::Serials(vec![protected.spare.serial]));
         assert_eq!(collected.unwrap().keys, 1);
     };
     identity(&mut world);
@@ -270,7 +270,7 @@ fn without_key_at_hand_the_home_names_the_serial_of_a_detached_spare() {
     let silent = world.passphrase_file("b.age", "with a passphrase");
     let unknown = world.own_age_file("c.age", "nobody's");
     let serials: Vec<Serial> = [&file, &silent]
-        .map(|file| world.protect_one(file, true).serial)
+        .map(|file| world.protect_one(file, true).spare.serial)
         .to_vec();
     world.lose_identity();
     let rng = &mut TestRng::new(77);
@@ -309,7 +309,7 @@ fn a_lost_home_finds_detached_spares_by_what_they_are_labelled_with() {
     let home = world.home();
     for (header, protected) in headers.iter().zip(&protected) {
         let serials = home.serials_of(header, Some(authority)).unwrap();
-        assert_eq!(serials, [protected.serial]);
+        assert_eq!(serials, [protected.spare.serial]);
     }
     drop(home);
     // The label is a claim: nothing shows as protected before the key was seen to be the file's.
@@ -344,12 +344,12 @@ fn a_passphrases_file_stays_as_it_is_and_comes_back_with_a_key_instead() {
 
     world.lose_identity();
     world
-        .recover(&Wanted::Serials(vec![protected.serial]))
+        .recover(&Wanted::Serials(vec![protected.spare.serial]))
         .unwrap();
     assert_eq!(world.rewrap(&file).unwrap(), How::Copied);
     let after = parts(&file).0;
     assert!(!after.is_for_passphrase());
-    let serial = protected.serial;
+    let serial = protected.spare.serial;
     assert_eq!(pointers(&after), [Pointer { authority, serial }]);
     assert_eq!(after.stanzas().len(), 2);
     assert_eq!(world.decrypt(&file).unwrap(), "with a passphrase");
@@ -389,7 +389,7 @@ fn a_pointer_that_this_home_cannot_vouch_for_is_replaced_by_one_to_a_new_deposit
         let serial = pointer.serial;
         let protected = world.protect_one(&file, false);
         assert_eq!(protected.before, Standing::Doubtful { serial, known });
-        let serial = protected.serial;
+        let serial = protected.spare.serial;
         assert_eq!(pointers(&parts(&file).0), [Pointer { authority, serial }]);
         // As long as before, and so in place.
         let metadata = file.metadata().unwrap();
@@ -416,11 +416,11 @@ fn a_detached_spare_of_a_file_that_points_elsewhere_is_the_one_that_counts() {
     world.is_protected(&file, true);
     world.lose_identity();
     world
-        .recover(&Wanted::Serials(vec![protected.serial]))
+        .recover(&Wanted::Serials(vec![protected.spare.serial]))
         .unwrap();
     world.rewrap(&file).unwrap();
     assert_eq!(world.decrypt(&file).unwrap(), "text");
-    let serial = protected.serial;
+    let serial = protected.spare.serial;
     assert_eq!(pointers(&parts(&file).0), [Pointer { authority, serial }]);
     world.is_protected(&file, false);
 }
@@ -435,7 +435,10 @@ fn another_authoritys_pointer_stays_beside_ours() {
     };
     let own = world.owner().wrap(&key, &mut world.rng);
     let file = world.age_file("a.age", "text", &[own, elsewhere.to_stanza()], &key);
-    let (authority, serial) = (world.authority, world.protect_one(&file, false).serial);
+    let (authority, serial) = (
+        world.authority,
+        world.protect_one(&file, false).spare.serial,
+    );
     let ours = Pointer { authority, serial };
     assert_eq!(pointers(&parts(&file).0), [elsewhere, ours]);
     world.is_protected(&file, false);
@@ -518,7 +521,7 @@ fn copies_of_a_file_share_a_deposit_and_a_file_named_twice_is_done_once() {
     assert!(
         protected
             .iter()
-            .all(|each| each.serial == protected[0].serial)
+            .all(|each| each.spare.serial == protected[0].spare.serial)
     );
     assert_eq!(fs::read(&file).unwrap(), fs::read(&copy).unwrap());
     world.is_protected(&copy, false);

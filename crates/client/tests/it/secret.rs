@@ -219,7 +219,7 @@ fn depositing_takes_no_passphrase_and_opening_does() {
     drop(home);
     let new = vec![named("door", b"rose")];
     let deposited = world.with_client(|client| client.deposit_secrets(&owner, new));
-    let serial = deposited.unwrap().unwrap()[0].serial;
+    let serial = deposited.unwrap().unwrap()[0].spare.serial;
     assert_eq!(world.standing(serial).state, Some(SpareState::Matched));
 
     let home = world.home();

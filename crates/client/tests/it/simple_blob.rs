@@ -67,10 +67,16 @@ fn own_blobs(world: &World, serial: Serial) -> Vec<Digest> {
 fn a_proven_blob_is_verified_and_comes_back_as_its_key() {
     let (mut world, program) = world();
     let made = deposit(&mut world, new(&program, program.known())).unwrap();
-    assert_eq!((made.state, made.is_proven), (DepositState::Verified, true));
+    assert_eq!(
+        (made.spare.state, made.is_proven),
+        (DepositState::Verified, true)
+    );
     world.recover(&Wanted::Everything).unwrap();
     let home: Home = world.home();
-    let released = ReleasedKeys::of(&home).key(made.serial).unwrap().unwrap();
+    let released = ReleasedKeys::of(&home)
+        .key(made.spare.serial)
+        .unwrap()
+        .unwrap();
     assert!(!released.label.content.is_unproven());
     assert_eq!(released.key.into_key().expose(), program.key);
 }
@@ -80,7 +86,7 @@ fn an_unproven_blob_is_deposited_and_no_check_makes_it_verified() {
     let (mut world, program) = world();
     let made = deposit(&mut world, new(&program, program.unknown())).unwrap();
     assert_eq!(
-        (made.state, made.is_proven),
+        (made.spare.state, made.is_proven),
         (DepositState::Deposited, false)
     );
     let report = world
@@ -89,7 +95,12 @@ fn an_unproven_blob_is_deposited_and_no_check_makes_it_verified() {
         .unwrap();
     assert!(report.checked.is_complete());
     world.with_client(|_| ()).unwrap();
-    let state = world.home().deposit(made.serial).unwrap().unwrap().state;
+    let state = world
+        .home()
+        .deposit(made.spare.serial)
+        .unwrap()
+        .unwrap()
+        .state;
     assert_eq!(state, DepositState::Deposited);
     // With the code alone it stays, and all that was asked is answered.
     let collected = world.recover(&Wanted::Everything).unwrap();
@@ -189,10 +200,10 @@ fn the_authority_is_told_which_blob_a_file_has() {
     let mut blob = new(&program, program.known());
     blob.own_blob = Some(first);
     let made = deposit(&mut world, blob).unwrap();
-    assert_eq!(own_blobs(&world, made.serial), [first]);
-    let told = world.with_client(|client| client.state_own_blob(made.serial, second));
+    assert_eq!(own_blobs(&world, made.spare.serial), [first]);
+    let told = world.with_client(|client| client.state_own_blob(made.spare.serial, second));
     told.unwrap().unwrap();
-    assert_eq!(own_blobs(&world, made.serial), [second, first]);
+    assert_eq!(own_blobs(&world, made.spare.serial), [second, first]);
     let none = Serial::from_bytes([9; 16]);
     let refused = world.with_client(|client| client.state_own_blob(none, second));
     assert!(refused.unwrap().is_err());

@@ -139,8 +139,8 @@ fn convert_file(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit
         "{}  {}  its spare is {}, serial {}",
         shown(output),
         count(encrypted.bytes, "byte", "bytes"),
-        encrypted.state.as_str(),
-        encrypted.serial
+        encrypted.spare.state.as_str(),
+        encrypted.spare.serial
     ));
     for sentence in judgement(&seen) {
         context.say(format_args!("    {sentence}"));

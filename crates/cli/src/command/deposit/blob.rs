@@ -97,7 +97,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments, path: &Path) -> anyh
     let mut client = reach::connect(context, &mut home, &authority, &mut rng)?;
     let has_officers = !client.connection().policy()?.policy().officers.is_empty();
     let deposited = client.deposit_simple_blob(new)?;
-    let state = match (deposited.is_proven, deposited.state) {
+    let state = match (deposited.is_proven, deposited.spare.state) {
         (false, _) => "unproven",
         (true, DepositState::Verified) if matches => SpareState::Matched.as_str(),
         (true, state) => state.as_str(),

@@ -92,7 +92,7 @@ impl<'c> Report<'c> {
         self.deposited += 1;
         self.step();
         // We have just encrypted it with the key that was deposited.
-        let state = if deposited.state == DepositState::Verified {
+        let state = if deposited.spare.state == DepositState::Verified {
             SpareState::Matched
         } else {
             SpareState::Deposited
@@ -100,13 +100,13 @@ impl<'c> Report<'c> {
         if self.json {
             let line = Line {
                 name,
-                serial: deposited.serial.to_string(),
-                authority: deposited.authority.to_string(),
+                serial: deposited.spare.serial.to_string(),
+                authority: deposited.spare.authority.to_string(),
                 state: state.as_str(),
                 protected: state == SpareState::Matched && self.is_place_ok(),
                 same_disk: place::is_same_disk(self.place),
                 spare_on: self.place.as_str(),
-                since: deposited.time.to_string(),
+                since: deposited.spare.time.to_string(),
                 supersedes: deposited
                     .supersedes
                     .iter()
@@ -121,8 +121,8 @@ impl<'c> Report<'c> {
             self.context.say(format_args!(
                 "{}{}  serial {}{}",
                 shown(name),
-                deposited.state.as_str(),
-                deposited.serial,
+                deposited.spare.state.as_str(),
+                deposited.spare.serial,
                 before.collect::<String>()
             ));
         });
@@ -141,18 +141,18 @@ impl<'c> Report<'c> {
             let matched = state == SpareState::Matched.as_str();
             return terminal::print_json(&Line {
                 name: None,
-                serial: deposited.serial.to_string(),
-                authority: deposited.authority.to_string(),
+                serial: deposited.spare.serial.to_string(),
+                authority: deposited.spare.authority.to_string(),
                 state,
                 protected: matched && self.is_place_ok(),
                 same_disk: place::is_same_disk(self.place),
                 spare_on: self.place.as_str(),
-                since: deposited.time.to_string(),
+                since: deposited.spare.time.to_string(),
                 supersedes: Vec::new(),
             });
         }
         self.context
-            .say(format_args!("{state}  serial {}", deposited.serial));
+            .say(format_args!("{state}  serial {}", deposited.spare.serial));
         Ok(())
     }
 

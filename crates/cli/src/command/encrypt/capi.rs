@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 use strongroom_capi::{Algorithm, Padding};
 use strongroom_client::capi::encrypt::{CapiOptions, prepare_group};
 use strongroom_client::capi::{CipherName, LegacyCipher, NoCipher};
-use strongroom_client::encrypt::{Job, Jobs, Watch};
+use strongroom_client::encrypt::{Appearing, Job, Jobs};
 use strongroom_client::home::Home;
 
 use super::report::Report;
@@ -135,20 +135,27 @@ pub(super) fn encrypt(
     reach::connect(context, &mut home, &authority, &mut rng)?;
     drop(home);
     let mut jobs = Jobs::of(jobs);
-    loop {
-        let (numbers, group) = prepare_group(&mut jobs, &options, report, &mut rng);
-        if group.is_empty() {
-            return Ok(());
+    let mut appearing = Appearing::default();
+    let mut encrypt_all = |appearing: &mut Appearing, report: &mut Report<'_>| {
+        loop {
+            let (numbers, group) = prepare_group(&mut jobs, &options, report, &mut rng);
+            if group.is_empty() {
+                return anyhow::Ok(());
+            }
+            let mut home = Home::open(&context.home)?;
+            let mut client = reach::connect(context, &mut home, &authority, &mut rng)?;
+            let deposited = client.deposit_capi(group)?;
+            // Whoever reads a pipe that this goes into may want the home.
+            drop(home);
+            for (number, unseen) in numbers.into_iter().zip(deposited) {
+                appearing.push(number, unseen, report);
+            }
+            appearing.begin(report);
         }
-        let mut home = Home::open(&context.home)?;
-        let mut client = reach::connect(context, &mut home, &authority, &mut rng)?;
-        let deposited = client.deposit_capi(group)?;
-        // Whoever reads a pipe that this goes into may want the home.
-        drop(home);
-        for (number, deposited) in numbers.into_iter().zip(deposited) {
-            report.done(number, deposited.appear());
-        }
-    }
+    };
+    let done = encrypt_all(&mut appearing, report);
+    appearing.finish(report);
+    done
 }
 
 /// Says what the layout does not do.

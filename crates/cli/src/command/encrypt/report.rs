@@ -29,6 +29,8 @@ pub(super) struct Report<'c> {
     address: Address,
     disks: Disks,
     bar: Progress,
+    /// The job that is written: it is done only some time later.
+    at: usize,
     done: u64,
     /// The worst place of a spare.
     place: Distance,
@@ -74,6 +76,7 @@ impl<'c> Report<'c> {
             named,
             address,
             disks: Disks::look(),
+            at: 0,
             done: 0,
             place: Distance::AnotherDisk,
             again: 0,
@@ -120,7 +123,7 @@ impl<'c> Report<'c> {
             self.place = place::worse(self.place, place);
         }
         // We have just written the header with the key that was deposited.
-        let state = if encrypted.state == DepositState::Verified {
+        let state = if encrypted.spare.state == DepositState::Verified {
             SpareState::Matched
         } else {
             SpareState::Deposited
@@ -133,8 +136,8 @@ impl<'c> Report<'c> {
             let line = Line {
                 file: text(&named.target).unwrap_or_else(|| "-".to_owned()),
                 source: text(&named.source),
-                serial: encrypted.serial.to_string(),
-                authority: encrypted.authority.to_string(),
+                serial: encrypted.spare.serial.to_string(),
+                authority: encrypted.spare.authority.to_string(),
                 state: state.as_str(),
                 protected: state == SpareState::Matched
                     && (place == Distance::AnotherDisk || self.same_disk_ok),
@@ -154,8 +157,8 @@ impl<'c> Report<'c> {
         self.bar.aside(|| {
             self.context.say(format_args!(
                 "{name}  {}  serial {}",
-                encrypted.state.as_str(),
-                encrypted.serial
+                encrypted.spare.state.as_str(),
+                encrypted.spare.serial
             ));
         });
     }
@@ -189,12 +192,15 @@ impl Report<'_> {
 }
 
 impl Watch for Report<'_> {
-    fn progress(&mut self, _: usize, bytes: u64) {
+    fn progress(&mut self, job: usize, bytes: u64) {
+        if std::mem::replace(&mut self.at, job) != job {
+            self.bar.next();
+        }
         self.bar.bytes(bytes);
     }
 
     fn done(&mut self, job: usize, result: Result<Encrypted, EncryptError>) {
-        self.bar.file();
+        self.bar.one();
         match result {
             Ok(encrypted) => {
                 self.say(job, &encrypted);

@@ -42,7 +42,8 @@ pub(super) fn protect(
     let mut rng = context.rng();
     if arguments.dry_run {
         for (number, file) in files.iter().enumerate() {
-            report.looked(number, look(&home, &file.path, key, &mut rng));
+            let authority = membership.founding.authority();
+            report.looked(number, look(&home, authority, &file.path, key, &mut rng));
         }
         return report.end();
     }

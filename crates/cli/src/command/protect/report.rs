@@ -5,13 +5,12 @@ use std::io;
 
 use serde::Serialize;
 use strongroom_agefile::header::ReadHeaderError;
-use strongroom_client::Address;
 use strongroom_client::capi::{Seen, Source};
 use strongroom_client::file::{Disks, Distance};
 use strongroom_client::kind::FileKind;
 use strongroom_client::protect::{Look, ProtectError, Protected, Standing, Watch};
 use strongroom_client::status::SpareState;
-use strongroom_protocol::id::{AuthorityId, Serial};
+use strongroom_client::{Address, Confirmation};
 use strongroom_protocol::receipt::DepositState;
 
 use super::Arguments;
@@ -69,13 +68,6 @@ struct Line {
     begins_with: Option<String>,
 }
 
-/// A spare that is there.
-struct Spare {
-    serial: Serial,
-    authority: Option<AuthorityId>,
-    state: DepositState,
-}
-
 impl<'c> Report<'c> {
     pub(super) fn new(
         context: &'c Context,
@@ -112,25 +104,11 @@ impl<'c> Report<'c> {
     pub(super) fn looked(&mut self, number: usize, look: Result<Look, ProtectError>) {
         match look {
             Ok(look) => {
-                let spare = match look.before {
-                    Standing::Spared { serial, state, .. } => Some(Spare {
-                        serial,
-                        authority: None,
-                        state,
-                    }),
-                    Standing::Bare | Standing::Doubtful { .. } => None,
+                let (spare, detached) = match look.before {
+                    Standing::Spared { spare, detached } => (Some(spare), detached),
+                    Standing::Bare | Standing::Doubtful { .. } => (None, look.detached),
                 };
-                let detached = match look.before {
-                    Standing::Spared { detached, .. } => detached,
-                    Standing::Bare | Standing::Doubtful { .. } => look.detached,
-                };
-                self.say(
-                    number,
-                    spare.as_ref(),
-                    detached,
-                    look.before,
-                    look.seen.as_ref(),
-                );
+                self.say(number, spare, detached, look.before, look.seen.as_ref());
             }
             Err(error) => self.fail(number, error),
         }
@@ -176,7 +154,7 @@ impl<'c> Report<'c> {
     fn say(
         &mut self,
         number: usize,
-        spare: Option<&Spare>,
+        spare: Option<Confirmation>,
         detached: bool,
         before: Standing,
         seen: Option<&Seen>,
@@ -215,9 +193,7 @@ impl<'c> Report<'c> {
             let line = Line {
                 file: file.path.to_string_lossy().into_owned(),
                 serial: spare.map(|spare| spare.serial.to_string()),
-                authority: spare
-                    .and_then(|spare| spare.authority)
-                    .map(|authority| authority.to_string()),
+                authority: spare.map(|spare| spare.authority.to_string()),
                 state: state.map(SpareState::as_str),
                 protected: state == Some(SpareState::Matched)
                     && (place == Distance::AnotherDisk || self.same_disk_ok),
@@ -314,19 +290,9 @@ impl Watch for Report<'_> {
     fn done(&mut self, job: usize, result: Result<Protected, ProtectError>) {
         match result {
             Ok(protected) => {
-                let spare = Spare {
-                    serial: protected.serial,
-                    authority: Some(protected.authority),
-                    state: protected.state,
-                };
                 let seen = protected.seen.as_ref();
-                self.say(
-                    job,
-                    Some(&spare),
-                    protected.detached,
-                    protected.before,
-                    seen,
-                );
+                let spare = Some(protected.spare);
+                self.say(job, spare, protected.detached, protected.before, seen);
             }
             Err(error) => self.fail(job, error),
         }
