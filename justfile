@@ -45,12 +45,13 @@ fuzz TARGET SECONDS="300":
 fuzz-all SECONDS="60":
     fuzz/run all {{SECONDS}}
 
-# What ./test has no time for: the property tests with many more cases, a kill at every moment of a command, and each edit of a
-# store with ten thousand more at random.
+# What ./test has no time for: the property tests with many more cases, a kill at every moment of a command, power cuts at fifty
+# (as root), and each edit of a store with ten thousand more at random.
 soak:
     PROPTEST_CASES=20000 cargo nextest run --workspace --locked --release
     cargo nextest run -p strongroom-authority --locked --release --run-ignored only
     STRONGROOM_SOAK=1 cargo test --locked -p strongroom-cli --test it crash::
+    STRONGROOM_SOAK=1 cargo test --locked --release -p strongroom-cli --test it power::
     STRONGROOM_SOAK=1 cargo test --locked --release -p strongroom-client --test it hostile_store::
 
 # The C program of examples/windows, compiled with mingw and run under Wine: needs gcc-mingw-w64-x86-64 and wine64.

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 pub struct Mount {
     at: PathBuf,
     /// What it is of, where that is the test's own.
-    _folder: Option<TempDir>,
+    folder: Option<TempDir>,
 }
 
 impl Mount {
@@ -39,24 +39,40 @@ impl Mount {
         Self::of("tmpfs", at, options)
     }
 
-    /// Mounts a new disk with ext4, of so many bytes.
+    /// Mounts a new disk with ext4, of so many bytes, which has a journal unless it is tiny.
     pub fn ext4(at: &Path, bytes: u64) -> Option<Self> {
+        Self::disk("ext4", &["-q", "-m0"], at, bytes)
+    }
+
+    /// Mounts a new disk with XFS, of so many bytes: 300 MiB at least.
+    pub fn xfs(at: &Path, bytes: u64) -> Option<Self> {
+        Self::disk("xfs", &["-q"], at, bytes)
+    }
+
+    fn disk(kind: &str, options: &[&str], at: &Path, bytes: u64) -> Option<Self> {
         let (folder, image) = image(bytes);
-        run(
-            "mkfs.ext4",
-            [OsStr::new("-q"), "-m0".as_ref(), image.as_ref()],
-        )
-        .ok()?;
-        let mounted = run(
-            "mount",
-            [
-                OsStr::new("-o"),
-                "loop".as_ref(),
-                image.as_ref(),
-                at.as_ref(),
-            ],
-        );
-        Self::mounted("ext4", "/dev/loop-control", at, mounted, Some(folder))
+        let arguments = options.iter().map(OsStr::new).chain([image.as_os_str()]);
+        let made = run(&format!("mkfs.{kind}"), arguments);
+        let mounted = made.and_then(|_| mount_image(&image, at));
+        Self::mounted(kind, "/dev/loop-control", at, mounted, Some(folder))
+    }
+
+    /// Cuts the power of a disk with ext4 or XFS: what its file system has in memory alone is lost, and what of its log is not
+    /// written. A cache of the disk's own is not simulated. Nothing works there before [`Self::power_on`].
+    pub fn cut_power(&self) {
+        // FS_IOC_GOINGDOWN without flushing the log, as xfstests' `godown` does.
+        let script = "import fcntl, os, struct, sys
+fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587d, struct.pack('I', 2))";
+        let arguments = [OsStr::new("-c"), script.as_ref(), self.at.as_ref()];
+        let done = run("python3", arguments);
+        assert!(done.is_ok(), "{done:?}");
+    }
+
+    /// Mounts a disk again whose power was cut, with what its log has. Nobody may have anything open there.
+    pub fn power_on(&self) {
+        let image = self.folder.as_ref().unwrap().path().join(IMAGE);
+        self.unmount().unwrap();
+        mount_image(&image, &self.at).unwrap();
     }
 
     /// Mounts a new disk with NTFS, as a desktop does: whatever is there is everybody's, and `chmod` does nothing.
@@ -138,6 +154,17 @@ impl Mount {
         assert!(done.is_ok(), "{done:?}");
     }
 
+    fn unmount(&self) -> Result<Output, String> {
+        // A program that has something open there may be about to end.
+        for _ in 0..20 {
+            if let Ok(done) = run("umount", [&self.at]) {
+                return Ok(done);
+            }
+            sleep(Duration::from_millis(50));
+        }
+        run("umount", [&self.at])
+    }
+
     #[expect(
         clippy::print_stderr,
         reason = "what is skipped is said where the test runs"
@@ -152,10 +179,7 @@ impl Mount {
         let error = match mounted {
             Ok(_) => {
                 let at = at.to_path_buf();
-                return Some(Self {
-                    at,
-                    _folder: folder,
-                });
+                return Some(Self { at, folder });
             }
             Err(error) => error,
         };
@@ -173,21 +197,27 @@ impl Mount {
 
 impl Drop for Mount {
     fn drop(&mut self) {
-        // A program that has something open there may be about to end.
-        for _ in 0..20 {
-            if run("umount", [&self.at]).is_ok() {
-                return;
-            }
-            sleep(Duration::from_millis(50));
+        if self.unmount().is_err() {
+            let _ = run("umount", [OsStr::new("-l"), self.at.as_ref()]);
         }
-        let _ = run("umount", [OsStr::new("-l"), self.at.as_ref()]);
     }
+}
+
+/// The name of a disk in its folder.
+const IMAGE: &str = "disk";
+
+fn mount_image(image: &Path, at: &Path) -> Result<Output, String> {
+    let options = [OsStr::new("-o"), "loop".as_ref()];
+    run(
+        "mount",
+        options.into_iter().chain([image.as_os_str(), at.as_ref()]),
+    )
 }
 
 /// Makes an empty file that is a disk.
 fn image(bytes: u64) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("disk");
+    let path = folder.path().join(IMAGE);
     fs::File::create(&path).unwrap().set_len(bytes).unwrap();
     (folder, path)
 }

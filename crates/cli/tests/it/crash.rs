@@ -471,15 +471,15 @@ fn kill_within(command: &mut Command, lasts: Duration, random: &mut Random) -> b
     was_killed(child.wait().unwrap())
 }
 
-fn is_soak() -> bool {
+pub(crate) fn is_soak() -> bool {
     std::env::var_os("STRONGROOM_SOAK").is_some_and(|value| value != OsStr::new("0"))
 }
 
 /// Xorshift: the same moments each time, as far as a machine allows.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn fraction(&mut self) -> f64 {
+    pub(crate) fn fraction(&mut self) -> f64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;

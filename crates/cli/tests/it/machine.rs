@@ -82,7 +82,16 @@ impl Machine {
         machine.and_classic_home()
     }
 
-    fn and_classic_home(self) -> Self {
+    /// A machine that has never seen Strongroom, and keeps its home in this folder.
+    pub(crate) fn keeping_home_in(home: &'static str) -> Self {
+        Self {
+            home,
+            ..Self::new()
+        }
+    }
+
+    /// The same once it has a home with a classic key.
+    pub(crate) fn and_classic_home(self) -> Self {
         self.run(["init", "--code-file", "code", "--key-type", "x25519"])
             .done();
         self

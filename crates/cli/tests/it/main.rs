@@ -27,6 +27,7 @@ mod others;
 mod people;
 mod pipes;
 mod planted;
+mod power;
 mod protecting;
 mod recovering;
 mod refusing;
