@@ -5,6 +5,7 @@ mod hidden;
 mod sparse;
 #[cfg(test)]
 mod tests;
+mod together;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, FileTimes, Metadata};
@@ -21,7 +22,6 @@ use rustix::io::Errno;
 pub use self::errors::{CommitError, CreateError, WriteFailed};
 pub use self::hidden::remove_leftovers;
 use crate::readers::Readers;
-use crate::sync_folder;
 use hidden::Hidden;
 
 /// What becomes of a file that has the name already.
@@ -182,28 +182,13 @@ impl Output {
     ///
     /// Says why the file did not appear, and then nothing of it is left. [`CommitError::FolderNotSynced`] alone
     /// tells of a file that did appear, whole, and might be gone after a power cut.
-    pub fn commit(mut self) -> Result<(), CommitError> {
-        // A crash until here leaves what was before: no name points to the new bytes, save a hidden one.
-        self.finish_bytes()
-            .map_err(|source| CommitError::NotSynced {
-                path: self.place.path.clone(),
-                source,
-            })?;
-        // A crash from here on leaves what was before or the whole new file, whose bytes are on the disk.
-        match self.overwrite {
-            Overwrite::Force => self.appear_over(),
-            Overwrite::Refuse => self.appear_beside(),
-        }
-        .map_err(|error| self.place.not_named(error))?;
-        // After a crash from here on the new file is there, or the disk lied.
-        sync_folder(&self.place.folder).map_err(|source| CommitError::FolderNotSynced {
-            path: self.place.path.clone(),
-            source,
-        })
+    pub fn commit(self) -> Result<(), CommitError> {
+        let mut done = Self::commit_all(vec![self]).into_iter();
+        done.next().expect("an answer for each")
     }
 
-    /// Puts all there is of the file on the disk, its last zero and its time too.
-    fn finish_bytes(&mut self) -> io::Result<()> {
+    /// Writes what the file lacks still, its last zero and its time.
+    fn end_bytes(&mut self) -> io::Result<()> {
         if self.ends_in_hole {
             self.file.seek(SeekFrom::Current(-1))?;
             self.file.write_all(&[0])?;
@@ -211,7 +196,16 @@ impl Output {
         if let Some(modified) = self.modified {
             let _ = self.file.set_times(FileTimes::new().set_modified(modified));
         }
-        self.file.sync_all()
+        Ok(())
+    }
+
+    /// Gives the file its name.
+    fn appear(&mut self) -> Result<(), CommitError> {
+        match self.overwrite {
+            Overwrite::Force => self.appear_over(),
+            Overwrite::Refuse => self.appear_beside(),
+        }
+        .map_err(|error| self.place.not_named(error))
     }
 
     /// Gives the file its name, unless something has it: the file system decides, in one step.

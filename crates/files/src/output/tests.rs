@@ -244,3 +244,60 @@ fn a_file_that_can_not_be_linked_appears_as_a_copy() {
     assert_eq!(fs::read(folder.path().join("out")).unwrap(), b"bytes");
     assert_eq!(names(folder.path()), ["out"]);
 }
+
+#[test]
+fn files_that_appear_together_appear_each_by_itself() {
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let path = |number: usize| folders[number % 2].path().join(number.to_string());
+    // One by one; at once; with some that have hidden names.
+    for many in [1, 7, 8, 300] {
+        for number in 0..many {
+            fs::write(path(number), b"old").unwrap();
+        }
+        fs::remove_file(path(0)).unwrap();
+        let outputs = (0..many).map(|number| {
+            let overwrite = if number == 3 {
+                Overwrite::Refuse
+            } else {
+                Overwrite::Force
+            };
+            let seed = number as u64;
+            let mut output = match number % 3 {
+                0 => Output::create_in(
+                    Place::open(&path(number)).unwrap(),
+                    Overwrite::Force,
+                    ReadableBy::Owner,
+                    seed,
+                    nameless,
+                )
+                .unwrap(),
+                _ => named(&path(number), Overwrite::Force, seed),
+            };
+            output.overwrite = overwrite;
+            output
+                .write_all(&[b"new".as_slice(), &[0; 40_000]].concat())
+                .unwrap();
+            output.modified = Some(SystemTime::UNIX_EPOCH);
+            output
+        });
+        let outputs: Vec<_> = outputs.collect();
+        assert!(!path(0).exists());
+        let done = Output::commit_all(outputs);
+        assert_eq!(done.len(), many);
+        for (number, done) in done.into_iter().enumerate() {
+            let found = fs::read(path(number)).unwrap();
+            if number == 3 {
+                let error = done.unwrap_err();
+                assert!(matches!(error, CommitError::Exists { .. }), "{error}");
+                assert_eq!(found, b"old");
+                continue;
+            }
+            done.unwrap();
+            assert_eq!(found.len(), 40_003);
+            assert!(found.starts_with(b"new"));
+            let modified = path(number).metadata().unwrap().modified().unwrap();
+            assert_eq!(modified, SystemTime::UNIX_EPOCH);
+        }
+    }
+    assert_eq!(names(folders[0].path()).len(), 150, "and nothing hidden");
+}
