@@ -52,7 +52,7 @@ pub use subjects::OpenRequest;
 
 use crate::address::Address;
 use crate::file::lock::{HomeLock, LockError};
-use crate::released::OpenPage;
+use crate::released::OpenPages;
 
 /// An open home, locked against other commands.
 pub struct Home {
@@ -63,7 +63,7 @@ pub struct Home {
     /// The latest checkpoint seen, likewise.
     seen: RefCell<Option<SignedCheckpoint>>,
     /// Forgotten when another page is kept.
-    pub(crate) open_page: RefCell<Option<OpenPage>>,
+    pub(crate) open_pages: RefCell<OpenPages>,
     _lock: HomeLock,
 }
 
@@ -173,7 +173,7 @@ impl Home {
             database,
             membership: RefCell::default(),
             seen: RefCell::default(),
-            open_page: RefCell::default(),
+            open_pages: RefCell::default(),
             _lock: lock,
         }
     }
