@@ -37,7 +37,7 @@ pub use devices::{ApprovedRequest, DeviceId, DeviceRecord, News, Revocation};
 pub use exchange::{
     EnsuredExchangeKey, ExchangeKeyError, read_exchange_key, read_private_key, read_public_key,
 };
-pub(crate) use journal::Record;
+pub(crate) use journal::{Planned, Record};
 pub(crate) use keys::read_secret;
 pub use keys::{AskPassphrase, Identities, KeysError};
 pub(crate) use looks::Look;

@@ -2,8 +2,9 @@
 //! headers a pointer to it, or nothing at all (spec/protect.md). The payload stays as it is.
 //!
 //! In this order, each durable before the next: the deposit, whose receipt is verified, with what it matches; then
-//! each file. A crash in between leaves deposits that no file names, of one group at most, and files as they were or
-//! done. The next command passes over what is done.
+//! the files, with one wait for the disk (spec/rewrite.md#groups). A crash in between leaves deposits that no file names, of
+//! one group at most, and files as they were or done, or with a header that is repaired. The next command passes over what
+//! is done.
 
 mod open;
 mod standing;
@@ -29,7 +30,9 @@ use crate::client::Client;
 use crate::home::{AskPassphrase, Home, HomeError, Identities, Matched, Observations};
 use crate::mark::{Changed, EndedFile, FileMark, header_digest};
 use crate::pointer::{Pointer, header_mark, is_pad, pad};
-use crate::replace::{Beginning, BeginningError, ReplaceError, Replacement};
+use crate::replace::{
+    self, Beginning, BeginningError, Learned, Pending, ReplaceError, Replacement,
+};
 use crate::spare::DepositError;
 
 /// A file to protect.
@@ -196,12 +199,12 @@ impl Client<'_> {
         let kept = self.deposit_keys(&group.drafts, observed)?;
         let serials = group.drafts.iter().map(|draft| draft.serial);
         let states: BTreeMap<Serial, DepositState> = serials.zip(kept.states).collect();
+        let mut headers = replace::Group::new();
         for file in group.files {
             let number = file.number;
-            let replaced = file.replace(self.home, &mut self.rng, &mut |bytes, of| {
-                watch.progress(number, bytes, of);
-            });
-            let result = replaced.map(|()| Protected {
+            let mut progress = |bytes, of| watch.progress(number, bytes, of);
+            let replaced = file.replace(self.home, &mut headers, &mut self.rng, &mut progress);
+            let protected = Protected {
                 authority: kept.authority,
                 serial: file.serial,
                 // Each file's key is among those that were deposited.
@@ -212,7 +215,17 @@ impl Client<'_> {
                 detached: file.new.is_none(),
                 before: file.before,
                 seen: None,
-            });
+            };
+            match replaced {
+                Ok(Some(pending)) => headers.wait(number, pending, protected),
+                Ok(None) => headers.tell(number, Ok(protected)),
+                Err(error) => headers.tell(number, Err(error)),
+            }
+            for (number, result) in headers.finish_if_full(self.home) {
+                watch.done(number, result);
+            }
+        }
+        for (number, result) in headers.finish(self.home) {
             watch.done(number, result);
         }
         Ok(())
@@ -244,30 +257,31 @@ struct Ready {
 }
 
 impl Ready {
+    /// Prepares the header that points to the deposit, if the file is to have one and has not.
     fn replace(
         &self,
         home: &mut Home,
+        headers: &mut replace::Group<usize, Protected, ProtectError>,
         rng: &mut impl CryptoRng,
         progress: &mut dyn FnMut(u64, u64),
-    ) -> Result<(), ProtectError> {
+    ) -> Result<Option<Pending>, ProtectError> {
         let Some(new) = &self.new else {
-            return Ok(());
+            return Ok(None);
         };
-        let matched = Matched::new(new, self.serial, Some(self.opened.stanza));
         let replacement = Replacement {
             path: &self.path,
             old: &self.old,
             new,
-            matched: Some(matched.of_another_key(self.opened.is_of_another_key(new))),
+            serial: Some(self.serial),
             // It is in the home since the deposit.
-            mark: None,
+            learned: Learned::default(),
             in_place: self.opened.by_home,
             output: None,
         };
-        match replacement.put(home, rng, progress) {
-            Ok(_) => Ok(()),
+        match replacement.prepare(home, headers, rng, progress) {
+            Ok(pending) => Ok(Some(pending)),
             // A file that was named twice, and is done.
-            Err(_) if Beginning::read(&self.path).is_ok_and(|now| now.header == *new) => Ok(()),
+            Err(_) if Beginning::read(&self.path).is_ok_and(|now| now.header == *new) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }

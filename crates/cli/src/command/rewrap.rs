@@ -2,7 +2,7 @@
 
 pub(crate) mod capi;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::ensure;
 use clap::Args;
@@ -72,10 +72,15 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
         Overwrite::Refuse
     };
     let mut rsa = For::home();
-    let mut used = Used::default();
-    let mut tally = Tally::new(context, arguments.json, arguments.dry_run);
-    for file in std::mem::take(&mut walk.files) {
-        let mut rewrap = || -> anyhow::Result<()> {
+    let mut rewrapping = Rewrapping::new();
+    let mut ended = Ended {
+        used: Used::default(),
+        tally: Tally::new(context, arguments.json, arguments.dry_run),
+        account,
+        walk,
+    };
+    for file in std::mem::take(&mut ended.walk.files) {
+        let mut rewrap = || -> anyhow::Result<Told> {
             let output = match arguments.dry_run {
                 true => None,
                 false => destination.rewritten(&file)?,
@@ -90,37 +95,83 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
                     true => rsa.look(context, &home, &file.path).map(|()| false)?,
                     false => look(&home, &file, &options)?,
                 };
-                tally.would(&file, is_current)?;
-                return Ok(());
+                ended.tally.would(&file, is_current)?;
+                ended.used.add(&file);
+                return Ok(Told::new());
             }
-            let done = match is_capi_file(&file.path) {
-                true => rsa.rewrap(context, &mut home, &file, options.output.as_ref())?,
-                false => rewrap_one(context, &mut home, &file, &options)?,
-            };
-            tally.add(&file, &done)
+            match is_capi_file(&file.path) {
+                true => rsa.rewrap(
+                    context,
+                    &mut home,
+                    &mut rewrapping,
+                    &file,
+                    options.output.as_ref(),
+                ),
+                false => Ok(rewrap_one(
+                    context,
+                    &mut home,
+                    &mut rewrapping,
+                    &file,
+                    &options,
+                )),
+            }
         };
         match rewrap() {
-            Ok(()) => used.add(&file),
-            Err(error) => match error.downcast_ref() {
-                Some(RewrapError::Passphrase) if !file.named => {
-                    used.add(&file);
-                    walk.passed.add(Kind::Passphrase, file.path);
-                }
-                Some(RewrapError::Header(ReadHeaderError::NotAge))
-                    if let Some(kind) = file.foreign() =>
-                {
-                    walk.passed.add(kind, file.path);
-                }
-                _ => {
-                    used.add(&file);
-                    account.fail(&file.path, &input::explained(&file.path, error));
-                }
-            },
+            Ok(told) => ended.take(told),
+            Err(error) => ended.fail(file, error),
         }
     }
+    ended.take(rewrapping.finish(&mut home));
+    let Ended {
+        used,
+        tally,
+        mut account,
+        walk,
+    } = ended;
     walk.tell_empty(&mut account, &used, NOTHING_ENCRYPTED);
     tally.end(&walk);
     Ok(account.end())
+}
+
+/// What became of files.
+struct Ended<'c> {
+    used: Used,
+    tally: Tally<'c>,
+    account: Account<'c>,
+    walk: Walk,
+}
+
+impl Ended<'_> {
+    fn take(&mut self, told: Told) {
+        for (of, rewrapped) in told {
+            let told = rewrapped
+                .map_err(Into::into)
+                .and_then(|rewrapped| self.tally.add(&of, &rewrapped));
+            match told {
+                Ok(()) => self.used.add(&of.file),
+                Err(error) => self.fail(of.file, error),
+            }
+        }
+    }
+
+    fn fail(&mut self, file: Input, error: anyhow::Error) {
+        match error.downcast_ref() {
+            Some(RewrapError::Passphrase) if !file.named => {
+                self.used.add(&file);
+                self.walk.passed.add(Kind::Passphrase, file.path);
+            }
+            Some(RewrapError::Header(ReadHeaderError::NotAge))
+                if let Some(kind) = file.foreign() =>
+            {
+                self.walk.passed.add(kind, file.path);
+            }
+            _ => {
+                self.used.add(&file);
+                self.account
+                    .fail(&file.path, &input::explained(&file.path, error));
+            }
+        }
+    }
 }
 
 /// Counts what became of files, and says of those that were named what; of those in folders, with `--verbose`.
@@ -171,17 +222,18 @@ impl<'c> Tally<'c> {
     }
 
     /// Counts a file. That it was rewritten and is not whole is an error.
-    pub(crate) fn add(&mut self, file: &Input, done: &Done) -> anyhow::Result<()> {
-        let is_current = done.rewrapped.how == How::Current;
+    pub(crate) fn add(&mut self, of: &Taken, rewrapped: &Rewrapped) -> anyhow::Result<()> {
+        let file = &of.file;
+        let is_current = rewrapped.how == How::Current;
         if self.json {
-            let output = match &done.rewrapped.how {
+            let output = match &rewrapped.how {
                 How::Written(output) => Some(output.to_string_lossy()),
                 How::Copied | How::Current | How::InPlace => None,
             };
             terminal::print_json(&Line {
                 file: &file.path.to_string_lossy(),
                 current: is_current,
-                how: match done.rewrapped.how {
+                how: match rewrapped.how {
                     How::Current => None,
                     How::InPlace => Some("in_place"),
                     How::Copied => Some("copied"),
@@ -191,13 +243,13 @@ impl<'c> Tally<'c> {
                 dry_run: false,
             })?;
         } else if file.named || self.context.verbose {
-            done.say(self.context, &file.path);
+            of.say(self.context, &rewrapped.how);
         } else {
             self.told = false;
         }
         self.rewritten += u64::from(!is_current);
         self.current += u64::from(is_current);
-        match done.rewrapped.changed {
+        match rewrapped.changed {
             Some(changed) => Err(NotWhole(changed).into()),
             None => Ok(()),
         }
@@ -313,39 +365,46 @@ pub(crate) fn repair(context: &Context, home: &mut Home) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What became of a file, and whether a passphrase opened it before.
-pub(crate) struct Done {
-    rewrapped: Rewrapped,
+/// A file that is rewrapped.
+pub(crate) struct Taken {
+    pub(crate) file: Input,
+    /// Whether a passphrase opened it before.
     passphrase: bool,
-    /// What opens it now.
+    /// What opens it then.
     whose: String,
 }
 
-/// Rewraps a file, with a bar where it takes a copy.
+pub(crate) type Rewrapping = files::Rewrapping<Taken>;
+pub(crate) type Told = files::Told<Taken>;
+
+/// Rewraps a file, with a bar where it takes a copy. Returns what became of those that are done.
 ///
 /// A passphrase's file that was only found in a folder stays: whoever knows the passphrase would lose it.
 pub(crate) fn rewrap_one(
     context: &Context,
     home: &mut Home,
+    rewrapping: &mut Rewrapping,
     file: &Input,
     options: &RewrapOptions<'_>,
-) -> Result<Done, RewrapError> {
-    let mut bar = None;
+) -> Told {
+    rewrapping.settle(home, &file.path);
     // What can't be read is told below.
     let passphrase = input::is_for_passphrase(&file.path);
+    let of = Taken {
+        file: file.clone(),
+        passphrase,
+        whose: "your key".to_owned(),
+    };
     if passphrase && !file.named {
-        return Err(RewrapError::Passphrase);
+        return vec![(of, Err(RewrapError::Passphrase))];
     }
+    let mut bar = None;
     let mut progress = |bytes, of| {
         bar.get_or_insert_with(|| Progress::bytes(context, of))
             .set(bytes);
     };
-    let rewrapped = files::rewrap(home, &file.path, options, &mut context.rng(), &mut progress)?;
-    Ok(Done {
-        rewrapped,
-        passphrase,
-        whose: "your key".to_owned(),
-    })
+    let rng = &mut context.rng();
+    rewrapping.add(home, &file.path, of, options, rng, &mut progress)
 }
 
 /// A file opens with the right key, and not all of it is there.
@@ -353,12 +412,12 @@ pub(crate) fn rewrap_one(
 #[error("this is not what was encrypted: {0}")]
 pub(crate) struct NotWhole(Changed);
 
-impl Done {
-    /// Says what became of a file.
-    fn say(&self, context: &Context, path: &Path) {
-        let path = shown(path);
+impl Taken {
+    /// Says what became of it.
+    fn say(&self, context: &Context, how: &How) {
+        let path = shown(&self.file.path);
         let whose = &self.whose;
-        match &self.rewrapped.how {
+        match how {
             How::Current => {
                 context.say(format_args!("{path}  opens with {whose} already"));
                 return;
@@ -375,7 +434,7 @@ impl Done {
             )),
         }
         if self.passphrase {
-            let new = match &self.rewrapped.how {
+            let new = match how {
                 How::Written(output) => shown(output),
                 How::Copied | How::Current | How::InPlace => path,
             };
