@@ -190,6 +190,23 @@ impl Home {
         self.root.join(IDENTITY)
     }
 
+    /// Takes the database's own locks once and for all, where so many files are looked up: each question would take them, look for
+    /// what a crash left, and give them back. Nobody is kept out whom the home's lock does not keep out already.
+    ///
+    /// # Errors
+    ///
+    /// The home can't be read.
+    pub fn expect_files(&self, files: usize) -> Result<(), HomeError> {
+        // For fewer it costs more than it saves: the journal stays until the end, and goes then.
+        const MANY: usize = 16;
+
+        if files >= MANY {
+            let (name, value) = ("locking_mode", "EXCLUSIVE");
+            self.database.pragma_update(None, name, value)?;
+        }
+        Ok(())
+    }
+
     /// Returns which authority this home is with, and as whom.
     ///
     /// # Errors

@@ -95,6 +95,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     );
     let others = read_identities(context, &arguments.identities)?;
     let mut home = Home::open(&context.home)?;
+    home.expect_files(files.len())?;
     let own = own_identities(context, &home, &others)?;
     let options = ProtectOptions {
         identities: own.as_ref(),

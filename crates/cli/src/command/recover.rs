@@ -199,6 +199,7 @@ pub(crate) fn run(context: &Context, mut arguments: Arguments) -> anyhow::Result
     };
     loop {
         let mut home = Home::open(&context.home)?;
+        home.expect_files(files.count())?;
         let exit = attempt(
             context,
             arguments,

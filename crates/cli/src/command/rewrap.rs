@@ -61,6 +61,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     walk.tell_unreadable(&mut account);
     let others = read_identities(context, &arguments.identities)?;
     let mut home = Home::open(&context.home)?;
+    home.expect_files(walk.files.len())?;
     if !arguments.dry_run {
         repair(context, &mut home)?;
         input::remove_leftovers(walk.files.iter().map(|file| file.path.as_path()));

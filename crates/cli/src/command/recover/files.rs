@@ -137,6 +137,11 @@ impl<'c> Files<'c> {
         })
     }
 
+    /// Returns how many files were meant.
+    pub(super) fn count(&self) -> usize {
+        self.named.len()
+    }
+
     /// Puts aside what is no encrypted file, or has a passphrase and was only found, and tells of folders that have no others. A
     /// file whose header was being replaced when a command was interrupted is one, whatever it looks like.
     ///
