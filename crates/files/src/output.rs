@@ -183,8 +183,7 @@ impl Output {
     /// Says why the file did not appear, and then nothing of it is left. [`CommitError::FolderNotSynced`] alone
     /// tells of a file that did appear, whole, and might be gone after a power cut.
     pub fn commit(self) -> Result<(), CommitError> {
-        let mut done = Self::commit_all(vec![self]).into_iter();
-        done.next().expect("an answer for each")
+        Self::commit_all(vec![self]).into_iter().collect()
     }
 
     /// Writes what the file lacks still, its last zero and its time.
