@@ -6,6 +6,7 @@ use std::process::Command;
 
 use strongroom_testkit::Mount;
 
+use crate::crash::{can_trace, traced};
 use crate::machine::{Machine, ran};
 
 /// How many files: some groups of them where few can be open.
@@ -65,6 +66,23 @@ fn a_group_is_no_larger_than_the_descriptors_allow() {
         said.contains("100 files made to open with your key"),
         "{said}"
     );
+    all_open(&machine);
+}
+
+#[test]
+fn a_group_waits_for_the_disk_as_often_as_a_file_does() {
+    if !can_trace() {
+        return;
+    }
+    let machine = recovered();
+    let calls = "trace=fsync,fdatasync,?syncfs";
+    let options = ["-o", "trace", "-e", calls, "-e", "signal=none"];
+    let mut command = traced(&machine, &["rewrap", "-q", "files"], &options);
+    ran(&mut command, b"").done();
+    let trace = machine.read_text("trace");
+    let waits = trace.lines().filter(|line| line.contains("sync")).count();
+    // Two transactions of the home's, of some each, and one for all the headers.
+    assert!(waits <= 20, "{waits} for {FILES} files:\n{trace}");
     all_open(&machine);
 }
 
