@@ -49,6 +49,11 @@ bench-authority *FOLDERS="":
 bench-small *FILES:
     cargo bench --locked -p strongroom-cli --bench small -- {{FILES}}
 
+# How long it takes to recover, protect and rewrap files, beside copying them and beside `age` in a loop: docs/performance.md. Some
+# minutes; as root on a disk of its own with ext4. `recover`, `protect` or `one` measures a part.
+bench-rewrite *PARTS:
+    cargo bench --locked -p strongroom-cli --bench rewrite -- {{PARTS}}
+
 # Whether the authority's answer to a SIMPLEBLOB betrays by its time what is in there. Some ten minutes, on a quiet machine.
 bench-oracle:
     cargo bench -p strongroom-capi --bench oracle

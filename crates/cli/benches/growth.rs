@@ -25,7 +25,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use rand_core::UnwrapErr;
-use strongroom_agefile::KeyType;
 use strongroom_authority::{Caller, Service};
 use strongroom_client::Client;
 use strongroom_client::home::Home;
@@ -363,7 +362,7 @@ impl Setting {
         client.show_code(&request, &code).unwrap();
         forget_peak();
         let began = Instant::now();
-        let collected = client.collect(&request, KeyType::X25519, &mut |_| {});
+        let collected = client.collect(&request, &mut |_| {});
         let time = began.elapsed();
         assert!(collected.unwrap().keys >= size as u64);
         let memory = peak();

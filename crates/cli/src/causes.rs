@@ -3,6 +3,7 @@
 
 use std::error::Error;
 use std::io;
+use std::sync::Arc;
 
 use strongroom_agefile::UnwrapStanzaError;
 use strongroom_agefile::header::ReadHeaderError;
@@ -44,6 +45,7 @@ pub(crate) fn causes<'e>(error: Cause<'e>) -> Vec<Cause<'e>> {
     let mut last = error;
     while let Some(next) = passed_on(last)
         .or_else(|| within_io(last))
+        .or_else(|| shared(last))
         .or(last.source())
     {
         causes.push(next);
@@ -76,6 +78,11 @@ pub(crate) fn is_out_of_reach(error: Cause<'_>) -> bool {
 fn within_io(error: Cause<'_>) -> Option<Cause<'_>> {
     let within = error.downcast_ref::<io::Error>()?.get_ref()?;
     Some(within as Cause<'_>)
+}
+
+/// What is an error of several files.
+fn shared(error: Cause<'_>) -> Option<Cause<'_>> {
+    Some(&**error.downcast_ref::<Arc<HomeError>>()?)
 }
 
 /// What an error is, where it is declared `#[error(transparent)]`.
@@ -118,7 +125,7 @@ fn passed_on(error: Cause<'_>) -> Option<Cause<'_>> {
         ReleaseError: Unavailable;
         ClientRsaKeyError: Exchange;
         RepairError: Apply Home State;
-        ReplaceError: Apply Commit Copy Create Home Plan;
+        ReplaceError: Apply Copy Create Home Plan;
         RestoreError: Place Store;
         RewrapError: Capi Header Home Invalid Keys Released Replace Wrap;
         SayError: Exchange Find Memory;

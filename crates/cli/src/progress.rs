@@ -123,8 +123,18 @@ impl Progress {
 
     /// The file at work is done, or failed.
     pub(crate) fn file(&self) {
+        self.next();
+        self.one();
+    }
+
+    /// Another file comes to work; the one before is told of later.
+    pub(crate) fn next(&self) {
         let bytes = self.work.at_work.swap(0, Ordering::Relaxed);
         self.work.done.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// A file is done, or failed, and another may be at work.
+    pub(crate) fn one(&self) {
         self.work.done.count.fetch_add(1, Ordering::Relaxed);
         self.draw();
     }

@@ -16,7 +16,7 @@ pub use disk::{Disks, Distance};
 /// What tells a file from every other one on this machine while it is running.
 ///
 /// Not for ever: device numbers are given when a disk is found or mounted, and FAT has no inode numbers to keep.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FileId {
     /// The number of the file system's device (`st_dev`).
     pub device: u64,

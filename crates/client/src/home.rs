@@ -37,7 +37,7 @@ pub use devices::{ApprovedRequest, DeviceId, DeviceRecord, News, Revocation};
 pub use exchange::{
     EnsuredExchangeKey, ExchangeKeyError, read_exchange_key, read_private_key, read_public_key,
 };
-pub(crate) use journal::Record;
+pub(crate) use journal::{Planned, Record};
 pub(crate) use keys::read_secret;
 pub use keys::{AskPassphrase, Identities, KeysError};
 pub(crate) use looks::Look;
@@ -53,7 +53,7 @@ pub use subjects::OpenRequest;
 use crate::address::Address;
 use crate::connection::Greeting;
 use crate::file::lock::{HomeLock, LockError};
-use crate::released::OpenPage;
+use crate::released::OpenPages;
 
 /// An open home, locked against other commands, or a copy of it to read ([`Home::open_to_read`]).
 pub struct Home {
@@ -66,7 +66,7 @@ pub struct Home {
     /// The latest checkpoint seen, likewise.
     seen: RefCell<Option<SignedCheckpoint>>,
     /// Forgotten when another page is kept.
-    pub(crate) open_page: RefCell<Option<OpenPage>>,
+    pub(crate) open_pages: RefCell<OpenPages>,
     hold: Hold,
 }
 
@@ -219,7 +219,7 @@ impl Home {
             authority_row: RefCell::default(),
             membership: RefCell::default(),
             seen: RefCell::default(),
-            open_page: RefCell::default(),
+            open_pages: RefCell::default(),
             hold,
         }
     }

@@ -1,7 +1,9 @@
 //! Protecting files that are encrypted already, by whatever age program: their session keys get a spare, and their
 //! headers a pointer to it, or nothing at all (spec/protect.md). The payload stays as it is.
 //!
-//! The order of writes is `crate::prepared`'s. After a crash the next command passes over what is done.
+//! The order of writes is `crate::prepared`'s, and of the headers, with one wait for the disk, spec/rewrite.md#groups. A crash in
+//! between leaves deposits that no file names, of one group at most, and files as they were or done, or with a header that is
+//! repaired. The next command passes over what is done.
 
 mod open;
 mod standing;
@@ -25,7 +27,9 @@ use crate::home::{AskPassphrase, Home, HomeError, Identities, Matched};
 use crate::mark::{Changed, EndedFile, FileMark, header_digest};
 use crate::pointer::{Pointer, header_mark, is_pad, pad};
 use crate::prepared::{Confirmation, Prepared};
-use crate::replace::{Beginning, BeginningError, ReplaceError, Replacement};
+use crate::replace::{
+    self, Beginning, BeginningError, Learned, Pending, ReplaceError, Replacement,
+};
 use crate::spare::{DepositError, draft};
 
 /// A file to protect.
@@ -191,17 +195,27 @@ impl Client<'_> {
 
     /// Lets files say so whose keys are deposited.
     fn finish(&mut self, group: Vec<(Ready, Confirmation)>, watch: &mut dyn Watch) {
+        let mut headers = replace::Group::new();
         for (file, spare) in group {
             let number = file.number;
-            let replaced = file.replace(self.home, &mut self.rng, &mut |bytes, of| {
-                watch.progress(number, bytes, of);
-            });
-            let result = replaced.map(|()| Protected {
+            let mut progress = |bytes, of| watch.progress(number, bytes, of);
+            let replaced = file.replace(self.home, &mut headers, &mut self.rng, &mut progress);
+            let protected = Protected {
                 spare,
                 detached: file.new.is_none(),
                 before: file.before,
                 seen: None,
-            });
+            };
+            match replaced {
+                Ok(Some(pending)) => headers.wait(number, pending, protected),
+                Ok(None) => headers.tell(number, Ok(protected)),
+                Err(error) => headers.tell(number, Err(error)),
+            }
+            for (number, result) in headers.finish_if_full(self.home) {
+                watch.done(number, result);
+            }
+        }
+        for (number, result) in headers.finish(self.home) {
             watch.done(number, result);
         }
     }
@@ -220,30 +234,31 @@ struct Ready {
 }
 
 impl Ready {
+    /// Prepares the header that points to the deposit, if the file is to have one and has not.
     fn replace(
         &self,
         home: &mut Home,
+        headers: &mut replace::Group<usize, Protected, ProtectError>,
         rng: &mut impl CryptoRng,
         progress: &mut dyn FnMut(u64, u64),
-    ) -> Result<(), ProtectError> {
+    ) -> Result<Option<Pending>, ProtectError> {
         let Some(new) = &self.new else {
-            return Ok(());
+            return Ok(None);
         };
-        let matched = Matched::new(new, self.serial, Some(self.opened.stanza));
         let replacement = Replacement {
             path: &self.path,
             old: &self.old,
             new,
-            matched: Some(matched.of_another_key(self.opened.is_of_another_key(new))),
+            serial: Some(self.serial),
             // It is in the home since the deposit.
-            mark: None,
+            learned: Learned::default(),
             in_place: self.opened.by_home,
             output: None,
         };
-        match replacement.put(home, rng, progress) {
-            Ok(_) => Ok(()),
+        match replacement.prepare(home, headers, rng, progress) {
+            Ok(pending) => Ok(Some(pending)),
             // A file that was named twice, and is done.
-            Err(_) if Beginning::read(&self.path).is_ok_and(|now| now.header == *new) => Ok(()),
+            Err(_) if Beginning::read(&self.path).is_ok_and(|now| now.header == *new) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }

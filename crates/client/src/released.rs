@@ -1,6 +1,8 @@
 //! Keys that came back: how they are looked up in the home and opened. They stay there, sealed to the key of the
 //! request they answer, for files that turn up later.
 
+use std::collections::VecDeque;
+
 use strongroom_protocol::Founding;
 use strongroom_protocol::id::Serial;
 use strongroom_protocol::statement::{DepositLabel, Release, SignedStatement, Statement};
@@ -13,13 +15,42 @@ pub struct ReleasedKeys<'h> {
     home: &'h Home,
 }
 
-/// The page last looked at, which a home keeps open: to open one takes longer than to rewrite a file's header, and the
-/// files of one folder tend to lie on one page.
-pub(crate) struct OpenPage {
+/// The pages that a home keeps open while keys are looked for: to open one takes longer than to rewrite a file's header, and
+/// files lie on their pages in any order.
+#[derive(Default)]
+pub(crate) struct OpenPages {
+    // The oldest first.
+    pages: VecDeque<OpenPage>,
+    bytes: usize,
+}
+
+struct OpenPage {
     /// The request and the number of the page.
     of: ([u8; 32], u64),
-    statement: SignedStatement,
+    /// How long its statement is.
+    bytes: usize,
+    release: Release,
     opening: Opening,
+}
+
+impl OpenPages {
+    /// How many bytes the statements of the pages have at most, the newest aside. What is kept of each takes a bit more: of
+    /// 100,000 files' keys with short descriptions some 40 MiB, and all of them stay.
+    const BYTES_MAX: usize = 32 << 20;
+
+    fn find(&self, of: ([u8; 32], u64)) -> Option<&OpenPage> {
+        self.pages.iter().find(|page| page.of == of)
+    }
+
+    fn keep(&mut self, page: OpenPage) {
+        while self.bytes + page.bytes > Self::BYTES_MAX
+            && let Some(oldest) = self.pages.pop_front()
+        {
+            self.bytes -= oldest.bytes;
+        }
+        self.bytes += page.bytes;
+        self.pages.push_back(page);
+    }
 }
 
 impl<'h> ReleasedKeys<'h> {
@@ -47,24 +78,24 @@ impl<'h> ReleasedKeys<'h> {
         let Some((request, page)) = self.home.released_on(serial)? else {
             return Ok(None);
         };
-        let mut last = self.home.open_page.borrow_mut();
+        let mut pages = self.home.open_pages.borrow_mut();
         let of = (request, page);
-        let open = match last.take().filter(|open| open.of == of) {
-            Some(open) => open,
-            None => {
-                let (statement, secret) = self.home.release_page(&request, page)?;
-                let opening = open_page(release_of(&statement)?, &secret)?;
-                OpenPage {
-                    of,
-                    statement,
-                    opening,
-                }
-            }
+        if pages.find(of).is_none() {
+            let (statement, secret) = self.home.release_page(&request, page)?;
+            let release = release_of(&statement)?;
+            pages.keep(OpenPage {
+                of,
+                bytes: statement.as_bytes().len(),
+                release: release.clone(),
+                opening: open_page(release, &secret)?,
+            });
+        }
+        let Some(OpenPage {
+            release, opening, ..
+        }) = pages.find(of)
+        else {
+            return Ok(None);
         };
-        let OpenPage {
-            statement, opening, ..
-        } = last.insert(open);
-        let release = release_of(statement)?;
         let sealed = release.keys().iter().find(|key| key.label.serial == serial);
         let Some(sealed) = sealed else {
             return Ok(None);

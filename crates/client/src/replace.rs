@@ -1,19 +1,25 @@
-//! A file's header is replaced: where it lies, under the journal, or by a copy (spec/rewrite.md). What the new header
-//! says, and that its MAC is right, is the caller's to see to.
+//! A file's header is replaced: where it lies, under the journal and with those of a [`Group`], or by a copy (spec/rewrite.md).
+//! What the new header says, and that its MAC is right, is the caller's to see to.
+
+mod group;
 
 use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rand_core::CryptoRng;
 use strongroom_agefile::Header;
 use strongroom_agefile::armor::{ArmoredWriter, Dearmored};
 use strongroom_agefile::header::ReadHeaderError;
 use strongroom_files::open;
-use strongroom_files::output::{CommitError, CreateError, Output, Overwrite, ReadableBy};
+use strongroom_files::output::{CreateError, Output, Overwrite, ReadableBy};
+use strongroom_protocol::id::Serial;
 
-use crate::file::copy::{CopyError, Stamp, with_header};
+pub(crate) use self::group::{Group, Pending};
+use crate::file::FileId;
+use crate::file::copy::{Copy, CopyError, Stamp};
 use crate::file::rewrite::{ApplyError, PlanError, Rewrite};
-use crate::home::{Home, HomeError, Matched};
+use crate::home::{Home, HomeError, Matched, Planned};
 use crate::mark::FileMark;
 
 /// A file's header, and whether the file is text.
@@ -43,65 +49,63 @@ pub(crate) struct Replacement<'r> {
     pub(crate) path: &'r Path,
     pub(crate) old: &'r Beginning,
     pub(crate) new: &'r Header,
-    /// What is known of the file once it begins with the new header.
-    pub(crate) matched: Option<Matched>,
-    /// The file's mark then.
-    pub(crate) mark: Option<FileMark>,
+    /// The deposit of the session key, if the file is known to be its.
+    pub(crate) serial: Option<Serial>,
+    /// What becomes known of the file once it begins with the new header.
+    pub(crate) learned: Learned,
     /// Whether it may be done where the header lies. What interrupts that is repaired with the home's identities alone.
     pub(crate) in_place: bool,
     /// Where the file with the new header goes; in place of the file if this says nothing.
     pub(crate) output: Option<(&'r Path, Overwrite)>,
 }
 
-/// How a header was replaced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Replaced {
-    Copied,
-    InPlace,
+/// What becomes known of a file that begins with a new header.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Learned {
+    pub(crate) matched: Option<Matched>,
+    /// Its mark.
+    pub(crate) mark: Option<FileMark>,
 }
 
 impl Replacement<'_> {
-    /// Puts the new header where it belongs: each step durable before the next. What is known of the file is not
-    /// recorded where it was copied.
-    pub(crate) fn put(
+    /// Plans to put the new header where the old one lies, or makes a copy with it, which does not appear yet. What is returned
+    /// is for `group` to wait for.
+    pub(crate) fn prepare<T, V, E: From<ReplaceError>>(
         &self,
         home: &mut Home,
+        group: &mut Group<T, V, E>,
         rng: &mut impl CryptoRng,
         progress: &mut dyn FnMut(u64, u64),
-    ) -> Result<Replaced, ReplaceError> {
+    ) -> Result<Pending, ReplaceError> {
         let (old, new) = (self.old.header.as_bytes(), self.new.as_bytes());
-        let fits = old.len() == new.len() && !self.old.armored;
-        if self.in_place && self.output.is_none() && fits {
-            match Rewrite::plan(self.path, old.to_vec(), new.to_vec()) {
-                Ok(rewrite) => {
-                    let serial = self.matched.map(|matched| matched.serial);
-                    home.begin_rewrite(&rewrite, serial, self.mark.as_ref())?;
-                    rewrite.apply()?;
-                    home.end_rewrite(&rewrite, self.matched.as_ref())?;
-                    return Ok(Replaced::InPlace);
-                }
-                // Others would change along with it; a copy leaves them as they are.
-                Err(PlanError::HardLinks { .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
+        if self.in_place
+            && self.output.is_none()
+            && !self.old.armored
+            && let Some(rewrite) = plan_in_place(self.path, old, new, home, group)?
+        {
+            let planned = Planned {
+                rewrite,
+                serial: self.serial,
+                mark: self.learned.mark,
+            };
+            return Ok(Pending::InPlace(planned, self.learned.matched));
         }
-        let (target, overwrite) = self.output.unwrap_or((self.path, Overwrite::Force));
-        let failed = |source| CopyError::Read {
-            path: self.path.to_path_buf(),
-            source,
-        };
-        let source = open(self.path).map_err(failed)?;
-        let output = Output::create(target, overwrite, ReadableBy::ReadersOf(&source), rng)?;
-        if self.old.armored {
-            self.copy_armored(output)?;
-        } else {
-            with_header(self.path, old, new, output, progress)?;
-        }
-        Ok(Replaced::Copied)
+        let copy = prepare_copy(
+            self.path,
+            self.output,
+            home,
+            group,
+            rng,
+            |output| match self.old.armored {
+                true => self.copy_armored(output),
+                false => Ok(Copy::write(self.path, old, new, output, progress)?),
+            },
+        )?;
+        Ok(Pending::Copy(copy, self.learned))
     }
 
-    /// Writes the new header and the old payload as text, unless the file has changed since its header was read.
-    fn copy_armored(&self, mut output: Output) -> Result<(), ReplaceError> {
+    /// Writes the new header and the old payload as text, unless it is not the header that was read.
+    fn copy_armored(&self, mut output: Output) -> Result<Copy, ReplaceError> {
         let failed = |source| CopyError::Read {
             path: self.path.to_path_buf(),
             source,
@@ -118,11 +122,65 @@ impl Replacement<'_> {
         armored.write_all(self.new.as_bytes()).map_err(write)?;
         io::copy(&mut payload, &mut armored).map_err(write)?;
         armored.finish().map_err(write)?;
-        if Stamp::of(&self.path.metadata().map_err(failed)?) != before {
-            let path = self.path.to_path_buf();
-            return Err(CopyError::Changed { path }.into());
+        Ok(Copy::new(self.path, before, output))
+    }
+}
+
+/// Makes a copy of the file at a path, to be put in its place or elsewhere, once the group has room for it. A file of the
+/// group is replaced first: it was named twice, and is another one now.
+pub(crate) fn prepare_copy<T, V, E: From<ReplaceError>>(
+    path: &Path,
+    output: Option<(&Path, Overwrite)>,
+    home: &mut Home,
+    group: &mut Group<T, V, E>,
+    rng: &mut impl CryptoRng,
+    write: impl FnOnce(Output) -> Result<Copy, ReplaceError>,
+) -> Result<Copy, ReplaceError> {
+    let (target, overwrite) = output.unwrap_or((path, Overwrite::Force));
+    let failed = |source| CopyError::Read {
+        path: path.to_path_buf(),
+        source,
+    };
+    let source = open(path).map_err(failed)?;
+    let metadata = source.metadata().map_err(failed)?;
+    if group.has(FileId::of(&metadata)) {
+        group.replace(home);
+    }
+    group.make_room(home, metadata.len());
+    write(Output::create(
+        target,
+        overwrite,
+        ReadableBy::ReadersOf(&source),
+        rng,
+    )?)
+}
+
+/// Plans to replace a header where it lies; nothing where it takes a copy.
+///
+/// A file whose header the group is about to replace is replaced first: it was named twice, and is another one now.
+pub(crate) fn plan_in_place<T, V, E: From<ReplaceError>>(
+    path: &Path,
+    old: &[u8],
+    new: &[u8],
+    home: &mut Home,
+    group: &mut Group<T, V, E>,
+) -> Result<Option<Rewrite>, ReplaceError> {
+    if old.len() != new.len() {
+        return Ok(None);
+    }
+    let plan = || match Rewrite::plan(path, old.to_vec(), new.to_vec()) {
+        Ok(rewrite) => Ok(Some(rewrite)),
+        // Others would change along with it; a copy leaves them as they are.
+        Err(PlanError::HardLinks { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    };
+    let planned = plan()?;
+    match planned {
+        Some(rewrite) if group.has(rewrite.id()) => {
+            group.replace(home);
+            plan()
         }
-        Ok(output.commit()?)
+        planned => Ok(planned),
     }
 }
 
@@ -149,18 +207,15 @@ pub enum ReplaceError {
     /// The header could not be replaced in place.
     #[error(transparent)]
     Apply(#[from] ApplyError),
-    /// The copy could not appear.
-    #[error(transparent)]
-    Commit(#[from] CommitError),
     /// The file could not be copied.
     #[error(transparent)]
     Copy(#[from] CopyError),
     /// The copy can't be started.
     #[error(transparent)]
     Create(#[from] CreateError),
-    /// The home can't be used.
+    /// The home can't be used: one error of all files of a group.
     #[error(transparent)]
-    Home(#[from] HomeError),
+    Home(#[from] Arc<HomeError>),
     /// The header can't be replaced in place.
     #[error(transparent)]
     Plan(#[from] PlanError),

@@ -18,13 +18,14 @@ use strongroom_protocol::id::Serial;
 use self::find::{Evidence, Finder, Found};
 pub use self::repair::{Repair, RepairError, Repaired};
 use self::reseal::Resealed;
-use crate::file::same_file;
+use crate::capi::rewrap::Prepared;
+use crate::file::{FileId, same_file};
 use crate::home::{Home, HomeError, Identities, KeysError, Matched, OwnStanza};
 use crate::mark::{Changed, EndedFile, Ends};
 use crate::pointer::Pointer;
 use crate::released::ReleasedError;
 pub use crate::replace::ReplaceError;
-use crate::replace::{Beginning, BeginningError, Replaced, Replacement};
+use crate::replace::{Beginning, BeginningError, Group, Learned, Pending, Replacement};
 
 /// How a file is rewrapped.
 pub struct RewrapOptions<'o> {
@@ -70,6 +71,176 @@ pub enum How {
     Written(PathBuf),
 }
 
+impl How {
+    /// How a file gets its header, elsewhere if there is an output.
+    pub(crate) fn of(pending: &Pending, output: Option<&(PathBuf, Overwrite)>) -> Self {
+        match (pending, output) {
+            (Pending::InPlace(..), _) => Self::InPlace,
+            (Pending::Copy(..), Some((target, _))) => Self::Written(target.clone()),
+            (Pending::Copy(..), None) => Self::Copied,
+        }
+    }
+}
+
+impl From<How> for Rewrapped {
+    /// What was done about the header of a file whose payload nothing had happened to.
+    fn from(how: How) -> Self {
+        Self { how, changed: None }
+    }
+}
+
+/// Files that are rewrapped together. Headers are replaced where they lie in groups, each with one wait for the disk
+/// (spec/rewrite.md#groups); what became of a file is told once that is on the disk.
+///
+/// Each is known by a `T`, and told of in the order in which they came.
+#[must_use = "files may wait to be rewrapped until it is finished"]
+pub struct Rewrapping<T> {
+    group: Group<T, Rewrapped, RewrapError>,
+}
+
+/// What became of files, each with what it is known by; or why they were left as they are.
+pub type Told<T> = Vec<(T, Result<Rewrapped, RewrapError>)>;
+
+impl<T> Default for Rewrapping<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> Rewrapping<T> {
+    /// Begins with none.
+    pub fn new() -> Self {
+        let group = Group::new();
+        Self { group }
+    }
+
+    /// Rewraps one more file, and returns what became of those that are done, which may be none yet.
+    ///
+    /// `progress` is told how many bytes were copied, and of how many, where it takes a copy.
+    pub fn add(
+        &mut self,
+        home: &mut Home,
+        path: &Path,
+        of: T,
+        options: &RewrapOptions<'_>,
+        rng: &mut impl CryptoRng,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Told<T> {
+        let step = self.take_up(home, path, options, rng, progress);
+        self.put(home, of, step)
+    }
+
+    /// Does the same with a file of CryptoAPI's, as it was prepared.
+    pub fn add_capi(
+        &mut self,
+        home: &mut Home,
+        prepared: Prepared,
+        of: T,
+        rng: &mut impl CryptoRng,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Told<T> {
+        let step = match prepared {
+            Prepared::Current => Ok(Step::Known(How::Current.into())),
+            Prepared::New(header) => header.prepare(home, &mut self.group, rng, progress),
+        };
+        self.put(home, of, step)
+    }
+
+    /// Sees a file's new header onto the disk, if it is about to be: before the file is read.
+    pub fn settle(&mut self, home: &mut Home, path: &Path) {
+        if let Ok(metadata) = path.metadata()
+            && self.group.has(FileId::of(&metadata))
+        {
+            self.group.replace(home);
+        }
+    }
+
+    /// Rewraps all that were taken up, and returns what became of them.
+    pub fn finish(mut self, home: &mut Home) -> Told<T> {
+        self.group.finish(home)
+    }
+
+    fn put(&mut self, home: &mut Home, of: T, step: Result<Step, RewrapError>) -> Told<T> {
+        match step {
+            Ok(Step::Known(rewrapped)) => self.group.tell(of, Ok(rewrapped)),
+            Ok(Step::Waits(pending, rewrapped)) => self.group.wait(of, *pending, rewrapped),
+            Err(error) => self.group.tell(of, Err(error)),
+        }
+        self.group.finish_if_full(home)
+    }
+
+    fn take_up(
+        &mut self,
+        home: &mut Home,
+        path: &Path,
+        options: &RewrapOptions<'_>,
+        rng: &mut impl CryptoRng,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Step, RewrapError> {
+        if let Some((target, _)) = &options.output
+            && same_file(path, target)
+        {
+            return Err(RewrapError::OntoItself {
+                path: target.clone(),
+            });
+        }
+        self.settle(home, path);
+        let (beginning, ends) = read(path)?;
+        let header = &beginning.header;
+        let finder = Finder::new(home, options)?;
+        let found = finder.find(header, &ends)?;
+        let is_altered = matches!(found.evidence, Evidence::OthersHeader | Evidence::Payload);
+        if is_altered && options.output.is_none() {
+            return Err(RewrapError::Altered);
+        }
+        // Whatever is left of a payload is worth its key; that it is not whole is told, and never forgotten.
+        let changed = ends.changed(&found.file_key);
+        let mark = (found.matches && changed.is_none()).then(|| ends.mark(header));
+        let owner = options.identities.recipient()?;
+        if found.is_current && matches!(found.evidence, Evidence::Mac) && options.output.is_none() {
+            if let Some(mark) = mark
+                && home.mark(mark.header)? != Some(mark)
+            {
+                home.record_marks(&[mark])?;
+            }
+            let how = How::Current;
+            return Ok(Step::Known(Rewrapped { how, changed }));
+        }
+        let pointer = finder.pointer_of(&found);
+        let resealed = reseal(home, header, &found, pointer, &owner, rng)?;
+        let matched = found
+            .serial
+            .filter(|_| found.matches)
+            .map(|serial| Matched::new(&resealed.header, serial, Some(resealed.own)));
+        let replacement = Replacement {
+            path,
+            old: &beginning,
+            new: &resealed.header,
+            serial: found.serial.filter(|_| found.matches),
+            learned: Learned {
+                matched,
+                mark: mark.map(|mark| mark.under(header, &resealed.header)),
+            },
+            in_place: true,
+            output: options
+                .output
+                .as_ref()
+                .map(|(path, overwrite)| (path.as_path(), *overwrite)),
+        };
+        let pending = replacement.prepare(home, &mut self.group, rng, progress)?;
+        let how = How::of(&pending, options.output.as_ref());
+        Ok(Step::Waits(Box::new(pending), Rewrapped { how, changed }))
+    }
+}
+
+/// What is done about a file at once.
+pub(crate) enum Step {
+    /// All that is to be done.
+    Known(Rewrapped),
+    /// It is to get another header, and this is what then became of it.
+    Waits(Box<Pending>, Rewrapped),
+}
+
 /// Rewraps one file.
 ///
 /// `progress` is told how many bytes were copied, and of how many, where it takes a copy.
@@ -77,6 +248,7 @@ pub enum How {
 /// # Errors
 ///
 /// Says why the file was left as it is.
+#[expect(clippy::missing_panics_doc, reason = "what becomes of a file is told")]
 pub fn rewrap(
     home: &mut Home,
     path: &Path,
@@ -84,67 +256,12 @@ pub fn rewrap(
     rng: &mut impl CryptoRng,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Rewrapped, RewrapError> {
-    if let Some((target, _)) = &options.output
-        && same_file(path, target)
-    {
-        return Err(RewrapError::OntoItself {
-            path: target.clone(),
-        });
-    }
-    let (beginning, ends) = read(path)?;
-    let header = &beginning.header;
-    let finder = Finder::new(home, options)?;
-    let found = finder.find(header, &ends)?;
-    let is_altered = matches!(found.evidence, Evidence::OthersHeader | Evidence::Payload);
-    if is_altered && options.output.is_none() {
-        return Err(RewrapError::Altered);
-    }
-    // Whatever is left of a payload is worth its key; that it is not whole is told, and never forgotten.
-    let changed = ends.changed(&found.file_key);
-    let mark = (found.matches && changed.is_none()).then(|| ends.mark(header));
-    let owner = options.identities.recipient()?;
-    if found.is_current && matches!(found.evidence, Evidence::Mac) && options.output.is_none() {
-        if let Some(mark) = mark
-            && home.mark(mark.header)? != Some(mark)
-        {
-            home.record_marks(&[mark])?;
-        }
-        return Ok(Rewrapped {
-            how: How::Current,
-            changed,
-        });
-    }
-    let pointer = finder.pointer_of(&found);
-    let resealed = reseal(home, header, &found, pointer, &owner, rng)?;
-    let matched = found
-        .serial
-        .filter(|_| found.matches)
-        .map(|serial| Matched::new(&resealed.header, serial, Some(resealed.own)));
-    let replacement = Replacement {
-        path,
-        old: &beginning,
-        new: &resealed.header,
-        matched,
-        mark: mark.map(|mark| mark.under(header, &resealed.header)),
-        in_place: true,
-        output: options
-            .output
-            .as_ref()
-            .map(|(path, overwrite)| (path.as_path(), *overwrite)),
-    };
-    let how = match (replacement.put(home, rng, progress)?, &options.output) {
-        (Replaced::InPlace, _) => How::InPlace,
-        (Replaced::Copied, output) => {
-            home.record_all_matched(matched.as_slice(), replacement.mark.as_slice())?;
-            match output {
-                Some((target, _)) => How::Written(target.clone()),
-                None => How::Copied,
-            }
-        }
-    };
-    Ok(Rewrapped { how, changed })
+    let mut rewrapping = Rewrapping::new();
+    let mut told = rewrapping.add(home, path, (), options, rng, progress);
+    told.extend(rewrapping.finish(home));
+    let ((), rewrapped) = told.pop().expect("it was finished");
+    rewrapped
 }
-
 /// Looks whether a key for a file is at hand, and leaves the file as it is. Tells whether that is the key in use, so that
 /// nothing would be done.
 ///

@@ -5,6 +5,7 @@
 pub mod disk;
 mod exposed;
 mod folder;
+mod group;
 mod open;
 pub mod output;
 mod pipe;
@@ -16,6 +17,7 @@ pub mod waiting;
 
 pub use exposed::{Exposed, exposed};
 pub use folder::{open_folder, sync_folder};
+pub use group::sync_group;
 pub use open::{NotAFile, check_database, open, open_given, open_input};
 pub use pipe::widen_pipe;
 pub use sink::open_sink;

@@ -96,6 +96,18 @@ impl SignedStatement {
         Ok(Self::assemble(statement, wire))
     }
 
+    /// Tells whether [`Self::parse`] would take these bytes, but for the signature, which is known to be right: what was signed
+    /// here may say what no statement may.
+    #[must_use]
+    pub fn reads_back(&self) -> bool {
+        let read = Statement::read(self.wire.kind, &self.wire.body, &self.wire.carried);
+        let is_authors = |statement: Statement| {
+            let named = statement.body().named_author();
+            named.is_none_or(|named| *named == self.wire.author)
+        };
+        self.as_bytes().len() <= Self::BYTES_MAX && read.is_ok_and(is_authors)
+    }
+
     /// Returns the statement's id: SHA-256 of `label ‖ 00 ‖ body ‖ signature`.
     #[must_use]
     pub fn id(&self) -> StatementId {

@@ -98,9 +98,12 @@ struct Inlet<R> {
     ended: bool,
 }
 
+/// A batch, and what became of it.
+type Finished<B> = (B, io::Result<Done<<B as Batch>::Fault>>);
+
 /// Where batches wait for their turn to be written.
 struct Line<'p, W, B: Batch> {
-    done: BTreeMap<u64, (B, io::Result<Done<B::Fault>>)>,
+    done: BTreeMap<u64, Finished<B>>,
     /// The number of the batch that is written next.
     next: u64,
     /// Where to. Whoever writes has it meanwhile.

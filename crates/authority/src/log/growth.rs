@@ -101,8 +101,10 @@ impl<'g> Growth<'g> {
             leaf: entry.leaf(),
         });
         self.frontier.append(entry.leaf())?;
-        // It was made here of what was verified: nobody has to verify it again who reads it now.
-        self.log.verified.keep(&entry);
+        // It was made here of what was verified, if it is one at all: nobody has to verify it again who reads it now.
+        if entry.statement().reads_back() {
+            self.log.verified.keep(&entry);
+        }
         Ok(entry)
     }
 

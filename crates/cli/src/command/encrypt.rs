@@ -244,9 +244,10 @@ fn encrypt(
             true => Home::try_open(&context.home)?,
             false => Some(Home::open(&context.home)?),
         };
-        home.map_or(Ok(()), |mut home| {
-            home.record_written(written, context.clock.now())
-        })
+        if let Some(mut home) = home {
+            home.record_written(written, context.clock.now())?;
+        }
+        Ok(())
     };
     let mut jobs = Jobs::of(jobs);
     let mut appearing = Appearing::default();

@@ -2,7 +2,7 @@
 
 pub(crate) mod capi;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::ensure;
 use clap::Args;
@@ -76,11 +76,16 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
         Overwrite::Refuse
     };
     let mut rsa = For::home();
-    let mut used = Used::default();
-    let mut tally = Tally::new(context, arguments.json, arguments.dry_run);
-    tally.begin(walk.files.len());
-    for file in std::mem::take(&mut walk.files) {
-        let mut rewrap = || -> anyhow::Result<()> {
+    let mut rewrapping = Rewrapping::new();
+    let mut ended = Ended {
+        used: Used::default(),
+        tally: Tally::new(context, arguments.json, arguments.dry_run),
+        account,
+        walk,
+    };
+    ended.tally.begin(ended.walk.files.len());
+    for file in std::mem::take(&mut ended.walk.files) {
+        let mut rewrap = || -> anyhow::Result<Told> {
             let output = match arguments.dry_run {
                 true => None,
                 false => destination.rewritten(&file)?,
@@ -95,46 +100,91 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
                     true => rsa.look(context, &home, &file.path).map(|()| false)?,
                     false => look(&home, &file, &options)?,
                 };
-                tally.would(&file, is_current)?;
-                return Ok(());
+                ended.tally.would(&file, is_current)?;
+                ended.used.add(&file);
+                ended.tally.bar.file();
+                return Ok(Told::new());
             }
-            let done = match is_capi_file(&file.path) {
+            match is_capi_file(&file.path) {
                 true => rsa.rewrap(
                     context,
                     &mut home,
+                    &mut rewrapping,
                     &file,
                     options.output.as_ref(),
-                    &tally.bar,
-                )?,
-                false => rewrap_one(context, &mut home, &file, &options, &tally.bar)?,
-            };
-            tally.add(&file, &done)
+                    &ended.tally.bar,
+                ),
+                false => Ok(rewrap_one(
+                    context,
+                    &mut home,
+                    &mut rewrapping,
+                    &file,
+                    &options,
+                    &ended.tally.bar,
+                )),
+            }
         };
-        let rewrapped = rewrap();
-        tally.bar.file();
-        match rewrapped {
-            Ok(()) => used.add(&file),
-            Err(error) => match error.downcast_ref() {
-                Some(RewrapError::Passphrase) if !file.named => {
-                    used.add(&file);
-                    walk.passed.add(Kind::Passphrase, file.path);
-                }
-                Some(RewrapError::Header(ReadHeaderError::NotAge))
-                    if let Some(kind) = file.foreign() =>
-                {
-                    walk.passed.add(kind, file.path);
-                }
-                _ => {
-                    used.add(&file);
-                    let error = input::explained(&file.path, error);
-                    tally.bar.aside(|| account.fail(&file.path, &error));
-                }
-            },
+        match rewrap() {
+            Ok(told) => ended.take(told),
+            Err(error) => {
+                ended.tally.bar.file();
+                ended.fail(file, error);
+            }
         }
     }
+    ended.take(rewrapping.finish(&mut home));
+    let Ended {
+        used,
+        mut tally,
+        mut account,
+        walk,
+    } = ended;
     walk.tell_empty(&mut account, &used, NOTHING_ENCRYPTED);
     tally.end(&walk);
     Ok(account.end())
+}
+
+/// What became of files.
+struct Ended<'c> {
+    used: Used,
+    tally: Tally<'c>,
+    account: Account<'c>,
+    walk: Walk,
+}
+
+impl Ended<'_> {
+    fn take(&mut self, told: Told) {
+        for (of, rewrapped) in told {
+            self.tally.bar.file();
+            let told = rewrapped
+                .map_err(Into::into)
+                .and_then(|rewrapped| self.tally.add(&of, &rewrapped));
+            match told {
+                Ok(()) => self.used.add(&of.file),
+                Err(error) => self.fail(of.file, error),
+            }
+        }
+    }
+
+    fn fail(&mut self, file: Input, error: anyhow::Error) {
+        match error.downcast_ref() {
+            Some(RewrapError::Passphrase) if !file.named => {
+                self.used.add(&file);
+                self.walk.passed.add(Kind::Passphrase, file.path);
+            }
+            Some(RewrapError::Header(ReadHeaderError::NotAge))
+                if let Some(kind) = file.foreign() =>
+            {
+                self.walk.passed.add(kind, file.path);
+            }
+            _ => {
+                self.used.add(&file);
+                let error = input::explained(&file.path, error);
+                let account = &mut self.account;
+                self.tally.bar.aside(|| account.fail(&file.path, &error));
+            }
+        }
+    }
 }
 
 /// Counts what became of files, and says of those that were named what; of those in folders, with `--verbose`.
@@ -193,17 +243,18 @@ impl<'c> Tally<'c> {
     }
 
     /// Counts a file. That it was rewritten and is not whole is an error.
-    pub(crate) fn add(&mut self, file: &Input, done: &Done) -> anyhow::Result<()> {
-        let is_current = done.rewrapped.how == How::Current;
+    pub(crate) fn add(&mut self, of: &Taken, rewrapped: &Rewrapped) -> anyhow::Result<()> {
+        let file = &of.file;
+        let is_current = rewrapped.how == How::Current;
         if self.json {
-            let output = match &done.rewrapped.how {
+            let output = match &rewrapped.how {
                 How::Written(output) => Some(output.to_string_lossy()),
                 How::Copied | How::Current | How::InPlace => None,
             };
             let line = Line {
                 file: &file.path.to_string_lossy(),
                 current: is_current,
-                how: match done.rewrapped.how {
+                how: match rewrapped.how {
                     How::Current => None,
                     How::InPlace => Some("in_place"),
                     How::Copied => Some("copied"),
@@ -214,13 +265,13 @@ impl<'c> Tally<'c> {
             };
             self.bar.aside(|| terminal::print_json(&line))?;
         } else if file.named || self.context.verbose {
-            self.bar.aside(|| done.say(self.context, &file.path));
+            self.bar.aside(|| of.say(self.context, &rewrapped.how));
         } else {
             self.told = false;
         }
         self.rewritten += u64::from(!is_current);
         self.current += u64::from(is_current);
-        match done.rewrapped.changed {
+        match rewrapped.changed {
             Some(changed) => Err(NotWhole(changed).into()),
             None => Ok(()),
         }
@@ -337,36 +388,43 @@ pub(crate) fn repair(context: &Context, home: &mut Home) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What became of a file, and whether a passphrase opened it before.
-pub(crate) struct Done {
-    rewrapped: Rewrapped,
+/// A file that is rewrapped.
+pub(crate) struct Taken {
+    pub(crate) file: Input,
+    /// Whether a passphrase opened it before.
     passphrase: bool,
-    /// What opens it now.
+    /// What opens it then.
     whose: String,
 }
 
-/// Rewraps a file. How far a copy has come, if it takes one, is told.
+pub(crate) type Rewrapping = files::Rewrapping<Taken>;
+pub(crate) type Told = files::Told<Taken>;
+
+/// Rewraps a file. How far a copy has come, if it takes one, is told. Returns what became of those that are done.
 ///
 /// A passphrase's file that was only found in a folder stays: whoever knows the passphrase would lose it.
 pub(crate) fn rewrap_one(
     context: &Context,
     home: &mut Home,
+    rewrapping: &mut Rewrapping,
     file: &Input,
     options: &RewrapOptions<'_>,
     bar: &Progress,
-) -> Result<Done, RewrapError> {
+) -> Told {
+    rewrapping.settle(home, &file.path);
     // What can't be read is told below.
     let passphrase = input::is_for_passphrase(&file.path);
-    if passphrase && !file.named {
-        return Err(RewrapError::Passphrase);
-    }
-    let mut progress = |bytes, of| bar.copied(bytes, of);
-    let rewrapped = files::rewrap(home, &file.path, options, &mut context.rng(), &mut progress)?;
-    Ok(Done {
-        rewrapped,
+    let of = Taken {
+        file: file.clone(),
         passphrase,
         whose: "your key".to_owned(),
-    })
+    };
+    if passphrase && !file.named {
+        return vec![(of, Err(RewrapError::Passphrase))];
+    }
+    let mut progress = |bytes, of| bar.copied(bytes, of);
+    let rng = &mut context.rng();
+    rewrapping.add(home, &file.path, of, options, rng, &mut progress)
 }
 
 /// A file opens with the right key, and not all of it is there.
@@ -374,12 +432,12 @@ pub(crate) fn rewrap_one(
 #[error("this is not what was encrypted: {0}")]
 pub(crate) struct NotWhole(Changed);
 
-impl Done {
-    /// Says what became of a file.
-    fn say(&self, context: &Context, path: &Path) {
-        let path = shown(path);
+impl Taken {
+    /// Says what became of it.
+    fn say(&self, context: &Context, how: &How) {
+        let path = shown(&self.file.path);
         let whose = &self.whose;
-        match &self.rewrapped.how {
+        match how {
             How::Current => {
                 context.say(format_args!("{path}  opens with {whose} already"));
                 return;
@@ -396,7 +454,7 @@ impl Done {
             )),
         }
         if self.passphrase {
-            let new = match &self.rewrapped.how {
+            let new = match how {
                 How::Written(output) => shown(output),
                 How::Copied | How::Current | How::InPlace => path,
             };

@@ -16,7 +16,7 @@ use crate::machine::{Machine, ran};
 /// What puts bytes, lengths and names onto the disk. The question mark: not every machine has each of them.
 const CALLS: [&str; 12] = [
     "fsync",
-    "syncfs",
+    "?syncfs",
     "fdatasync",
     "pwrite64",
     "write",
@@ -320,6 +320,66 @@ fn rewrap_killed_anywhere_leaves_a_file_that_the_next_one_finishes() {
 }
 
 #[test]
+fn a_group_of_headers_killed_anywhere_is_finished_by_the_next_command() {
+    let prepared = many_after_the_loss();
+    let command = ["rewrap", "files"];
+    kill_everywhere(&prepared, &command, 4, |machine, _| {
+        machine.run(command).done();
+        many_open(machine);
+    });
+}
+
+#[test]
+fn a_group_killed_within_its_headers_is_repaired_whole() {
+    if !can_trace() {
+        return;
+    }
+    let prepared = many_after_the_loss();
+    let command = ["rewrap", "files"];
+    let old: Vec<_> = (0..MANY)
+        .map(|number| prepared.read(&name(number)))
+        .collect();
+    let mut kills = 0;
+    for (call, number) in moments_within_a_group(&prepared, &command) {
+        let machine = copy(&prepared);
+        let inject = format!("inject={call}:signal=KILL:when={number}");
+        let status = traced(&machine, &command, &["-o", "/dev/null", "-e", &inject]).status();
+        assert!(was_killed(status.unwrap()), "{call} {number}");
+        // A power cut keeps of what was written any part: of the first and the last header the front, say.
+        for file in [0, MANY - 1] {
+            let half = machine.read(&name(file)).len().min(300);
+            machine.change(&name(file), |bytes| {
+                bytes[half..].copy_from_slice(&old[file][half..]);
+            });
+        }
+        let ran = machine.run(command).done();
+        let finished = ran.stderr.matches("finished what was interrupted").count();
+        assert_eq!(finished, MANY, "{}", ran.stderr);
+        many_open(&machine);
+        kills += 1;
+    }
+    assert!(
+        kills >= 4,
+        "hardly a write of a header was found to kill at"
+    );
+}
+
+#[test]
+fn protecting_a_group_killed_anywhere_goes_on() {
+    let prepared = Machine::with_classic_home();
+    for number in 0..MANY {
+        let encrypted = age_file(&prepared, number);
+        prepared.write(&name(number), encrypted);
+    }
+    let command = ["protect", "files"];
+    kill_everywhere(&prepared, &command, 4, |machine, _| {
+        machine.run(command).done();
+        many_open(machine);
+        assert_eq!(machine.names("files").len(), MANY);
+    });
+}
+
+#[test]
 fn capi_files_survive_kills_as_age_files_do() {
     let prepared = Machine::with_classic_home();
     prepared.write("files/a", NEW);
@@ -462,6 +522,89 @@ fn after_the_loss() -> Machine {
     machine.remove("files/a");
     machine.remove("home/identity.txt");
     machine
+}
+
+/// How many files are rewritten together: enough for one sync of all.
+const MANY: usize = 12;
+
+fn name(number: usize) -> String {
+    format!("files/{number}.age")
+}
+
+fn contents(number: usize) -> Vec<u8> {
+    format!("what is to be kept in {number}").into_bytes()
+}
+
+/// A machine with some encrypted files alone, whose session keys came back.
+fn many_after_the_loss() -> Machine {
+    let machine = Machine::with_classic_home();
+    for number in 0..MANY {
+        machine.write(&format!("files/{number}"), contents(number));
+    }
+    machine.run(["encrypt", "files"]).done();
+    for number in 0..MANY {
+        machine.remove(&format!("files/{number}"));
+    }
+    machine.remove("home/identity.txt");
+    machine
+        .run([
+            "recover",
+            "--key-type",
+            "x25519",
+            "--code-file",
+            "code",
+            "--all",
+        ])
+        .done();
+    machine
+}
+
+/// A file of another age program's for the home's key.
+fn age_file(machine: &Machine, number: usize) -> Vec<u8> {
+    let identity = machine.read_text("home/identity.txt");
+    let recipient = identity
+        .lines()
+        .find_map(|line| line.strip_prefix("# public key: "));
+    let recipient: age::x25519::Recipient = recipient.unwrap().parse().unwrap();
+    age::encrypt(&recipient, &contents(number)).unwrap()
+}
+
+fn many_open(machine: &Machine) {
+    for number in 0..MANY {
+        machine.opens_to(&name(number), &contents(number));
+    }
+    machine.run(["status", "--same-disk-ok", "files"]).done();
+}
+
+/// Finds the first, a middle and the last write of a header, the sync behind them, and the first write behind that.
+fn moments_within_a_group(prepared: &Machine, args: &[&str]) -> Vec<(&'static str, usize)> {
+    let machine = copy(prepared);
+    let options = ["-y", "-o", "trace", "-e", "trace=pwrite64,?syncfs"];
+    let output = traced(&machine, args, &options).output().unwrap();
+    assert!(output.status.success());
+    let trace = machine.read_text("trace");
+    let mut writes = 0;
+    let (mut headers, mut moments) = (Vec::new(), Vec::new());
+    let mut synced = false;
+    for line in trace.lines() {
+        if line.contains("syncfs(") {
+            moments.push(("syncfs", moments.len() + 1));
+            synced = true;
+        } else if line.contains("pwrite64(") {
+            writes += 1;
+            if line.contains("/files/") {
+                headers.push(writes);
+            } else if synced {
+                moments.push(("pwrite64", writes));
+                break;
+            }
+        }
+    }
+    assert_eq!(headers.len(), MANY, "{trace}");
+    for place in [0, MANY / 2, MANY - 1] {
+        moments.push(("pwrite64", headers[place]));
+    }
+    moments
 }
 
 /// Kills a command at its persistence calls in turn, each time on a fresh copy of `prepared`, and lets `check` look.

@@ -33,6 +33,7 @@ mod protecting;
 mod recovering;
 mod refusing;
 mod restoring;
+mod rewriting;
 mod screens;
 mod scripts;
 mod secrets;

@@ -47,6 +47,17 @@ pub(crate) fn run_until_cut(
     }
 }
 
+/// Runs a command to its end, and returns how long that took.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "moments to cut the power at are real ones"
+)]
+fn time_of(machine: &Machine, args: &[&str]) -> Duration {
+    let began = Instant::now();
+    machine.run(args).done();
+    began.elapsed()
+}
+
 /// Chooses moments within what a command takes when nothing comes in between.
 pub(crate) fn moments(lasts: Duration) -> impl Iterator<Item = Duration> {
     let mut random = Random(0x5eed);
@@ -100,17 +111,11 @@ fn files_encrypted_while_the_power_goes_are_whole_or_absent() {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "moments are chosen within what the command really takes"
-)]
 fn encrypt_cut_at_random(kind: &str, home: &'static str, disk: Disk) {
     let Some((whole, _mount)) = machine(home, disk) else {
         return;
     };
-    let began = Instant::now();
-    whole.run(ENCRYPT).done();
-    let lasts = began.elapsed();
+    let lasts = time_of(&whole, &ENCRYPT);
     let (mut cuts, mut named, mut reported) = (0, 0, 0);
     for after in moments(lasts) {
         let Some((machine, mount)) = machine(home, disk) else {
@@ -127,6 +132,55 @@ fn encrypt_cut_at_random(kind: &str, home: &'static str, disk: Disk) {
     }
     eprintln!(
         "{kind}, home in {home}: {cuts} commands cut, {named} files, {reported} of them reported"
+    );
+}
+
+const REWRAP: [&str; 3] = ["rewrap", "--json", "disk/files"];
+
+#[test]
+fn headers_rewritten_while_the_power_goes_are_finished_by_the_next_command() {
+    for (place, home) in ["home", "disk/home"].into_iter().enumerate() {
+        for (number, (kind, disk)) in DISKS.into_iter().enumerate() {
+            if is_soak() || place == number {
+                rewrap_cut_at_random(kind, home, disk);
+            }
+        }
+    }
+}
+
+fn rewrap_cut_at_random(kind: &str, home: &'static str, disk: Disk) {
+    let Some((machine, mount)) = machine(home, disk) else {
+        return;
+    };
+    machine.run(ENCRYPT).done();
+    // What a file that was lost names is a new key's each time.
+    let lose = || {
+        machine.remove(&machine.in_home("identity.txt"));
+        let recover = ["--key-type", "x25519", "--all"];
+        machine.recover(recover).done();
+    };
+    lose();
+    let lasts = time_of(&machine, &REWRAP);
+    let (mut cuts, mut repaired, mut reported) = (0, 0, 0);
+    for after in moments(lasts) {
+        lose();
+        let ran = run_until_cut(&machine, &mount, &REWRAP, after);
+        cuts += usize::from(ran.status != Some(0));
+        let lines = ran.json();
+        let rewritten = lines.iter().filter(|line| line["how"].is_string());
+        for line in rewritten {
+            let file = line["file"].as_str().unwrap();
+            let number =
+                (0..files()).find(|number| file.ends_with(&format!("/{}.age", name(*number))));
+            machine.opens_to(file, &contents(number.unwrap()));
+            reported += 1;
+        }
+        let next = machine.run(REWRAP).done();
+        repaired += next.stderr.matches("finished what was interrupted").count();
+        assert_eq!(check(&machine, &BTreeSet::new()), files());
+    }
+    eprintln!(
+        "{kind}, home in {home}: {cuts} commands cut, {reported} files reported, {repaired} repaired"
     );
 }
 

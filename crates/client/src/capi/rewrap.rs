@@ -9,18 +9,18 @@ use strongroom_capi::cipher::Parameters;
 use strongroom_capi::file::{FileHeader, digest};
 use strongroom_capi::{Padding, PrivateKey, PublicKey, SessionKey};
 use strongroom_files::open;
-use strongroom_files::output::{Output, Overwrite, ReadableBy};
+use strongroom_files::output::Overwrite;
 use strongroom_protocol::id::{Digest, Serial};
 
 use super::decrypt::UnlockedCapiFile;
 use super::{Known, file_mark, key, mark, text};
-use crate::file::copy::{CopyError, with_header};
-use crate::file::rewrite::{PlanError, Rewrite};
+use crate::file::copy::Copy;
 use crate::file::same_file;
-use crate::home::{Home, HomeError, Matched, ReleasedKey};
+use crate::home::{Home, HomeError, Matched, Planned, ReleasedKey};
 use crate::mark::{Changed, FileMark};
 use crate::released::ReleasedKeys;
-use crate::rewrap::{How, ReplaceError, RewrapError};
+use crate::replace::{Group, Learned, Pending, plan_in_place, prepare_copy};
+use crate::rewrap::{How, RewrapError, Rewrapped, Step};
 
 /// How a file is rewrapped.
 pub struct CapiRewrapOptions<'o> {
@@ -34,7 +34,7 @@ pub struct CapiRewrapOptions<'o> {
     pub output: Option<(PathBuf, Overwrite)>,
 }
 
-/// What is to be done to a file.
+/// What is to be done to a file, by [`Rewrapping::add_capi`](crate::rewrap::Rewrapping::add_capi).
 pub enum Prepared {
     /// Nothing: the exchange key in use opens it.
     Current,
@@ -115,57 +115,41 @@ impl NewHeader {
         self.serial.map(|serial| (serial, mark(&self.new)))
     }
 
-    /// Writes it: in place where the length is the same, or else with a copy.
-    ///
-    /// `progress` is told how many bytes were copied, and of how many, where it takes a copy.
-    ///
-    /// # Errors
-    ///
-    /// Says why the file was left as it is.
-    pub fn write(
+    /// Plans to put it where the old one lies, if the length is the same, or makes a copy with it.
+    pub(crate) fn prepare<T>(
         self,
         home: &mut Home,
+        group: &mut Group<T, Rewrapped, RewrapError>,
         rng: &mut impl CryptoRng,
         progress: &mut dyn FnMut(u64, u64),
-    ) -> Result<How, RewrapError> {
-        let replaced = self.replace(home, rng, progress)?;
-        Ok(match (replaced, self.output) {
-            (Replaced::InPlace, _) => How::InPlace,
-            (Replaced::Copied, None) => How::Copied,
-            (Replaced::Copied, Some((target, _))) => How::Written(target),
-        })
-    }
-
-    fn replace(
-        &self,
-        home: &mut Home,
-        rng: &mut impl CryptoRng,
-        progress: &mut dyn FnMut(u64, u64),
-    ) -> Result<Replaced, ReplaceError> {
+    ) -> Result<Step, RewrapError> {
         let (old, new) = (bytes(&self.old), bytes(&self.new));
         // What interrupts it is repaired by what the home remembers of the new header: of another owner's, nothing.
-        if self.output.is_none() && old.len() == new.len() && self.serial.is_some() {
-            match Rewrite::plan(&self.path, old.clone(), new.clone()) {
-                Ok(rewrite) => {
-                    home.begin_rewrite(&rewrite, self.serial, None)?;
-                    rewrite.apply()?;
-                    home.end_rewrite(&rewrite, None)?;
-                    return Ok(Replaced::InPlace);
-                }
-                // Others would change along with it; a copy leaves them as they are.
-                Err(PlanError::HardLinks { .. }) => {}
-                Err(error) => return Err(error.into()),
+        let rewrite = match self.output.is_none() && self.serial.is_some() {
+            true => plan_in_place(&self.path, &old, &new, home, group)?,
+            false => None,
+        };
+        let pending = match rewrite {
+            Some(rewrite) => {
+                let (serial, mark) = (self.serial, None);
+                let planned = Planned {
+                    rewrite,
+                    serial,
+                    mark,
+                };
+                Pending::InPlace(planned, None)
             }
-        }
-        let in_its_place = (self.path.clone(), Overwrite::Force);
-        let (target, overwrite) = self.output.as_ref().unwrap_or(&in_its_place);
-        let source = open(&self.path).map_err(|source| CopyError::Read {
-            path: self.path.clone(),
-            source,
-        })?;
-        let output = Output::create(target, *overwrite, ReadableBy::ReadersOf(&source), rng)?;
-        with_header(&self.path, &old, &new, output, progress)?;
-        Ok(Replaced::Copied)
+            None => {
+                let output = self.output.as_ref();
+                let output = output.map(|(path, overwrite)| (path.as_path(), *overwrite));
+                let copy = prepare_copy(&self.path, output, home, group, rng, |output| {
+                    Ok(Copy::write(&self.path, &old, &new, output, progress)?)
+                })?;
+                Pending::Copy(copy, Learned::default())
+            }
+        };
+        let how = How::of(&pending, self.output.as_ref());
+        Ok(Step::Waits(Box::new(pending), how.into()))
     }
 }
 
@@ -407,11 +391,6 @@ fn read(path: &Path) -> Result<(FileHeader, File), RewrapError> {
         source,
     })?;
     Ok((FileHeader::read(&mut file)?, file))
-}
-
-enum Replaced {
-    Copied,
-    InPlace,
 }
 
 fn bytes(header: &FileHeader) -> Vec<u8> {

@@ -24,45 +24,123 @@ const STEP_BYTES: u64 = 16 * 1024 * 1024;
 ///
 /// Says why there is no copy; the file at `path` is then as it was. A file that changed meanwhile is an error too, as
 /// far as its id, length and times tell; a change in the instant before the new one appears is not seen.
+#[expect(
+    clippy::missing_panics_doc,
+    reason = "there is an answer for each copy"
+)]
 pub fn with_header(
     path: &Path,
     old: &[u8],
     new: &[u8],
-    mut output: Output,
+    output: Output,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<(), CopyError> {
-    let read = |source| CopyError::Read {
-        path: path.to_path_buf(),
-        source,
-    };
-    let changed = || CopyError::Changed {
-        path: path.to_path_buf(),
-    };
-    let source = strongroom_files::open(path).map_err(read)?;
-    let before = source.metadata().map_err(read)?;
-    let payload_bytes = check_header(path, &source, &before, old)?;
-    output.write_all(new).map_err(CopyError::Write)?;
-    let mut copied = 0;
-    progress(copied, payload_bytes);
-    while copied < payload_bytes {
-        let step = STEP_BYTES.min(payload_bytes - copied);
-        let done = io::copy(&mut (&source).take(step), output.file_mut()).map_err(|source| {
-            CopyError::Copy {
-                path: path.to_path_buf(),
-                source,
-            }
-        })?;
-        if done == 0 {
-            return Err(changed());
+    let copy = Copy::write(path, old, new, output, progress)?;
+    let mut committed = Copy::commit_all(vec![copy]);
+    committed.pop().expect("there is an answer for each copy")
+}
+
+/// A copy of a file with another header, which nobody sees yet.
+pub(crate) struct Copy {
+    source: PathBuf,
+    /// The file as it was before it was read.
+    before: Stamp,
+    output: Output,
+}
+
+impl Copy {
+    /// Takes a copy of a file that had this stamp before it was read.
+    pub(crate) fn new(source: &Path, before: Stamp, output: Output) -> Self {
+        Self {
+            source: source.to_path_buf(),
+            before,
+            output,
         }
-        copied += done;
+    }
+
+    /// Writes the header `new` and what follows the header `old` in the file at `path`.
+    pub(crate) fn write(
+        path: &Path,
+        old: &[u8],
+        new: &[u8],
+        mut output: Output,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Self, CopyError> {
+        let read = |source| CopyError::Read {
+            path: path.to_path_buf(),
+            source,
+        };
+        let source = strongroom_files::open(path).map_err(read)?;
+        let before = source.metadata().map_err(read)?;
+        let payload_bytes = check_header(path, &source, &before, old)?;
+        output.write_all(new).map_err(CopyError::Write)?;
+        let mut copied = 0;
         progress(copied, payload_bytes);
+        while copied < payload_bytes {
+            let step = STEP_BYTES.min(payload_bytes - copied);
+            let done =
+                io::copy(&mut (&source).take(step), output.file_mut()).map_err(|source| {
+                    CopyError::Copy {
+                        path: path.to_path_buf(),
+                        source,
+                    }
+                })?;
+            if done == 0 {
+                return Err(CopyError::Changed {
+                    path: path.to_path_buf(),
+                });
+            }
+            copied += done;
+            progress(copied, payload_bytes);
+        }
+        Ok(Self::new(path, Stamp::of(&before), output))
     }
-    // What is at the path is still the file that was read, and unchanged.
-    if Stamp::of(&path.metadata().map_err(read)?) != Stamp::of(&before) {
-        return Err(changed());
+
+    /// Returns which file it is a copy of.
+    pub(crate) fn source_id(&self) -> FileId {
+        self.before.id()
     }
-    Ok(output.commit()?)
+
+    /// Returns how long that is.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.before.length()
+    }
+
+    /// Lets copies appear, with one wait for the disk for all of them: each if its source is unchanged. Says of each, in their
+    /// order, what became of it.
+    pub(crate) fn commit_all(copies: Vec<Self>) -> Vec<Result<(), CopyError>> {
+        let mut outputs = Vec::new();
+        let checked: Vec<_> = copies
+            .into_iter()
+            .map(|copy| {
+                copy.check_unchanged()?;
+                outputs.push(copy.output);
+                Ok(())
+            })
+            .collect();
+        let mut committed = Output::commit_all(outputs).into_iter();
+        let committed = checked.into_iter().map(|checked: Result<_, CopyError>| {
+            checked?;
+            Ok(committed
+                .next()
+                .expect("there is an answer for each output")?)
+        });
+        committed.collect()
+    }
+
+    /// Sees that what is at the path is still the file that was read.
+    fn check_unchanged(&self) -> Result<(), CopyError> {
+        let path = || self.source.clone();
+        let metadata = self.source.metadata();
+        let now = metadata.map_err(|source| CopyError::Read {
+            path: path(),
+            source,
+        })?;
+        match Stamp::of(&now) == self.before {
+            true => Ok(()),
+            false => Err(CopyError::Changed { path: path() }),
+        }
+    }
 }
 
 /// Checks that the file begins with `old`, leaves it to be read from behind that, and returns how much is there.
@@ -103,6 +181,16 @@ impl Stamp {
             metadata.ctime_nsec(),
         ];
         Self(FileId::of(metadata), metadata.len(), times)
+    }
+
+    /// Returns which file it is.
+    pub(crate) fn id(&self) -> FileId {
+        self.0
+    }
+
+    /// Returns its length in bytes.
+    pub(crate) fn length(&self) -> u64 {
+        self.1
     }
 
     /// Returns the file system's device.

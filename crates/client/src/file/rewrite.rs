@@ -4,7 +4,7 @@
 
 mod errors;
 
-use std::fs::{File, Metadata};
+use std::fs::{File, Metadata, TryLockError};
 use std::io::{self, Seek};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -17,8 +17,8 @@ use super::FileId;
 
 /// One header to be replaced: what the journal records before the first byte changes.
 ///
-/// In this order, each durable before the next: [`Rewrite::plan`] → the caller records it → [`Rewrite::apply`] → the
-/// caller deletes the record. A crash before `apply` leaves the old header; within it, the old, the new or a torn mix,
+/// In this order, each durable before the next: [`Rewrite::plan`] → the caller records it → [`Rewrite::apply`], or the same
+/// for a group → the caller deletes the record. A crash before `apply` leaves the old header; within it, the old, the new or a torn mix,
 /// which the record repairs; after it, the new header and a record to be deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rewrite {
@@ -45,6 +45,14 @@ pub enum OnDisk {
     /// assumption on their size. A header that only happens to be such a mix does no harm: what replaces it is
     /// the new header, which the caller has seen to verify under the session key.
     Torn,
+}
+
+/// What a [`Rewrite`] did with its file.
+pub(crate) enum Overwritten {
+    /// Nothing: somebody has its lock.
+    Locked,
+    /// The new header is written, and not on the disk until the file is synced. Its lock is held until it is closed.
+    NotSynced(File),
 }
 
 impl Rewrite {
@@ -198,29 +206,59 @@ impl Rewrite {
     ///
     /// Says why nothing was written, or that something may have been: the record then stays.
     pub fn apply(&self) -> Result<(), ApplyError> {
-        let io = |source| ApplyError::Io {
-            path: self.path.clone(),
-            source,
-        };
-        let foreign = |reason| ApplyError::Foreign {
-            path: self.path.clone(),
-            reason,
-        };
-        let (file, _) = open(&self.path, OFlags::RDWR)
-            .map_err(io)?
-            .map_err(foreign)?;
-        // Held until `file` closes: of two processes with one record, or two, the second sees what the first made.
-        file.lock().map_err(io)?;
-        let metadata = file.metadata().map_err(io)?;
-        if let OnDisk::Foreign(reason) = self.compare(&file, &metadata).map_err(io)? {
-            return Err(foreign(reason));
+        let file = self.open_to_apply()?;
+        file.lock().map_err(|source| self.failed(source))?;
+        self.write_to(&file)?;
+        // A crash after this leaves the new header.
+        file.sync_all().map_err(|source| self.failed(source))
+    }
+
+    /// Does the same, and waits neither for the disk nor for a lock.
+    pub(crate) fn overwrite(&self) -> Result<Overwritten, ApplyError> {
+        let file = self.open_to_apply()?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(Overwritten::Locked),
+            Err(TryLockError::Error(source)) => return Err(self.failed(source)),
+        }
+        self.write_to(&file)?;
+        Ok(Overwritten::NotSynced(file))
+    }
+
+    fn open_to_apply(&self) -> Result<File, ApplyError> {
+        let opened = open(&self.path, OFlags::RDWR).map_err(|source| self.failed(source))?;
+        let (file, _) = opened.map_err(|reason| self.is_foreign(reason))?;
+        Ok(file)
+    }
+
+    /// Writes the new header to a file whose lock is held until it closes: of two processes with one record, or two, the second
+    /// sees what the first made.
+    fn write_to(&self, file: &File) -> Result<(), ApplyError> {
+        let metadata = file.metadata().map_err(|source| self.failed(source))?;
+        let found = self.compare(file, &metadata);
+        if let OnDisk::Foreign(reason) = found.map_err(|source| self.failed(source))? {
+            return Err(self.is_foreign(reason));
         }
         // A crash from here on may leave any mix. All that differs between the two is written even where the new
         // bytes seem to be there: after an fsync that failed, they may be in memory only, and taken for written.
         let (offset, bytes) = self.difference();
-        file.write_all_at(bytes, offset).map_err(io)?;
-        // A crash after this leaves the new header.
-        file.sync_all().map_err(io)
+        file.write_all_at(bytes, offset)
+            .map_err(|source| self.failed(source))
+    }
+
+    /// Returns why the header is not on the disk, or may not be.
+    pub(crate) fn failed(&self, source: io::Error) -> ApplyError {
+        ApplyError::Io {
+            path: self.path.clone(),
+            source,
+        }
+    }
+
+    fn is_foreign(&self, reason: Foreign) -> ApplyError {
+        ApplyError::Foreign {
+            path: self.path.clone(),
+            reason,
+        }
     }
 
     /// Holds the file against the record.

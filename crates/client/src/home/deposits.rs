@@ -690,15 +690,16 @@ pub(super) fn insert_matched(
     transaction: &Transaction<'_>,
     matched: &Matched,
 ) -> rusqlite::Result<()> {
-    transaction.execute(
-        "INSERT OR REPLACE INTO matched (header, serial, own, homes) VALUES (?1, ?2, ?3, ?4)",
-        (
+    transaction
+        .prepare_cached(
+            "INSERT OR REPLACE INTO matched (header, serial, own, homes) VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute((
             matched.header.as_bytes(),
             matched.serial.as_bytes(),
             matched.own.as_bytes(),
             !matched.is_anothers,
-        ),
-    )?;
+        ))?;
     Ok(())
 }
 

@@ -20,22 +20,33 @@ pub(crate) struct Record {
     pub(crate) serial: Option<Serial>,
 }
 
+/// A header that is about to be replaced where it lies.
+pub(crate) struct Planned {
+    pub(crate) rewrite: Rewrite,
+    /// The deposit of its session key.
+    pub(crate) serial: Option<Serial>,
+    /// The file's mark once it begins with the new header.
+    pub(crate) mark: Option<FileMark>,
+}
+
 impl Home {
-    /// Makes a rewrite durable, before its first byte changes, with the mark that the file has afterwards.
-    pub(crate) fn begin_rewrite(
-        &mut self,
-        rewrite: &Rewrite,
-        serial: Option<Serial>,
-        mark: Option<&FileMark>,
-    ) -> Result<(), HomeError> {
+    /// Makes rewrites durable, before the first byte of any changes, with the marks that the files have afterwards.
+    pub(crate) fn begin_rewrites(&mut self, planned: &[Planned]) -> Result<(), HomeError> {
         let transaction = self.database.transaction()?;
-        if let Some(mark) = mark {
-            insert_mark(&transaction, mark)?;
-        }
-        transaction.execute(
-            "INSERT OR REPLACE INTO rewrite (path, device, inode, length, old, new, serial)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            (
+        for Planned {
+            rewrite,
+            serial,
+            mark,
+        } in planned
+        {
+            if let Some(mark) = mark {
+                insert_mark(&transaction, mark)?;
+            }
+            let mut insert = transaction.prepare_cached(
+                "INSERT OR REPLACE INTO rewrite (path, device, inode, length, old, new, serial)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            )?;
+            insert.execute((
                 rewrite.path().as_os_str().as_bytes(),
                 rewrite.id().device.cast_signed(),
                 rewrite.id().inode.cast_signed(),
@@ -43,25 +54,31 @@ impl Home {
                 rewrite.old_header(),
                 rewrite.new_header(),
                 serial.as_ref().map(Serial::as_bytes),
-            ),
-        )?;
+            ))?;
+        }
         Ok(transaction.commit()?)
     }
 
-    /// Ends a rewrite: the new header is on the disk, or the record is not to be followed.
-    pub(crate) fn end_rewrite(
+    /// Ends rewrites: of each the new header is on the disk, or the record is not to be followed. Records what files were seen
+    /// to match, and the marks of those that were copied.
+    pub(crate) fn end_rewrites<'r>(
         &mut self,
-        rewrite: &Rewrite,
-        matched: Option<&Matched>,
+        ended: impl IntoIterator<Item = &'r Rewrite>,
+        matched: &[Matched],
+        marks: &[FileMark],
     ) -> Result<(), HomeError> {
         let transaction = self.database.transaction()?;
-        if let Some(matched) = matched {
+        for matched in matched {
             insert_matched(&transaction, matched)?;
         }
-        transaction.execute(
-            "DELETE FROM rewrite WHERE path = ?1",
-            (rewrite.path().as_os_str().as_bytes(),),
-        )?;
+        for mark in marks {
+            insert_mark(&transaction, mark)?;
+        }
+        for rewrite in ended {
+            transaction
+                .prepare_cached("DELETE FROM rewrite WHERE path = ?1")?
+                .execute((rewrite.path().as_os_str().as_bytes(),))?;
+        }
         Ok(transaction.commit()?)
     }
 

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use super::deposits::{Matched, insert_matched};
 use super::{Home, HomeError, parse_statement};
+use crate::released::OpenPages;
 
 /// A recovery request that this home made.
 pub struct PendingRequest {
@@ -164,7 +165,7 @@ impl Home {
         page: &VerifiedPage<'_>,
         matched: &[Matched],
     ) -> Result<(), HomeError> {
-        *self.open_page.get_mut() = None;
+        *self.open_pages.get_mut() = OpenPages::default();
         let id = request.statement.id();
         let (number, serials) = (page.number, page.serials);
         let transaction = self.database.transaction()?;
@@ -224,13 +225,11 @@ impl Home {
     pub(crate) fn released_on(&self, serial: Serial) -> Result<Option<([u8; 32], u64)>, HomeError> {
         let place = self
             .database
-            .query_row(
-                "SELECT request, page FROM released WHERE serial = ?1",
-                (serial.as_bytes(),),
-                |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned())),
-            )
-            .optional()?;
-        Ok(place)
+            .prepare_cached("SELECT request, page FROM released WHERE serial = ?1")?
+            .query_row((serial.as_bytes(),), |row| {
+                Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned()))
+            });
+        Ok(place.optional()?)
     }
 
     /// Returns a page of released keys with the secret key that opens it.

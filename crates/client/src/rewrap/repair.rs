@@ -50,18 +50,24 @@ impl Home {
     ///
     /// Says so when the home can't be used. A file that can't be read or written stops no other's repair.
     pub fn repair(&mut self, identities: &Identities) -> Result<Vec<Repaired>, HomeError> {
+        let records = self.unfinished_rewrites()?;
         let mut repaired = Vec::new();
-        for record in self.unfinished_rewrites()? {
+        let (mut ended, mut all_matched) = (Vec::new(), Vec::new());
+        for record in &records {
             let path = record.rewrite.path().to_path_buf();
-            let repair = match finish(self, &record, identities) {
+            let repair = match finish(self, record, identities) {
                 Ok((repair @ (Repair::Missing | Repair::NoKey), _)) => Ok(repair),
                 Ok((repair, matched)) => {
-                    self.end_rewrite(&record.rewrite, matched.as_ref())?;
+                    ended.push(&record.rewrite);
+                    all_matched.extend(matched);
                     Ok(repair)
                 }
                 Err(error) => Err(error),
             };
             repaired.push(Repaired { path, repair });
+        }
+        if !ended.is_empty() {
+            self.end_rewrites(ended, &all_matched, &[])?;
         }
         Ok(repaired)
     }

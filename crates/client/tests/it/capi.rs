@@ -12,12 +12,12 @@ use strongroom_client::capi::decrypt::{
     DecryptError, UnlockError, UnlockedCapiFile, parameters, verify,
 };
 use strongroom_client::capi::encrypt::{CapiOptions, prepare};
-use strongroom_client::capi::rewrap::{self, CapiRewrapOptions, Prepared};
+use strongroom_client::capi::rewrap::{self, CapiRewrapOptions};
 use strongroom_client::capi::{CipherName, Known, Source as WhoseWord};
 use strongroom_client::encrypt::{Job, Source, Target};
 use strongroom_client::home::{Home, read_exchange_key};
 use strongroom_client::recover::Wanted;
-use strongroom_client::rewrap::{How, Repair, RewrapError};
+use strongroom_client::rewrap::{How, Repair, RewrapError, Rewrapping};
 use strongroom_client::status::{Inspector, SpareState};
 use strongroom_files::output::Overwrite;
 use strongroom_protocol::statement::Particulars;
@@ -117,10 +117,12 @@ impl Scene {
             padding: None,
             output: None,
         };
-        match rewrap::prepare(&mut home, &self.file, &options, rng)? {
-            Prepared::Current => Ok(How::Current),
-            Prepared::New(header) => header.write(&mut home, rng, &mut |_, _| {}),
-        }
+        let prepared = rewrap::prepare(&mut home, &self.file, &options, rng)?;
+        let mut rewrapping = Rewrapping::new();
+        let mut told = rewrapping.add_capi(&mut home, prepared, (), rng, &mut |_, _| {});
+        told.extend(rewrapping.finish(&mut home));
+        let ((), rewrapped) = told.pop().unwrap();
+        rewrapped.map(|rewrapped| rewrapped.how)
     }
 
     fn state(&self) -> Option<SpareState> {

@@ -4,7 +4,6 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use strongroom_agefile::KeyType;
 use strongroom_authority::{Caller, Service};
 use strongroom_client::connection::ExchangeError;
 use strongroom_client::recover::{Collected, RecoverError, Wanted};

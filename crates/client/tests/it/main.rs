@@ -25,6 +25,7 @@ mod repair;
 mod restored;
 mod revoked;
 mod rewrap;
+mod rewrapping;
 mod sealed;
 mod secret;
 mod simple_blob;

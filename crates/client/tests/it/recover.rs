@@ -2,7 +2,6 @@
 
 use std::fs;
 
-use strongroom_agefile::KeyType;
 use strongroom_client::connection::ExchangeError;
 use strongroom_client::recover::{RecoverError, Wanted};
 use strongroom_client::rewrap::How;

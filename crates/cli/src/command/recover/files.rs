@@ -17,7 +17,7 @@ use strongroom_protocol::id::Serial;
 use super::Arguments;
 use crate::account::Account;
 use crate::command::rewrap::capi::For;
-use crate::command::rewrap::{self, Tally};
+use crate::command::rewrap::{self, Rewrapping, Tally, Told};
 use crate::context::Context;
 use crate::destination::Destination;
 use crate::exit::{Exit, Usage};
@@ -301,36 +301,58 @@ impl<'c> Files<'c> {
     pub(super) fn rewrap(&mut self, home: &mut Home) -> anyhow::Result<()> {
         let mut identities = identities(self.context, home)?;
         let released: HashSet<Serial> = home.released_serials()?.into_iter().collect();
+        let mut rewrapping = Rewrapping::new();
         self.tally.begin(self.open.len());
         for Open { file, .. } in std::mem::take(&mut self.open) {
             let done = self
                 .prepare_identity(home, &mut identities, &file)
-                .and_then(|()| self.rewrap_one(home, &identities, &file));
-            self.tally.bar.file();
-            let Err(error) = done else {
-                continue;
-            };
-            match error.downcast_ref() {
-                Some(
-                    error @ (RewrapError::NoKey { serial } | RewrapError::OtherPayload { serial }),
-                ) => {
-                    // A key that is here and does not open the file is another file's.
-                    let serial = serial.filter(|serial| !released.contains(serial));
-                    self.open.push(Open {
-                        serial,
-                        others_header: matches!(error, RewrapError::OtherPayload { .. }),
-                        ..Open::new(file)
-                    });
+                .and_then(|()| self.rewrap_one(home, &mut rewrapping, &identities, &file));
+            match done {
+                Ok(told) => self.take(told, &released),
+                Err(error) => {
+                    self.tally.bar.file();
+                    self.leave(file, error, &released);
                 }
-                Some(RewrapError::Passphrase) => self.open.push(Open {
-                    passphrase: true,
-                    ..Open::new(file)
-                }),
-                _ => self.fail(&file, &input::explained(&file.path, error)),
             }
         }
+        self.take(rewrapping.finish(home), &released);
         self.tally.begin(0);
         Ok(())
+    }
+
+    /// Counts what became of files.
+    fn take(&mut self, told: Told, released: &HashSet<Serial>) {
+        for (of, rewrapped) in told {
+            self.tally.bar.file();
+            let told = rewrapped
+                .map_err(Into::into)
+                .and_then(|rewrapped| self.tally.add(&of, &rewrapped));
+            if let Err(error) = told {
+                self.leave(of.file, error, released);
+            }
+        }
+    }
+
+    /// Leaves a file open for which a key may come, or says what is wrong with it.
+    fn leave(&mut self, file: Input, error: Error, released: &HashSet<Serial>) {
+        match error.downcast_ref() {
+            Some(
+                error @ (RewrapError::NoKey { serial } | RewrapError::OtherPayload { serial }),
+            ) => {
+                // A key that is here and does not open the file is another file's.
+                let serial = serial.filter(|serial| !released.contains(serial));
+                self.open.push(Open {
+                    serial,
+                    others_header: matches!(error, RewrapError::OtherPayload { .. }),
+                    ..Open::new(file)
+                });
+            }
+            Some(RewrapError::Passphrase) => self.open.push(Open {
+                passphrase: true,
+                ..Open::new(file)
+            }),
+            _ => self.fail(&file, &input::explained(&file.path, error)),
+        }
     }
 
     /// Sees that a file which a released key opens gets a key to be rewrapped for.
@@ -357,9 +379,10 @@ impl<'c> Files<'c> {
     fn rewrap_one(
         &mut self,
         home: &mut Home,
+        rewrapping: &mut Rewrapping,
         identities: &Identities,
         file: &Input,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<Told> {
         let is_capi = is_capi_file(&file.path);
         // Nothing is made before a session key is here.
         let only_look = match is_capi {
@@ -368,26 +391,36 @@ impl<'c> Files<'c> {
             false => identities.is_empty(),
         };
         if only_look {
-            return match is_capi {
-                true => self.rsa.look(self.context, home, &file.path),
-                false => Ok(rewrap::look(home, file, &RewrapOptions::new(identities)).map(drop)?),
-            };
+            match is_capi {
+                true => self.rsa.look(self.context, home, &file.path)?,
+                false => {
+                    rewrap::look(home, file, &RewrapOptions::new(identities))?;
+                }
+            }
+            return Ok(Told::new());
         }
         let output = self.destination.rewritten(file)?;
         let output = output.map(|path| (path, self.overwrite));
-        let done = if is_capi_file(&file.path) {
+        if is_capi {
             let output = output.as_ref();
             let bar = &self.tally.bar;
-            self.rsa.rewrap(self.context, home, file, output, bar)?
-        } else {
-            let options = RewrapOptions {
-                identities,
-                others: &[],
-                output,
-            };
-            rewrap::rewrap_one(self.context, home, file, &options, &self.tally.bar)?
+            return self
+                .rsa
+                .rewrap(self.context, home, rewrapping, file, output, bar);
+        }
+        let options = RewrapOptions {
+            identities,
+            others: &[],
+            output,
         };
-        self.tally.add(file, &done)
+        Ok(rewrap::rewrap_one(
+            self.context,
+            home,
+            rewrapping,
+            file,
+            &options,
+            &self.tally.bar,
+        ))
     }
 
     fn fail(&mut self, file: &Input, error: &Error) {

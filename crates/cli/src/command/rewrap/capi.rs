@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 use strongroom_capi::{Padding, PrivateKey, PublicKey};
 use strongroom_client::capi::rewrap::{CapiRewrapOptions, Prepared, look, prepare};
 use strongroom_client::home::{Home, read_exchange_key, read_public_key};
-use strongroom_client::rewrap::{How, Rewrapped};
 use strongroom_client::status::read_capi_header;
 use strongroom_files::output::Overwrite;
 use strongroom_protocol::id::{Digest, Serial};
 
-use super::Done;
+use super::{Rewrapping, Taken, Told};
 use crate::causes::is_out_of_reach;
 use crate::context::Context;
 use crate::input::Input;
@@ -71,15 +70,17 @@ impl For {
         matches!(self, Self::Program { .. })
     }
 
-    /// Rewraps a file. How far a copy has come, if it takes one, is told.
+    /// Rewraps a file. How far a copy has come, if it takes one, is told. Returns what became of those that are done.
     pub(crate) fn rewrap(
         &mut self,
         context: &Context,
         home: &mut Home,
+        rewrapping: &mut Rewrapping,
         file: &Input,
         output: Option<&(PathBuf, Overwrite)>,
         bar: &Progress,
-    ) -> anyhow::Result<Done> {
+    ) -> anyhow::Result<Told> {
+        rewrapping.settle(home, &file.path);
         self.read(context, home, &file.path)?;
         let (current, target, padding, whose) = match self {
             Self::Home { key, .. } => {
@@ -107,20 +108,18 @@ impl For {
         };
         let mut progress = |bytes, of| bar.copied(bytes, of);
         let mut rng = context.rng();
-        let how = match prepare(home, &file.path, &options, &mut rng)? {
-            Prepared::Current => How::Current,
-            Prepared::New(header) => {
-                if let Some((serial, digest)) = header.own_blob() {
-                    state_own_blob(context, home, serial, digest)?;
-                }
-                header.write(home, &mut rng, &mut progress)?
-            }
-        };
-        Ok(Done {
-            rewrapped: Rewrapped { how, changed: None },
+        let prepared = prepare(home, &file.path, &options, &mut rng)?;
+        if let Prepared::New(header) = &prepared
+            && let Some((serial, digest)) = header.own_blob()
+        {
+            state_own_blob(context, home, serial, digest)?;
+        }
+        let of = Taken {
+            file: file.clone(),
             passphrase: false,
             whose,
-        })
+        };
+        Ok(rewrapping.add_capi(home, prepared, of, &mut rng, &mut progress))
     }
 
     /// Looks whether a key for a file is at hand, and leaves the file as it is.

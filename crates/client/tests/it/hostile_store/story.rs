@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::PathBuf;
 
-use strongroom_agefile::KeyType;
 use strongroom_authority::{Caller, Extent, Service};
 use strongroom_client::ConnectError;
 use strongroom_client::officer::Desk;
