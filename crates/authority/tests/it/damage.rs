@@ -7,6 +7,7 @@ use std::ops::RangeInclusive;
 use rusqlite::Connection;
 use strongroom_authority::{Caller, Service};
 use strongroom_protocol::id::Clock;
+use strongroom_protocol::keys::SigningKey;
 use strongroom_protocol::policy::SubjectState;
 use strongroom_protocol::statement::{Draft, Particulars, Scope, SignedStatement, Verdict, Word};
 use strongroom_protocol::{Authority, Challenge, QueryError, ReleaseError, Select};
@@ -28,6 +29,7 @@ struct Robbery {
 }
 
 // The entries of the story.
+const OWN: u64 = 5;
 const OWN_EVIDENCE: u64 = 6;
 const OWN_DECISION: u64 = 7;
 const WANTED: u64 = 8;
@@ -43,7 +45,7 @@ impl Robbery {
         submit(&session, &victim.deposit(1));
         let now = embedded.clock.now();
         let own = thief.ask(thief.everything(&session), now);
-        submit(&session, &own.statement);
+        assert_eq!(submit(&session, &own.statement).index(), OWN);
         assert_eq!(
             submit(&session, &thief.evidence(&own)).index(),
             OWN_EVIDENCE
@@ -293,6 +295,66 @@ fn another_key_under_a_deposits_row_is_withheld() {
         assert_eq!(page.release().withheld(), serials);
         assert!(page.release().keys().is_empty());
     }
+}
+
+/// A serial is its owner's to choose, also one that is somebody else's already.
+#[test]
+fn what_somebody_else_deposited_under_the_same_serial_is_withheld() {
+    for named in [false, true] {
+        let embedded = Embedded::found();
+        let session = embedded.service.session(Caller::Operator);
+        let mut victim = Owner::enrolled(&session, 1);
+        let mut thief = Owner::enrolled(&session, 2);
+        submit(&session, &victim.deposit(1));
+        let serial = *victim.keys.keys().next().unwrap();
+        let same = thief.draft_under(serial, &[9; 16]);
+        let thiefs = submit(&session, &thief.deposit_of(&[same])).index();
+        let scope = match named {
+            true => Scope::of([serial]).unwrap(),
+            false => victim.everything(&session),
+        };
+        let asked = victim.ask(scope, embedded.clock.now());
+        submit(&session, &asked.statement);
+        submit(&session, &victim.evidence(&asked));
+        let map = Map::of(&embedded);
+        let by_serial = [&[DEPOSIT], &victim.id.as_bytes()[..], serial.as_bytes()].concat();
+        map.change(&by_serial, |row| {
+            row[..8].copy_from_slice(&thiefs.to_be_bytes());
+        });
+        let in_order = [&[DEPOSIT_IN_ORDER], &victim.id.as_bytes()[..]].concat();
+        for (key, value) in map.remove_all(&in_order) {
+            let place = &key[in_order.len() + 8..];
+            map.put(
+                &[&in_order, &thiefs.to_be_bytes()[..], place].concat(),
+                &value,
+            );
+        }
+        let page = session.release(asked.statement.id(), 0).unwrap();
+        assert_eq!(page.release().withheld(), [serial]);
+        assert!(page.release().keys().is_empty());
+    }
+}
+
+/// Who asked is said by the request, whatever its row says.
+#[test]
+fn a_page_that_was_released_is_handed_to_nobody_whom_a_row_alone_names() {
+    let robbery = Robbery::plan();
+    let stranger = SigningKey::from_seed(&[0x55; 32]).verifying_key();
+    let release = |caller| {
+        let session = robbery.embedded.service.session(caller);
+        session.release(robbery.own.statement.id(), 0)
+    };
+    assert!(release(Caller::Operator).is_ok());
+    let refused = release(Caller::Device(stranger));
+    assert!(matches!(refused, Err(ReleaseError::NotFound)));
+    robbery.map().change(&key(REQUEST, &[OWN]), |row| {
+        row[32..64].copy_from_slice(stranger.as_bytes());
+    });
+    let refused = release(Caller::Device(stranger));
+    assert!(
+        matches!(refused, Err(ReleaseError::Unavailable(_))),
+        "{refused:?}"
+    );
 }
 
 #[test]

@@ -4,12 +4,13 @@
 use strongroom_authority::{Caller, Extent, Service, Session};
 use strongroom_protocol::id::Clock;
 use strongroom_protocol::keys::SigningKey;
-use strongroom_protocol::policy::{Policy, Rule};
+use strongroom_protocol::policy::{Policy, Rule, SubjectState};
 use strongroom_protocol::statement::{
-    Enroll, Evidence, EvidenceKind, SignedStatement, Statement, Word,
+    Enroll, Evidence, EvidenceKind, SignedStatement, Statement, Verdict, Word,
 };
 use strongroom_protocol::{
-    Authority, Challenge, QueryError, Recorded, Refusal, Select, SubmitError, UnavailableKind,
+    Authority, Challenge, QueryError, Recorded, Refusal, ReleaseError, Select, SubmitError,
+    UnavailableKind,
 };
 use strongroom_testkit::{Asked, Owner, Person, ask_change, look, submit};
 
@@ -272,6 +273,51 @@ fn what_an_officer_denied_is_not_approved_by_hiding_the_word() {
     assert!(!released(&embedded.open_again(7), &asked));
     map.sql(&format!("DELETE FROM entry WHERE idx = {veto}"));
     assert!(!released(&embedded.open_again(8), &asked));
+}
+
+/// Until its keys are out, an approved request can be vetoed.
+#[test]
+fn a_veto_behind_the_decision_is_not_undone_by_hiding_the_word() {
+    let rules = vec![Rule {
+        veto: true,
+        ..Rule::code_alone("code")
+    }];
+    let policy = Policy {
+        rules,
+        ..Policy::code_alone()
+    };
+    let embedded = Embedded::found_under(policy, 42);
+    let session = session(&embedded);
+    let mut owner = Owner::enrolled(&session, 1);
+    submit(&session, &owner.deposit(1));
+    let asked = owner.ask(owner.everything(&session), embedded.clock.now());
+    let id = asked.statement.id();
+    submit(&session, &asked.statement);
+    submit(&session, &owner.evidence(&asked));
+    let state = || {
+        let view = look(&session, id).unwrap();
+        view.standing(embedded.clock.now()).0
+    };
+    let approved = SubjectState::Decided(Verdict::Approved);
+    assert_eq!(state(), approved);
+    let veto = submit(&session, &owner.veto_by(&asked, &owner.device)).index();
+    assert_ne!(state(), approved);
+    let refused = session.release(id, 0);
+    assert!(matches!(refused, Err(ReleaseError::NotApproved { .. })));
+    let map = Map::of(&embedded);
+    let words = map.all(&[WORD]);
+    let hidden = words
+        .iter()
+        .find(|(key, _)| key.ends_with(&veto.to_be_bytes()));
+    map.remove_all(&hidden.unwrap().0);
+    assert_eq!(state(), approved, "by the rows it is");
+    for service in [embedded.service.clone(), embedded.open_again(5)] {
+        let released = service.session(Caller::Operator).release(id, 0);
+        let Err(ReleaseError::Unavailable(error)) = released else {
+            panic!("the veto is forgotten: {released:?}");
+        };
+        assert_eq!(error.kind, UnavailableKind::Damaged);
+    }
 }
 
 #[test]
