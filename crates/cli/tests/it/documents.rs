@@ -38,7 +38,7 @@ pages! {
     the_first_hour: "docs/first-hour.md", 1 not run;
     for_a_group: "docs/for-a-group.md", 1 not run;
     leavers: "docs/leavers.md";
-    performance: "docs/performance.md", 1 not run;
+    performance: "docs/performance.md", 2 not run;
     borg_and_restic: "docs/recipes/borg-and-restic.md";
     leaving: "docs/recipes/leaving.md";
     a_nas: "docs/recipes/nas.md", 1 not run;

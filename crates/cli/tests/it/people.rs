@@ -648,7 +648,7 @@ fn a_policy_is_explained_and_tried_before_it_matters() {
         .refused(2, &["72 hours"]);
 
     let rehearsed = machine.run(["policy", "rehearse", "policy.toml"]).done();
-    let story = "An owner's machine is lost, and their recovery code too:\n    keys after 1 second, by rule `officers`\n";
+    let story = "An owner's machine is lost, and their recovery code too:\n    keys after 1 millisecond, by rule `officers`\n";
     assert!(rehearsed.text().contains(story), "{}", rehearsed.text());
     assert!(
         rehearsed
@@ -660,7 +660,7 @@ fn a_policy_is_explained_and_tried_before_it_matters() {
         .run(["policy", "rehearse", "policy.toml", "--json"])
         .json();
     assert_eq!(stories[1]["story"], "lost-machine-and-code");
-    assert_eq!(stories[1]["after_seconds"], 1);
+    assert_eq!(stories[1]["after_millis"], 1);
     machine
         .run(["policy", "rehearse", "policy.toml", "--for", "eve"])
         .refused(1, &["no officer `eve`"]);

@@ -301,7 +301,7 @@ fn what_is_said_at_a_terminal_fits_it_and_is_broken_between_words() {
         let machine = Machine::new();
         let mut said = String::new();
         let mut see = |args: &[&str]| {
-            let narrow = format!("stty cols {columns};");
+            let narrow = format!("stty rows 24 cols {columns};");
             let Some(seen) = at_terminal(&machine, &narrow, args) else {
                 return false;
             };

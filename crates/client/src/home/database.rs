@@ -386,7 +386,7 @@ fn check_schema(database: &Database) -> Result<(), HomeError> {
 }
 
 /// SHA-256 of the schema, so that it is not made each time to be compared: that took most of what opening a home takes.
-const SCHEMA: &str = "05686da28bb3dd301dd4d19d7ec05dafd49fee4c53f4a7ac83823ce5bc380fb0";
+const SCHEMA: &str = "305d988cdf1c643af420f5aaf2f5b6cfe259717c4c49458930157a5b76dbbba5";
 
 /// Digests a schema: of each object the four columns, a zero byte behind each.
 fn digest(objects: &BTreeSet<Object>) -> Digest {

@@ -45,7 +45,7 @@ enum Line<'l> {
         story: &'static str,
         gets: bool,
         rule: Option<&'l str>,
-        after_seconds: Option<u64>,
+        after_millis: Option<u64>,
         says: &'l [String],
     },
     Untried {
@@ -95,7 +95,7 @@ fn print_lines(rehearsal: &Rehearsal) -> io::Result<()> {
             story: story.kind.as_str(),
             gets: gets.is_some(),
             rule: gets.map(|gets| gets.rule.as_str()),
-            after_seconds: gets.map(|gets| gets.after_millis / 1000),
+            after_millis: gets.map(|gets| gets.after_millis),
             says: &story.says,
         })?;
     }
