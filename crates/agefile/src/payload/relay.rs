@@ -99,11 +99,11 @@ struct Inlet<R> {
 }
 
 /// A batch, and what became of it.
-type Finished<B> = (B, io::Result<Done<<B as Batch>::Fault>>);
+type Worked<B> = (B, io::Result<Done<<B as Batch>::Fault>>);
 
 /// Where batches wait for their turn to be written.
 struct Line<'p, W, B: Batch> {
-    done: BTreeMap<u64, Finished<B>>,
+    done: BTreeMap<u64, Worked<B>>,
     /// The number of the batch that is written next.
     next: u64,
     /// Where to. Whoever writes has it meanwhile.
@@ -220,7 +220,7 @@ impl<R: Read, W: Write, B: Batch, N: Fn(usize) -> B> Relay<'_, R, W, B, N> {
 
 impl<W, B: Batch> Line<'_, W, B> {
     /// Takes the batch that is written next, if it is there.
-    fn take_next(&mut self) -> Option<(B, io::Result<Done<B::Fault>>)> {
+    fn take_next(&mut self) -> Option<Worked<B>> {
         if self.is_over() {
             return None;
         }
