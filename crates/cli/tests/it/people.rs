@@ -648,7 +648,7 @@ fn a_policy_is_explained_and_tried_before_it_matters() {
         .refused(2, &["72 hours"]);
 
     let rehearsed = machine.run(["policy", "rehearse", "policy.toml"]).done();
-    let story = "An owner's machine is lost, and their recovery code too:\n    keys after 1 millisecond, by rule `officers`\n";
+    let story = "An owner's machine is lost, and their recovery code too:\n    Keys after 1 millisecond, by rule `officers`.\n";
     assert!(rehearsed.text().contains(story), "{}", rehearsed.text());
     assert!(
         rehearsed

@@ -11,7 +11,7 @@ mod text;
 pub use check::{Finding, Severity, check};
 pub use explain::explain;
 pub use key::{OfficerKeyError, officer_key_text, parse_officer_key};
-pub use rehearse::{Gets, Rehearsal, Rehearsed, Story, StoryKind, rehearse};
+pub use rehearse::{Gets, Rehearsal, RehearseError, Rehearsed, Story, StoryKind, rehearse};
 pub use simulate::{
     Outcome, Said, Scenario, SimulateError, Simulation, Trial, Trying, Whose, simulate,
 };

@@ -15,7 +15,8 @@ use crate::terminal::{columns, escape, print_json, print_wrapped};
 /// Play through what happens to people: who gets keys by a policy, when, who is told and who can stop it.
 ///
 /// A machine is lost, with the recovery code or without; somebody leaves; a thief has the code or a machine; an officer is
-/// dishonest, refuses or is away. All who are honest do what they can. It says; it does not judge: `policy check` does.
+/// dishonest, refuses or is away. All who are honest do what they can; in the thieves' stories nobody notices, and it says who
+/// could have. It does not judge: `policy check` does.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -70,7 +71,8 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
     }
     for rule in &rehearsal.untried {
         context.say(format_args!(
-            "not rehearsed: rule `{}`, which is for other owners, fewer keys or labelled ones: --for, --keys, --label",
+            "not rehearsed: rule `{}`, which is for other owners, fewer keys or labelled ones (--for, --keys, --label), or for askers of whom \
+             none has an owner's id",
             escape(rule)
         ));
     }
@@ -80,12 +82,8 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
 fn print_story(story: &Story) -> io::Result<()> {
     let columns = columns();
     print_wrapped(&format!("{}:", story.kind.sentence()), "", columns)?;
-    let gets = story.gets.as_ref();
-    let gets = gets.map_or("no keys".to_owned(), |gets| format!("keys {gets}"));
-    for says in [&gets].into_iter().chain(&story.says) {
-        print_wrapped(&escape(says), "    ", columns)?;
-    }
-    Ok(())
+    let mut says = story.says.iter();
+    says.try_for_each(|says| print_wrapped(&escape(says), "    ", columns))
 }
 
 fn print_lines(rehearsal: &Rehearsal) -> io::Result<()> {

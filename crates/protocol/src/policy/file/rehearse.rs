@@ -37,9 +37,9 @@ pub struct Rehearsal {
 pub struct Story {
     /// What happened.
     pub kind: StoryKind,
-    /// By what they get the keys, and when; if nobody gets any, nothing.
+    /// By what they get the keys, and when. Nothing if they get none, or not whoever the officer is.
     pub gets: Option<Gets>,
-    /// What else there is to say, in sentences: what it takes, who is told, who can stop it, or what is missing.
+    /// What there is to say, in sentences, that first: what it takes, who is told, who can stop it, or what is missing.
     pub says: Vec<String>,
 }
 
@@ -62,10 +62,14 @@ pub enum StoryKind {
     ThiefVetoes,
     /// An officer asks for what is not theirs; they get it if it takes nobody else.
     DishonestOfficer,
-    /// An officer says no to everything.
+    /// An officer says no to an owner who has the code.
     RefusingOfficer,
-    /// An officer does not answer.
+    /// An officer says no to an owner who has lost the code.
+    RefusingOfficerWithoutCode,
+    /// An officer does not answer an owner who has the code.
     AbsentOfficer,
+    /// An officer does not answer an owner who has lost the code.
+    AbsentOfficerWithoutCode,
 }
 
 /// By what somebody gets keys, and when.
@@ -91,7 +95,9 @@ impl StoryKind {
             Self::ThiefVetoes => "thief-vetoes",
             Self::DishonestOfficer => "dishonest-officer",
             Self::RefusingOfficer => "refusing-officer",
+            Self::RefusingOfficerWithoutCode => "refusing-officer-without-code",
             Self::AbsentOfficer => "absent-officer",
+            Self::AbsentOfficerWithoutCode => "absent-officer-without-code",
         }
     }
 
@@ -104,34 +110,35 @@ impl StoryKind {
             Self::AnothersKeys => "An officer asks for the keys of an owner who is there",
             Self::Leaver => "An owner has left, and somebody asks for their keys",
             Self::ThiefWithSheet => {
-                "A thief has an owner's recovery code, and no officer is fooled"
+                "A thief has an owner's code; no officer is fooled, and nobody notices"
             }
-            Self::ThiefWithMachine => "A thief asks with an owner's machine, without the code",
+            Self::ThiefWithMachine => {
+                "A thief has an owner's machine, and not the code; nobody notices"
+            }
             Self::ThiefVetoes => "A thief with an owner's machine stops what the owner asks for",
             Self::DishonestOfficer => {
                 "An officer asks for what is not theirs, in their own name or in the owner's"
             }
-            Self::RefusingOfficer => "An officer says no to whatever an owner asks for",
-            Self::AbsentOfficer => "An officer is away when an owner asks",
-        }
-    }
-}
-
-impl Gets {
-    fn by(rule: &Rule) -> Self {
-        Self {
-            rule: rule.name.clone(),
-            after_millis: rule.wait_millis,
+            Self::RefusingOfficer => "An officer says no to an owner who has the recovery code",
+            Self::RefusingOfficerWithoutCode => "An officer says no to an owner who has lost it",
+            Self::AbsentOfficer => "An officer is away, and an owner asks who has the code",
+            Self::AbsentOfficerWithoutCode => {
+                "An officer is away, and an owner asks who has lost it"
+            }
         }
     }
 }
 
 impl Story {
-    fn nothing(kind: StoryKind, why: &str) -> Self {
+    /// Of a request for which everybody did what they can.
+    fn new(kind: StoryKind, gets: Option<Gets>, says: Vec<String>) -> Self {
+        let first = gets
+            .as_ref()
+            .map_or("No keys.".to_owned(), |gets| format!("Keys {gets}."));
         Self {
             kind,
-            gets: None,
-            says: vec![why.to_owned()],
+            gets,
+            says: [vec![first], says].concat(),
         }
     }
 }
@@ -146,20 +153,28 @@ impl fmt::Display for Gets {
     }
 }
 
-/// Plays every story under a policy, each as if all who are honest did what they can.
+/// Plays every story under a policy. All who are honest say at once what they can; in the thieves' stories nobody notices.
 ///
 /// # Errors
 ///
-/// Says so when the keys of an officer are asked for who is none of the policy's.
-pub fn rehearse(policy: &Policy, asked: &Rehearsed) -> Result<Rehearsal, SimulateError> {
+/// Says so when the keys of an officer are asked for who is none of the policy's, or when the policy is too large: it would
+/// take too long.
+pub fn rehearse(policy: &Policy, asked: &Rehearsed) -> Result<Rehearsal, RehearseError> {
     let stage = Stage { policy, asked };
+    let kinds = stage.kinds_of_officers().len();
+    if policy.officers.len() > OFFICERS_MAX || policy.rules.len() > RULES_MAX || kinds > KINDS_MAX {
+        return Err(RehearseError::TooLarge);
+    }
     let mut stories = vec![
         stage.owner_asks(StoryKind::LostMachine, &[Trial::Code])?,
         stage.owner_asks(StoryKind::LostMachineAndCode, &[])?,
         stage.officer_asks(StoryKind::AnothersKeys, None)?,
         match &policy.departed {
             Some(group) => stage.officer_asks(StoryKind::Leaver, Some(group))?,
-            None => Story::nothing(StoryKind::Leaver, "Nobody can say that an owner has left."),
+            None => {
+                let why = "Nobody can say that an owner has left.".to_owned();
+                Story::new(StoryKind::Leaver, None, vec![why])
+            }
         },
         stage.story(StoryKind::ThiefWithSheet, Request::OWN, &[Trial::Code])?,
         stage.story(StoryKind::ThiefWithMachine, Request::OWN, &[])?,
@@ -167,16 +182,42 @@ pub fn rehearse(policy: &Policy, asked: &Rehearsed) -> Result<Rehearsal, Simulat
     ];
     if !policy.officers.is_empty() {
         let denies = |name: &str| Some(Trial::Word(name.to_owned(), Word::Deny));
+        let code = [Trial::Code];
         stories.extend([
             stage.dishonest_officer()?,
-            stage.one_officer(StoryKind::RefusingOfficer, denies)?,
-            stage.one_officer(StoryKind::AbsentOfficer, |_| None)?,
+            stage.one_officer(StoryKind::RefusingOfficer, &code, denies)?,
+            stage.one_officer(StoryKind::RefusingOfficerWithoutCode, &[], denies)?,
+            stage.one_officer(StoryKind::AbsentOfficer, &code, |_| None)?,
+            stage.one_officer(StoryKind::AbsentOfficerWithoutCode, &[], |_| None)?,
         ]);
     }
     Ok(Rehearsal {
         stories,
         untried: stage.untried()?,
     })
+}
+
+/// The most officers, rules and kinds of officers of a policy that is rehearsed. Each story signs all officers' words for
+/// each kind of them and each wait: this many take some seconds.
+const OFFICERS_MAX: usize = 64;
+const RULES_MAX: usize = 32;
+const KINDS_MAX: usize = 32;
+/// How many sets of officers are tried to find how few get keys with a dishonest one.
+const SETS_MAX: usize = 500;
+
+/// Why a policy is not rehearsed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RehearseError {
+    /// Somebody is named who is no officer.
+    #[error(transparent)]
+    NoOfficer(#[from] SimulateError),
+    /// It would take too long.
+    #[error(
+        "a policy of more than {OFFICERS_MAX} officers, {KINDS_MAX} kinds of them by their groups, or {RULES_MAX} rules is \
+         too large to be rehearsed: `policy simulate` tries one request"
+    )]
+    TooLarge,
 }
 
 /// Who makes a request.
@@ -195,6 +236,57 @@ impl Request<'_> {
     };
 }
 
+/// How a dishonest officer gets keys.
+struct Way<'k> {
+    /// Whichever of these it is.
+    officers: &'k [&'k str],
+    others: usize,
+    /// Whether they say to be the owner.
+    is_owner: bool,
+    /// Whether they say that the owner has left.
+    departed: bool,
+    gets: Gets,
+}
+
+impl Way<'_> {
+    fn sentence(&self) -> String {
+        let who = list(self.officers, "or");
+        let with = match self.others {
+            0 => "alone".to_owned(),
+            1 => "with one other officer who is fooled, or joins in".to_owned(),
+            others => format!("with {others} other officers who are fooled, or join in"),
+        };
+        let how = match (self.is_owner, self.departed) {
+            (true, false) => "saying to be the owner",
+            (true, true) => "saying to be the owner, and that the owner has left",
+            (false, false) => "in their own name",
+            (false, true) => "in their own name, saying that the owner has left",
+        };
+        format!("The shortest way: {who} {with}, {how}: keys {}.", self.gets)
+    }
+}
+
+/// Returns the sets of so many officers, of each kind those that come first; the first of the kind at a place is none of
+/// them. Not all, if they are more than are looked at.
+fn sets_of<'n>(kinds: &[Vec<&'n str>], without: usize, count: usize) -> Vec<Vec<&'n str>> {
+    let mut sets = vec![Vec::new()];
+    for (place, officers) in kinds.iter().enumerate() {
+        let mut longer = Vec::new();
+        for set in &sets {
+            let officers = officers.iter().skip(usize::from(place == without));
+            let most = officers.len().min(count - set.len());
+            for taken in 0..=most {
+                let taken = officers.clone().take(taken).copied();
+                longer.push(set.iter().copied().chain(taken).collect::<Vec<_>>());
+            }
+        }
+        longer.truncate(100 * SETS_MAX);
+        sets = longer;
+    }
+    sets.retain(|set| set.len() == count);
+    sets
+}
+
 struct Stage<'s> {
     policy: &'s Policy,
     asked: &'s Rehearsed,
@@ -209,137 +301,181 @@ impl<'s> Stage<'s> {
         self.story(kind, Request::OWN, &said)
     }
 
-    /// One officer after another asks for an owner's keys, of whom a group said that they left, and the others approve: what
-    /// the first who gets them gets.
+    /// One officer after another asks for an owner's keys, of whom a group said that they left, and the others approve.
     fn officer_asks(&self, kind: StoryKind, left: Option<&String>) -> Result<Story, SimulateError> {
         let said: Vec<Trial> = self.all_say(Word::Approve).collect();
-        for officers in self.kinds_of_officers() {
+        let mut askers = Vec::new();
+        let mut soonest: Option<Story> = None;
+        for officers in self.others_than_asked() {
             let request = Request {
                 asker: officers.first().copied(),
                 departed: left.is_some(),
             };
-            let mut story = self.story(kind, request, &said)?;
-            if story.gets.is_some() {
-                let mut who = format!("Can ask: {}", list(&officers, "or"));
-                if let Some(group) = left {
-                    let group = self.people_of(group);
-                    who += &format!(", once {group} said that the owner has left");
-                }
-                story.says.insert(0, who + ".");
-                return Ok(story);
+            let story = self.story(kind, request, &said)?;
+            let Some(gets) = &story.gets else {
+                continue;
+            };
+            askers.extend(officers);
+            let before = soonest.as_ref().and_then(|story| story.gets.as_ref());
+            if before.is_none_or(|before| gets.after_millis < before.after_millis) {
+                soonest = Some(story);
             }
         }
-        Ok(Story::nothing(kind, "No rule is for them."))
+        let Some(mut story) = soonest else {
+            return Ok(Story::new(
+                kind,
+                None,
+                vec!["No rule is for them.".to_owned()],
+            ));
+        };
+        let mut who = format!("Can ask: {}", list(&askers, "or"));
+        if let Some(group) = left {
+            let group = self.people_of(group);
+            who += &format!(", once {group} said that the owner has left");
+        }
+        story.says.insert(1, who + ".");
+        Ok(story)
     }
 
-    /// Each officer asks for another's keys, in their own name and in the owner's. Alone they get none by a policy that makes
-    /// sense: how many others have to be fooled, or join in, is what tells policies apart.
+    /// Each officer asks for another's keys, in their own name and in the owner's, with more and more others who are fooled or
+    /// join in.
     fn dishonest_officer(&self) -> Result<Story, SimulateError> {
-        let mut people = People::of(self.policy);
-        let mut ways = Vec::new();
-        for officers in self.kinds_of_officers() {
-            let name = officers.first().copied();
-            let alone: BTreeSet<&str> = name.into_iter().collect();
-            let group = self.policy.departed.as_ref();
-            let group = group.and_then(|group| self.policy.group(group));
-            let departed = group.is_some_and(|group| group.is_met(self.policy, &alone));
-            for asker in [None, name] {
-                for departed in [false, departed] {
-                    for rule in self.met_by_all(Request { asker, departed })? {
-                        let approvals = rule.approvals.as_ref();
-                        let fewest = approvals.and_then(|group| people.fewest(group));
-                        let group = approvals.and_then(|group| self.policy.group(group));
-                        let group = group.map(|group| group.people(self.policy));
-                        // Nothing shows that whoever says to be the owner is one of those who approve.
-                        let own =
-                            asker.is_none() && group.is_some_and(|it| !it.is_disjoint(&alone));
-                        let others = fewest.map(|fewest| fewest.saturating_sub(usize::from(own)));
-                        ways.extend(others.map(|others| (others, rule, officers.clone())));
+        let kinds = self.others_than_asked();
+        let (easiest, is_complete) = self.easiest_way(&kinds)?;
+        let mut says = Vec::new();
+        if let Some(way) = &easiest {
+            says.push(way.sentence());
+            let rule = self
+                .policy
+                .rules
+                .iter()
+                .find(|rule| rule.name == way.gets.rule);
+            let rule = rule.map(|rule| self.what_it_takes(rule, way.departed, false));
+            says.extend(rule.into_iter().flatten());
+        } else if is_complete {
+            says.push("No rule gives officers the keys of others who are there.".to_owned());
+        } else {
+            says.push(
+                "How many others have to be fooled was not found in the time for it.".to_owned(),
+            );
+        }
+        if let Some(group) = &self.policy.departed {
+            let group = self.people_of(group);
+            says.push(format!(
+                "It takes {group} to say that an owner has left who is there."
+            ));
+        }
+        let alone = easiest.filter(|way| way.others == 0).map(|way| way.gets);
+        Ok(Story::new(StoryKind::DishonestOfficer, alone, says))
+    }
+
+    /// Finds the fewest others with whom an officer gets another's keys, and the soonest way with so few. Tells, too, whether
+    /// all sets of officers were tried, if there is no way.
+    fn easiest_way<'k>(
+        &self,
+        kinds: &'k [Vec<&'s str>],
+    ) -> Result<(Option<Way<'k>>, bool), SimulateError> {
+        let mut sets = 0;
+        for others in 0..self.policy.officers.len() {
+            let mut easiest: Option<Way<'k>> = None;
+            for (place, officers) in kinds.iter().enumerate() {
+                let name = officers.first().copied().unwrap_or_default();
+                for helpers in sets_of(kinds, place, others) {
+                    sets += 1;
+                    if sets > SETS_MAX {
+                        return Ok((easiest, false));
+                    }
+                    let people = [name].into_iter().chain(helpers).collect();
+                    let Some(way) = self.way(officers, name, &people)? else {
+                        continue;
+                    };
+                    let before = easiest.as_ref().map(|way| way.gets.after_millis);
+                    if before.is_none_or(|before| way.gets.after_millis < before) {
+                        easiest = Some(way);
                     }
                 }
             }
+            if easiest.is_some() {
+                return Ok((easiest, true));
+            }
         }
-        let easiest = ways
-            .into_iter()
-            .min_by_key(|(others, rule, _)| (*others, rule.wait_millis));
-        let mut says = Vec::new();
-        let mut alone = None;
-        if let Some((others, rule, officers)) = easiest {
-            let gets = Gets::by(rule);
-            let who = list(&officers, "or");
-            let who_else = match others {
-                0 => "alone".to_owned(),
-                1 => "with one other officer who is fooled, or joins in,".to_owned(),
-                _ => format!("with {others} other officers who are fooled, or join in,"),
-            };
-            says.push(format!(
-                "The shortest way: {who} {who_else} gets keys {gets}."
-            ));
-            says.extend(self.what_it_takes(rule, Request::OWN));
-            alone = Some(gets).filter(|_| others == 0);
-        } else {
-            says.push("No rule gives officers the keys of others who are there.".to_owned());
-        }
-        Ok(Story {
-            kind: StoryKind::DishonestOfficer,
-            gets: alone,
-            says,
-        })
+        Ok((None, true))
     }
 
-    /// Returns the rules by which a request gets its keys, once they have waited, if all officers approve.
-    fn met_by_all(&self, request: Request<'_>) -> Result<Vec<&'s Rule>, SimulateError> {
-        let said: Vec<Trial> = self.all_say(Word::Approve).collect();
-        let longest = self.waits().last().copied().unwrap_or(0);
-        let tried = self.at(request, &said, longest)?.rules.into_iter();
-        let met = tried.filter(|tried| tried.standing == Standing::Met);
-        let met: BTreeSet<String> = met.map(|tried| tried.rule).collect();
-        let rules = self.policy.rules.iter();
-        Ok(rules.filter(|rule| met.contains(&rule.name)).collect())
+    /// Plays what an officer gets of another's, in whoever's name, if these people say yes and nobody else, and that the owner
+    /// has left if they are enough for that.
+    fn way<'k>(
+        &self,
+        officers: &'k [&'s str],
+        name: &str,
+        people: &BTreeSet<&str>,
+    ) -> Result<Option<Way<'k>>, SimulateError> {
+        let said = people.iter().map(|name| (*name).to_owned());
+        let said: Vec<Trial> = said.map(|name| Trial::Word(name, Word::Approve)).collect();
+        let group = self.policy.departed.as_ref();
+        let group = group.and_then(|group| self.policy.group(group));
+        let can_depart = group.is_some_and(|group| group.is_met(self.policy, people));
+        let mut easiest: Option<Way<'k>> = None;
+        for asker in [None, Some(name)] {
+            for departed in [false, true] {
+                if departed && !can_depart {
+                    continue;
+                }
+                let Some(gets) = self.play(Request { asker, departed }, &said)?.0 else {
+                    continue;
+                };
+                let before = easiest.as_ref().map(|way| way.gets.after_millis);
+                if before.is_none_or(|before| gets.after_millis < before) {
+                    easiest = Some(Way {
+                        officers,
+                        others: people.len() - 1,
+                        is_owner: asker.is_none(),
+                        departed,
+                        gets,
+                    });
+                }
+            }
+        }
+        Ok(easiest)
     }
 
-    /// An owner asks with the code, and another without. All officers approve but one, who does something else: whichever
-    /// it is, if both owners get their keys.
+    /// An owner asks; all officers approve but one, who does something else.
     fn one_officer(
         &self,
         kind: StoryKind,
+        owner: &[Trial],
         does: impl Fn(&str) -> Option<Trial>,
     ) -> Result<Story, SimulateError> {
-        let mut says = Vec::new();
-        let mut all = Vec::new();
-        let mut is_anybody_stuck = false;
-        for (who, code) in [
-            ("Who has the code", Some(Trial::Code)),
-            ("Who has lost the code", None),
-        ] {
-            let mut stuck = Vec::new();
-            let mut got = Vec::new();
-            for officers in self.kinds_of_officers() {
-                let one = officers.first().copied().unwrap_or_default();
-                let others = self.all_say(Word::Approve);
-                let others = others.filter(|word| !matches!(word, Trial::Word(by, _) if by == one));
-                let said = code.iter().cloned().chain(does(one)).chain(others);
-                match self.play(Request::OWN, &said.collect::<Vec<_>>())?.0 {
-                    Some(gets) => got.push(gets),
-                    None => stuck.extend(officers),
-                }
-            }
-            let slowest = got.into_iter().max_by_key(|gets| gets.after_millis);
-            says.push(match &slowest {
-                None => format!("{who} gets nothing, whichever officer it is."),
-                Some(_) if !stuck.is_empty() => {
-                    format!("{who} gets nothing if it is {}.", list(&stuck, "or"))
-                }
-                Some(gets) => format!("{who} gets the keys {gets}."),
-            });
-            is_anybody_stuck |= !stuck.is_empty();
-            all.extend(slowest);
+        let all = self.all_say(Word::Approve);
+        let all: Vec<Trial> = owner.iter().cloned().chain(all).collect();
+        if self.play(Request::OWN, &all)?.0.is_none() {
+            let as_always = "There are none with all officers there either.".to_owned();
+            return Ok(Story::new(kind, None, vec![as_always]));
         }
-        let slowest = all.into_iter().max_by_key(|gets| gets.after_millis);
-        Ok(Story {
-            kind,
-            gets: slowest.filter(|_| !is_anybody_stuck),
-            says,
+        let mut stuck = Vec::new();
+        let mut got = Vec::new();
+        for officers in self.kinds_of_officers() {
+            let one = officers.first().copied().unwrap_or_default();
+            let others = all.iter();
+            let others = others.filter(|word| !matches!(word, Trial::Word(by, _) if by == one));
+            let said: Vec<Trial> = others.cloned().chain(does(one)).collect();
+            match self.play(Request::OWN, &said)?.0 {
+                Some(gets) => got.push(gets),
+                None => stuck.extend(officers),
+            }
+        }
+        let slowest = got.into_iter().max_by_key(|gets| gets.after_millis);
+        Ok(match slowest {
+            None => Story::new(kind, None, vec!["Whichever officer it is.".to_owned()]),
+            Some(gets) if stuck.is_empty() => Story::new(kind, Some(gets), Vec::new()),
+            Some(gets) => Story {
+                kind,
+                gets: None,
+                says: vec![format!(
+                    "No keys if it is {}; with any other officer keys {gets}.",
+                    list(&stuck, "or")
+                )],
+            },
         })
     }
 
@@ -353,10 +489,10 @@ impl<'s> Stage<'s> {
         let (gets, last) = self.play(request, said)?;
         let is_it = |rule: &&Rule| gets.as_ref().is_some_and(|gets| gets.rule == rule.name);
         let says = match self.policy.rules.iter().find(is_it) {
-            Some(rule) => self.what_it_takes(rule, request),
+            Some(rule) => self.what_it_takes(rule, request.departed, said.contains(&Trial::Veto)),
             None => what_is_missing(last),
         };
-        Ok(Story { kind, gets, says })
+        Ok(Story::new(kind, gets, says))
     }
 
     /// Finds the earliest time at which a request is approved: now, or when some rule has waited. Returns how it stands
@@ -438,12 +574,34 @@ impl<'s> Stage<'s> {
         kinds
     }
 
+    /// Returns them without whom is asked about: an owner is no thief of their own keys.
+    fn others_than_asked(&self) -> Vec<Vec<&'s str>> {
+        let is_asked = |name: &&str| match &self.asked.whose {
+            Whose::Anybodys => false,
+            Whose::Officers(officer) => officer == name,
+            Whose::Owners(asked) => {
+                let mut officers = self.policy.officers.iter();
+                officers.any(|officer| officer.name == **name && officer.owner == Some(*asked))
+            }
+        };
+        let mut kinds = self.kinds_of_officers();
+        for officers in &mut kinds {
+            officers.retain(|name| !is_asked(name));
+        }
+        kinds.retain(|officers| !officers.is_empty());
+        kinds
+    }
+
     /// Says what a rule that was met asks for, who is told, and who could have stopped it.
-    fn what_it_takes(&self, rule: &Rule, request: Request<'_>) -> Vec<String> {
+    fn what_it_takes(&self, rule: &Rule, departed: bool, is_vetoed: bool) -> Vec<String> {
         let code = rule.evidence.contains(&EvidenceKind::RecoveryCode);
         let code = code.then(|| "the recovery code".to_owned());
         let approvals = rule.approvals.as_ref().map(|group| self.people_of(group));
-        let takes: Vec<String> = code.into_iter().chain(approvals).collect();
+        let overrule = rule.overrule.as_ref().map(|group| self.people_of(group));
+        let overruled = overrule.as_ref().filter(|_| is_vetoed && rule.veto);
+        let overruled = overruled.map(|people| format!("that {people} overrule the veto"));
+        let takes = code.into_iter().chain(approvals).chain(overruled);
+        let takes: Vec<String> = takes.collect();
         let takes: Vec<&str> = takes.iter().map(String::as_str).collect();
         let officers = rule
             .approvals
@@ -451,20 +609,20 @@ impl<'s> Stage<'s> {
             .and_then(|group| self.policy.group(group));
         let officers = officers.map(|group| group.people(self.policy));
         let officers: Vec<&str> = officers.into_iter().flatten().collect();
-        let mut told = vec!["the owner's machines, at their next command".to_owned()];
+        let mut told = vec!["any machine of the owner's, at its next command".to_owned()];
         let mut stops = Vec::new();
         if !officers.is_empty() {
             told.insert(0, format!("{}, by `officer list`", list(&officers, "and")));
             stops.push(format!("{} by denying it", list(&officers, "or")));
         }
-        if rule.veto && !request.departed {
-            let overrule = rule.overrule.as_ref().map(|group| self.people_of(group));
+        if rule.veto && !departed {
             let overrule = overrule.map(|people| format!(", unless {people} overrule it"));
             stops.push(format!(
                 "a machine of the owner's by a veto{}",
                 overrule.unwrap_or_default()
             ));
         }
+        let is_over = rule.approvals.is_none() && rule.wait_millis == 0;
         if rule.approvals.is_none() && !self.policy.officers.is_empty() {
             stops.push(
                 "who asks with the code from another machine, until officers settle it".to_owned(),
@@ -474,6 +632,9 @@ impl<'s> Stage<'s> {
             format!("It takes {}.", list(&takes, "and")),
             format!("Told: {}.", told.join("; and ")),
             match &stops[..] {
+                _ if is_over => {
+                    "Nobody can stop it: the keys are out before anybody is told.".to_owned()
+                }
                 [] => "Nobody can stop it.".to_owned(),
                 _ => format!("Can stop it: {}.", stops.join("; or ")),
             },
@@ -489,7 +650,7 @@ impl<'s> Stage<'s> {
         match (&people[..], People::of(self.policy).fewest(name)) {
             ([one], _) => (*one).to_owned(),
             // Of groups not any so many are enough.
-            (_, Some(fewest)) if people.len() == group.of.len() => {
+            (_, Some(fewest)) if group.of.iter().all(|of| self.policy.group(of).is_none()) => {
                 format!("{fewest} of {}", list(&people, "and"))
             }
             (_, Some(fewest)) => {

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use strongroom_protocol::policy::file::{Rehearsal, Rehearsed, Story, Whose, rehearse};
-use strongroom_protocol::policy::{Owners, Policy};
+use strongroom_protocol::policy::file::{
+    Rehearsal, RehearseError, Rehearsed, Story, Whose, rehearse,
+};
+use strongroom_protocol::policy::{Officer, Owners, Policy};
 
 use super::examples::read;
 
 /// In the order in which the stories are told.
-const STORIES: [&str; 10] = [
+const STORIES: [&str; 12] = [
     "lost-machine",
     "lost-machine-and-code",
     "anothers-keys",
@@ -18,7 +20,9 @@ const STORIES: [&str; 10] = [
     "thief-vetoes",
     "dishonest-officer",
     "refusing-officer",
+    "refusing-officer-without-code",
     "absent-officer",
+    "absent-officer-without-code",
 ];
 
 /// Nobody gets any key.
@@ -30,7 +34,8 @@ fn by_the_code_alone_a_thief_with_the_sheet_gets_what_the_owner_does() {
     assert_story("code-alone", &[at_once, NO, NO, NO, at_once, NO, at_once]);
     let rehearsal = rehearsed(&read("code-alone"));
     let thief = story(&rehearsal, "thief-with-sheet");
-    assert!(says(thief, "Nobody can stop it."), "{thief:?}");
+    let out = "Nobody can stop it: the keys are out before anybody is told.";
+    assert!(says(thief, out), "{thief:?}");
 }
 
 #[test]
@@ -38,7 +43,7 @@ fn with_a_help_desk_one_officer_who_is_away_holds_nobody_up() {
     let (code, board) = (("code and helpdesk", 0), ("three of the board", 72));
     assert_story(
         "helpdesk",
-        &[code, board, NO, NO, NO, NO, code, NO, NO, board],
+        &[code, board, NO, NO, NO, NO, code, NO, NO, NO, code, board],
     );
     let rehearsal = rehearsed(&read("helpdesk"));
     let lost = story(&rehearsal, "lost-machine-and-code");
@@ -58,7 +63,7 @@ fn with_a_help_desk_one_officer_who_is_away_holds_nobody_up() {
     assert!(
         says(
             refusing,
-            "Who has the code gets nothing if it is ada, bob or cid."
+            "No keys if it is ada, bob or cid; with any other officer keys at once, by rule `code and helpdesk`."
         ),
         "{refusing:?}"
     );
@@ -69,7 +74,20 @@ fn a_leavers_keys_go_to_a_manager_once_personnel_and_security_agree() {
     let own = ("own keys", 0);
     assert_story(
         "leaver",
-        &[own, NO, NO, ("leaver", 24), NO, NO, own, NO, NO, NO],
+        &[
+            own,
+            NO,
+            NO,
+            ("leaver", 24),
+            NO,
+            NO,
+            own,
+            NO,
+            NO,
+            NO,
+            own,
+            NO,
+        ],
     );
     let rehearsal = rehearsed(&read("leaver"));
     let leaver = story(&rehearsal, "leaver");
@@ -80,6 +98,26 @@ fn a_leavers_keys_go_to_a_manager_once_personnel_and_security_agree() {
         ),
         "{leaver:?}"
     );
+    // Whether somebody is away is not why there are none.
+    let absent = story(&rehearsal, "absent-officer-without-code");
+    assert!(
+        says(absent, "There are none with all officers there either."),
+        "{absent:?}"
+    );
+}
+
+#[test]
+fn all_who_can_ask_are_named_whatever_other_groups_they_are_in() {
+    let mut policy = read("leaver");
+    for group in &mut policy.groups {
+        if group.name == "managers" {
+            group.of.push("eve".to_owned());
+        }
+    }
+    let rehearsal = rehearsed(&policy);
+    let leaver = story(&rehearsal, "leaver");
+    let who = "Can ask: eve, fay or gus, once 2 of ada, bob and cid said that the owner has left.";
+    assert!(says(leaver, who), "{leaver:?}");
 }
 
 #[test]
@@ -116,8 +154,15 @@ fn officers_and_a_wait_take_three_days_whoever_is_away() {
     let three = ("three of four", 72);
     assert_story(
         "officers-and-a-wait",
-        &[three, three, NO, NO, NO, NO, three, NO, NO, three],
+        &[
+            three, three, NO, NO, NO, NO, three, NO, NO, NO, three, three,
+        ],
     );
+    let rehearsal = rehearsed(&read("officers-and-a-wait"));
+    let vetoed = story(&rehearsal, "thief-vetoes");
+    let takes =
+        "It takes 3 of ada, bob, cid and dan and that 2 of eve, fay and gus overrule the veto.";
+    assert!(says(vetoed, takes), "{vetoed:?}");
 }
 
 #[test]
@@ -126,16 +171,18 @@ fn how_many_others_a_dishonest_officer_has_to_fool_is_told() {
         let rehearsal = rehearsed(policy);
         let dishonest = story(&rehearsal, "dishonest-officer");
         assert_eq!(dishonest.gets, None);
-        dishonest.says[0].clone()
+        dishonest.says[1].clone()
     };
     assert_eq!(
         easiest(&read("helpdesk")),
-        "The shortest way: ada, bob or cid with 2 other officers who are fooled, or join in, gets keys after 3 days, by rule \
-         `three of the board`."
+        "The shortest way: ada, bob or cid with 2 other officers who are fooled, or join in, saying to be the owner: keys after \
+         3 days, by rule `three of the board`."
     );
+    // Two of personnel who say that somebody has left, one of security, and a manager.
     assert_eq!(
         easiest(&read("leaver")),
-        "No rule gives officers the keys of others who are there."
+        "The shortest way: fay or gus with 3 other officers who are fooled, or join in, in their own name, saying that the owner \
+         has left: keys after 1 day, by rule `leaver`."
     );
     // A manager who can say alone that somebody has left needs one other.
     let mut policy = read("leaver");
@@ -143,13 +190,52 @@ fn how_many_others_a_dishonest_officer_has_to_fool_is_told() {
     for rule in &mut policy.rules {
         if rule.name == "leaver" {
             rule.approvals = Some("managers".to_owned());
+            rule.veto = true;
         }
     }
     assert_eq!(
         easiest(&policy),
-        "The shortest way: fay or gus with one other officer who is fooled, or joins in, gets keys after 1 day, by rule \
-         `leaver`."
+        "The shortest way: fay or gus with one other officer who is fooled, or joins in, in their own name, saying that the \
+         owner has left: keys after 1 day, by rule `leaver`."
     );
+    // Who has left has no veto, true or not.
+    let rehearsal = rehearsed(&policy);
+    let dishonest = story(&rehearsal, "dishonest-officer");
+    assert!(
+        says(dishonest, "Can stop it: fay or gus by denying it."),
+        "{dishonest:?}"
+    );
+}
+
+#[test]
+fn an_owner_is_no_thief_of_their_own_keys() {
+    let asked = Rehearsed {
+        whose: Whose::Officers("cid".to_owned()),
+        keys: 1,
+        labels: BTreeMap::new(),
+    };
+    let rehearsal = rehearse(&read("helpdesk"), &asked).unwrap();
+    assert_eq!(story(&rehearsal, "anothers-keys").gets, None);
+    let dishonest = story(&rehearsal, "dishonest-officer");
+    assert!(!dishonest.says[1].contains("cid"), "{dishonest:?}");
+}
+
+#[test]
+fn a_policy_that_would_take_too_long_is_refused() {
+    let mut policy = read("helpdesk");
+    let officer = policy.officers[0].clone();
+    for number in 0..64 {
+        policy.officers.push(Officer {
+            name: format!("officer {number}"),
+            ..officer.clone()
+        });
+    }
+    let asked = Rehearsed {
+        whose: Whose::Anybodys,
+        keys: 1,
+        labels: BTreeMap::new(),
+    };
+    assert_eq!(rehearse(&policy, &asked), Err(RehearseError::TooLarge));
 }
 
 #[test]
