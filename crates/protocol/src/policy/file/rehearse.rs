@@ -120,10 +120,12 @@ impl StoryKind {
                 "An officer asks for what is not theirs, in their own name or in the owner's"
             }
             Self::RefusingOfficer => "An officer says no to an owner who has the recovery code",
-            Self::RefusingOfficerWithoutCode => "An officer says no to an owner who has lost it",
+            Self::RefusingOfficerWithoutCode => {
+                "An officer says no to an owner who has lost the code"
+            }
             Self::AbsentOfficer => "An officer is away, and an owner asks who has the code",
             Self::AbsentOfficerWithoutCode => {
-                "An officer is away, and an owner asks who has lost it"
+                "An officer is away, and an owner asks who has lost the code"
             }
         }
     }
