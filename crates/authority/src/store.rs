@@ -52,6 +52,12 @@ pub(crate) trait Store: Send + Sync {
     /// The lock is taken before anything is read, so that what was checked still holds when it is committed.
     fn transaction(&self) -> Result<Box<dyn Transaction + '_>, StoreError>;
 
+    /// Sees that whatever was read until now is as of the commit that it was begun with: of a store on which no lock can be taken,
+    /// that is only known afterwards.
+    fn check_read(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Tells whether anything can be written to it at all.
     fn check_writable(&self) -> Result<(), StoreError> {
         Ok(())
@@ -128,7 +134,10 @@ impl dyn Store + '_ {
     ) -> Result<T, E> {
         let _alone = alone::enter();
         let rows = self.snapshot()?;
-        read(&Snapshot::new(&*rows))
+        let read = read(&Snapshot::new(&*rows));
+        // Before what came of it: neither an answer nor damage is to be told of half of a commit.
+        self.check_read()?;
+        read
     }
 
     /// Writes, all or nothing: whatever `write` did is durable when this returns, or never was.

@@ -54,7 +54,7 @@ impl Client<'_> {
         Ok(())
     }
 
-    /// Asks whether the authority has deposits, on all cores: it reads and hashes whole entries.
+    /// Asks whether the authority has deposits, several questions at a time: to answer, it reads and hashes whole entries.
     fn has(&mut self, entries: &[DepositEntry]) -> Result<Vec<bool>, ExchangeError> {
         let questions: Vec<(Challenge, Vec<Serial>)> = entries
             .chunks(Possession::DEPOSITS_MAX)

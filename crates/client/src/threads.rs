@@ -1,4 +1,5 @@
-//! Work that is the same for each of many things, on several threads.
+//! Work that is the same for each of many things, on as many threads as the caller says. Not `cores::on_all_cores` of the protocol,
+//! which takes all cores and lends the things: these are used up, as each brings the generator that its key is drawn from.
 
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, PoisonError};

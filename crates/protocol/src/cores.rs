@@ -1,5 +1,6 @@
-//! Work on many things at once, on all cores: for opening and sealing, which draw no randomness and know nothing of each
-//! other. The threads end with the call.
+//! Work on many things at once, on all cores: for opening and sealing, where each knows nothing of the others and takes about as
+//! long, so that every core gets an equal share. Where randomness is drawn, nobody may care which thing gets which. The threads
+//! end with the call.
 
 use std::num::NonZeroUsize;
 use std::panic::resume_unwind;

@@ -14,9 +14,8 @@ use crate::index;
 use crate::log::{Entry, Receipts};
 use crate::store::{Damage, Snapshot, StoreError, Stream, Subject};
 
-/// How many entries of a page are read and checked at once, on all cores: a page may be full with a few long ones, and what was
-/// read for nothing is read again with the next.
-const READ_AT_ONCE: usize = 32;
+/// The most entries of a page that are read and checked at once, on all cores.
+const READ_AT_ONCE_MAX: usize = 32;
 
 impl Service {
     /// Returns the entries that `select` picks for the caller, from an index on.
@@ -55,27 +54,29 @@ impl Service {
             };
             // What does not belong there leaves room.
             from = last.saturating_add(1);
-            for indexes in indexes.chunks(READ_AT_ONCE) {
-                let entries = self
-                    .log
-                    .readable(store, &indexes.iter().copied().collect())?;
-                for index in indexes {
-                    // Nothing behind the head is in the log.
-                    if *index >= receipts.size() {
-                        return Ok(page);
-                    }
-                    if page.is_full() {
-                        page.next = *index;
-                        return Ok(page);
-                    }
-                    let listed = entries
-                        .get(index)
-                        .map(|entry| self.listed(store, streams, entry, &receipts));
-                    match listed {
-                        Some(Ok(listed)) => page.items.extend(listed),
-                        None | Some(Err(StoreError::Damaged(_))) => page.damaged.push(*index),
-                        Some(Err(error)) => return Err(error),
-                    }
+            let (mut entries, mut read) = (BTreeMap::new(), 0);
+            for (number, index) in indexes.iter().enumerate() {
+                // Nothing behind the head is in the log.
+                if *index >= receipts.size() {
+                    return Ok(page);
+                }
+                if page.is_full() {
+                    page.next = *index;
+                    return Ok(page);
+                }
+                if number == read {
+                    let next = indexes.iter().skip(read).take(read_at_once(&page));
+                    let next: BTreeSet<u64> = next.copied().collect();
+                    entries = self.log.readable(store, &next)?;
+                    read += next.len();
+                }
+                let listed = entries
+                    .get(index)
+                    .map(|entry| self.listed(store, streams, entry, &receipts));
+                match listed {
+                    Some(Ok(listed)) => page.items.extend(listed),
+                    None | Some(Err(StoreError::Damaged(_))) => page.damaged.push(*index),
+                    Some(Err(error)) => return Err(error),
                 }
             }
         }
@@ -219,6 +220,19 @@ fn has_owner(streams: &[Stream], owner: OwnerId) -> bool {
     streams.contains(&Stream::Owner(owner))
 }
 
+/// Returns how many entries are read next: as many as the page has room for, were they as long as those on it, and no more than are
+/// on it already, as few tell little of the rest. What is read for nothing is read again with the next page.
+fn read_at_once(page: &Page<Recorded>) -> usize {
+    let bytes: usize = page.items.iter().map(Listed::bytes).sum();
+    let room = Recorded::PAGE_BYTES.saturating_sub(bytes);
+    let fitting = match bytes.checked_div(page.items.len()) {
+        Some(mean) => room.div_ceil(mean.max(1)),
+        None => READ_AT_ONCE_MAX,
+    };
+    let known = page.items.len() + page.damaged.len();
+    fitting.min(known).clamp(1, READ_AT_ONCE_MAX)
+}
+
 /// Returns the first entries of several streams from an index on, in order, each once.
 fn merged(
     store: &Snapshot<'_>,
@@ -234,4 +248,76 @@ fn merged(
     all.dedup();
     all.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering::Relaxed;
+
+    use strongroom_protocol::Authority as _;
+    use strongroom_protocol::id::Clock as _;
+    use strongroom_protocol::policy::Policy;
+    use strongroom_protocol::statement::{Draft, Particulars};
+    use strongroom_testkit::{Owner, TestClock, TestRng, submit};
+
+    use super::*;
+    use crate::custody::KeyPlace;
+    use crate::service::NewAuthority;
+    use crate::store::Memory;
+    use crate::store::watched::Watched;
+
+    #[test]
+    fn a_page_reads_hardly_more_entries_than_are_on_it_however_long_they_are() {
+        let (clock, mut rng) = (TestClock::new(), TestRng::new(1));
+        let founding = NewAuthority::new(Policy::code_alone(), clock.now(), &mut rng);
+        let keys = KeyPlace::in_memory(founding.keys());
+        let store = Memory::default();
+        founding.record(&store).unwrap();
+        let (watched, calls) = Watched::over(Box::new(store));
+        let entries_read = watched.entries_read();
+        let service = Service::over(Box::new(watched), keys, clock, rng).unwrap();
+        let session = service.session(Caller::Operator);
+        let mut long = Owner::enrolled(&session, 1);
+        let mut short = Owner::enrolled(&session, 2);
+        for _ in 0..12 {
+            let drafts: Vec<Draft> = (0..256)
+                .map(|_| {
+                    let draft = long.draft();
+                    let attachment = vec![7; Particulars::ATTACHMENT_BYTES_MAX];
+                    let named = draft.particulars.with_name("a long secret").unwrap();
+                    Draft {
+                        particulars: named.with_attachment(attachment).unwrap(),
+                        ..draft
+                    }
+                })
+                .collect();
+            submit(&session, &long.deposit_of(&drafts));
+        }
+        for _ in 0..100 {
+            submit(&session, &short.deposit(1));
+        }
+        // What the log came to is read once.
+        session.entries(Select::Owner(long.id), 0).unwrap();
+        // Returns how many entries are listed, and in how many calls how many are read for it.
+        let walked = |owner: &Owner| {
+            calls.lock().unwrap().clear();
+            entries_read.store(0, Relaxed);
+            let (mut from, mut listed) = (0, 0);
+            while from < session.checkpoint().unwrap().checkpoint().size {
+                let page = session.entries(Select::Owner(owner.id), from).unwrap();
+                listed += page.items.len();
+                from = page.next;
+            }
+            let calls = calls.lock().unwrap()["entries"];
+            (listed, calls, entries_read.load(Relaxed))
+        };
+        // With each deposit the enrolment is read, too: it is the owner's by that.
+        let (listed, _, read) = walked(&long);
+        assert_eq!(listed, 14);
+        assert!(read <= 2 * listed + 2, "{read} entries read");
+        let (listed, calls, read) = walked(&short);
+        assert_eq!(listed, 102);
+        assert!(read <= 2 * listed + 2, "{read} entries read");
+        assert!(calls < listed + 14, "{calls} calls");
+    }
 }

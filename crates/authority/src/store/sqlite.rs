@@ -150,6 +150,10 @@ impl Store for Sqlite {
         Ok(Box::new(self.begin()?))
     }
 
+    fn check_read(&self) -> Result<(), StoreError> {
+        check_at_rest(&self.path, self.access)
+    }
+
     fn check_writable(&self) -> Result<(), StoreError> {
         match self.access {
             Access::Write => Ok(()),

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 
 use strongroom_protocol::id::StatementId;
@@ -19,6 +21,7 @@ pub(crate) type Calls = Arc<Mutex<BTreeMap<&'static str, usize>>>;
 pub(crate) struct Watched {
     store: Box<dyn Store>,
     calls: Calls,
+    entries_read: Arc<AtomicUsize>,
 }
 
 impl Watched {
@@ -27,25 +30,32 @@ impl Watched {
         let watched = Self {
             store,
             calls: calls.clone(),
+            entries_read: Arc::default(),
         };
         (watched, calls)
+    }
+
+    /// Returns the counter of the entries that were asked for, in however many calls.
+    pub(crate) fn entries_read(&self) -> Arc<AtomicUsize> {
+        self.entries_read.clone()
+    }
+
+    fn counting<R: ?Sized>(&self, inner: Box<R>) -> Counting<R> {
+        Counting {
+            calls: self.calls.clone(),
+            entries_read: self.entries_read.clone(),
+            inner,
+        }
     }
 }
 
 impl Store for Watched {
     fn snapshot(&self) -> Result<Box<dyn Rows + '_>, StoreError> {
-        let rows = self.store.snapshot()?;
-        let calls = self.calls.clone();
-        Ok(Box::new(Counting { inner: rows, calls }))
+        Ok(Box::new(self.counting(self.store.snapshot()?)))
     }
 
     fn transaction(&self) -> Result<Box<dyn Transaction + '_>, StoreError> {
-        let transaction = self.store.transaction()?;
-        let calls = self.calls.clone();
-        Ok(Box::new(Counting {
-            inner: transaction,
-            calls,
-        }))
+        Ok(Box::new(self.counting(self.store.transaction()?)))
     }
 
     fn file(&self) -> Option<&Path> {
@@ -70,6 +80,7 @@ impl<S: Store> Store for Arc<S> {
 
 struct Counting<R: ?Sized> {
     calls: Calls,
+    entries_read: Arc<AtomicUsize>,
     inner: Box<R>,
 }
 
@@ -86,6 +97,7 @@ impl<R: Rows + ?Sized> Rows for Counting<R> {
     }
 
     fn entries(&self, indexes: &[u64]) -> Result<Vec<EntryRow>, StoreError> {
+        self.entries_read.fetch_add(indexes.len(), Relaxed);
         self.counted("entries").entries(indexes)
     }
 

@@ -225,6 +225,7 @@ fn whoever_takes_an_id_that_was_forgotten_gets_no_key_of_its_owner() {
         let mut alice = Owner::enrolled(&session, 1);
         submit(&session, &alice.deposit(2));
         let everything = alice.everything(&session);
+        let listed = session.entries(Select::Owner(alice.id), 0).unwrap();
         let map = Map::of(&embedded);
         for index in [OWNER, ENROLMENT, DEVICE, DEVICE_OWNER] {
             map.remove_all(&[index]);
@@ -246,6 +247,14 @@ fn whoever_takes_an_id_that_was_forgotten_gets_no_key_of_its_owner() {
         let page = session.release(asked.statement.id(), 0);
         let keys = page.map_or(0, |page| page.release().keys().len());
         assert_eq!(keys, 0, "{edit}");
+        // Given back, with the rows repaired, the first enrolment counts.
+        session.mend(&listed.items).unwrap();
+        service.repair(&mut |_, _| {}).unwrap();
+        let asked = alice.ask(alice.everything(&session), embedded.clock.now());
+        submit(&session, &asked.statement);
+        submit(&session, &alice.evidence(&asked));
+        let page = session.release(asked.statement.id(), 0).unwrap();
+        assert_eq!(page.release().keys().len(), 2, "{edit}");
     }
     assert!(taken > 0, "none of these forgets an enrolment");
 }

@@ -463,6 +463,14 @@ fn the_new_key_is_sealed_where_the_lost_one_was_and_said_not_to_be_where_it_is_n
     let said = ["was sealed with a passphrase", "hint: ", PASSPHRASE];
     machine.recover(["f.age"]).refused(1, &said);
     assert!(!machine.exists("home/identity.txt"));
+    // It is one key for all files: that it can't be made is said once.
+    for copy in ["g.age", "h.age"] {
+        machine.write(copy, machine.read("f.age"));
+    }
+    let ran = machine.recover(["f.age", "g.age", "h.age"]);
+    let ran = ran.refused(1, &said);
+    let needed = ran.stderr.matches("passphrase is needed").count();
+    assert_eq!(needed, 1, "{}", ran.stderr);
     let mut recover = machine.command(["recover", "f.age"]);
     recover.env("STRONGROOM_RECOVERY_CODE", machine.code());
     let ran = ran_of({

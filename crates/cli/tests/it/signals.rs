@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
@@ -284,6 +285,13 @@ fn what_only_looks_waits_for_no_command_that_is_at_work_in_the_home() {
     sealed.run(["encrypt", "other"]).done();
     machine.write("other.age", sealed.read("other.age"));
     machine.write("their.txt", sealed.read("home/identity.txt"));
+    let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spec/vectors/capi");
+    for (name, vector) in [
+        ("own.priv", "keys/own1024.priv"),
+        ("seal.file", "seals/aes-aes128-128-pkcs1-16-own1024.file"),
+    ] {
+        machine.write(name, fs::read(vectors.join(vector)).unwrap());
+    }
     // It waits for the authority, in the midst of its work, and has the home.
     let mut holder = holding(&machine, STORE);
     let protect = ["protect", "-i", "their.txt", "other.age"];
@@ -315,6 +323,17 @@ fn what_only_looks_waits_for_no_command_that_is_at_work_in_the_home() {
         (&["recover", "--dry-run", "file.age"], ""),
         (&["rewrap", "--dry-run", "file.age"], ""),
         (&["protect", "--dry-run", "file.age"], ""),
+        (
+            &[
+                "protect",
+                "--dry-run",
+                "--key",
+                "own.priv",
+                "--pkcs1",
+                "seal.file",
+            ],
+            "",
+        ),
     ] {
         let ran = machine.run(args).done();
         assert!(

@@ -203,8 +203,12 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Sqlite;
+    use std::sync::Mutex;
+
+    use super::super::readers::Readers;
+    use super::super::{FileIdentity, Sqlite};
     use super::*;
+    use crate::store::{Damage, Store};
 
     #[test]
     fn a_store_that_was_read_at_rest_is_not_read_so_once_another_writes_to_it() {
@@ -225,5 +229,36 @@ mod tests {
         assert!(!beside(&path, "-wal").exists());
         assert!(busy());
         drop(reader);
+    }
+
+    #[test]
+    fn what_was_read_at_rest_while_another_wrote_is_neither_an_answer_nor_damage() {
+        for is_whole in [true, false] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("store.db");
+            Sqlite::create(&path).unwrap();
+            let access = Access::AtRest(Stamp::of(&path).unwrap());
+            let store = Sqlite {
+                path: path.clone(),
+                file: FileIdentity::of(&path).unwrap(),
+                access,
+                readers: Readers::of(&path, access),
+                writer: Mutex::new(connect(&path, access).unwrap()),
+            };
+            let store: &dyn Store = &store;
+            store.read(|_| Ok::<_, StoreError>(())).unwrap();
+            let read = store.read(|_| {
+                let writer = connect(&path, Access::Write).unwrap();
+                writer
+                    .execute_batch("INSERT INTO counter VALUES ('refused', 1)")
+                    .unwrap();
+                writer.close().unwrap();
+                match is_whole {
+                    true => Ok(()),
+                    false => Err(Damage::of("half of a commit").into()),
+                }
+            });
+            assert!(matches!(read, Err(StoreError::Busy)), "{read:?}");
+        }
     }
 }

@@ -36,7 +36,10 @@ pub(super) fn protect(
         padding,
         parameters: arguments.cipher.said(),
     };
-    let mut home = Home::open(&context.home)?;
+    let mut home = match arguments.dry_run {
+        true => Home::open_to_read(&context.home)?,
+        false => Home::open(&context.home)?,
+    };
     let membership = home.membership()?.ok_or(ConnectError::NoAuthority)?;
     let mut report = Report::new(context, arguments, files, walk, membership.address);
     let mut rng = context.rng();

@@ -299,24 +299,37 @@ impl<'c> Files<'c> {
 
     /// Rewraps those that a key at hand opens.
     pub(super) fn rewrap(&mut self, home: &mut Home) -> anyhow::Result<()> {
-        let mut identities = identities(self.context, home)?;
         let released: HashSet<Serial> = home.released_serials()?.into_iter().collect();
         let mut rewrapping = Rewrapping::new();
         self.tally.begin(self.open.len());
+        let walked = self.rewrap_each(home, &mut rewrapping, &released);
+        // What was begun is finished, whatever ended the rest.
+        self.take(rewrapping.finish(home), &released);
+        self.tally.begin(0);
+        walked
+    }
+
+    fn rewrap_each(
+        &mut self,
+        home: &mut Home,
+        rewrapping: &mut Rewrapping,
+        released: &HashSet<Serial>,
+    ) -> anyhow::Result<()> {
+        let mut identities = identities(self.context, home)?;
         for Open { file, .. } in std::mem::take(&mut self.open) {
-            let done = self
-                .prepare_identity(home, &mut identities, &file)
-                .and_then(|()| self.rewrap_one(home, &mut rewrapping, &identities, &file));
-            match done {
-                Ok(told) => self.take(told, &released),
+            if self.wants_an_identity(home, &identities, &file) {
+                // For all files: where it can't be made, that is said once, and nobody is asked again.
+                self.tally.bar.aside(|| self.ensure_identity(home))?;
+                identities = self::identities(self.context, home)?;
+            }
+            match self.rewrap_one(home, rewrapping, &identities, &file) {
+                Ok(told) => self.take(told, released),
                 Err(error) => {
                     self.tally.bar.file();
-                    self.leave(file, error, &released);
+                    self.leave(file, error, released);
                 }
             }
         }
-        self.take(rewrapping.finish(home), &released);
-        self.tally.begin(0);
         Ok(())
     }
 
@@ -355,25 +368,15 @@ impl<'c> Files<'c> {
         }
     }
 
-    /// Sees that a file which a released key opens gets a key to be rewrapped for.
-    fn prepare_identity(
-        &self,
-        home: &mut Home,
-        identities: &mut Identities,
-        file: &Input,
-    ) -> anyhow::Result<()> {
+    /// Tells whether a released key opens a file, and there is no key of the home's to rewrap it for.
+    fn wants_an_identity(&self, home: &Home, identities: &Identities, file: &Input) -> bool {
         if !identities.is_empty() || !self.is_for_own_key(file) {
-            return Ok(());
+            return false;
         }
-        let opens = match is_capi_file(&file.path) {
+        match is_capi_file(&file.path) {
             true => self.rsa.look(self.context, home, &file.path).is_ok(),
             false => rewrap::look(home, file, &RewrapOptions::new(identities)).is_ok(),
-        };
-        if opens {
-            self.ensure_identity(home)?;
-            *identities = self::identities(self.context, home)?;
         }
-        Ok(())
     }
 
     fn rewrap_one(
