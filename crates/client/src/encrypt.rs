@@ -27,7 +27,7 @@ use crate::home::{HomeError, Learned, Look, SourceStamp};
 use crate::mark::{FileMark, header_digest};
 use crate::prepared::Confirmation;
 use crate::spare::{DepositError, Spare};
-use crate::unseen::Place;
+use crate::unseen::{Load, Place};
 pub use crate::unseen::{Appearing, Unseen};
 
 /// One thing to encrypt.
@@ -107,12 +107,11 @@ impl Encrypted {
         Some((path, self.source.filter(|_| !self.changed)?))
     }
 
-    /// Takes what the file that was written just now is known by.
-    pub(crate) fn look(&self) -> Option<Look> {
-        let path = std::path::absolute(self.path.as_ref()?).ok()?;
+    /// Takes what the file that was written just now is known by, of the stamp that it got its name with.
+    pub(crate) fn look(&self, stamp: Stamp) -> Option<Look> {
         Some(Look {
-            stamp: Stamp::of(&path.symlink_metadata().ok()?),
-            path,
+            path: std::path::absolute(self.path.as_ref()?).ok()?,
+            stamp,
             header: self.mark.header,
             detached: false,
             with_key: true,
@@ -205,8 +204,8 @@ impl Group {
     /// Encrypts each job. One that fails does not stop the others; `watch` is told of each that is there, of the last ones by
     /// [`Appearing::finish`].
     ///
-    /// `record` is given what was written ([`Appearing::record`]), now and then. A crash before leaves files that are looked at
-    /// once more before they are called protected.
+    /// `record` is given what was written ([`Appearing::record`]), now and then; while a file that takes long is written, as soon
+    /// as those before it are there. A crash before leaves files that are looked at once more before they are called protected.
     ///
     /// # Errors
     ///
@@ -217,18 +216,30 @@ impl Group {
         watch: &mut dyn Watch,
         rng: &mut impl CryptoRng,
         appearing: &mut Appearing,
-        record: &mut dyn FnMut(&mut Learned) -> Result<(), E>,
-    ) -> Result<(), E> {
+        record: &mut (dyn FnMut(&mut Learned) -> Result<(), E> + Send),
+    ) -> Result<(), E>
+    where
+        E: Send,
+    {
         for (number, job, spare) in self.0 {
+            let mut recorded = Ok(());
             let unseen = job.source.open().and_then(|source| {
                 appearing.make_room(source.bytes(), watch);
-                let mut progress = |bytes| watch.progress(number, bytes);
+                let takes_long = Load::is_filled_by(source.bytes());
+                let mut progress = |bytes| {
+                    watch.progress(number, bytes);
+                    if takes_long && recorded.is_ok() {
+                        appearing.tell_if_there(watch);
+                        recorded = appearing.record(&mut *record);
+                    }
+                };
                 spare.encrypt_unseen(source, job.target, options, &mut progress, rng)
             });
             match unseen {
                 Ok(unseen) => appearing.push(number, unseen, watch),
                 Err(error) => watch.done(number, Err(error)),
             }
+            recorded?;
             appearing.record(&mut *record)?;
         }
         Ok(())
