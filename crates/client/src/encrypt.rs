@@ -425,7 +425,7 @@ impl Spare {
             && !options.armor
         {
             match self.write_at(file, length, output, options.threads, progress, rng) {
-                // Chunks may be written that are now behind its end. As a stream it is read to whatever its end is by then,
+                // Chunks may be written that are now behind its end, or there is more than it says. As a stream it is read to whatever its end is by then,
                 // and under another nonce: what the first one has sealed is not sealed anew.
                 Err(SealError::Shortened) => output.start_over().map_err(SealError::Write)?,
                 written => return written,
@@ -473,6 +473,12 @@ impl Spare {
         options: &EncryptOptions<'_>,
         progress: &mut (dyn FnMut(u64) + Send),
         rng: &mut impl CryptoRng,
+        // Some file systems say less than there is. What was added since makes the file longer.
+        let says_less = file.read_at(&mut [0], length).map_err(SealError::Read)? > 0
+            && file.metadata().map_err(SealError::Read)?.len() == length;
+        if says_less {
+            return Err(SealError::Shortened);
+        }
     ) -> Result<(u64, FileMark), SealError> {
         let header = self.header.as_bytes();
         let seal = |sink: &mut (dyn Write + Send), progress, nonce| {
