@@ -2,7 +2,7 @@
 
 use std::fs::{File, Metadata};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
-use std::iter::Enumerate;
+use std::iter::{Enumerate, Peekable};
 use std::num::NonZeroUsize;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -180,13 +180,13 @@ impl Client<'_> {
 }
 
 /// Things to encrypt, in their order.
-pub struct Jobs(pub(crate) Enumerate<vec::IntoIter<Job>>);
+pub struct Jobs(pub(crate) Peekable<Enumerate<vec::IntoIter<Job>>>);
 
 impl Jobs {
     /// Takes jobs up, to be done in groups.
     #[must_use]
     pub fn of(jobs: Vec<Job>) -> Self {
-        Self(jobs.into_iter().enumerate())
+        Self(jobs.into_iter().enumerate().peekable())
     }
 
     /// Tells whether all of them were taken.
@@ -269,6 +269,19 @@ pub(crate) enum Opened {
 }
 
 impl Source {
+    /// How many bytes come, as far as can be told before it is opened.
+    pub(crate) fn bytes(&self) -> u64 {
+        let metadata = match self {
+            Self::File(path) => path.metadata(),
+            Self::Stream(file) => file.metadata(),
+            Self::Reader(_) => return u64::MAX,
+        };
+        match metadata {
+            Ok(metadata) if metadata.is_file() => metadata.len(),
+            Ok(_) | Err(_) => u64::MAX,
+        }
+    }
+
     pub(crate) fn open(self) -> Result<Opened, EncryptError> {
         let (file, path) = match self {
             Self::Reader(reader) => return Ok(Opened::Reader(reader)),
