@@ -27,8 +27,8 @@ use crate::home::{HomeError, Learned, Look, SourceStamp};
 use crate::mark::{FileMark, header_digest};
 use crate::prepared::Confirmation;
 use crate::spare::{DepositError, Spare};
-use crate::unseen::{Load, Place};
 pub use crate::unseen::{Appearing, Unseen};
+use crate::unseen::{Load, Place};
 
 /// One thing to encrypt.
 pub struct Job {
@@ -422,7 +422,11 @@ impl Spare {
             changed: source.changed(bytes),
             source: source.stamp(),
         };
-        Ok(Unseen { encrypted, place })
+        Ok(Unseen {
+            encrypted,
+            place,
+            known_by_look: true,
+        })
     }
 
     /// Writes to a file; from a file of more than a chunk, at any place of both at once.
@@ -469,6 +473,12 @@ impl Spare {
             threads,
             progress,
         )?;
+        // Some file systems say less than there is. What was added since makes the file longer.
+        let says_less = file.read_at(&mut [0], length).map_err(SealError::Read)? > 0
+            && file.metadata().map_err(SealError::Read)?.len() == length;
+        if says_less {
+            return Err(SealError::Shortened);
+        }
         // Whoever reads on what is redirected here finds it read.
         let mut reading = file;
         reading
@@ -486,12 +496,6 @@ impl Spare {
         options: &EncryptOptions<'_>,
         progress: &mut (dyn FnMut(u64) + Send),
         rng: &mut impl CryptoRng,
-        // Some file systems say less than there is. What was added since makes the file longer.
-        let says_less = file.read_at(&mut [0], length).map_err(SealError::Read)? > 0
-            && file.metadata().map_err(SealError::Read)?.len() == length;
-        if says_less {
-            return Err(SealError::Shortened);
-        }
     ) -> Result<(u64, FileMark), SealError> {
         let header = self.header.as_bytes();
         let seal = |sink: &mut (dyn Write + Send), progress, nonce| {

@@ -16,6 +16,8 @@ use crate::home::Learned;
 pub struct Unseen {
     pub(crate) encrypted: Encrypted,
     pub(crate) place: Place,
+    /// Whether it is known again by how it looks. A header that does not say where the spare is takes another look.
+    pub(crate) known_by_look: bool,
 }
 
 /// Where an encrypted file is before it appears.
@@ -70,23 +72,26 @@ fn appear_all(unseen: Vec<(usize, Unseen)>) -> Vec<Done> {
             Unseen {
                 encrypted,
                 place: Place::File(output),
+                known_by_look,
             } => {
                 outputs.push(output);
-                waiting.push((number, encrypted));
+                waiting.push((number, encrypted, known_by_look));
             }
             other => done.push(Done::without_stamp(number, other.appear())),
         }
     }
     let named = Output::commit_all(outputs, |_| Ok(()));
     let named = waiting.into_iter().zip(named);
-    done.extend(named.map(|((number, encrypted), named)| match named {
-        Ok(metadata) => Done {
-            number,
-            result: Ok(encrypted),
-            stamp: metadata.as_ref().map(Stamp::of),
-        },
-        Err(error) => Done::without_stamp(number, Err(error)),
-    }));
+    done.extend(
+        named.map(|((number, encrypted, known_by_look), named)| match named {
+            Ok(metadata) => Done {
+                number,
+                result: Ok(encrypted),
+                stamp: metadata.filter(|_| known_by_look).as_ref().map(Stamp::of),
+            },
+            Err(error) => Done::without_stamp(number, Err(error)),
+        }),
+    );
     done
 }
 
@@ -161,7 +166,7 @@ impl Appearing {
             Place::Pipe => {
                 let done = Done::without_stamp(number, Ok(unseen.encrypted));
                 self.tell(vec![done], watch);
-            },
+            }
         }
     }
 

@@ -81,6 +81,7 @@ impl Client<'_> {
                     changed: file.changed,
                     source: file.made_of,
                 },
+                known_by_look: false,
             })
             .collect())
     }
