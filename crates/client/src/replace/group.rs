@@ -168,9 +168,12 @@ fn replace(home: &mut Home, pending: Vec<Pending>) -> Vec<Result<(), ReplaceErro
             }
         })
         .collect();
-    // A crash until this is done leaves the old headers.
-    if !planned.is_empty()
-        && let Err(error) = home.begin_rewrites(&planned)
+    let is_learned = |learned: &Learned| learned.matched.is_some() || learned.mark.is_some();
+    then_learned.retain(is_learned);
+    // A crash until this is done leaves the old headers. What is known of a copy is there before the copy: of one that never
+    // appears it matches nothing.
+    if !(planned.is_empty() && then_learned.is_empty())
+        && let Err(error) = home.begin_rewrites(&planned, &then_learned)
     {
         return all_fail(error, are_copies.len());
     }
@@ -179,16 +182,9 @@ fn replace(home: &mut Home, pending: Vec<Pending>) -> Vec<Result<(), ReplaceErro
     // A crash within this leaves of each file what was there, or the whole copy.
     let copied = Copy::commit_all(copies);
     // A crash until this is done leaves the new headers, which the records write once more.
-    let succeeded = |(result, learned): (bool, Learned)| result.then_some(learned);
-    let in_place = applied.iter().zip(then_matched).map(|(applied, matched)| {
-        let mark = None;
-        (applied.is_ok(), Learned { matched, mark })
-    });
-    let by_copy = copied.iter().map(Result::is_ok).zip(then_learned);
-    let learned: Vec<_> = in_place.chain(by_copy).filter_map(succeeded).collect();
-    let matched: Vec<_> = learned
-        .iter()
-        .filter_map(|learned| learned.matched)
+    let applied_matched = applied.iter().zip(then_matched);
+    let matched: Vec<_> = applied_matched
+        .filter_map(|(applied, matched)| matched.filter(|_| applied.is_ok()))
         .collect();
     let marks: Vec<_> = learned.iter().filter_map(|learned| learned.mark).collect();
     let ended: Vec<_> = planned
@@ -202,8 +198,8 @@ fn replace(home: &mut Home, pending: Vec<Pending>) -> Vec<Result<(), ReplaceErro
         })
         .map(|(planned, _)| &planned.rewrite)
         .collect();
-    if !(ended.is_empty() && matched.is_empty() && marks.is_empty())
-        && let Err(error) = home.end_rewrites(ended, &matched, &marks)
+    if !(ended.is_empty() && matched.is_empty())
+        && let Err(error) = home.end_rewrites(ended, &matched)
     {
         return all_fail(error, are_copies.len());
     }
