@@ -96,6 +96,11 @@ impl Copy {
         Ok(Self::new(path, Stamp::of(&before), output))
     }
 
+    /// Returns where the file is that it is a copy of.
+    pub(crate) fn source(&self) -> &Path {
+        &self.source
+    }
+
     /// Returns which file it is a copy of.
     pub(crate) fn source_id(&self) -> FileId {
         self.before.id()
