@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt;
 
 use strongroom_agefile::armor::Dearmored;
 use strongroom_agefile::header::ReadHeaderError;
-use strongroom_agefile::payload::{self, OpenError, Summary};
+use strongroom_agefile::payload::{self, NONCE_BYTES, OpenError, SEALED_CHUNK_BYTES, Summary};
 use strongroom_agefile::{FileKey, Header, Unwrap, UnwrapError};
 use strongroom_files::output::Output;
 use strongroom_protocol::id::Digest;
@@ -107,13 +107,16 @@ impl<R: BufRead + Send> UnlockedFile<R> {
         progress: &mut (dyn FnMut(u64) + Send),
     ) -> Result<Decrypted, OpenError> {
         let metadata = file.metadata().map_err(OpenError::Read)?;
-        if self.payload.is_armored() || !metadata.is_file() {
+        let begin = self.header_bytes;
+        let payload_bytes = metadata.len().saturating_sub(begin);
+        // What is short is read to its end, whatever its length is said to be: some file systems say 0.
+        let is_short = payload_bytes <= (NONCE_BYTES + SEALED_CHUNK_BYTES) as u64;
+        if self.payload.is_armored() || !metadata.is_file() || is_short {
             return self.decrypt(output, threads, progress);
         }
-        let begin = self.header_bytes;
         let payload = payload::open_at(
             &self.file_key,
-            metadata.len().saturating_sub(begin),
+            payload_bytes,
             |buffer, offset| file.read_at(buffer, begin + offset),
             |bytes, offset| output.write_all_at(bytes, offset),
             threads,

@@ -2,7 +2,7 @@
 
 use std::fs::{File, Metadata};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
-use std::iter::Enumerate;
+use std::iter::{Enumerate, Peekable};
 use std::num::NonZeroUsize;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -27,8 +27,8 @@ use crate::home::{HomeError, Learned, Look, SourceStamp};
 use crate::mark::{FileMark, header_digest};
 use crate::prepared::Confirmation;
 use crate::spare::{DepositError, Spare};
-use crate::unseen::Place;
 pub use crate::unseen::{Appearing, Unseen};
+use crate::unseen::{Load, Place};
 
 /// One thing to encrypt.
 pub struct Job {
@@ -107,12 +107,11 @@ impl Encrypted {
         Some((path, self.source.filter(|_| !self.changed)?))
     }
 
-    /// Takes what the file that was written just now is known by.
-    pub(crate) fn look(&self) -> Option<Look> {
-        let path = std::path::absolute(self.path.as_ref()?).ok()?;
+    /// Takes what the file that was written just now is known by, of the stamp that it got its name with.
+    pub(crate) fn look(&self, stamp: Stamp) -> Option<Look> {
         Some(Look {
-            stamp: Stamp::of(&path.symlink_metadata().ok()?),
-            path,
+            path: std::path::absolute(self.path.as_ref()?).ok()?,
+            stamp,
             header: self.mark.header,
             detached: false,
             with_key: true,
@@ -181,13 +180,13 @@ impl Client<'_> {
 }
 
 /// Things to encrypt, in their order.
-pub struct Jobs(pub(crate) Enumerate<vec::IntoIter<Job>>);
+pub struct Jobs(pub(crate) Peekable<Enumerate<vec::IntoIter<Job>>>);
 
 impl Jobs {
     /// Takes jobs up, to be done in groups.
     #[must_use]
     pub fn of(jobs: Vec<Job>) -> Self {
-        Self(jobs.into_iter().enumerate())
+        Self(jobs.into_iter().enumerate().peekable())
     }
 
     /// Tells whether all of them were taken.
@@ -205,8 +204,8 @@ impl Group {
     /// Encrypts each job. One that fails does not stop the others; `watch` is told of each that is there, of the last ones by
     /// [`Appearing::finish`].
     ///
-    /// `record` is given what was written ([`Appearing::record`]), now and then. A crash before leaves files that are looked at
-    /// once more before they are called protected.
+    /// `record` is given what was written ([`Appearing::record`]), now and then; while a file that takes long is written, as soon
+    /// as those before it are there. A crash before leaves files that are looked at once more before they are called protected.
     ///
     /// # Errors
     ///
@@ -217,18 +216,30 @@ impl Group {
         watch: &mut dyn Watch,
         rng: &mut impl CryptoRng,
         appearing: &mut Appearing,
-        record: &mut dyn FnMut(&mut Learned) -> Result<(), E>,
-    ) -> Result<(), E> {
+        record: &mut (dyn FnMut(&mut Learned) -> Result<(), E> + Send),
+    ) -> Result<(), E>
+    where
+        E: Send,
+    {
         for (number, job, spare) in self.0 {
+            let mut recorded = Ok(());
             let unseen = job.source.open().and_then(|source| {
                 appearing.make_room(source.bytes(), watch);
-                let mut progress = |bytes| watch.progress(number, bytes);
+                let takes_long = Load::is_filled_by(source.bytes());
+                let mut progress = |bytes| {
+                    watch.progress(number, bytes);
+                    if takes_long && recorded.is_ok() {
+                        appearing.tell_if_there(watch);
+                        recorded = appearing.record(&mut *record);
+                    }
+                };
                 spare.encrypt_unseen(source, job.target, options, &mut progress, rng)
             });
             match unseen {
                 Ok(unseen) => appearing.push(number, unseen, watch),
                 Err(error) => watch.done(number, Err(error)),
             }
+            recorded?;
             appearing.record(&mut *record)?;
         }
         Ok(())
@@ -258,6 +269,19 @@ pub(crate) enum Opened {
 }
 
 impl Source {
+    /// How many bytes come, as far as can be told before it is opened.
+    pub(crate) fn bytes(&self) -> u64 {
+        let metadata = match self {
+            Self::File(path) => path.metadata(),
+            Self::Stream(file) => file.metadata(),
+            Self::Reader(_) => return u64::MAX,
+        };
+        match metadata {
+            Ok(metadata) if metadata.is_file() => metadata.len(),
+            Ok(_) | Err(_) => u64::MAX,
+        }
+    }
+
     pub(crate) fn open(self) -> Result<Opened, EncryptError> {
         let (file, path) = match self {
             Self::Reader(reader) => return Ok(Opened::Reader(reader)),
@@ -398,7 +422,11 @@ impl Spare {
             changed: source.changed(bytes),
             source: source.stamp(),
         };
-        Ok(Unseen { encrypted, place })
+        Ok(Unseen {
+            encrypted,
+            place,
+            known_by_look: true,
+        })
     }
 
     /// Writes to a file; from a file of more than a chunk, at any place of both at once.
@@ -414,7 +442,7 @@ impl Spare {
             && !options.armor
         {
             match self.write_at(file, length, output, options.threads, progress, rng) {
-                // Chunks may be written that are now behind its end. As a stream it is read to whatever its end is by then,
+                // Chunks may be written that are now behind its end, or there is more than it says. As a stream it is read to whatever its end is by then,
                 // and under another nonce: what the first one has sealed is not sealed anew.
                 Err(SealError::Shortened) => output.start_over().map_err(SealError::Write)?,
                 written => return written,
@@ -445,6 +473,12 @@ impl Spare {
             threads,
             progress,
         )?;
+        // Some file systems say less than there is. What was added since makes the file longer.
+        let says_less = file.read_at(&mut [0], length).map_err(SealError::Read)? > 0
+            && file.metadata().map_err(SealError::Read)?.len() == length;
+        if says_less {
+            return Err(SealError::Shortened);
+        }
         // Whoever reads on what is redirected here finds it read.
         let mut reading = file;
         reading

@@ -258,7 +258,10 @@ impl Ready {
         match replacement.prepare(home, headers, rng, progress) {
             Ok(pending) => Ok(Some(pending)),
             // A file that was named twice, and is done.
-            Err(_) if Beginning::read(&self.path).is_ok_and(|now| now.header == *new) => Ok(None),
+            Err(_) if Beginning::read(&self.path).is_ok_and(|now| now.header == *new) => {
+                headers.check_not_failed(&self.path)?;
+                Ok(None)
+            }
             Err(error) => Err(error.into()),
         }
     }

@@ -213,6 +213,12 @@ pub enum ReplaceError {
     /// The copy can't be started.
     #[error(transparent)]
     Create(#[from] CreateError),
+    /// The file was named before, and its header could not be replaced.
+    #[error("`{path}` was named twice, and could not be done the first time")]
+    FailedBefore {
+        /// The file.
+        path: PathBuf,
+    },
     /// The home can't be used: one error of all files of a group.
     #[error(transparent)]
     Home(#[from] Arc<HomeError>),

@@ -147,12 +147,17 @@ impl<T> Rewrapping<T> {
     }
 
     /// Sees a file's new header onto the disk, if it is about to be: before the file is read.
-    pub fn settle(&mut self, home: &mut Home, path: &Path) {
+    ///
+    /// # Errors
+    ///
+    /// The file was named before, and could not be done: what is read of it may not be on the disk.
+    pub fn settle(&mut self, home: &mut Home, path: &Path) -> Result<(), RewrapError> {
         if let Ok(metadata) = path.metadata()
             && self.group.has(FileId::of(&metadata))
         {
             self.group.replace(home);
         }
+        Ok(self.group.check_not_failed(path)?)
     }
 
     /// Rewraps all that were taken up, and returns what became of them.
@@ -184,7 +189,7 @@ impl<T> Rewrapping<T> {
                 path: target.clone(),
             });
         }
-        self.settle(home, path);
+        self.settle(home, path)?;
         let (beginning, ends) = read(path)?;
         let header = &beginning.header;
         let finder = Finder::new(home, options)?;

@@ -9,12 +9,15 @@ use strongroom_capi::cipher;
 use strongroom_files::output::Output;
 
 use crate::encrypt::{EncryptError, Encrypted, Watch};
+use crate::file::copy::Stamp;
 use crate::home::Learned;
 
 /// A file that is encrypted, and may appear: its key is deposited.
 pub struct Unseen {
     pub(crate) encrypted: Encrypted,
     pub(crate) place: Place,
+    /// Whether it is known again by how it looks. A header that does not say where the spare is takes another look.
+    pub(crate) known_by_look: bool,
 }
 
 /// Where an encrypted file is before it appears.
@@ -44,7 +47,22 @@ impl Unseen {
 }
 
 /// A job, and what became of it.
-type Done = (usize, Result<Encrypted, EncryptError>);
+struct Done {
+    number: usize,
+    result: Result<Encrypted, EncryptError>,
+    /// The file's, taken when it got its name: whatever has the name when it is told of, this is the file that was written.
+    stamp: Option<Stamp>,
+}
+
+impl Done {
+    fn without_stamp(number: usize, result: Result<Encrypted, EncryptError>) -> Self {
+        Self {
+            number,
+            result,
+            stamp: None,
+        }
+    }
+}
 
 /// Lets files appear with one wait for the disk.
 fn appear_all(unseen: Vec<(usize, Unseen)>) -> Vec<Done> {
@@ -54,19 +72,26 @@ fn appear_all(unseen: Vec<(usize, Unseen)>) -> Vec<Done> {
             Unseen {
                 encrypted,
                 place: Place::File(output),
+                known_by_look,
             } => {
                 outputs.push(output);
-                waiting.push((number, encrypted));
+                waiting.push((number, encrypted, known_by_look));
             }
-            other => done.push((number, other.appear())),
+            other => done.push(Done::without_stamp(number, other.appear())),
         }
     }
-    let named = Output::commit_all(outputs);
+    let named = Output::commit_all(outputs, |_| Ok(()));
     let named = waiting.into_iter().zip(named);
-    done.extend(named.map(|((number, encrypted), named)| {
-        let named = named.map_err(EncryptError::from);
-        (number, named.map(|()| encrypted))
-    }));
+    done.extend(
+        named.map(|((number, encrypted, known_by_look), named)| match named {
+            Ok(metadata) => Done {
+                number,
+                result: Ok(encrypted),
+                stamp: metadata.filter(|_| known_by_look).as_ref().map(Stamp::of),
+            },
+            Err(error) => Done::without_stamp(number, Err(error)),
+        }),
+    );
     done
 }
 
@@ -96,6 +121,11 @@ impl Load {
         self.files += 1;
         self.bytes = self.bytes.saturating_add(bytes);
         self.descriptors += output.descriptors();
+    }
+
+    /// Tells whether a file of so many bytes is a group of its own, which takes long to be written.
+    pub(crate) fn is_filled_by(bytes: u64) -> bool {
+        bytes > Self::BYTES_MAX
     }
 
     /// Tells whether another file of so many bytes is too much. One group waits for the disk while the next is written, so
@@ -133,7 +163,10 @@ impl Appearing {
                 self.load.add(output, unseen.encrypted.bytes);
                 self.waiting.push((number, unseen));
             }
-            Place::Pipe => self.tell(vec![(number, Ok(unseen.encrypted))], watch),
+            Place::Pipe => {
+                let done = Done::without_stamp(number, Ok(unseen.encrypted));
+                self.tell(vec![done], watch);
+            }
         }
     }
 
@@ -183,6 +216,14 @@ impl Appearing {
         }
     }
 
+    /// Tells of the group that is under way, if it is there by now.
+    pub(crate) fn tell_if_there(&mut self, watch: &mut dyn Watch) {
+        if self.under_way.as_ref().is_some_and(JoinHandle::is_finished) {
+            let there = self.join();
+            self.tell(there, watch);
+        }
+    }
+
     fn join(&mut self) -> Vec<Done> {
         let joined = self.under_way.take().map(JoinHandle::join);
         match joined {
@@ -193,10 +234,17 @@ impl Appearing {
     }
 
     fn tell(&mut self, done: Vec<Done>, watch: &mut dyn Watch) {
-        for (number, result) in done {
+        for done in done {
+            let Done {
+                number,
+                result,
+                stamp,
+            } = done;
             if let Ok(encrypted) = &result {
                 self.written.marks.push(encrypted.mark);
-                self.written.looks.extend(encrypted.look());
+                self.written
+                    .looks
+                    .extend(stamp.and_then(|stamp| encrypted.look(stamp)));
                 self.written.sources.extend(encrypted.made_of());
             }
             watch.done(number, result);

@@ -38,10 +38,13 @@ pub fn sync_group(files: &[&File]) -> Vec<io::Result<()>> {
 }
 
 /// Syncs the file system that a file is on, where that does for every file what syncing it does. Tells whether it did.
+///
+/// The file itself is synced after all others: a file system that was shut down may answer that all of it is synced, and refuses
+/// this. It sees the disk's own cache emptied, too.
 #[cfg(any(target_os = "android", target_os = "linux"))]
 fn sync_disk(file: &File) -> bool {
     let known = rustix::fs::fstatfs(file).is_ok_and(|found| SYNCED.contains(&found.f_type));
-    known && reports_errors() && rustix::fs::syncfs(file).is_ok()
+    known && reports_errors() && rustix::fs::syncfs(file).is_ok() && file.sync_all().is_ok()
 }
 
 #[cfg(not(any(target_os = "android", target_os = "linux")))]

@@ -220,7 +220,8 @@ impl Output {
     /// Says why the file did not appear, and then nothing of it is left. [`CommitError::FolderNotSynced`] alone
     /// tells of a file that did appear, whole, and might be gone after a power cut.
     pub fn commit(self) -> Result<(), CommitError> {
-        Self::commit_all(vec![self]).into_iter().collect()
+        let committed = Self::commit_all(vec![self], |_| Ok(()));
+        committed.into_iter().try_for_each(|done| done.map(drop))
     }
 
     /// Writes what the file lacks still, its last zero and its time.

@@ -236,19 +236,7 @@ fn encrypt(
 ) -> anyhow::Result<()> {
     let authority = reach::authority_of(context, &home)?;
     let mut rng = context.rng();
-    let into_pipe = |job: &Job| matches!(job.target, Target::Stream(_));
-    let into_pipe = jobs.iter().any(into_pipe);
-    let mut record = |written: &mut Learned| -> anyhow::Result<()> {
-        // Whoever reads the pipe may be at work in the home, and waits for the pipe's end: never for them.
-        let home = match into_pipe {
-            true => Home::try_open(&context.home)?,
-            false => Some(Home::open(&context.home)?),
-        };
-        if let Some(mut home) = home {
-            home.record_written(written, context.clock.now())?;
-        }
-        Ok(())
-    };
+    let mut record = recorder(context, &jobs);
     let mut jobs = Jobs::of(jobs);
     let mut appearing = Appearing::default();
     let mut open = Some(home);
@@ -274,6 +262,26 @@ fn encrypt(
     // Whatever came in between, files that are written appear, and are told of.
     appearing.finish(report);
     done.and(appearing.record(record))
+}
+
+/// Returns what records in the home what was written.
+fn recorder<'c>(
+    context: &'c Context,
+    jobs: &[Job],
+) -> impl FnMut(&mut Learned) -> anyhow::Result<()> + Send + 'c + use<'c> {
+    let into_pipe = |job: &Job| matches!(job.target, Target::Stream(_));
+    let into_pipe = jobs.iter().any(into_pipe);
+    move |written| {
+        // Whoever reads the pipe may be at work in the home, and waits for the pipe's end: never for them.
+        let home = match into_pipe {
+            true => Home::try_open(&context.home)?,
+            false => Some(Home::open(&context.home)?),
+        };
+        if let Some(mut home) = home {
+            home.record_written(written, context.clock.now())?;
+        }
+        Ok(())
+    }
 }
 
 /// Refuses what would fail anyway before a home is made, which would then have a key of the wrong kind.

@@ -411,7 +411,7 @@ pub(crate) fn rewrap_one(
     options: &RewrapOptions<'_>,
     bar: &Progress,
 ) -> Told {
-    rewrapping.settle(home, &file.path);
+    let settled = rewrapping.settle(home, &file.path);
     // What can't be read is told below.
     let passphrase = input::is_for_passphrase(&file.path);
     let of = Taken {
@@ -419,6 +419,9 @@ pub(crate) fn rewrap_one(
         passphrase,
         whose: "your key".to_owned(),
     };
+    if let Err(error) = settled {
+        return vec![(of, Err(error))];
+    }
     if passphrase && !file.named {
         return vec![(of, Err(RewrapError::Passphrase))];
     }

@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
 
 use crate::machine::{Machine, ran};
 
@@ -606,4 +607,26 @@ fn openssl_opens_what_we_encrypt() {
         "ciphertext",
     ];
     assert!(openssl(&decrypt).stdout == plaintext());
+}
+
+#[test]
+fn what_an_older_file_replaced_is_encrypted_again() {
+    let machine = Machine::with_home();
+    for name in ["a", "b"] {
+        machine.write(&format!("tree/{name}"), "old");
+    }
+    let encrypt = ["encrypt", "--format", "capi", "tree"];
+    machine.run(encrypt).done();
+    machine.write("tree/b", "from before");
+    let before = SystemTime::now() - Duration::from_secs(1_000_000);
+    let file = fs::File::options()
+        .append(true)
+        .open(machine.path("tree/b"));
+    file.unwrap().set_modified(before).unwrap();
+    let said = machine.run(encrypt).done().stderr;
+    let expected = "1 file encrypted (1 again, having changed); 1 up to date";
+    assert!(said.contains(expected), "{said}");
+    machine.opens_to("tree/b.capi", b"from before");
+    let said = machine.run(encrypt).done().stderr;
+    assert!(said.contains("0 files encrypted; 2 up to date"), "{said}");
 }

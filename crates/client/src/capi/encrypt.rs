@@ -81,6 +81,7 @@ impl Client<'_> {
                     changed: file.changed,
                     source: file.made_of,
                 },
+                known_by_look: false,
             })
             .collect())
     }
@@ -97,7 +98,10 @@ pub fn prepare_group(
     rng: &mut impl CryptoRng,
 ) -> (Vec<usize>, Vec<Undeposited>) {
     let (mut numbers, mut group, mut load) = (Vec::new(), Vec::new(), Load::default());
-    for (number, job) in jobs.0.by_ref() {
+    while let Some((number, job)) = jobs
+        .0
+        .next_if(|(_, job)| group.is_empty() || !load.is_full_for(job.source.bytes()))
+    {
         let mut progress = |bytes| watch.progress(number, bytes);
         match prepare(job, options, &mut progress, rng) {
             Ok(file) => {
@@ -106,9 +110,6 @@ pub fn prepare_group(
                 group.push(file);
             }
             Err(error) => watch.done(number, Err(error)),
-        }
-        if load.is_full_for(0) {
-            break;
         }
     }
     (numbers, group)

@@ -96,6 +96,11 @@ impl Copy {
         Ok(Self::new(path, Stamp::of(&before), output))
     }
 
+    /// Returns where the file is that it is a copy of.
+    pub(crate) fn source(&self) -> &Path {
+        &self.source
+    }
+
     /// Returns which file it is a copy of.
     pub(crate) fn source_id(&self) -> FileId {
         self.before.id()
@@ -109,37 +114,31 @@ impl Copy {
     /// Lets copies appear, with one wait for the disk for all of them: each if its source is unchanged. Says of each, in their
     /// order, what became of it.
     pub(crate) fn commit_all(copies: Vec<Self>) -> Vec<Result<(), CopyError>> {
-        let mut outputs = Vec::new();
-        let checked: Vec<_> = copies
+        let (sources, outputs): (Vec<_>, Vec<_>) = copies
             .into_iter()
-            .map(|copy| {
-                copy.check_unchanged()?;
-                outputs.push(copy.output);
-                Ok(())
-            })
-            .collect();
-        let mut committed = Output::commit_all(outputs).into_iter();
-        let committed = checked.into_iter().map(|checked: Result<_, CopyError>| {
-            checked?;
-            Ok(committed
-                .next()
-                .expect("there is an answer for each output")?)
+            .map(|copy| ((copy.source, copy.before), copy.output))
+            .unzip();
+        let committed = Output::commit_all(outputs, |number| match sources.get(number) {
+            Some((source, before)) => check_unchanged(source, before),
+            None => Ok(()),
         });
-        committed.collect()
+        let committed = committed.into_iter();
+        committed.map(|done| done.map(drop)).collect()
     }
+}
 
-    /// Sees that what is at the path is still the file that was read.
-    fn check_unchanged(&self) -> Result<(), CopyError> {
-        let path = || self.source.clone();
-        let metadata = self.source.metadata();
-        let now = metadata.map_err(|source| CopyError::Read {
-            path: path(),
-            source,
-        })?;
-        match Stamp::of(&now) == self.before {
-            true => Ok(()),
-            false => Err(CopyError::Changed { path: path() }),
-        }
+/// Sees that what is at the path is still the file that was read.
+fn check_unchanged(path: &Path, before: &Stamp) -> Result<(), CopyError> {
+    let metadata = path.metadata();
+    let now = metadata.map_err(|source| CopyError::Read {
+        path: path.to_path_buf(),
+        source,
+    })?;
+    match Stamp::of(&now) == *before {
+        true => Ok(()),
+        false => Err(CopyError::Changed {
+            path: path.to_path_buf(),
+        }),
     }
 }
 

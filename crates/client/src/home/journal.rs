@@ -13,6 +13,7 @@ use super::{Home, HomeError};
 use crate::file::FileId;
 use crate::file::rewrite::Rewrite;
 use crate::mark::FileMark;
+use crate::replace::Learned;
 
 /// A record of the journal: what is being rewritten, and the deposit of its session key.
 pub(crate) struct Record {
@@ -30,9 +31,22 @@ pub(crate) struct Planned {
 }
 
 impl Home {
-    /// Makes rewrites durable, before the first byte of any changes, with the marks that the files have afterwards.
-    pub(crate) fn begin_rewrites(&mut self, planned: &[Planned]) -> Result<(), HomeError> {
+    /// Makes rewrites durable, before the first byte of any changes, with the marks that the files have afterwards. Records what
+    /// copies match that are about to appear, and their marks.
+    pub(crate) fn begin_rewrites(
+        &mut self,
+        planned: &[Planned],
+        copies: &[Learned],
+    ) -> Result<(), HomeError> {
         let transaction = self.database.transaction()?;
+        for Learned { matched, mark } in copies {
+            if let Some(matched) = matched {
+                insert_matched(&transaction, matched)?;
+            }
+            if let Some(mark) = mark {
+                insert_mark(&transaction, mark)?;
+            }
+        }
         for Planned {
             rewrite,
             serial,
@@ -60,19 +74,15 @@ impl Home {
     }
 
     /// Ends rewrites: of each the new header is on the disk, or the record is not to be followed. Records what files were seen
-    /// to match, and the marks of those that were copied.
+    /// to match.
     pub(crate) fn end_rewrites<'r>(
         &mut self,
         ended: impl IntoIterator<Item = &'r Rewrite>,
         matched: &[Matched],
-        marks: &[FileMark],
     ) -> Result<(), HomeError> {
         let transaction = self.database.transaction()?;
         for matched in matched {
             insert_matched(&transaction, matched)?;
-        }
-        for mark in marks {
-            insert_mark(&transaction, mark)?;
         }
         for rewrite in ended {
             transaction

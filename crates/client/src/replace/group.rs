@@ -2,6 +2,7 @@
 //! known here.
 
 use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::process::{Resource, getrlimit};
@@ -32,6 +33,8 @@ pub(crate) struct Group<T, V, E> {
     pending: Vec<Pending>,
     /// The files that are about to get another header. Each is in here once: what was read of it is about to go.
     ids: HashSet<FileId>,
+    /// Files that were to get another header, which may not be on the disk, whatever is read of them.
+    failed: HashSet<FileId>,
     header_bytes: u64,
     copied_bytes: u64,
     descriptors: u64,
@@ -53,6 +56,19 @@ pub(crate) enum Pending {
     InPlace(Planned, Option<Matched>),
 }
 
+impl Pending {
+    /// Returns which file it is.
+    fn file(&self) -> (PathBuf, FileId) {
+        match self {
+            Self::Copy(copy, _) => (copy.source().to_path_buf(), copy.source_id()),
+            Self::InPlace(planned, _) => {
+                let rewrite = &planned.rewrite;
+                (rewrite.path().to_path_buf(), rewrite.id())
+            }
+        }
+    }
+}
+
 impl<T, V, E: From<ReplaceError>> Group<T, V, E> {
     pub(crate) fn new() -> Self {
         let open_max = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
@@ -60,6 +76,7 @@ impl<T, V, E: From<ReplaceError>> Group<T, V, E> {
             files: Vec::new(),
             pending: Vec::new(),
             ids: HashSet::new(),
+            failed: HashSet::new(),
             header_bytes: 0,
             copied_bytes: 0,
             descriptors: 0,
@@ -71,6 +88,18 @@ impl<T, V, E: From<ReplaceError>> Group<T, V, E> {
     /// Tells whether a file is about to get another header, so that it is not to be read now.
     pub(crate) fn has(&self, id: FileId) -> bool {
         self.ids.contains(&id)
+    }
+
+    /// Sees that no other replacement of the file at a path failed in this group or one before it: what is read of it may not be
+    /// on the disk.
+    pub(crate) fn check_not_failed(&self, path: &Path) -> Result<(), ReplaceError> {
+        let id = path.metadata().map(|metadata| FileId::of(&metadata));
+        match id.is_ok_and(|id| self.failed.contains(&id)) {
+            true => Err(ReplaceError::FailedBefore {
+                path: path.to_path_buf(),
+            }),
+            false => Ok(()),
+        }
     }
 
     /// Takes up what is known of a file already.
@@ -133,7 +162,20 @@ impl<T, V, E: From<ReplaceError>> Group<T, V, E> {
     pub(crate) fn replace(&mut self, home: &mut Home) {
         self.ids.clear();
         (self.header_bytes, self.copied_bytes, self.descriptors) = (0, 0, 0);
-        let mut replaced = replace(home, std::mem::take(&mut self.pending)).into_iter();
+        let pending = std::mem::take(&mut self.pending);
+        let files: Vec<_> = pending.iter().map(Pending::file).collect();
+        let replaced = replace(home, pending);
+        for ((path, id), _) in files
+            .iter()
+            .zip(&replaced)
+            .filter(|(_, done)| done.is_err())
+        {
+            self.failed.insert(*id);
+            // A copy may have appeared there.
+            let now = path.metadata().map(|metadata| FileId::of(&metadata));
+            self.failed.extend(now);
+        }
+        let mut replaced = replaced.into_iter();
         let files = std::mem::take(&mut self.files).into_iter();
         let known = files.map(|(of, outcome)| {
             let known = match outcome {
@@ -168,9 +210,12 @@ fn replace(home: &mut Home, pending: Vec<Pending>) -> Vec<Result<(), ReplaceErro
             }
         })
         .collect();
-    // A crash until this is done leaves the old headers.
-    if !planned.is_empty()
-        && let Err(error) = home.begin_rewrites(&planned)
+    let is_learned = |learned: &Learned| learned.matched.is_some() || learned.mark.is_some();
+    then_learned.retain(is_learned);
+    // A crash until this is done leaves the old headers. What is known of a copy is there before the copy: of one that never
+    // appears it matches nothing.
+    if !(planned.is_empty() && then_learned.is_empty())
+        && let Err(error) = home.begin_rewrites(&planned, &then_learned)
     {
         return all_fail(error, are_copies.len());
     }
@@ -179,18 +224,10 @@ fn replace(home: &mut Home, pending: Vec<Pending>) -> Vec<Result<(), ReplaceErro
     // A crash within this leaves of each file what was there, or the whole copy.
     let copied = Copy::commit_all(copies);
     // A crash until this is done leaves the new headers, which the records write once more.
-    let succeeded = |(result, learned): (bool, Learned)| result.then_some(learned);
-    let in_place = applied.iter().zip(then_matched).map(|(applied, matched)| {
-        let mark = None;
-        (applied.is_ok(), Learned { matched, mark })
-    });
-    let by_copy = copied.iter().map(Result::is_ok).zip(then_learned);
-    let learned: Vec<_> = in_place.chain(by_copy).filter_map(succeeded).collect();
-    let matched: Vec<_> = learned
-        .iter()
-        .filter_map(|learned| learned.matched)
+    let applied_matched = applied.iter().zip(then_matched);
+    let matched: Vec<_> = applied_matched
+        .filter_map(|(applied, matched)| matched.filter(|_| applied.is_ok()))
         .collect();
-    let marks: Vec<_> = learned.iter().filter_map(|learned| learned.mark).collect();
     let ended: Vec<_> = planned
         .iter()
         .zip(&applied)
@@ -202,8 +239,8 @@ fn replace(home: &mut Home, pending: Vec<Pending>) -> Vec<Result<(), ReplaceErro
         })
         .map(|(planned, _)| &planned.rewrite)
         .collect();
-    if !(ended.is_empty() && matched.is_empty() && marks.is_empty())
-        && let Err(error) = home.end_rewrites(ended, &matched, &marks)
+    if !(ended.is_empty() && matched.is_empty())
+        && let Err(error) = home.end_rewrites(ended, &matched)
     {
         return all_fail(error, are_copies.len());
     }

@@ -67,7 +67,7 @@ impl Home {
             repaired.push(Repaired { path, repair });
         }
         if !ended.is_empty() {
-            self.end_rewrites(ended, &all_matched, &[])?;
+            self.end_rewrites(ended, &all_matched)?;
         }
         Ok(repaired)
     }

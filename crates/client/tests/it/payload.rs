@@ -151,6 +151,25 @@ fn encrypt(
     encrypted.unwrap()
 }
 
+#[test]
+fn a_file_that_says_to_be_empty_is_decrypted_to_its_end() {
+    let mut world = World::new();
+    let plaintext = plaintext(LONG);
+    fs::write(world.path("plain"), &plaintext).unwrap();
+    encrypt(&mut world, false, &mut |_| {}).unwrap();
+    let identities = world.identities(&world.home());
+    let file = File::open(world.path("sealed")).unwrap();
+    let sealed = SealedFile::read(BufReader::new(&file)).unwrap();
+    let unlocked = sealed.unlock(&identities.as_unwraps()).unwrap();
+    let mut output = create(&world.path("opened"));
+    // Its length is said to be that of this one, as a program's file system may.
+    let empty = File::create_new(world.path("empty")).unwrap();
+    let decrypted = unlocked.decrypt_file(&empty, &mut output, two(), &mut |_| {});
+    assert_eq!(decrypted.unwrap().bytes, LONG as u64);
+    output.commit().unwrap();
+    assert!(fs::read(world.path("opened")).unwrap() == plaintext);
+}
+
 /// Decrypts `sealed` as `opened`, which does not appear when it fails.
 fn decrypt(
     world: &World,

@@ -233,7 +233,10 @@ fn a_home_that_cannot_record_a_group_fails_all_of_it_and_no_file_is_written() {
 #[test]
 fn a_home_that_cannot_end_a_group_keeps_its_records_and_repairs_all_of_it() {
     let (mut world, files) = recovered(9);
+    // This one gets a copy.
+    fs::hard_link(&files[2], world.path("link")).unwrap();
     let database = Connection::open(world.path("home/home.db")).unwrap();
+    let known_before = known(&database);
     let locked = File::open(&files[5]).unwrap();
     locked.lock().unwrap();
     let (before, first) = (fs::read(&files[0]).unwrap(), files[0].clone());
@@ -252,14 +255,60 @@ fn a_home_that_cannot_end_a_group_keeps_its_records_and_repairs_all_of_it() {
     });
     database.execute_batch("ROLLBACK").unwrap();
     all_failed_by_the_home(told, 9);
-    assert_eq!(world.home().interrupted().unwrap().len(), 9);
+    assert_eq!(known(&database), known_before + 1, "the copy's header");
+    assert_eq!(world.home().interrupted().unwrap().len(), 8);
     let mut home = world.home();
     let identities = world.identities(&home);
     let repaired = home.repair(&identities).unwrap();
     let finished = |repaired: &Repaired| matches!(repaired.repair, Ok(Repair::Finished));
-    assert!(repaired.len() == 9 && repaired.iter().all(finished));
+    assert!(repaired.len() == 8 && repaired.iter().all(finished));
     drop(home);
     all_open(&world, &files);
+}
+
+/// How many headers the home knows.
+fn known(database: &Connection) -> usize {
+    let count = "SELECT count(*) FROM matched JOIN file_mark USING (header)";
+    database.query_row(count, (), |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn a_file_that_failed_and_is_named_again_is_not_said_to_be_done() {
+    let (mut world, files) = recovered(1);
+    let database = Connection::open(world.path("home/home.db")).unwrap();
+    let locked = File::open(&files[0]).unwrap();
+    locked.lock().unwrap();
+    let twice = [files[0].clone(), files[0].clone()];
+    let (told, database) = thread::scope(|scope| {
+        let other = scope.spawn(move || {
+            let recorded = "SELECT count(*) FROM rewrite";
+            while database
+                .query_row(recorded, (), |row| row.get::<_, i64>(0))
+                .unwrap()
+                == 0
+            {
+                thread::sleep(Duration::from_millis(1));
+            }
+            database.execute_batch("BEGIN IMMEDIATE").unwrap();
+            drop(locked);
+            database
+        });
+        let told = together(&mut world, &twice, || {});
+        (told, other.join().unwrap())
+    });
+    database.execute_batch("ROLLBACK").unwrap();
+    let errors: Vec<_> = told
+        .into_iter()
+        .map(|(_, done)| done.unwrap_err())
+        .collect();
+    let [first, again] = errors.as_slice() else {
+        panic!("{errors:?}");
+    };
+    assert!(matches!(first, RewrapError::Replace(ReplaceError::Home(_))));
+    assert!(matches!(
+        again,
+        RewrapError::Replace(ReplaceError::FailedBefore { .. })
+    ));
 }
 
 fn all_failed_by_the_home(told: Vec<(usize, Result<Rewrapped, RewrapError>)>, files: usize) {

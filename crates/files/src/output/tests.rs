@@ -282,7 +282,7 @@ fn files_that_appear_together_appear_each_by_itself() {
         });
         let outputs: Vec<_> = outputs.collect();
         assert!(!path(0).exists());
-        let done = Output::commit_all(outputs);
+        let done = Output::commit_all(outputs, |_| Ok::<_, CommitError>(()));
         assert_eq!(done.len(), many);
         for (number, done) in done.into_iter().enumerate() {
             let found = fs::read(path(number)).unwrap();
@@ -292,7 +292,8 @@ fn files_that_appear_together_appear_each_by_itself() {
                 assert_eq!(found, b"old");
                 continue;
             }
-            done.unwrap();
+            let told = done.unwrap().unwrap();
+            assert_eq!(told.ino(), path(number).metadata().unwrap().ino());
             assert_eq!(found.len(), 40_003);
             assert!(found.starts_with(b"new"));
             let modified = path(number).metadata().unwrap().modified().unwrap();
@@ -300,4 +301,23 @@ fn files_that_appear_together_appear_each_by_itself() {
         }
     }
     assert_eq!(names(folders[0].path()).len(), 150, "and nothing hidden");
+}
+
+#[test]
+fn each_file_is_asked_about_right_before_it_appears() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |number: usize| folder.path().join(number.to_string());
+    let outputs = (0..3).map(|number| named(&path(number), Overwrite::Force, number as u64));
+    let done = Output::commit_all(outputs.collect(), |number| {
+        // Those before have their names already: nothing is waited for in between.
+        assert_eq!(path(0).exists(), number > 0);
+        assert!(!path(number).exists());
+        match number {
+            1 => Err(CommitError::Exists { path: path(number) }),
+            _ => Ok(()),
+        }
+    });
+    let done: Vec<_> = done.iter().map(Result::is_ok).collect();
+    assert_eq!(done, [true, false, true]);
+    assert_eq!(names(folder.path()), ["0", "2"]);
 }

@@ -2,7 +2,7 @@
 //! (spec/rewrite.md#many-new-files-at-once). Which files go together is the caller's affair.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 
@@ -16,24 +16,34 @@ use crate::{sync_folder, sync_group};
 const DESCRIPTORS_LEFT: u64 = 96;
 
 impl Output {
-    /// Lets files appear as [`Self::commit`] does, and says of each, in their order, what became of it. When this returns, a power
-    /// cut takes none of them back that appeared.
+    /// Lets files appear as [`Self::commit`] does, and says of each, in their order, what became of it: what the system says of
+    /// the file that appeared, and of no other that has its name by now, if it says anything. When this returns, a power cut takes
+    /// none of them back that appeared.
+    ///
+    /// Each is asked about with its place among them once its bytes are on the disk, right before it gets its name; it does not
+    /// appear where `may_appear` fails.
     ///
     /// Where one call does so for all ([`sync_group`]) this waits for the disk once, and once for each folder.
     #[must_use = "each may have failed"]
-    pub fn commit_all(mut outputs: Vec<Self>) -> Vec<Result<(), CommitError>> {
+    pub fn commit_all<E: From<CommitError>>(
+        mut outputs: Vec<Self>,
+        mut may_appear: impl FnMut(usize) -> Result<(), E>,
+    ) -> Vec<Result<Option<Metadata>, E>> {
         // A crash until here leaves what was before: no name points to the new bytes, save a hidden one.
         let synced = sync_all(&mut outputs);
         // A crash from here on leaves of each what was before or the whole new file, whose bytes are on the disk.
         let named: Vec<_> = outputs
             .iter_mut()
             .zip(synced)
-            .map(|(output, synced)| match synced {
-                Ok(()) => output.appear(),
-                Err(source) => Err(CommitError::NotSynced {
+            .enumerate()
+            .map(|(number, (output, synced))| {
+                synced.map_err(|source| CommitError::NotSynced {
                     path: output.place.path.clone(),
                     source,
-                }),
+                })?;
+                may_appear(number)?;
+                output.appear()?;
+                Ok(output.file.metadata().ok())
             })
             .collect();
         // After a crash from here on the new files are there, or the disk lied.
@@ -41,7 +51,11 @@ impl Output {
         outputs
             .iter()
             .zip(named)
-            .map(|(output, named)| named.and_then(|()| output.sync_name(&mut folders)))
+            .map(|(output, named): (_, Result<_, E>)| {
+                let metadata = named?;
+                output.sync_name(&mut folders)?;
+                Ok(metadata)
+            })
             .collect()
     }
 

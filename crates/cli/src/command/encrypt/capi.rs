@@ -134,6 +134,7 @@ pub(super) fn encrypt(
     // Before hours of work for an authority that does not answer.
     reach::connect(context, &mut home, &authority, &mut rng)?;
     drop(home);
+    let mut record = super::recorder(context, &jobs);
     let mut jobs = Jobs::of(jobs);
     let mut appearing = Appearing::default();
     let mut encrypt_all = |appearing: &mut Appearing, report: &mut Report<'_>| {
@@ -151,11 +152,12 @@ pub(super) fn encrypt(
                 appearing.push(number, unseen, report);
             }
             appearing.begin(report);
+            appearing.record(&mut record)?;
         }
     };
     let done = encrypt_all(&mut appearing, report);
     appearing.finish(report);
-    done
+    done.and(appearing.record(record))
 }
 
 /// Says what the layout does not do.

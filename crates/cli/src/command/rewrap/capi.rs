@@ -80,7 +80,7 @@ impl For {
         output: Option<&(PathBuf, Overwrite)>,
         bar: &Progress,
     ) -> anyhow::Result<Told> {
-        rewrapping.settle(home, &file.path);
+        rewrapping.settle(home, &file.path)?;
         self.read(context, home, &file.path)?;
         let (current, target, padding, whose) = match self {
             Self::Home { key, .. } => {
