@@ -320,6 +320,15 @@ fn of_authority(cause: &(dyn Error + 'static)) -> Option<&'static str> {
                 Some("if it is on another disk, see that the disk is there")
             }
             PlaceError::Taken { .. } => Some("name a folder that is empty, or not there yet"),
+            PlaceError::Io { source, .. } => match source.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                    Some("make room on that disk, or name a folder on another")
+                }
+                io::ErrorKind::ReadOnlyFilesystem => {
+                    Some("name a folder on a disk that can be written")
+                }
+                _ => None,
+            },
             _ => None,
         };
     }
@@ -433,6 +442,18 @@ fn of_key(cause: &(dyn Error + 'static)) -> Option<&'static str> {
     }
     if let Some(ParseIdentityError::Recipient) = cause.downcast_ref() {
         return Some("`-i` takes the file with the secret key, `-r` the public key");
+    }
+    if let Some(ParseIdentityError::Ssh) = cause.downcast_ref() {
+        return Some(
+            "it is a private key of SSH's: what was encrypted to its public key, `age -d -i KEY FILE` opens. `-i` takes a file of \
+             `AGE-SECRET-KEY-..`, as `strongroom keygen` and `age-keygen` make; without `-i` your own key is tried",
+        );
+    }
+    if let Some(ParseRecipientError::Ssh) = cause.downcast_ref() {
+        return Some(
+            "it is a public key of SSH's, to which `age -R KEY FILE` encrypts. `-r` takes an `age1..`, as `strongroom keygen` and \
+             `age-keygen` make",
+        );
     }
     if let Some(ParseRecipientError::SecretKey) = cause.downcast_ref() {
         return Some(

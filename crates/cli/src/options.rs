@@ -26,7 +26,7 @@ use crate::paths;
 #[command(
     name = "strongroom",
     version,
-    max_term_width = 100,
+    max_term_width = help::COLUMNS_MAX,
     disable_help_flag = true,
     disable_version_flag = true
 )]
@@ -50,7 +50,9 @@ impl Options {
             names.any(|name| words.iter().any(|word| word == OsStr::new(name)))
         };
         let command = help::laid_out(Self::command(), &is_named);
-        let mut command = paths::expanding(command, &is_named);
+        let asks = |word: &OsString| ["-h", "--help", "help"].iter().any(|help| word == help);
+        let command = paths::expanding(command, &is_named);
+        let mut command = help::fitted(command, words.iter().any(asks));
         let matches = match command.try_get_matches_from_mut(&words) {
             Ok(matches) => matches,
             Err(error) => match paths::in_variable(&command, &error) {

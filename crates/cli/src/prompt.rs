@@ -119,20 +119,31 @@ pub(crate) fn recovery_code_from(
     context: &Context,
     file: Option<&Path>,
 ) -> anyhow::Result<(RecoveryCode, CodeFrom)> {
+    match named_code(context, file)? {
+        Some(code) => Ok((code, CodeFrom::Elsewhere)),
+        None if can_ask_secretly() => {
+            let code = ask_for_code("Recovery code: ")?.ok_or(NobodyToAsk::Code)?;
+            Ok((code, CodeFrom::Person))
+        }
+        None => Err(NobodyToAsk::Code.into()),
+    }
+}
+
+/// Returns the recovery code where nobody has to be asked: from `file`, or from the variable.
+pub(crate) fn named_code(
+    context: &Context,
+    file: Option<&Path>,
+) -> anyhow::Result<Option<RecoveryCode>> {
     let text = match (file, variable(CODE_VARIABLE)?) {
         (Some(file), _) => {
             context.warn_if_exposed(file);
             code_file(file)?
         }
         (None, Some(text)) => text,
-        (None, None) if can_ask_secretly() => {
-            let code = ask_for_code("Recovery code: ")?.ok_or(NobodyToAsk::Code)?;
-            return Ok((code, CodeFrom::Person));
-        }
-        (None, None) => return Err(NobodyToAsk::Code.into()),
+        (None, None) => return Ok(None),
     };
     let code = RecoveryCode::parse(strongroom_text::trim(&text))?;
-    Ok((code, CodeFrom::Elsewhere))
+    Ok(Some(code))
 }
 
 /// Returns the recovery code where there is one: from the variable, or by asking somebody who may not have it.

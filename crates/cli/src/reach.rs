@@ -89,6 +89,12 @@ pub(crate) fn connect<'c>(
 ) -> anyhow::Result<Client<'c>> {
     let mut client = connect_silently(context, home, authority, rng)?;
     context.warned.call_once(|| {
+        if client.home().is_full() {
+            tell(
+                "warning: the disk of your Strongroom folder is full: what is new at the authority is told of, and could not be \
+                 recorded",
+            );
+        }
         news::tell_news(&mut client);
         warn(&client);
     });

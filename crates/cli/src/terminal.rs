@@ -181,6 +181,14 @@ pub(crate) fn error_columns() -> usize {
     columns.max(COLUMNS_MIN)
 }
 
+/// Returns how wide help may be, as clap finds it out; nothing where it can't be told.
+pub(crate) fn help_columns() -> Option<usize> {
+    let shown = [console::Term::stdout(), console::Term::stderr()];
+    let size = shown.iter().find_map(console::Term::size_checked);
+    let columns = size.map(|(_, columns)| usize::from(columns));
+    columns.or_else(|| std::env::var("COLUMNS").ok()?.parse().ok())
+}
+
 /// Cuts the middle out of what is shown on a terminal and does not fit there. What is read otherwise is whole.
 pub(crate) fn fitted(shown: &str, columns: usize) -> String {
     const CUT: &str = "..";

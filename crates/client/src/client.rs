@@ -62,10 +62,19 @@ impl<'a> Client<'a> {
             clock,
             rng,
         };
-        client.catch_up(watch)?;
-        // Where there was nothing to take up with it.
-        client.home.record_seen(&client.connection.seen())?;
+        match client.record_new(watch) {
+            Err(ExchangeError::Home(HomeError::Full)) if client.home.becomes_copy()? => {
+                client.record_new(watch)?;
+            }
+            recorded => recorded?,
+        }
         Ok(client)
+    }
+
+    fn record_new(&mut self, watch: &mut dyn FnMut(u64, u64)) -> Result<(), ExchangeError> {
+        self.catch_up(watch)?;
+        // Where there was nothing to take up with it.
+        Ok(self.home.record_seen(&self.connection.seen())?)
     }
 
     /// Returns the home.

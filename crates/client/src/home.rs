@@ -74,6 +74,10 @@ pub struct Home {
 enum Hold {
     /// Its lock.
     Locked { _lock: HomeLock },
+    /// Its lock, to look at what is in it: where its disk is full, it becomes a copy.
+    Looked { _lock: HomeLock },
+    /// It is a copy: the home's disk is full.
+    Full,
     /// It is a copy: a command is at work in the home.
     InUse,
     /// It is a copy: the home can't be written.
@@ -134,8 +138,8 @@ impl Home {
     }
 
     /// Opens the home at `root` to look at what is in it, and waits for no command that is at work there: then, and where
-    /// nothing can be written, it is a copy, and what is learnt meanwhile is forgotten when it is closed. For nothing that is to
-    /// be kept, and no header is replaced by it.
+    /// nothing can be written, it is a copy, and what is learnt meanwhile is forgotten when it is closed. It becomes one when
+    /// its disk turns out to be full. For nothing that is to be kept, and no header is replaced by it.
     ///
     /// # Errors
     ///
@@ -153,7 +157,7 @@ impl Home {
             ));
         }
         if let Some(lock) = HomeLock::try_acquire(&root.join(LOCK))? {
-            return Self::open_locked(root, lock);
+            return Self::open_by(root, lock, |lock| Hold::Looked { _lock: lock });
         }
         // SQLite shows what was committed last, whatever the command is about to write.
         match database::open_copy(&path) {
@@ -174,7 +178,38 @@ impl Home {
     /// Tells whether this is a copy, so that what is recorded is forgotten.
     #[must_use]
     pub fn is_copy(&self) -> bool {
-        !matches!(self.hold, Hold::Locked { .. })
+        match self.hold {
+            Hold::Locked { .. } | Hold::Looked { .. } => false,
+            Hold::Full | Hold::InUse | Hold::ReadOnly => true,
+        }
+    }
+
+    /// Tells whether this is a copy of a home whose disk is full.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        matches!(self.hold, Hold::Full)
+    }
+
+    /// Records what was learnt. Where the disk is full of a home that is only looked at, it is recorded in a copy.
+    pub(crate) fn record_or_copy<T>(
+        &mut self,
+        mut record: impl FnMut(&mut Self) -> Result<T, HomeError>,
+    ) -> Result<T, HomeError> {
+        match record(self) {
+            Err(HomeError::Full) if self.becomes_copy()? => record(self),
+            recorded => recorded,
+        }
+    }
+
+    /// Goes on with a copy, if the home is only looked at. Returns whether it does. Its lock goes: what is learnt now is
+    /// forgotten.
+    pub(crate) fn becomes_copy(&mut self) -> Result<bool, HomeError> {
+        if !matches!(self.hold, Hold::Looked { .. }) {
+            return Ok(false);
+        }
+        self.database = database::copy(&self.database)?;
+        self.hold = Hold::Full;
+        Ok(true)
     }
 
     /// Tells whether this is a copy of a home in which a command is at work.
@@ -199,11 +234,19 @@ impl Home {
     }
 
     fn open_locked(root: &Path, lock: HomeLock) -> Result<Self, HomeError> {
+        Self::open_by(root, lock, |lock| Hold::Locked { _lock: lock })
+    }
+
+    fn open_by(
+        root: &Path,
+        lock: HomeLock,
+        hold: impl FnOnce(HomeLock) -> Hold,
+    ) -> Result<Self, HomeError> {
         let path = root.join(DATABASE);
         if !path.try_exists().is_ok_and(|exists| exists) {
             return Err(HomeError::HalfDeleted { path });
         }
-        let home = Self::with(root, database::open(&path)?, Hold::Locked { _lock: lock });
+        let home = Self::with(root, database::open(&path)?, hold(lock));
         // Made behind it, by an owner whom this database does not know.
         let device = root.join(DEVICE_KEY);
         if home.authority_row()?.is_none() && device.exists() {

@@ -52,7 +52,7 @@ impl WholeReading {
         let oldest = Time::from_millis(now.as_millis().saturating_sub(BEGUN_MILLIS_MAX));
         Ok(Self {
             files,
-            begun: home.begin_reading(files, now, oldest)?,
+            begun: home.record_or_copy(|home| home.begin_reading(files, now, oldest))?,
             read: Vec::new(),
             learned: Vec::new(),
         })
@@ -105,13 +105,16 @@ impl WholeReading {
     ///
     /// The home can't be written.
     pub fn record(&mut self, home: &mut Home) -> Result<(), HomeError> {
-        let learned = std::mem::take(&mut self.learned);
-        let read = std::mem::take(&mut self.read);
-        let read = read.iter();
-        home.record_readings(
-            &learned,
-            read.map(|(path, reading)| (path.as_path(), *reading)),
-        )
+        home.record_or_copy(|home| {
+            let read = self.read.iter();
+            home.record_readings(
+                &self.learned,
+                read.map(|(path, reading)| (path.as_path(), *reading)),
+            )
+        })?;
+        self.learned.clear();
+        self.read.clear();
+        Ok(())
     }
 
     /// Records what was added, and that all was read.
@@ -121,7 +124,7 @@ impl WholeReading {
     /// The home can't be written.
     pub fn end(mut self, home: &mut Home) -> Result<(), HomeError> {
         self.record(home)?;
-        home.end_reading(self.files)
+        home.record_or_copy(|home| home.end_reading(self.files))
     }
 }
 

@@ -39,8 +39,8 @@ pub(super) struct Draft<'f> {
     path: PathBuf,
     // The lock goes with the folder through its rename: whoever waited for it then finds its own place taken.
     lock: File,
-    // A signal takes the folder along.
-    _unfinished: Unfinished,
+    // A signal takes the folder along, until it has its name.
+    unfinished: Unfinished,
 }
 
 impl<'f> Draft<'f> {
@@ -54,18 +54,25 @@ impl<'f> Draft<'f> {
         }
         let io = |source| PlaceError::io(folder, source);
         let here = disk::permissions(&parent).map_err(io)?;
-        let lock = claim(&path, here).map_err(io)?;
-        // Whoever waits takes nothing along: what is in there is another's, who is at work.
+        let (lock, unfinished) = Unfinished::begin(|| {
+            let lock = claim(&path, here)?;
+            let (ours, remove) = (lock.try_clone()?, path.clone());
+            // Whoever waits takes nothing along: what is in there is another's, who is at work. Nor whoever is done.
+            let removed = move || {
+                if ours.try_lock().is_ok() && is_at(&ours, &remove) {
+                    discard(&remove);
+                }
+            };
+            Ok::<_, io::Error>((lock, removed))
+        })
+        .map_err(io)?;
         waiting::lock(&lock, &path).map_err(io)?;
-        let remove = path.clone();
-        let (lock, _unfinished) =
-            Unfinished::begin(|| Ok((lock, move || discard(&remove)))).map_err(io)?;
         let draft = Self {
             folder,
             parent,
             path,
             lock,
-            _unfinished,
+            unfinished,
         };
         check_vacant(folder)?;
         empty(&draft.path).map_err(io)?;
@@ -79,17 +86,26 @@ impl<'f> Draft<'f> {
 
     /// Gives the folder its name, and sees it onto the disk.
     fn finish(self) -> Result<(), PlaceError> {
-        let failed = |source| PlaceError::io(self.folder, source);
-        self.lock.sync_all().map_err(failed)?;
-        // Not every disk renames over a folder, though it is empty.
-        let renamed = fs::rename(&self.path, self.folder).or_else(|error| {
-            fs::remove_dir(self.folder).map_err(|_| error)?;
-            fs::rename(&self.path, self.folder)
+        let Self {
+            folder,
+            parent,
+            path,
+            lock,
+            unfinished,
+        } = self;
+        let failed = |source| PlaceError::io(folder, source);
+        lock.sync_all().map_err(failed)?;
+        // What a signal has begun to empty gets no name. Not every disk renames over a folder, though it is empty.
+        let renamed = unfinished.finish(|| {
+            fs::rename(&path, folder).or_else(|error| {
+                fs::remove_dir(folder).map_err(|_| error)?;
+                fs::rename(&path, folder)
+            })
         });
         match renamed {
-            Err(_) if check_vacant(self.folder).is_err() => Err(PlaceError::taken(self.folder)),
+            Err(_) if check_vacant(folder).is_err() => Err(PlaceError::taken(folder)),
             renamed => renamed
-                .and_then(|()| sync_folder(&open_folder(&self.parent)?))
+                .and_then(|()| sync_folder(&open_folder(&parent)?))
                 .map_err(failed),
         }
     }
@@ -100,8 +116,22 @@ impl<'f> Draft<'f> {
     }
 }
 
+/// How often it is tried to remove a folder that somebody fills.
+const DISCARD_TRIES: usize = 100;
+
 fn discard(path: &Path) {
-    let _ = empty(path).and_then(|()| fs::remove_dir(path));
+    // After a signal, whoever fills it is still at it: what is put there now goes with the next try, and nothing is put into
+    // what is removed.
+    let removed = |_| empty(path).and_then(|()| fs::remove_dir(path)).is_ok();
+    let _ = (0..DISCARD_TRIES).any(removed);
+}
+
+/// Tells whether an open folder has this name.
+fn is_at(folder: &File, path: &Path) -> bool {
+    match (folder.metadata(), fs::symlink_metadata(path)) {
+        (Ok(folder), Ok(named)) => (folder.dev(), folder.ino()) == (named.dev(), named.ino()),
+        _ => false,
+    }
 }
 
 /// Returns the folder's parent and the hidden name beside the folder.

@@ -3,6 +3,8 @@
 
 use clap::{Arg, Command};
 
+use crate::terminal;
+
 /// The heading of what every command takes.
 const EVERYWHERE: &str = "Options of every command";
 const FILES: &str = "Which files";
@@ -112,6 +114,72 @@ fn heading(arg: &Arg, command: &str) -> Option<&'static str> {
             Some(CRYPTOAPI)
         }
         _ => None,
+    }
+}
+
+/// How wide examples and variables are written at most, and nearly every usage is.
+const WRITTEN_COLUMNS: usize = 80;
+/// How wide help is at most.
+pub(super) const COLUMNS_MAX: usize = 100;
+/// How far a remark stands in that is put below what it is about.
+const REMARK_INDENT: &str = "      ";
+const USAGE: &str = "Usage: ";
+
+/// Lays out anew what clap breaks in the midst of a word, or at the right edge, where the terminal is narrow: usage, and the
+/// remarks beside examples and variables.
+pub(super) fn fitted(mut command: Command, is_asked_for: bool) -> Command {
+    let columns = terminal::help_columns().unwrap_or(COLUMNS_MAX);
+    // Whoever does not ask sees usage alone, where something is wrong with the command line.
+    let enough = if is_asked_for {
+        COLUMNS_MAX
+    } else {
+        WRITTEN_COLUMNS
+    };
+    if columns >= enough {
+        return command;
+    }
+    // Usage names what comes from above, which a command has only then.
+    command.build();
+    narrowed(command, columns)
+}
+
+fn narrowed(mut command: Command, columns: usize) -> Command {
+    let usage = command.render_usage().to_string();
+    let mut lines = vec![String::new()];
+    for word in usage.trim_start_matches(USAGE).split_whitespace() {
+        let room = columns.saturating_sub(USAGE.len());
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => word.clone_into(line),
+            Some(line) if line.len() + 1 + word.len() <= room => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    if lines.len() > 1 {
+        command = command.override_usage(lines.join(&format!("\n{}", " ".repeat(USAGE.len()))));
+    }
+    if let Some(text) = command.get_after_help().map(ToString::to_string) {
+        let lines: Vec<String> = text
+            .lines()
+            .map(|line| remark_below(line, columns))
+            .collect();
+        command = command.after_help(lines.join("\n"));
+    }
+    command.mut_subcommands(|below| narrowed(below, columns))
+}
+
+/// Puts what stands in a second column below the first, where both do not fit.
+fn remark_below(line: &str, columns: usize) -> String {
+    let Some(entry) = line.strip_prefix("  ").filter(|_| line.len() > columns) else {
+        return line.to_owned();
+    };
+    match entry.split_once("  ") {
+        // Below its example already.
+        Some(("", remark)) => format!("{REMARK_INDENT}{}", remark.trim_start()),
+        Some((about, remark)) => format!("  {about}\n{REMARK_INDENT}{}", remark.trim_start()),
+        None => line.to_owned(),
     }
 }
 

@@ -268,11 +268,19 @@ fn a_founding_that_fails_leaves_nothing_lying_about() {
     let _ = std::io::copy(&mut std::io::repeat(1), &mut filling);
     drop(filling);
     let found = ["authority", "init", "disk/auth"];
-    machine.run(found).refused(1, &["No space left"]);
+    let refused = |said: &[&str]| {
+        let ran = machine.run(found).refused(1, said);
+        // There is no such option there.
+        assert!(!ran.stderr.contains("-o OUT"), "{}", ran.stderr);
+    };
+    refused(&["No space left", "hint: make room on that disk"]);
     assert_eq!(machine.names("disk"), ["full", "lost+found"]);
     fs::remove_file(&full).unwrap();
     mount.remount("remount,ro");
-    machine.run(found).refused(1, &["Read-only"]);
+    refused(&[
+        "Read-only",
+        "hint: name a folder on a disk that can be written",
+    ]);
     mount.remount("remount,rw");
     machine.run(found).done();
     assert_eq!(machine.names("disk"), ["auth", "lost+found"]);
@@ -342,7 +350,27 @@ fn a_home_whose_disk_is_full_loses_nothing_and_goes_on_when_there_is_room() {
         run(&["decrypt", "-o", "-", "file.age"]).done().stdout,
         b"plain"
     );
+    // Whoever only looks is told, of what others did meanwhile, too.
+    with_home(&machine, "other", &["init", "-q", "--authority", "spare"]).done();
+    let unrecorded = "the disk of your Strongroom folder is full: what is new at the authority is told of, and could not be recorded";
+    for args in [
+        &["list"][..],
+        &["status", "--same-disk-ok", "file.age"],
+        &["status", "--same-disk-ok", "--deep", "file.age"],
+        &["log", "verify"],
+        &["device", "list"],
+    ] {
+        let ran = run(args).done();
+        assert!(!ran.stdout.is_empty(), "{args:?}");
+        assert!(ran.stderr.contains(unrecorded), "{args:?}: {}", ran.stderr);
+        assert!(
+            !ran.stderr.contains("can't be asked"),
+            "{args:?}: {}",
+            ran.stderr
+        );
+    }
     machine.remove("disk/full");
+    assert_eq!(run(&["list"]).done().stderr, "");
     run(&["encrypt", "-o", "new.age", "file"]).done();
     run(&status).done();
     // Keys that come back find no room, either, and no file is touched.

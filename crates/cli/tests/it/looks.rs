@@ -117,3 +117,82 @@ fn put_back(path: &Path, before: &fs::Metadata) {
     let file = fs::File::options().append(true).open(path).unwrap();
     file.set_modified(before.modified().unwrap()).unwrap();
 }
+
+/// How many bytes of a file a command reads.
+fn bytes_read(machine: &Machine, args: &[&str], name: &str) -> u64 {
+    let (file, trace) = (machine.path(name), machine.path("trace"));
+    let [file, trace] = [&file, &trace].map(|path| path.to_str().unwrap());
+    let options = ["-e", "trace=read,pread64", "-P", file, "-o", trace];
+    let status = traced(machine, args, &options).status().unwrap();
+    assert!(status.success(), "{status:?}");
+    let text = machine.read_text("trace");
+    let read = text
+        .lines()
+        .filter_map(|line| line.rsplit_once("= ")?.1.parse().ok());
+    read.collect::<Vec<u64>>().iter().sum()
+}
+
+#[test]
+fn what_was_read_to_its_end_is_not_read_again_to_be_looked_at() {
+    if !can_trace() {
+        return;
+    }
+    let machine = looked();
+    let length = machine.read("a.age").len() as u64;
+    let whole = machine.path("a.age");
+    let whole = whole.to_str().unwrap();
+    let deep = ["status", "--deep", "--same-disk-ok", whole];
+    // `--deep` reads it though it was looked at, each time.
+    for _ in 0..2 {
+        assert!(bytes_read(&machine, &deep, "a.age") >= length);
+    }
+    assert_eq!(readings(&machine), "");
+    assert!(!machine.status("a.age")["read_whole"].is_null());
+}
+
+#[test]
+fn a_reading_that_was_killed_goes_on_with_the_files_that_were_not_read() {
+    if !can_trace() {
+        return;
+    }
+    let machine = Machine::with_classic_home();
+    // So long that each is recorded when it was read.
+    for number in 0..5 {
+        machine.write(&format!("files/{number}"), vec![0; 5 << 20]);
+    }
+    machine.run(["encrypt", "-q", "files"]).done();
+    for number in 0..5 {
+        machine.remove(&format!("files/{number}"));
+    }
+    let folder = machine.path("files");
+    let folder = folder.to_str().unwrap();
+    let deep = ["status", "--deep", "--same-disk-ok", folder];
+    // It is opened for what is known of it, and then to be read.
+    let third = format!("{folder}/3.age");
+    let kill = [
+        "-P",
+        &third,
+        "-o",
+        "/dev/null",
+        "-e",
+        "inject=?open,?openat:signal=KILL:when=2",
+    ];
+    let killed = traced(&machine, &deep, &kill).status().unwrap();
+    assert!(!killed.success());
+    let length = machine.read("files/0.age").len() as u64;
+    for (name, is_read) in [("files/2.age", false), ("files/3.age", true)] {
+        // From the same place each time.
+        let before = machine.read("home/home.db");
+        let bytes = bytes_read(&machine, &deep, name);
+        assert_eq!(bytes >= length, is_read, "{name}: {bytes} bytes");
+        machine.write("home/home.db", before);
+    }
+    let ran = machine.run(deep).done();
+    assert!(
+        ran.stderr.contains("3 files read already"),
+        "{}",
+        ran.stderr
+    );
+    // Done: the next one begins anew.
+    assert!(bytes_read(&machine, &deep, "files/2.age") >= length);
+}

@@ -69,6 +69,30 @@ fn a_header_that_can_not_be_read_is_said_to_be_beyond_mending() {
 }
 
 #[test]
+fn a_named_code_with_a_mistake_in_it_leaves_no_request() {
+    let machine = after_the_loss();
+    machine.write(
+        "typo",
+        format!("{}\n", machine.code().replacen('-', "", 1).split_off(1)),
+    );
+    let variable = "STRONGROOM_RECOVERY_CODE";
+    let typo = machine.read_text("typo");
+    let hint = "hint: it is eight groups of four";
+    machine
+        .run(["recover", "--code-file", "typo", "a.age"])
+        .refused(1, &[hint]);
+    machine
+        .run_with(variable, typo.trim(), ["recover", "a.age"])
+        .refused(1, &[hint]);
+    let log = machine.run(["log", "show"]).done();
+    assert!(!log.text().contains("  request: "), "{}", log.text());
+    // What is asked for then is all that there is, and nothing waits.
+    machine.recover(["--all"]).done();
+    let status = machine.run(["status", "--json"]).done();
+    assert_eq!(status.json()[0]["waiting"].as_array().unwrap().len(), 0);
+}
+
+#[test]
 fn a_wrong_code_releases_nothing() {
     let machine = after_the_loss();
     let other = Machine::with_home().code();

@@ -175,6 +175,20 @@ fn a_key_that_can_not_be_used_does_not_stop_the_others() {
     machine
         .run(["decrypt", "-i", "keys", "-o", "-", "f.age"])
         .refused(1, &["plugins are not supported"]);
+    for kind in ["OPENSSH", "RSA"] {
+        machine.write(
+            "ssh",
+            format!("-----BEGIN {kind} PRIVATE KEY-----\nb3BlbnNzaA==\n"),
+        );
+        let hint = "hint: it is a private key of SSH's: what was encrypted to its public key, `age -d -i KEY FILE` opens";
+        for command in [&["decrypt", "-o", "-"][..], &["rewrap"], &["protect"]] {
+            let args = command.iter().chain(&["-i", "ssh", "f.age"]);
+            machine.run(args).refused(1, &[hint]);
+        }
+    }
+    machine
+        .run(["encrypt", "-r", "ssh-ed25519 AAAA", "-o", "other", "f"])
+        .refused(1, &["hint: it is a public key of SSH's"]);
     // In the home: what opens goes on, and nothing is encrypted to an older key by mistake.
     machine.write("home/identity.txt", format!("{own}{plugin}"));
     machine.opens_to("f.age", b"x");

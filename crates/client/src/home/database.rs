@@ -322,10 +322,16 @@ pub(super) fn open_copy(path: &Path) -> Result<Database, HomeError> {
     check_files(path)?;
     let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
     let file = Database::open_with_flags(path, flags)?;
-    let mut copy = Database::open_in_memory()?;
-    Backup::new(&file, &mut copy)?.run_to_completion(i32::MAX, Duration::ZERO, None)?;
-    configure(&copy)?;
+    let copy = copy(&file)?;
     check(&copy, path)?;
+    Ok(copy)
+}
+
+/// Makes a copy in memory.
+pub(super) fn copy(database: &Database) -> Result<Database, HomeError> {
+    let mut copy = Database::open_in_memory()?;
+    Backup::new(database, &mut copy)?.run_to_completion(i32::MAX, Duration::ZERO, None)?;
+    configure(&copy)?;
     Ok(copy)
 }
 

@@ -61,6 +61,12 @@ pub(super) fn ask(
     files: &mut Files<'_>,
 ) -> anyhow::Result<Asked> {
     let mut rng = context.rng();
+    // Before anything is asked for: a code with a mistake in it leaves no request that waits.
+    let named = match code {
+        None => named_code(context, arguments, home)?,
+        Some(_) => None,
+    };
+    let code = code.or(named.as_ref());
     // The authority shows a request to the device that made it.
     home.ensure_device_key(&mut rng)?;
     if is_revoked(context, home, &mut rng)? {
@@ -150,6 +156,20 @@ pub(super) fn ask(
             ));
             Ok(Asked::Waits)
         }
+    }
+}
+
+/// Returns the code that was named. That in the variable is the owner's own, and nothing for somebody else's keys.
+fn named_code(
+    context: &Context,
+    arguments: &Arguments,
+    home: &Home,
+) -> anyhow::Result<Option<RecoveryCode>> {
+    let own = home.membership()?.map(|membership| membership.owner);
+    let is_own = arguments.owner.is_none() || arguments.owner == own;
+    match arguments.code_file.as_deref() {
+        None if !is_own => Ok(None),
+        file => prompt::named_code(context, file),
     }
 }
 

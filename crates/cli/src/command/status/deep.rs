@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use strongroom_agefile::header::ReadHeaderError;
-use strongroom_client::home::{Home, Identities};
+use strongroom_client::home::{Home, HomeError, Identities};
 use strongroom_client::whole::{Readable, WholeError, WholeReading};
 
 use crate::account::Account;
@@ -86,7 +86,10 @@ pub(super) fn read(
         if unrecorded_bytes >= UNRECORDED_BYTES_MAX || unrecorded_files >= UNRECORDED_FILES_MAX {
             // Where a command is at work, or nothing can be written, it waits for the next time.
             if let Ok(Some(mut home)) = Home::try_open(&context.home) {
-                reading.record(&mut home)?;
+                match reading.record(&mut home) {
+                    Err(HomeError::Full) => {}
+                    recorded => recorded?,
+                }
             }
             (unrecorded_bytes, unrecorded_files) = (0, 0);
         }
