@@ -32,21 +32,29 @@ pub(crate) fn try_tell(text: impl Display) -> io::Result<()> {
     io::stderr().lock().write_all(line.as_bytes())
 }
 
-/// Breaks the lines of a text that do not fit where standard error is a terminal; not those that are set in, to be copied.
+/// Breaks the lines of a text that do not fit where standard error is a terminal; not those that are set in by four, to be
+/// copied.
 pub(crate) fn in_lines(text: &str) -> String {
     let Some((_, columns)) = console::Term::stderr().size_checked() else {
         return text.to_owned();
     };
     let columns = usize::from(columns).max(COLUMNS_MIN);
-    let lines = text.split('\n').map(|line| {
-        if fits(line, columns) || line.starts_with(' ') {
-            return line.to_owned();
-        }
-        let lines = broken(line, columns);
-        let lines: Vec<&str> = lines.iter().map(|line| line.trim_end()).collect();
-        lines.join("\n")
-    });
+    let lines = text.split('\n').map(|line| in_columns(line, columns));
     lines.collect::<Vec<_>>().join("\n")
+}
+
+fn in_columns(line: &str, columns: usize) -> String {
+    let indent = line.len() - line.trim_start_matches(' ').len();
+    if fits(line, columns) || indent >= COPIED_INDENT {
+        return line.to_owned();
+    }
+    let indent = " ".repeat(indent);
+    let lines = broken(line.trim_start(), columns - indent.len());
+    let lines: Vec<String> = lines
+        .iter()
+        .map(|line| format!("{indent}{}", line.trim_end()))
+        .collect();
+    lines.join("\n")
 }
 
 /// Says that another process holds a lock, also when little is to be said: a command that waits looks like one that hangs.
@@ -162,6 +170,8 @@ pub(crate) fn one_line(sentence: &str) -> String {
 
 /// How much of a line is for words that have a mark before them.
 const WORDS_COLUMNS: usize = 72;
+/// How far a line is set in that is a command to be copied.
+const COPIED_INDENT: usize = 4;
 /// How wide a line is where nothing tells.
 const COLUMNS: usize = 80;
 /// How narrow a terminal may be before lines do not fit.
@@ -309,6 +319,15 @@ mod tests {
         assert_eq!(plain, "\"\\u009b\\u202e\\udb40\\udc61é\\n\"");
         let read: String = serde_json::from_str(&plain).unwrap();
         assert_eq!(read, "\u{9b}\u{202e}\u{e0061}é\n");
+    }
+
+    #[test]
+    fn what_is_set_in_is_broken_set_in_and_what_is_copied_is_not() {
+        let copied = "    mv /a/long/way/to/some/folder DIR";
+        assert_eq!(in_columns(copied, 20), copied);
+        let said = in_columns("  one two three four five six", 12);
+        assert_eq!(said, "  one two\n  three four\n  five six");
+        assert_eq!(in_columns("one two three", 8), "one two\nthree");
     }
 
     #[test]

@@ -215,7 +215,7 @@ fn verify(context: &Context, json: bool, authority: Option<&Address>) -> anyhow:
         Some(seen) => format!("extends the {seen} that this home saw"),
         None => format!("of authority {authority}, held against nothing that was seen before"),
     };
-    terminal::print(format_args!(
+    terminal::print_item(format_args!(
         "{}, root {}, {against}",
         count(checkpoint.size, "entry", "entries"),
         checkpoint.root,
