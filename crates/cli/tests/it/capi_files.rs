@@ -618,7 +618,7 @@ fn what_an_older_file_replaced_is_encrypted_again() {
     let encrypt = ["encrypt", "--format", "capi", "tree"];
     machine.run(encrypt).done();
     machine.write("tree/b", "from before");
-    let before = SystemTime::now() - Duration::from_secs(1_000_000);
+    let before = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
     let file = fs::File::options()
         .append(true)
         .open(machine.path("tree/b"));

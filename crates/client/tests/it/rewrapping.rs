@@ -267,7 +267,7 @@ fn a_home_that_cannot_end_a_group_keeps_its_records_and_repairs_all_of_it() {
 }
 
 /// How many headers the home knows.
-fn known(database: &Connection) -> usize {
+fn known(database: &Connection) -> i64 {
     let count = "SELECT count(*) FROM matched JOIN file_mark USING (header)";
     database.query_row(count, (), |row| row.get(0)).unwrap()
 }
