@@ -6,6 +6,7 @@ mod authority;
 pub mod code;
 mod encoding;
 pub mod id;
+pub mod invitation;
 pub mod keys;
 pub mod label;
 pub mod log;

@@ -18,6 +18,7 @@ mod help;
 mod homes;
 mod hostile_store;
 mod independent;
+mod invited;
 mod looks;
 mod machine;
 mod marks;

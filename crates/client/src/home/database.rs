@@ -14,7 +14,7 @@ use super::HomeError;
 /// `stro`: tells our databases from others'.
 const APPLICATION_ID: i64 = 0x7374_726f;
 /// The newest version that is known here.
-const VERSION: i64 = 8;
+const VERSION: i64 = 9;
 
 /// What the home knows by itself, and the log does not.
 const KEPT: &str = "
@@ -109,6 +109,12 @@ const TOLD: &str = "
 CREATE TABLE told (
     about BLOB PRIMARY KEY       -- the key of a device, or the digest of a request
 ) STRICT, WITHOUT ROWID;
+
+-- How many statements by this home's device were told of that this home did not make; one row.
+CREATE TABLE told_elsewhere (
+    one        INTEGER PRIMARY KEY CHECK (one = 1),
+    statements INTEGER NOT NULL
+) STRICT;
 ";
 
 /// The statements of the replica.
@@ -122,6 +128,7 @@ CREATE TABLE statement (
     time    INTEGER NOT NULL,    -- when it was recorded, by the authority's clock, in milliseconds
     first   INTEGER NOT NULL,    -- the same, before the log lost it and it was sent again
     author  BLOB NOT NULL,       -- the key that signed it
+    own     INTEGER NOT NULL DEFAULT 0,  -- 1 if this home submitted it
     bytes   BLOB NOT NULL,       -- as it was signed
     receipt TEXT NOT NULL        -- verified before it was put here
 ) STRICT;
@@ -131,11 +138,22 @@ CREATE TABLE statement (
 const DEVICE: &str = "
 -- The owner's devices, by the log.
 CREATE TABLE device (
+    key        BLOB PRIMARY KEY,
+    entry      INTEGER NOT NULL, -- the enrolment, the decision or its own word that made it the owner's
+    invitation BLOB,             -- the key of the invitation that it joined with
+    revoked    INTEGER,          -- the entry that revoked it
+    name       TEXT,             -- what it is called
+    named      INTEGER           -- the entry that says so
+) STRICT, WITHOUT ROWID;
+CREATE INDEX device_by_invitation ON device (invitation);
+
+-- Invitations to be another device of the owner's.
+CREATE TABLE invitation (
     key     BLOB PRIMARY KEY,
-    entry   INTEGER NOT NULL,    -- the enrolment, or the decision that made it the owner's
-    revoked INTEGER,             -- the entry that revoked it
-    name    TEXT,                -- what it is called
-    named   INTEGER              -- the entry that says so
+    entry   INTEGER NOT NULL,
+    inviter BLOB NOT NULL,       -- the device that made it
+    until   INTEGER NOT NULL,    -- when it ends, by the authority's clock, in milliseconds
+    revoked INTEGER              -- the entry that withdrew it
 ) STRICT, WITHOUT ROWID;
 ";
 
@@ -150,7 +168,8 @@ CREATE TABLE authority (
     owner     BLOB NOT NULL,     -- our owner id there
     code_key  BLOB,              -- public key of the recovery code
     enrolment BLOB,              -- our enrolment statement, from before it is submitted
-    enrolled  INTEGER NOT NULL,  -- 1 once its receipt is verified
+    joining   BLOB,              -- our statement that this device joins by an invitation, from before it is submitted
+    enrolled  INTEGER NOT NULL,  -- 1 once the receipt of either is verified
     seen      TEXT,              -- the latest checkpoint seen
     read      INTEGER NOT NULL   -- what concerns us in the log was read up to this index
 ) STRICT;
