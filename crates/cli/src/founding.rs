@@ -64,6 +64,13 @@ pub(crate) struct InitUnfinished {
     path: PathBuf,
 }
 
+/// `init --join` began the home and did not finish it.
+#[derive(Debug, thiserror::Error)]
+#[error("the home at `{}` was to join by an invitation, and that was not finished", path.display())]
+pub(crate) struct JoinUnfinished {
+    path: PathBuf,
+}
+
 /// The home is there, and nothing is to be begun.
 #[derive(Debug, thiserror::Error)]
 #[error("there is a finished home at `{}` already", path.display())]
@@ -170,6 +177,10 @@ pub(crate) fn init(context: &Context, plan: &Plan) -> anyhow::Result<()> {
 /// Finishes a home that was begun, and says where everything is.
 fn go_on(context: &Context, mut home: Home, plan: &Plan) -> anyhow::Result<Home> {
     strongroom_files::output::remove_leftovers(&context.home).ok();
+    if home.joining()?.is_some() && !home.membership()?.is_some_and(|known| known.enrolled) {
+        let path = context.home.clone();
+        return Err(JoinUnfinished { path }.into());
+    }
     match home.membership()? {
         Some(membership) if membership.enrolled => {
             match plan.authority.as_ref().map(Address::absolute).transpose()? {

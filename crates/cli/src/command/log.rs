@@ -317,6 +317,8 @@ fn print(
 /// Returns which device of the owner's did it, of what only those can do.
 fn author(act: &Act) -> Option<DeviceId> {
     if let Act::Deposit { by, .. }
+    | Act::DeviceInvited { by, .. }
+    | Act::DeviceJoined { device: by, .. }
     | Act::DeviceNamed { by, .. }
     | Act::DeviceRevoked { by, .. }
     | Act::OwnBlob { by } = act
@@ -369,6 +371,20 @@ fn sentence(act: &Act, policy: &Policy, devices: &Devices) -> String {
             "{} deposited {}",
             devices.who(*by),
             count(*keys, "key", "keys")
+        ),
+        Act::DeviceInvited {
+            invitation,
+            until,
+            by,
+        } => format!(
+            "{} made invitation {}, which ends on {until}",
+            devices.who(*by),
+            short(digits(*invitation))
+        ),
+        Act::DeviceJoined { device, invitation } => format!(
+            "{} joined by invitation {}",
+            devices.who(*device),
+            short(digits(*invitation))
         ),
         Act::DeviceNamed { device, name, by } => format!(
             "{} said that {} is called {}",

@@ -106,7 +106,9 @@ fn a_full_disk_under_the_home_leaves_every_file_as_it_was() {
         .map(|number| machine.read(&format!("files/{number}.age")))
         .collect();
     let rewrap = ["--home", "disk/home", "rewrap", "files"];
-    machine.run(rewrap).refused(1, &["the disk of the home is full", "95 more"]);
+    machine
+        .run(rewrap)
+        .refused(1, &["the disk of the home is full", "95 more"]);
     for (number, before) in before.into_iter().enumerate() {
         assert_eq!(machine.read(&format!("files/{number}.age")), before);
     }
