@@ -35,8 +35,8 @@ enum Command {
     /// Invite another machine of yours: it gets a device of its own, and your key.
     ///
     /// Writes a file, and prints the code that the file is sealed under. On the other machine `strongroom init --join FILE` asks for
-    /// the code. The two together, and a way to the authority, are as good as your Strongroom folder, until the invitation
-    /// was used or a week has passed.
+    /// the code. Until the invitation was used, or a week has passed, whoever has both and a way to the authority becomes another
+    /// machine of yours. Your key is in the file: delete it then, as file and code open your files for good.
     Invite(invite::Arguments),
     /// List the devices that are yours, or were: by what and since when, when each deposited last, and whether it was revoked.
     List {
@@ -211,7 +211,9 @@ fn revoke(
     let Some(known) = devices.get(device) else {
         // An invitation, then, which is nobody's machine yet.
         client.revoke_device(device)?;
-        context.say("withdrew the invitation");
+        context.say(
+            "withdrew the invitation: nobody joins by it. Your key is in its file, for whoever has the code: delete it",
+        );
         return Ok(());
     };
     if let Some(gone) = known.revoked {

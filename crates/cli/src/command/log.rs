@@ -396,6 +396,12 @@ fn sentence(act: &Act, policy: &Policy, devices: &Devices) -> String {
         Act::DeviceRevoked { device, by } if device == by => {
             format!("{} revoked itself", devices.who(*by))
         }
+        // What was none of the owner's devices was an invitation.
+        Act::DeviceRevoked { device, by } if devices.get(*device).is_none() => format!(
+            "{} withdrew invitation {}",
+            devices.who(*by),
+            short(digits(*device))
+        ),
         Act::DeviceRevoked { device, by } => {
             format!("{} revoked {}", devices.who(*by), devices.which(*device))
         }

@@ -47,11 +47,10 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<()
         }
         context.warn_if_open_to_all(output.parent().unwrap_or(output));
         context.say(format_args!(
-            "{} holds until {}, and is used once. On the other machine:\n\
+            "{} holds until {}, and is used once. To withdraw it: strongroom device revoke {}\n\
+             On the other machine:\n\
              \x20   strongroom init --join FILE\n\
-             It asks for this code, which is shown this once: take it there another way than the file. Whoever has both is \
-             you.\n\
-             To withdraw it: strongroom device revoke {}",
+             It asks for this code, which is shown this once. Take it there another way than the file: whoever has both is you.",
             shown(output),
             invitation.until,
             short(digits(DeviceId::from(&invitation.key.verifying_key()))),
