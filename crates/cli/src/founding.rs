@@ -93,6 +93,7 @@ pub(crate) fn home(context: &Context) -> anyhow::Result<Home> {
 /// Returns a home that is whole.
 fn whole(context: &Context, home: Home) -> anyhow::Result<Home> {
     if !home.is_enrolled()? {
+        check_joined(context, &home)?;
         if home.is_begun_by_init()? {
             return Err(unfinished(context));
         }
@@ -118,6 +119,7 @@ pub(crate) fn home_or_found(
         if home.is_enrolled()? {
             return whole(context, home);
         }
+        check_joined(context, &home)?;
         if home.is_begun_by_init()? {
             return Err(unfinished(context));
         }
@@ -165,6 +167,15 @@ fn unfinished(context: &Context) -> anyhow::Error {
     InitUnfinished { path }.into()
 }
 
+/// Sees that a home is not one that `init --join` began: no other command finishes it.
+pub(crate) fn check_joined(context: &Context, home: &Home) -> anyhow::Result<()> {
+    if home.is_joining()? {
+        let path = context.home.clone();
+        return Err(JoinUnfinished { path }.into());
+    }
+    Ok(())
+}
+
 /// Does what `init` was told: from then on no other command finishes it.
 pub(crate) fn init(context: &Context, plan: &Plan) -> anyhow::Result<()> {
     let mut home = make(context)?;
@@ -177,10 +188,7 @@ pub(crate) fn init(context: &Context, plan: &Plan) -> anyhow::Result<()> {
 /// Finishes a home that was begun, and says where everything is.
 fn go_on(context: &Context, mut home: Home, plan: &Plan) -> anyhow::Result<Home> {
     strongroom_files::output::remove_leftovers(&context.home).ok();
-    if home.joining()?.is_some() && !home.membership()?.is_some_and(|known| known.enrolled) {
-        let path = context.home.clone();
-        return Err(JoinUnfinished { path }.into());
-    }
+    check_joined(context, &home)?;
     match home.membership()? {
         Some(membership) if membership.enrolled => {
             match plan.authority.as_ref().map(Address::absolute).transpose()? {

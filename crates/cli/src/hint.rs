@@ -136,7 +136,7 @@ fn of_command(cause: &(dyn Error + 'static)) -> Option<&'static str> {
         Ended => "run again, the same command asks anew",
         Finished => "it needs no `init`; for a second home set STRONGROOM_HOME or `--home` to another folder",
         InitUnfinished => "run `strongroom init` again, with what it was to do; or begin anew in another home with `--home`",
-        JoinUnfinished => "run `strongroom init --join FILE` again with the invitation; or begin anew in another home with `--home`",
+        JoinUnfinished => "run `strongroom init --join FILE` again, with this invitation or another; or begin anew in another home with `--home`",
         NamedHomeMissing => "if it is on a disk, see that the disk is there, and that its path is right; `strongroom init` makes a home",
         NoDataFolder => "name a folder for it with `--home` or STRONGROOM_HOME",
         NoFolder => "if it is on a disk, see that the disk is there, and that its path is right; `--home` or STRONGROOM_HOME names another, and where \
@@ -207,7 +207,7 @@ fn of_command(cause: &(dyn Error + 'static)) -> Option<&'static str> {
             }
         });
     }
-    if let Some(OpenInvitationError::Unwrap(UnwrapError::NoMatch)) = cause.downcast_ref() {
+    if let Some(OpenInvitationError::Code) = cause.downcast_ref() {
         return Some(
             "see that code and file were made together; whoever made them can make others",
         );

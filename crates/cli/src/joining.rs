@@ -69,6 +69,7 @@ pub(crate) fn run(
     if home.membership()?.is_none() {
         home.record_begun_by_init()?;
     }
+    let asked = name.clone();
     let name = name.or_else(|| invitation.name.clone()).or_else(host_name);
     let joined = join::join(
         &mut home,
@@ -84,7 +85,7 @@ pub(crate) fn run(
         return Ok(());
     }
     drop(reached);
-    say_who(context, &mut home, &invitation)
+    say_who(context, &mut home, &invitation, asked)
 }
 
 /// Returns what this machine calls itself, if that can be a name.
@@ -111,12 +112,23 @@ fn told(error: JoinError) -> anyhow::Error {
 }
 
 /// Reads what the authority has of the owner's, and says who this machine is, and which others are the owner's.
-fn say_who(context: &Context, home: &mut Home, invitation: &Invitation) -> anyhow::Result<()> {
+fn say_who(
+    context: &Context,
+    home: &mut Home,
+    invitation: &Invitation,
+    asked: Option<DeviceName>,
+) -> anyhow::Result<()> {
     let authority = reach::authority_of(context, home)?;
     let mut rng = context.rng();
     let mut client = reach::connect_silently(context, home, &authority, &mut rng)?;
-    let devices = Devices::of(client.home())?;
     let ours = client.home().device_id().ok_or(ConnectError::NoAuthority)?;
+    let mut devices = Devices::of(client.home())?;
+    // What was signed before it was stopped may have another name.
+    let called = devices.get(ours).and_then(|known| known.name.as_deref());
+    if let Some(asked) = asked.filter(|asked| called != Some(asked.as_str())) {
+        client.name_device(ours, asked)?;
+        devices = Devices::of(client.home())?;
+    }
     context.say(format_args!("home:      {}", shown(&context.home)));
     context.say(format_args!("owner:     {}", invitation.owner));
     context.say(format_args!("machine:   {}", devices.which(ours)));

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use anyhow::{Context as _, ensure};
-use strongroom_agefile::{Passphrase, PassphraseIdentity, UnwrapError};
+use strongroom_agefile::{Passphrase, PassphraseIdentity};
 use strongroom_client::invitation::OpenInvitationError;
 use strongroom_client::passphrase;
 use strongroom_client::sheet::Sheet;
@@ -170,9 +170,7 @@ pub(crate) fn invitation(
         let text = ask("Code of the invitation: ")?;
         let error = match InvitationCode::parse(&text).map(|code| open(&code)) {
             Ok(Ok(invitation)) => return Ok(invitation),
-            Ok(Err(error @ OpenInvitationError::Unwrap(UnwrapError::NoMatch))) => {
-                anyhow::Error::from(error)
-            }
+            Ok(Err(error @ OpenInvitationError::Code)) => anyhow::Error::from(error),
             Ok(Err(error)) => return Err(error.into()),
             Err(error) => error.into(),
         };

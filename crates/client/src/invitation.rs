@@ -101,7 +101,12 @@ pub fn open(sealed: impl Read, code: &InvitationCode) -> Result<Invitation, Open
     if !file.is_for_passphrase() {
         return Err(InvitationError::Other.into());
     }
-    let file = file.unlock(&[&PassphraseIdentity::new(passphrase(code))])?;
+    let file = file
+        .unlock(&[&PassphraseIdentity::new(passphrase(code))])
+        .map_err(|error| match error == UnwrapError::NoMatch {
+            true => OpenInvitationError::Code,
+            false => OpenInvitationError::Unwrap(error),
+        })?;
     let mut opened = Zeroizing::new(Vec::with_capacity(bytes.len()));
     file.decrypt(
         &mut *opened as &mut (dyn Write + Send),
@@ -120,6 +125,9 @@ fn passphrase(code: &InvitationCode) -> Passphrase {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenInvitationError {
+    /// The code is another's.
+    #[error("the code does not open the invitation")]
+    Code,
     /// It is no age file.
     #[error("it is no invitation")]
     Header(#[from] ReadHeaderError),
@@ -132,7 +140,7 @@ pub enum OpenInvitationError {
     /// It can't be read.
     #[error("cannot read the invitation")]
     Read(#[source] io::Error),
-    /// The code is another's, or the header was altered.
-    #[error("the code does not open the invitation")]
-    Unwrap(#[from] UnwrapError),
+    /// Its header was altered, or asks for more work than it may.
+    #[error("the invitation can't be opened")]
+    Unwrap(#[source] UnwrapError),
 }

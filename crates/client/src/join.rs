@@ -54,6 +54,10 @@ pub fn join(
     let connection = Connection::open(authority, &membership.founding, seen.as_ref())?;
     let entry = connection.submit(statement)?;
     home.record_own(&entry, Observations::default())?;
+    // Where it was begun, the authority may have been elsewhere.
+    if home.address()?.as_ref() != Some(address) {
+        home.record_address(address)?;
+    }
     home.take_over(invitation, &mut rng)?;
     home.record_enrolled(None)?;
     Ok(Joined::Now)
@@ -72,7 +76,11 @@ enum Begun {
 
 fn begun(home: &Home, invitation: &Invitation) -> Result<Begun, JoinError> {
     let Some(membership) = home.membership()? else {
-        return Ok(Begun::Nothing);
+        // It would be in the way of the one that comes, once the invitation is used.
+        return match home.has_identity()? {
+            true => Err(JoinError::Taken),
+            false => Ok(Begun::Nothing),
+        };
     };
     let joining = home.joining()?;
     let by_this = joining

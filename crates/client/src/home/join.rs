@@ -81,6 +81,15 @@ impl Home {
         bytes.flatten().as_deref().map(parse_statement).transpose()
     }
 
+    /// Tells whether this home is to join its owner, and has not yet.
+    ///
+    /// # Errors
+    ///
+    /// The home can't be read.
+    pub fn is_joining(&self) -> Result<bool, HomeError> {
+        Ok(!self.is_enrolled()? && self.joining()?.is_some())
+    }
+
     /// Records whom this home is to join, and the word by which it does, so that the same bytes can be sent again.
     pub(crate) fn begin_joining(
         &mut self,

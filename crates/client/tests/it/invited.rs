@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use strongroom_agefile::{Header, UnwrapError};
+use strongroom_agefile::Header;
 use strongroom_authority::{Caller, Service};
 use strongroom_client::ConnectError;
 use strongroom_client::connection::ExchangeError;
-use strongroom_client::home::{DeviceId, Origin};
+use strongroom_client::home::{DeviceId, Home, Origin};
 use strongroom_client::invitation::{OpenInvitationError, open, seal};
 use strongroom_client::join::{JoinError, Joined};
 use strongroom_protocol::id::{Clock, Time};
@@ -110,7 +110,11 @@ fn a_home_joins_by_one_invitation_and_is_joined_over_by_none() {
     world.join(SECOND, &first).unwrap();
     assert_eq!(world.join(SECOND, &first).unwrap(), Joined::Before);
     let second = world.invite_at(HOME);
-    for home in [HOME, SECOND] {
+    // Nor where an identity is, of which no log knows.
+    let third = Home::create(&world.path("third")).unwrap();
+    fs::write(third.identity_path(), "another").unwrap();
+    drop(third);
+    for home in [HOME, SECOND, "third"] {
         let taken = world.join(home, &second);
         assert!(matches!(taken, Err(JoinError::Taken)), "{taken:?}");
     }
@@ -180,7 +184,7 @@ fn another_authority_and_another_owner_are_not_joined() {
     let policy = Policy::code_alone();
     let stranger = Service::found(&folder, policy, clock, TestRng::new(31)).unwrap();
     let session = stranger.session(Caller::Anybody);
-    let mut home = strongroom_client::home::Home::create(&world.path(SECOND)).unwrap();
+    let mut home = Home::create(&world.path(SECOND)).unwrap();
     let to = (&strongroom_client::Address::Folder(folder), None);
     let (clock, rng) = (&*world.clock, &mut world.rng);
     let other = strongroom_client::join::join(&mut home, &invitation, to, &session, clock, rng);
@@ -223,10 +227,7 @@ fn a_sealed_invitation_opens_with_its_code_and_as_it_was_written() {
     assert_eq!(InvitationCode::CHARACTERS * 5, 100);
     let other = InvitationCode::generate(&mut world.rng);
     let refused = open(&sealed[..], &other);
-    assert!(matches!(
-        refused,
-        Err(OpenInvitationError::Unwrap(UnwrapError::NoMatch))
-    ));
+    assert!(matches!(refused, Err(OpenInvitationError::Code)));
     let header = header.as_bytes().len();
     // The MAC, the nonce, the chunk, its tag; cut; and more behind it.
     for place in [header - 2, header + 3, header + 40, sealed.len() - 1] {
