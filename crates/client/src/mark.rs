@@ -377,9 +377,161 @@ const FIRST_BYTES: usize = NONCE_BYTES + SEALED_CHUNK_BYTES;
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
+    use std::io::{BufWriter, Seek, Write};
+    use std::num::NonZeroUsize;
+
+    use strongroom_agefile::Stanza;
+    use strongroom_agefile::armor::ArmoredWriter;
+    use strongroom_agefile::payload;
 
     use super::*;
+
+    const CHUNK_BYTES: usize = SEALED_CHUNK_BYTES - 16;
+
+    /// Lengths of plaintexts, of none to three chunks.
+    const LENGTHS: [usize; 5] = [0, 1, CHUNK_BYTES, CHUNK_BYTES + 1, 2 * CHUNK_BYTES + 1000];
+
+    fn key(number: u8) -> FileKey {
+        FileKey::from_bytes(&[number; 16])
+    }
+
+    /// A header whose length is its own.
+    fn header(number: u8) -> Header {
+        let arguments = vec!["x".repeat(usize::from(number))];
+        let stanza = Stanza::new("test".to_owned(), arguments, vec![number; 32]).unwrap();
+        Header::seal(vec![stanza], &key(number)).unwrap()
+    }
+
+    /// The payload of so many bytes under a key, and the mark that was taken while it was written behind its header.
+    fn sealed(number: u8, bytes: usize) -> (Vec<u8>, FileMark) {
+        let mut payload = Marking::new(Vec::new());
+        payload::seal(
+            &key(number),
+            [number; NONCE_BYTES],
+            vec![number; bytes].as_slice(),
+            &mut payload,
+            NonZeroUsize::MIN,
+            &mut |_| {},
+        )
+        .unwrap();
+        let header = header(number);
+        let mark = payload.mark(header_digest(&header), header.as_bytes().len() as u64);
+        (payload.inner, mark)
+    }
+
+    /// A file with this header and this payload, as bytes or as text.
+    fn file(header: &Header, payload: &[u8], armored: bool) -> EndedFile {
+        let mut file = tempfile::tempfile().unwrap();
+        let bytes = [header.as_bytes(), payload].concat();
+        if armored {
+            let mut writer = ArmoredWriter::new(&mut file);
+            writer.write_all(&bytes).unwrap();
+            writer.finish().unwrap();
+        } else {
+            file.write_all(&bytes).unwrap();
+        }
+        file.rewind().unwrap();
+        EndedFile::of(file, Path::new("a file")).unwrap()
+    }
+
+    #[test]
+    fn a_file_has_the_mark_that_was_taken_while_it_was_written() {
+        for (bytes, armored) in LENGTHS.into_iter().flat_map(|n| [(n, false), (n, true)]) {
+            let (payload, mark) = sealed(1, bytes);
+            let whole = file(&header(1), &payload, armored);
+            assert_eq!(whole.mark().unwrap(), mark, "{bytes}, {armored}");
+            // And when all of it is read.
+            let mut reader = Marking::new(payload.as_slice());
+            io::copy(&mut reader, &mut io::sink()).unwrap();
+            assert_eq!(
+                reader.mark(mark.header, mark.length - payload.len() as u64),
+                mark
+            );
+            // Of what it has of the payload, nothing is the header's.
+            let other = mark.under(&header(1), &header(9));
+            let rewrapped = file(&header(9), &payload, armored).mark().unwrap();
+            assert_eq!(rewrapped, other, "{bytes}, {armored}");
+            assert_ne!(other, mark);
+            assert_eq!(other.payload_digest(), mark.payload_digest());
+        }
+    }
+
+    #[test]
+    fn a_mark_tells_what_was_done_to_a_file() {
+        let (payload, mark) = sealed(1, 2 * CHUNK_BYTES + 1000);
+        let changed = |change: &dyn Fn(&mut Vec<u8>)| {
+            let mut payload = payload.clone();
+            change(&mut payload);
+            let now = file(&header(1), &payload, false).mark().unwrap();
+            mark.compare(&now)
+        };
+        let end = payload.len();
+        assert_eq!(changed(&|_| {}), None);
+        let cut = changed(&|payload| payload.truncate(end - 1));
+        assert_eq!(cut, Some(Changed::CutShort { bytes: 1 }));
+        assert!(cut.unwrap().to_string().contains("1 byte is missing"));
+        let cut = changed(&|payload| payload.truncate(end - 1016));
+        assert_eq!(cut, Some(Changed::CutShort { bytes: 1016 }));
+        assert!(cut.unwrap().to_string().contains("1016 bytes are missing"));
+        let grown = changed(&|payload| payload.extend([0; 2]));
+        assert_eq!(grown, Some(Changed::Grown { bytes: 2 }));
+        assert_eq!(
+            changed(&|payload| payload[end - 1] ^= 1),
+            Some(Changed::End)
+        );
+        let other = Some(Changed::OtherPayload);
+        assert_eq!(changed(&|payload| payload[0] ^= 1), other);
+        assert_eq!(changed(&|payload| payload.truncate(7)), other);
+        assert_eq!(changed(&Vec::clear), other);
+    }
+
+    #[test]
+    fn the_key_tells_what_was_done_to_either_end() {
+        for (bytes, armored) in LENGTHS.into_iter().flat_map(|n| [(n, false), (n, true)]) {
+            let (payload, _) = sealed(1, bytes);
+            let several = bytes > CHUNK_BYTES;
+            let look = |change: &dyn Fn(&mut Vec<u8>), number| {
+                let mut payload = payload.clone();
+                change(&mut payload);
+                let opens = file(&header(1), &payload, armored).first_opens(&key(number));
+                let ends = file(&header(1), &payload, armored).into_ends().unwrap().1;
+                let opens = opens.unwrap();
+                (
+                    ends.changed(&key(number)),
+                    ends.belong_to(&key(number)),
+                    opens,
+                )
+            };
+            let whole = look(&|_| {}, 1);
+            assert_eq!(whole, (None, true, true), "{bytes}, {armored}");
+            let other = (Some(Changed::OtherPayload), false, false);
+            assert_eq!(look(&|_| {}, 2), other);
+            // What is no more than one chunk is changed at both ends by any change.
+            let (end, begin) = match several {
+                true => (
+                    (Some(Changed::End), true, true),
+                    (Some(Changed::Beginning), true, false),
+                ),
+                false => (other, other),
+            };
+            let last = payload.len() - 1;
+            assert_eq!(look(&|payload| payload[last] ^= 1, 1), end, "{bytes}");
+            assert_eq!(look(&|payload| payload.truncate(last), 1), end, "{bytes}");
+            assert_eq!(look(&|payload| payload[16] ^= 1, 1), begin, "{bytes}");
+            assert_eq!(look(&|payload| payload[0] ^= 1, 1), other, "{bytes}");
+            assert_eq!(look(&Vec::clear, 1), other);
+        }
+    }
+
+    /// Else what a disk refuses at the end would be lost with the buffer.
+    #[test]
+    fn what_is_flushed_goes_on() {
+        let mut marking = Marking::new(BufWriter::new(Vec::new()));
+        marking.write_all(b"behind it").unwrap();
+        assert!(marking.inner.get_ref().is_empty());
+        marking.flush().unwrap();
+        assert_eq!(marking.inner.get_ref(), b"behind it");
+    }
 
     #[test]
     fn a_mark_is_the_same_however_the_bytes_pass_by() {

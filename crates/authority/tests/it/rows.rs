@@ -12,7 +12,7 @@ use strongroom_protocol::{
     Authority, Challenge, QueryError, Recorded, Refusal, ReleaseError, Select, SubmitError,
     UnavailableKind,
 };
-use strongroom_testkit::{Asked, Owner, Person, ask_change, look, submit};
+use strongroom_testkit::{Asked, Owner, PageRelease, Person, ask_change, look, submit};
 
 use crate::Embedded;
 use crate::map::{
@@ -208,6 +208,46 @@ fn an_id_is_not_taken_by_who_removes_the_rows_of_its_owner() {
         Err(SubmitError::Refused(Refusal::OwnerExists))
     ));
     submit(&session, &alice.deposit(1));
+}
+
+/// Where the log itself forgot an enrolment, its id may seem to be free. What was deposited under it is its owner's alone.
+#[test]
+fn whoever_takes_an_id_that_was_forgotten_gets_no_key_of_its_owner() {
+    let mut taken = 0;
+    for edit in [
+        "DELETE FROM entry WHERE idx = 1",
+        "UPDATE entry SET statement = x'00', attestation = x'00' WHERE idx = 1",
+        "UPDATE entry SET statement = (SELECT statement FROM entry WHERE idx = 2) WHERE idx = 1",
+        "UPDATE entry SET kind = 3 WHERE idx = 1",
+    ] {
+        let embedded = Embedded::found();
+        let session = session(&embedded);
+        let mut alice = Owner::enrolled(&session, 1);
+        submit(&session, &alice.deposit(2));
+        let everything = alice.everything(&session);
+        let map = Map::of(&embedded);
+        for index in [OWNER, ENROLMENT, DEVICE, DEVICE_OWNER] {
+            map.remove_all(&[index]);
+        }
+        map.sql(edit);
+        // As another process, which has read nothing of the log yet.
+        let service = embedded.open_again(7);
+        let session = service.session(Caller::Operator);
+        let mut thief = Owner::new(service.about(), 2);
+        thief.id = alice.id;
+        let enrolled = session.submit(&thief.enrolment());
+        if enrolled.is_err() {
+            continue;
+        }
+        taken += 1;
+        let asked = thief.ask(everything, embedded.clock.now());
+        submit(&session, &asked.statement);
+        submit(&session, &thief.evidence(&asked));
+        let page = session.release(asked.statement.id(), 0);
+        let keys = page.map_or(0, |page| page.release().keys().len());
+        assert_eq!(keys, 0, "{edit}");
+    }
+    assert!(taken > 0, "none of these forgets an enrolment");
 }
 
 fn released(service: &Service, asked: &Asked) -> bool {
