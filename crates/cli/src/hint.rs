@@ -45,7 +45,6 @@ use crate::command::decrypt::{Interrupted, NoName, NotCapi, OntoItself, WrongPas
 use crate::command::device::WrongDevice;
 use crate::command::encrypt::capi::LegacyRefused;
 use crate::command::encrypt::{MixedOnFirstUse, OntoTerminal, OtherKeyType};
-use crate::command::init::{NoAuthorityNamed, WithInvitation};
 use crate::command::log::NotAccepted;
 use crate::command::officer::Unsure;
 use crate::command::policy::set::NotChanged;
@@ -142,7 +141,6 @@ fn of_command(cause: &(dyn Error + 'static)) -> Option<&'static str> {
         NoFolder => "if it is on a disk, see that the disk is there, and that its path is right; `--home` or STRONGROOM_HOME names another, and where \
                      neither does, it is XDG_DATA_HOME or HOME that says where",
         secret::NoName => "a list of names could not have it: `status --expect` would pass over its line",
-        NoAuthorityNamed => "name it with `--authority`, or give `--join` the file of an invitation",
         NothingToJoin => "see that the path is right and its disk is there; without `--join` one is founded there",
         VariableNotText => "it must be UTF-8, as a terminal of today writes it; `--passphrase-file` and `--code-file` name files instead",
         Interrupted => "run `strongroom rewrap` on the file: it finishes what was interrupted",
@@ -166,7 +164,6 @@ fn of_command(cause: &(dyn Error + 'static)) -> Option<&'static str> {
         OtherCode => "test the newest sheet: an older one is of another home",
         OtherKeyType => "leave out `--key-type`: it chooses the kind of key on the first use alone",
         NotAccepted => "if you know that it was put back from a backup, add `--yes`",
-        WithInvitation => "leave them out; the code that gets lost keys back stays the one on your sheet",
         OtherSheet => "set STRONGROOM_HOME or `--home` to the home that the sheet was made for",
         WrongCode => "the authority's key is sealed under the code of whoever made the authority: see that it is that sheet",
     }

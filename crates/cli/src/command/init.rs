@@ -9,7 +9,7 @@ use strongroom_client::Address;
 use strongroom_protocol::statement::DeviceName;
 
 use crate::context::Context;
-use crate::exit::Exit;
+use crate::exit::{Exit, Usage};
 use crate::founding::{self, Plan};
 use crate::joining;
 use crate::options::{KeyTypeName, NewPassphrase};
@@ -47,32 +47,31 @@ pub(crate) struct Arguments {
     key_type: KeyTypeName,
 }
 
-/// What only makes sense for a key that is made.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "an invitation brings the key: `--code-file`, `--key-type`, `--passphrase` and `--sheet` say nothing beside it"
-)]
-pub(crate) struct WithInvitation;
-
-/// An authority is to be joined, and nobody said which.
-#[derive(Debug, thiserror::Error)]
-#[error("`--join` without a file joins the authority that `--authority` names")]
-pub(crate) struct NoAuthorityNamed;
-
 pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     if let Some(Some(invitation)) = &arguments.join {
         let makes_key = arguments.code_file.is_some()
             || arguments.sheet.is_some()
             || arguments.passphrase.passphrase
             || KeyType::from(arguments.key_type) != KeyType::default();
-        ensure!(!makes_key, WithInvitation);
+        ensure!(
+            !makes_key,
+            Usage(
+                "an invitation brings the key: `--code-file`, `--key-type`, `--passphrase` and `--sheet` say nothing beside it"
+            )
+        );
         let name = arguments.name.clone().map(DeviceName::new).transpose()?;
         joining::run(context, invitation, arguments.authority.as_ref(), name)?;
         return Ok(Exit::Done);
     }
     ensure!(
+        arguments.name.is_none(),
+        Usage(
+            "`--name` goes with `--join FILE`; `strongroom device name` names a machine that is yours"
+        )
+    );
+    ensure!(
         arguments.join.is_none() || arguments.authority.is_some(),
-        NoAuthorityNamed
+        Usage("`--join` without a file joins the authority that `--authority` names")
     );
     let plan = Plan {
         authority: arguments.authority.clone(),

@@ -183,6 +183,8 @@ fn an_invitation_that_does_not_hold_is_told_by_what() {
     let elsewhere = ["init", "--join", "join.age", "--authority", "others"];
     of(&machine, DESK, &elsewhere).refused(1, &["another authority", "hint: "]);
     assert!(!machine.exists(DESK), "nothing was made");
+    let with_sheet = ["init", "--join", "join.age", "--sheet", "sheet2"];
+    of(&machine, DESK, &with_sheet).refused(2, &["brings the key"]);
     // An age file that is none, and one that is not for a passphrase.
     machine.write("note", "");
     of(&machine, DESK, &["init", "--join", "note"]).refused(1, &["it is no invitation"]);
