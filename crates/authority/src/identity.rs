@@ -1,6 +1,6 @@
 //! Who may speak for an owner: the keys that the log says so of. Not how identity is established: that is the policy's.
 
-use strongroom_protocol::id::OwnerId;
+use strongroom_protocol::id::{OwnerId, Time};
 use strongroom_protocol::keys::VerifyingKey;
 use strongroom_protocol::policy::OwnerKeys;
 use strongroom_protocol::statement::{DeviceWord, Enroll, Statement};
@@ -52,7 +52,7 @@ pub(crate) fn owner_keys(
     let mut revoked = Vec::new();
     for row in store.devices(owner)? {
         if row.entry != index {
-            check_recovered(log, store, owner, &row.key, row.entry)?;
+            check_made(log, store, owner, &row.key, row.entry)?;
             devices.push(row.key);
         } else if row.key != enrolment.device_key {
             return Err(no_device(index));
@@ -80,7 +80,7 @@ pub(crate) fn made_device(
         return Ok(None);
     };
     if store.owner(owner)? != Some(entry) {
-        check_recovered(log, store, owner, key, entry)?;
+        check_made(log, store, owner, key, entry)?;
     } else if enrolment(log, store, owner, entry)?.device_key != *key {
         return Err(no_device(entry));
     }
@@ -102,8 +102,8 @@ fn enrolment(
     Err(Damage::of_entry(entry, "it is not this owner's enrolment").into())
 }
 
-/// Sees that a decision made a device the owner's.
-fn check_recovered(
+/// Sees that an entry behind the enrolment made a device the owner's: a decision, or the device itself, which joined.
+fn check_made(
     log: &Log,
     store: &Snapshot<'_>,
     owner: OwnerId,
@@ -112,6 +112,11 @@ fn check_recovered(
 ) -> Result<(), StoreError> {
     let decided = log.entry(store, entry)?;
     let wrong = || no_device(entry);
+    if let Statement::Device(device) = decided.statement().statement() {
+        let joined = matches!(device.word, DeviceWord::Join(_));
+        let so = joined && device.owner == owner && device.device_key == *key;
+        return if so { Ok(()) } else { Err(wrong()) };
+    }
     let decision = approval(&decided, &log.verifying_key()).ok_or_else(wrong)?;
     let request_row = store.request_decided_by(entry)?.ok_or_else(wrong)?;
     let request = log.entry(store, request_row.entry)?;
@@ -143,6 +148,41 @@ fn check_revocation(
     } else {
         Err(Damage::of_entry(index, "it does not revoke the device that its index says").into())
     }
+}
+
+/// An invitation as it stands in the log.
+pub(crate) struct LoggedInvitation {
+    /// Its entry.
+    pub(crate) entry: u64,
+    /// The device that made it.
+    pub(crate) inviter: VerifyingKey,
+    /// When it ends.
+    pub(crate) until: Time,
+}
+
+/// Reads the invitation of an owner's that a key is the key of; none where no row says so.
+pub(crate) fn invitation(
+    log: &Log,
+    store: &Snapshot<'_>,
+    owner: OwnerId,
+    key: &VerifyingKey,
+) -> Result<Option<LoggedInvitation>, StoreError> {
+    let Some(index) = store.invitation(owner, key)? else {
+        return Ok(None);
+    };
+    let entry = log.entry(store, index)?;
+    if let Statement::Device(device) = entry.statement().statement()
+        && device.owner == owner
+        && device.device_key == *key
+        && let DeviceWord::Invite { until } = device.word
+    {
+        return Ok(Some(LoggedInvitation {
+            entry: index,
+            inviter: *entry.statement().author(),
+            until,
+        }));
+    }
+    Err(Damage::of_entry(index, "it is not the invitation that its index says").into())
 }
 
 fn no_device(entry: u64) -> StoreError {

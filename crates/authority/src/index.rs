@@ -80,10 +80,16 @@ pub(crate) fn add(store: &Writing<'_>, entry: &Entry) -> Result<(), StoreError> 
         }
         Statement::Deposit(deposit) => add_deposit(store, entry, deposit)?,
         Statement::Device(device) => {
-            match device.word {
+            let (owner, key) = (device.owner, &device.device_key);
+            match &device.word {
+                DeviceWord::Invite { .. } => store.put_invitation(owner, key, index)?,
+                DeviceWord::Join(joining) => {
+                    store.put_joined(owner, &joining.invitation, index)?;
+                    store.put_device(owner, key, index)?;
+                }
                 // What it is called is for its owner.
                 DeviceWord::Name(_) => {}
-                DeviceWord::Revoke => store.put_revoked(device.owner, &device.device_key, index)?,
+                DeviceWord::Revoke => store.put_revoked(owner, key, index)?,
             }
             store.put_in(&Stream::Owner(device.owner), index);
         }

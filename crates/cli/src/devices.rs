@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use strongroom_client::fingerprint::Fingerprint;
-use strongroom_client::home::{ApprovedRequest, DeviceId, DeviceRecord, Home, HomeError};
+use strongroom_client::home::{ApprovedRequest, DeviceId, DeviceRecord, Home, HomeError, Origin};
 
 use crate::command::officer::short;
 use crate::terminal::{escape, words};
@@ -116,9 +116,14 @@ pub(crate) fn digits(device: DeviceId) -> String {
 
 /// Says by what a device became the owner's.
 pub(crate) fn origin(device: &DeviceRecord) -> String {
-    match &device.request {
-        None => format!("enrolled on {}", device.since),
-        Some(request) => format!(
+    match &device.origin {
+        Origin::Enrolled => format!("enrolled on {}", device.since),
+        Origin::Invited { by } => format!(
+            "joined on {} by an invitation of {}",
+            device.since,
+            short(digits(*by))
+        ),
+        Origin::Recovered(request) => format!(
             "recovered on {} by request {} of {}, {}",
             device.since,
             short(request.id),

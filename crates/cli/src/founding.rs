@@ -64,6 +64,13 @@ pub(crate) struct InitUnfinished {
     path: PathBuf,
 }
 
+/// `init --join` began the home and did not finish it.
+#[derive(Debug, thiserror::Error)]
+#[error("the home at `{}` was to join by an invitation, and that was not finished", path.display())]
+pub(crate) struct JoinUnfinished {
+    path: PathBuf,
+}
+
 /// The home is there, and nothing is to be begun.
 #[derive(Debug, thiserror::Error)]
 #[error("there is a finished home at `{}` already", path.display())]
@@ -86,6 +93,7 @@ pub(crate) fn home(context: &Context) -> anyhow::Result<Home> {
 /// Returns a home that is whole.
 fn whole(context: &Context, home: Home) -> anyhow::Result<Home> {
     if !home.is_enrolled()? {
+        check_joined(context, &home)?;
         if home.is_begun_by_init()? {
             return Err(unfinished(context));
         }
@@ -111,6 +119,7 @@ pub(crate) fn home_or_found(
         if home.is_enrolled()? {
             return whole(context, home);
         }
+        check_joined(context, &home)?;
         if home.is_begun_by_init()? {
             return Err(unfinished(context));
         }
@@ -158,6 +167,15 @@ fn unfinished(context: &Context) -> anyhow::Error {
     InitUnfinished { path }.into()
 }
 
+/// Sees that a home is not one that `init --join` began: no other command finishes it.
+pub(crate) fn check_joined(context: &Context, home: &Home) -> anyhow::Result<()> {
+    if home.is_joining()? {
+        let path = context.home.clone();
+        return Err(JoinUnfinished { path }.into());
+    }
+    Ok(())
+}
+
 /// Does what `init` was told: from then on no other command finishes it.
 pub(crate) fn init(context: &Context, plan: &Plan) -> anyhow::Result<()> {
     let mut home = make(context)?;
@@ -170,6 +188,7 @@ pub(crate) fn init(context: &Context, plan: &Plan) -> anyhow::Result<()> {
 /// Finishes a home that was begun, and says where everything is.
 fn go_on(context: &Context, mut home: Home, plan: &Plan) -> anyhow::Result<Home> {
     strongroom_files::output::remove_leftovers(&context.home).ok();
+    check_joined(context, &home)?;
     match home.membership()? {
         Some(membership) if membership.enrolled => {
             match plan.authority.as_ref().map(Address::absolute).transpose()? {

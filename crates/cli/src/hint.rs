@@ -20,6 +20,8 @@ use strongroom_client::connection::ExchangeError;
 use strongroom_client::encrypt::EncryptError;
 use strongroom_client::file::rewrite::PlanError;
 use strongroom_client::home::{ExchangeKeyError, HomeError, KeysError};
+use strongroom_client::invitation::OpenInvitationError;
+use strongroom_client::join::JoinError;
 use strongroom_client::kind::NotEncrypted;
 use strongroom_client::mark::Changed;
 use strongroom_client::officer::{FindError, OfficerKeyError, SayError};
@@ -54,9 +56,11 @@ use crate::context::NoDataFolder;
 use crate::desk::OtherPin;
 use crate::destination::OnePlace;
 use crate::founding::{
-    Finished, InitUnfinished, NamedHomeMissing, NoFolder, NothingToJoin, OtherAddress,
+    Finished, InitUnfinished, JoinUnfinished, NamedHomeMissing, NoFolder, NothingToJoin,
+    OtherAddress,
 };
 use crate::input::{EmptyList, NotAsCalled};
+use crate::joining::NotJoined;
 use crate::prompt::{self, NobodyToAsk, VariableNotText};
 use crate::rsa::{LegacyKey, NoPadding};
 
@@ -131,6 +135,7 @@ fn of_command(cause: &(dyn Error + 'static)) -> Option<&'static str> {
         Ended => "run again, the same command asks anew",
         Finished => "it needs no `init`; for a second home set STRONGROOM_HOME or `--home` to another folder",
         InitUnfinished => "run `strongroom init` again, with what it was to do; or begin anew in another home with `--home`",
+        JoinUnfinished => "run `strongroom init --join FILE` again, with this invitation or another; or begin anew in another home with `--home`",
         NamedHomeMissing => "if it is on a disk, see that the disk is there, and that its path is right; `strongroom init` makes a home",
         NoDataFolder => "name a folder for it with `--home` or STRONGROOM_HOME",
         NoFolder => "if it is on a disk, see that the disk is there, and that its path is right; `--home` or STRONGROOM_HOME names another, and where \
@@ -188,7 +193,29 @@ fn of_command(cause: &(dyn Error + 'static)) -> Option<&'static str> {
             "`strongroom list` reaches the authority, and so tells what others ask for in your name",
         );
     }
+    if let Some(error) = cause.downcast_ref() {
+        return Some(match error {
+            NotJoined::Ended | NotJoined::Withdrawn => {
+                "make another with `strongroom device invite` on a machine that is yours still"
+            }
+            NotJoined::Used => {
+                "`strongroom device list` on another machine of yours says who joined; if that was not you, revoke it there. \
+                 Another one is made with `strongroom device invite`"
+            }
+        });
+    }
+    if let Some(OpenInvitationError::Code) = cause.downcast_ref() {
+        return Some(
+            "see that code and file were made together; whoever made them can make others",
+        );
+    }
+    if let Some(JoinError::Taken) = cause.downcast_ref() {
+        return Some(
+            "to join with a home of its own, name another folder with `--home`, or move this one aside",
+        );
+    }
     match cause.downcast_ref()? {
+        NobodyToAsk::InvitationCode => Some("set STRONGROOM_INVITATION_CODE"),
         NobodyToAsk::Code => {
             Some("name a file with `--code-file`, or set STRONGROOM_RECOVERY_CODE")
         }

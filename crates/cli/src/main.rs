@@ -15,6 +15,7 @@ mod founding;
 mod hint;
 mod ids;
 mod input;
+mod joining;
 mod keys;
 mod news;
 mod options;

@@ -1,4 +1,5 @@
-//! What the owner is told once: which devices became theirs, and which keys of theirs left, since this home looked last. It
+//! What the owner is told once: which devices became theirs, which keys of theirs left, and whether another copy of this home may be
+//! in use, since this home looked last. It
 //! counts as told once it was written, and a thief who was quick is told of as one who still waits is.
 
 use strongroom_client::Client;
@@ -58,6 +59,14 @@ fn text(news: &News, devices: &Devices) -> String {
         lines.extend(news.requests.iter().take(SHOWN).map(told));
         lines.extend(more(news.requests.len(), "log show"));
     }
+    if news.elsewhere > 0 {
+        lines.push(format!(
+            "note: this machine's device signed {} that this Strongroom folder did not make. If a backup of the folder was put \
+             back,\n  or a command was stopped just then, all is well. If a copy of the folder is in use, give that machine a device \
+             of its own:\n  `strongroom device invite` makes an invitation",
+            count(news.elsewhere, "statement", "statements")
+        ));
+    }
     lines.join("\n")
 }
 
@@ -68,7 +77,7 @@ fn more(all: usize, command: &str) -> Option<String> {
 
 fn of_device(device: &DeviceRecord) -> String {
     let which = which(device.id, device.name.as_deref());
-    let keys = match &device.request {
+    let keys = match device.request() {
         None => String::new(),
         Some(request) => format!("; {} left{}", keys(request), because(request)),
     };

@@ -8,9 +8,11 @@ use std::sync::OnceLock;
 
 use anyhow::{Context as _, ensure};
 use strongroom_agefile::{Passphrase, PassphraseIdentity};
+use strongroom_client::invitation::OpenInvitationError;
 use strongroom_client::passphrase;
 use strongroom_client::sheet::Sheet;
 use strongroom_protocol::code::RecoveryCode;
+use strongroom_protocol::invitation::{Invitation, InvitationCode};
 use zeroize::Zeroizing;
 
 use crate::context::Context;
@@ -19,9 +21,10 @@ use crate::terminal::{self, escape, tell};
 use crate::{shell, signals, stream, text};
 
 const CODE_VARIABLE: &str = "STRONGROOM_RECOVERY_CODE";
+const INVITATION_VARIABLE: &str = "STRONGROOM_INVITATION_CODE";
 const PASSPHRASE_VARIABLE: &str = "STRONGROOM_PASSPHRASE";
 /// The variables that hold secrets.
-pub(crate) const VARIABLES: [&str; 2] = [CODE_VARIABLE, PASSPHRASE_VARIABLE];
+pub(crate) const VARIABLES: [&str; 3] = [CODE_VARIABLE, INVITATION_VARIABLE, PASSPHRASE_VARIABLE];
 
 /// The length in bytes of the longest file with a code that is read.
 const CODE_FILE_BYTES_MAX: u64 = 4096;
@@ -35,6 +38,8 @@ pub(crate) const TRIES: u32 = 3;
 pub(crate) enum NobodyToAsk {
     #[error("the recovery code is needed, and there is no terminal to ask for it")]
     Code,
+    #[error("the invitation's code is needed, and there is no terminal to ask for it")]
+    InvitationCode,
     #[error("the passphrase is needed, and there is no terminal to ask for it")]
     Passphrase,
 }
@@ -157,6 +162,34 @@ pub(crate) fn recovery_code_if_any() -> anyhow::Result<Option<(RecoveryCode, Cod
     }
     let code = ask_for_code("Recovery code, or Enter to go on without it: ")?;
     Ok(code.map(|code| (code, CodeFrom::Person)))
+}
+
+/// Returns the code of an invitation, from the variable or by asking, and what it opens: asked for again where it was mistyped or
+/// is another's.
+pub(crate) fn invitation(
+    mut open: impl FnMut(&InvitationCode) -> Result<Invitation, OpenInvitationError>,
+) -> anyhow::Result<Invitation> {
+    if let Some(text) = variable(INVITATION_VARIABLE)? {
+        return Ok(open(&InvitationCode::parse(strongroom_text::trim(&text))?)?);
+    }
+    if !can_ask_secretly() {
+        return Err(NobodyToAsk::InvitationCode.into());
+    }
+    let mut tries_left = TRIES;
+    loop {
+        tries_left -= 1;
+        let text = ask("Code of the invitation: ")?;
+        let error = match InvitationCode::parse(&text).map(|code| open(&code)) {
+            Ok(Ok(invitation)) => return Ok(invitation),
+            Ok(Err(error @ OpenInvitationError::Code)) => anyhow::Error::from(error),
+            Ok(Err(error)) => return Err(error.into()),
+            Err(error) => error.into(),
+        };
+        if tries_left == 0 {
+            return Err(error);
+        }
+        tell(format_args!("{}. Once more:", escape(&error.to_string())));
+    }
 }
 
 /// Asks for a code, and again where it is mistyped; none where nothing was typed.

@@ -11,6 +11,7 @@ use strongroom_protocol::{Authority, Unavailable};
 
 use crate::command::officer::short;
 use crate::context::{Context, Randomness};
+use crate::founding;
 use crate::news;
 use crate::progress::Progress;
 use crate::terminal::{count, escape, tell, words};
@@ -74,8 +75,9 @@ pub(crate) fn service(context: &Context, address: &Address) -> anyhow::Result<Se
         .with_context(|| format!("cannot reach the authority in `{}`", folder.display()))
 }
 
-/// Reaches the authority that a home is with, as the home's device.
+/// Reaches the authority that a home is with, as the home's device; not of a home that has yet to join.
 pub(crate) fn authority_of(context: &Context, home: &Home) -> anyhow::Result<Reached> {
+    founding::check_joined(context, home)?;
     let address = home.address()?.ok_or(ConnectError::NoAuthority)?;
     open(context, &address, caller(home)?)
 }

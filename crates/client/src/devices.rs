@@ -26,7 +26,7 @@ impl Client<'_> {
         self.say_of(device, DeviceWord::Revoke)
     }
 
-    fn say_of(&mut self, device: DeviceId, word: DeviceWord) -> Result<(), DeviceError> {
+    pub(crate) fn say_of(&mut self, device: DeviceId, word: DeviceWord) -> Result<(), DeviceError> {
         let key = self.home.device_key()?;
         let damaged = |_| KeysError::Home(HomeError::Damaged { what: "device" });
         let said = Device {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use strongroom_protocol::id::{Digest, OwnerId};
+use strongroom_protocol::id::{Digest, OwnerId, Time};
 use strongroom_protocol::keys::VerifyingKey;
 use strongroom_protocol::policy::{Policy, SubjectState};
 use strongroom_protocol::statement::{
@@ -43,6 +43,22 @@ pub enum Act {
         keys: u64,
         /// Which device.
         by: DeviceId,
+    },
+    /// A device of the owner's made an invitation.
+    DeviceInvited {
+        /// The invitation's key.
+        invitation: DeviceId,
+        /// When it ends.
+        until: Time,
+        /// Which device made it.
+        by: DeviceId,
+    },
+    /// A device joined by an invitation.
+    DeviceJoined {
+        /// Which.
+        device: DeviceId,
+        /// The invitation's key.
+        invitation: DeviceId,
     },
     /// A device of the owner's named one.
     DeviceNamed {
@@ -189,6 +205,15 @@ impl Reading<'_> {
             Statement::Device(said) => {
                 let device = DeviceId::from(&said.device_key);
                 match said.word.clone() {
+                    DeviceWord::Invite { until } => Act::DeviceInvited {
+                        invitation: device,
+                        until,
+                        by,
+                    },
+                    DeviceWord::Join(joining) => Act::DeviceJoined {
+                        device,
+                        invitation: DeviceId::from(&joining.invitation),
+                    },
                     DeviceWord::Name(name) => Act::DeviceNamed { device, name, by },
                     DeviceWord::Revoke => Act::DeviceRevoked { device, by },
                 }

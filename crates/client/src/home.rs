@@ -8,6 +8,7 @@ mod database;
 mod deposits;
 mod devices;
 mod exchange;
+mod join;
 mod journal;
 mod keys;
 mod looks;
@@ -33,7 +34,9 @@ pub use accepted::Accepted;
 pub use checks::FailedChecks;
 pub(crate) use deposits::DepositEntry;
 pub use deposits::{DepositRecord, KeptDeposit, ListedDeposit, Matched, Observations, OwnStanza};
-pub use devices::{ApprovedRequest, DeviceId, DeviceRecord, News, Revocation};
+pub use devices::{
+    ApprovedRequest, DeviceId, DeviceRecord, News, OpenInvitation, Origin, Revocation,
+};
 pub use exchange::{
     EnsuredExchangeKey, ExchangeKeyError, read_exchange_key, read_private_key, read_public_key,
 };

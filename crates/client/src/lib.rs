@@ -17,6 +17,8 @@ pub mod file;
 pub mod fingerprint;
 pub mod history;
 pub mod home;
+pub mod invitation;
+pub mod join;
 pub mod kind;
 pub mod log;
 pub mod mark;

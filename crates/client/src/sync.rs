@@ -104,7 +104,7 @@ impl Client<'_> {
     ) -> Result<(), SyncError> {
         let (statement, _) = self.home.statement(id)?;
         if let Statement::Device(said) = statement.statement()
-            && self.home.is_moot(id, said)?
+            && self.home.is_moot(id, said, self.clock.now())?
         {
             synced.moot += 1;
             return Ok(());

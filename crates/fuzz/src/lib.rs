@@ -68,6 +68,7 @@ targets! {
     "home": home::read, home::seeds;
     "identities": texts::read_identities, texts::identities_seeds;
     "inspect": capi::read_inspected, capi::inspected_seeds;
+    "invitation": texts::read_invitation, texts::invitation_seeds;
     "key": capi::read_key, capi::key_seeds;
     "neighbour": capi::read_neighbour, capi::neighbour_seeds;
     "pages": pages::read, pages::seeds;

@@ -11,7 +11,10 @@ use strongroom_client::Address;
 use strongroom_client::officer::{OfficerKey, Pin};
 use strongroom_client::sheet::Sheet;
 use strongroom_protocol::code::RecoveryCode;
+use strongroom_protocol::invitation::{ExchangeFiles, Invitation, InvitationCode};
+use strongroom_protocol::keys::SigningKey;
 use strongroom_protocol::policy::file::{officer_key_text, parse_officer_key};
+use strongroom_protocol::statement::DeviceName;
 use strongroom_testkit::TestRng;
 use tempfile::TempDir;
 use zeroize::Zeroizing;
@@ -186,5 +189,49 @@ pub(crate) fn recipients_seeds() -> Vec<Vec<u8>> {
     vec![
         (hybrid + "\n" + &classic).into_bytes(),
         classic.into_bytes(),
+    ]
+}
+
+/// What invitations hold, and their codes: each has one form.
+pub(crate) fn read_invitation(bytes: &[u8]) -> Option<()> {
+    if let Ok(text) = str::from_utf8(bytes)
+        && let Ok(code) = InvitationCode::parse(text)
+    {
+        let again = InvitationCode::parse(&code.expose().to_lowercase().replace('-', " "));
+        assert_eq!(again.unwrap().expose(), code.expose());
+        return Some(());
+    }
+    let invitation = Invitation::from_bytes(bytes).ok()?;
+    assert_eq!(*invitation.to_bytes(), bytes);
+    // Nothing behind it, and nothing less.
+    assert!(Invitation::from_bytes(&[bytes, &[0]].concat()).is_err());
+    assert!(Invitation::from_bytes(&bytes[..bytes.len() - 1]).is_err());
+    Some(())
+}
+
+pub(crate) fn invitation_seeds() -> Vec<Vec<u8>> {
+    let cast = cast();
+    let invitation = |name: Option<&str>, exchange| Invitation {
+        authority: cast.authority(),
+        owner: cast.owner,
+        address: "/mnt/other disk/authority".to_owned(),
+        key: SigningKey::from_seed(&[0x1f; 32]),
+        until: NOW,
+        name: name.map(|name| DeviceName::new(name.to_owned()).unwrap()),
+        identity: Zeroizing::new(b"AGE-SECRET-KEY-1..".to_vec()),
+        exchange,
+    };
+    let exchange = ExchangeFiles {
+        is_sealed: true,
+        private: Zeroizing::new(vec![1; 20]),
+        public: vec![2; 9],
+    };
+    let code = InvitationCode::generate(&mut TestRng::new(1));
+    vec![
+        invitation(None, None).to_bytes().to_vec(),
+        invitation(Some("the desk"), Some(exchange))
+            .to_bytes()
+            .to_vec(),
+        code.expose().as_bytes().to_vec(),
     ]
 }

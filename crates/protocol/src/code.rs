@@ -193,12 +193,12 @@ impl KeyType for SeedLength {
 }
 
 /// Spaces of every kind, and what keyboards and word processors make of a dash.
-fn is_separator(character: char) -> bool {
+pub(crate) fn is_separator(character: char) -> bool {
     character.is_whitespace() || matches!(character, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}')
 }
 
 /// Reads a character of bech32's alphabet (BIP 173), which has no O, I and 1 so that they can be taken for others.
-fn symbol(character: char) -> Option<Fe32> {
+pub(crate) fn symbol(character: char) -> Option<Fe32> {
     let meant = match character.to_ascii_lowercase() {
         'o' => '0',
         'i' | '1' => 'l',

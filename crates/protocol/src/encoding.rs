@@ -77,6 +77,12 @@ impl Writer {
         Self(Encoder::new(Vec::new()))
     }
 
+    /// Begins where so many bytes have room: a secret that is moved leaves a copy behind.
+    pub(crate) fn behind(mut begun: Vec<u8>, room: usize) -> Self {
+        begun.reserve_exact(room);
+        Self(Encoder::new(begun))
+    }
+
     pub(crate) fn array(&mut self, items: usize) -> &mut Self {
         self.put(|encoder| encoder.array(items as u64).is_ok())
     }

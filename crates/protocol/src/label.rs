@@ -34,8 +34,12 @@ impl Label {
     pub const CHECKED: Self = Self("strongroom/checked/v1");
     /// Signs which blob a file has for its owner.
     pub const OWN_BLOB: Self = Self("strongroom/own-blob/v1");
-    /// Signs an owner's word on a device: its name, or that it is revoked.
+    /// Signs an owner's word on a device: an invitation, that it joins, its name, or that it is revoked.
     pub const DEVICE: Self = Self("strongroom/device/v1");
+    /// Signs, with the key of an invitation, which device joins.
+    pub const HANDOVER: Self = Self("strongroom/handover/v1");
+    /// Begins what an invitation holds.
+    pub const INVITATION: Self = Self("strongroom/invitation/v1");
     /// Signs which RSA key SIMPLEBLOBs are wrapped to for the authority.
     pub const RSA_KEY: Self = Self("strongroom/rsa-key/v1");
     /// Signs what became of deposits: the receipt's attestation.
@@ -97,6 +101,8 @@ impl Label {
         Self::CHECKED,
         Self::OWN_BLOB,
         Self::DEVICE,
+        Self::HANDOVER,
+        Self::INVITATION,
         Self::RSA_KEY,
         Self::DEPOSITED,
         Self::RECORDED,

@@ -7,6 +7,7 @@ pub mod code;
 pub mod cores;
 mod encoding;
 pub mod id;
+pub mod invitation;
 pub mod keys;
 pub mod label;
 pub mod log;

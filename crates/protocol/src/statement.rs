@@ -19,7 +19,7 @@ use std::fmt;
 pub use blob::{OwnBlob, RsaKey};
 pub use content::{BlobPadding, Content};
 pub use deposit::{BlobDraft, BlobKey, Deposit, Draft, WrongCount};
-pub use device::{Device, DeviceName, DeviceWord, WrongDeviceName};
+pub use device::{Device, DeviceName, DeviceWord, Joining, WrongDeviceName};
 pub use found::{Enroll, Found};
 pub use officer::{Approval, Departed, PolicyChange, Word};
 pub use operator::{Checked, CheckedDeposit, Restored};
@@ -286,7 +286,7 @@ statements! {
     /// Which blob a file has for its owner.
     OwnBlob(OwnBlob) = 12, "own blob", OWN_BLOB, plain;
     /// An owner's word on one of the owner's devices.
-    Device(Device) = 13, "device", DEVICE, plain;
+    Device(Device) = 13, "device", DEVICE, own;
     /// An authority's restoring from a backup.
     Restored(Restored) = 20, "restored", RESTORED, plain;
     /// An authority's check of deposits.

@@ -264,6 +264,21 @@ impl Owner {
         self.word_on(device.verifying_key(), DeviceWord::Revoke, by, created)
     }
 
+    /// Makes an invitation in the owner's name, signed by any key.
+    #[must_use]
+    pub fn invitation(&self, key: &SigningKey, by: &SigningKey, until: Time) -> SignedStatement {
+        let word = DeviceWord::Invite { until };
+        self.word_on(key.verifying_key(), word, by, Time::from_millis(1))
+    }
+
+    /// Makes the word by which a device joins this owner with the key of an invitation.
+    #[must_use]
+    pub fn joining(&self, device: &SigningKey, invitation: &SigningKey) -> SignedStatement {
+        let whom = (self.about.authority(), self.id);
+        let (key, created) = (device.verifying_key(), Time::from_millis(1));
+        SignedStatement::sign(Device::join(whom, key, invitation, None, created), device)
+    }
+
     /// Gives the owner another device, by a recovery with the code. Returns its key.
     pub fn recover_device(&mut self, authority: &dyn Authority, now: Time) -> SigningKey {
         let asked = self.ask(self.everything(authority), now);

@@ -80,10 +80,7 @@ fn of_enrolment(
             nothing(),
         ),
         put(owners::device(enroll.owner, device), entry.to_vec()),
-        put(
-            Index::DeviceOwner.key(&[device.as_bytes(), &entry, owner]),
-            nothing(),
-        ),
+        put(owners::device_owner(enroll.owner, device, index), nothing()),
         put(in_stream(&Stream::Owner(enroll.owner), index), nothing()),
     ])
 }
@@ -100,32 +97,68 @@ fn is_enrolment(
     }))
 }
 
-/// The first revocation of a device stays.
+/// The first word of each kind on a device stays, and so does what made it the owner's first.
 fn of_device(
     log: &Log,
     store: &Snapshot<'_>,
     device: &Device,
     index: u64,
 ) -> Result<Vec<Mend>, StoreError> {
-    let (owner, revoked_key) = (device.owner, &device.device_key);
+    let (owner, key) = (device.owner, &device.device_key);
     let mut wanted = vec![put(in_stream(&Stream::Owner(owner), index), nothing())];
-    if device.word != DeviceWord::Revoke {
-        return Ok(wanted);
-    }
-    let key = owners::revoked(owner, revoked_key);
-    let earlier = store
-        .get(key.clone())?
-        .and_then(|value| read_entry(&value))
-        .filter(|earlier| *earlier < index);
-    let is_revoked = match earlier {
-        Some(earlier) => readable(log, store, earlier)?.is_some_and(|entry| {
-            matches!(entry.statement().statement(), Statement::Device(other)
-                if other.owner == owner && other.device_key == *revoked_key && other.word == device.word)
-        }),
-        None => false,
+    let first = |row: &Key, is_such: &dyn Fn(&Statement) -> bool| {
+        let earlier = store.get(row.clone())?.and_then(|value| read_entry(&value));
+        let Some(earlier) = earlier.filter(|earlier| *earlier < index) else {
+            return Ok(true);
+        };
+        let earlier = readable(log, store, earlier)?;
+        let is_such = earlier.is_some_and(|entry| is_such(entry.statement().statement()));
+        Ok::<_, StoreError>(!is_such)
     };
-    if !is_revoked {
-        wanted.push(put(key, number(index).to_vec()));
+    let said_of_it = |statement: &Statement, is_same: fn(&DeviceWord) -> bool| {
+        matches!(statement, Statement::Device(other)
+            if other.owner == owner && other.device_key == *key && is_same(&other.word))
+    };
+    let entry = || number(index).to_vec();
+    match &device.word {
+        DeviceWord::Invite { .. } => {
+            let row = owners::invitation(owner, key);
+            let is_such = |said: &Statement| {
+                said_of_it(said, |word| matches!(word, DeviceWord::Invite { .. }))
+            };
+            if first(&row, &is_such)? {
+                wanted.push(put(row, entry()));
+            }
+        }
+        DeviceWord::Join(joining) => {
+            let row = owners::joined(owner, &joining.invitation);
+            let is_such = |said: &Statement| {
+                matches!(said, Statement::Device(other) if other.owner == owner
+                    && matches!(&other.word, DeviceWord::Join(other) if other.invitation == joining.invitation))
+            };
+            if first(&row, &is_such)? {
+                wanted.push(put(row, entry()));
+            }
+            let row = owners::device(owner, key);
+            let is_such = |said: &Statement| {
+                matches!(said, Statement::Enroll(enroll)
+                    if enroll.owner == owner && enroll.device_key == *key)
+                    || matches!(said, Statement::Decision(decision) if decision.asker.is_none())
+                    || said_of_it(said, |word| matches!(word, DeviceWord::Join(_)))
+            };
+            if first(&row, &is_such)? {
+                wanted.push(put(row, entry()));
+                wanted.push(put(owners::device_owner(owner, key, index), nothing()));
+            }
+        }
+        DeviceWord::Name(_) => {}
+        DeviceWord::Revoke => {
+            let row = owners::revoked(owner, key);
+            let is_such = |said: &Statement| said_of_it(said, |word| *word == DeviceWord::Revoke);
+            if first(&row, &is_such)? {
+                wanted.push(put(row, entry()));
+            }
+        }
     }
     Ok(wanted)
 }

@@ -96,6 +96,26 @@ impl Snapshot<'_> {
         found.as_ref().map(entry).transpose()
     }
 
+    /// Returns the entry that made a key that of an owner's invitation.
+    pub(crate) fn invitation(
+        &self,
+        owner: OwnerId,
+        key: &VerifyingKey,
+    ) -> Result<Option<u64>, StoreError> {
+        let found = self.get(invitation(owner, key))?;
+        found.as_ref().map(entry).transpose()
+    }
+
+    /// Returns the entry by which a device joined with the key of an owner's invitation.
+    pub(crate) fn joined(
+        &self,
+        owner: OwnerId,
+        key: &VerifyingKey,
+    ) -> Result<Option<u64>, StoreError> {
+        let found = self.get(joined(owner, key))?;
+        found.as_ref().map(entry).transpose()
+    }
+
     /// Returns whose device a key was before an entry: `first`'s if it was theirs, else the first owner's it became.
     pub(crate) fn device_owner(
         &self,
@@ -173,10 +193,8 @@ impl Writing<'_> {
         if self.device(owner, key)?.is_some() {
             return Ok(());
         }
-        let entry = number(entry);
-        self.put(device(owner, key), entry.to_vec());
-        let by_key = Index::DeviceOwner.key(&[key.as_bytes(), &entry, owner.as_bytes()]);
-        self.put(by_key, nothing());
+        self.put(device(owner, key), number(entry).to_vec());
+        self.put(device_owner(owner, key, entry), nothing());
         Ok(())
     }
 
@@ -187,6 +205,25 @@ impl Writing<'_> {
         entry: u64,
     ) -> Result<(), StoreError> {
         self.put_first(revoked(owner, key), number(entry).to_vec())
+    }
+
+    pub(super) fn put_invitation(
+        &self,
+        owner: OwnerId,
+        key: &VerifyingKey,
+        entry: u64,
+    ) -> Result<(), StoreError> {
+        self.put_first(invitation(owner, key), number(entry).to_vec())
+    }
+
+    /// An invitation is used once, by who comes first.
+    pub(super) fn put_joined(
+        &self,
+        owner: OwnerId,
+        invitation: &VerifyingKey,
+        entry: u64,
+    ) -> Result<(), StoreError> {
+        self.put_first(joined(owner, invitation), number(entry).to_vec())
     }
 }
 
@@ -205,6 +242,19 @@ pub(super) fn device(owner: OwnerId, key: &VerifyingKey) -> Key {
 
 pub(super) fn revoked(owner: OwnerId, key: &VerifyingKey) -> Key {
     Index::Revoked.key(&[owner.as_bytes(), key.as_bytes()])
+}
+
+pub(super) fn invitation(owner: OwnerId, key: &VerifyingKey) -> Key {
+    Index::Invitation.key(&[owner.as_bytes(), key.as_bytes()])
+}
+
+pub(super) fn joined(owner: OwnerId, key: &VerifyingKey) -> Key {
+    Index::Joined.key(&[owner.as_bytes(), key.as_bytes()])
+}
+
+/// Returns the row by which an owner is found from a device.
+pub(super) fn device_owner(owner: OwnerId, key: &VerifyingKey, entry: u64) -> Key {
+    Index::DeviceOwner.key(&[key.as_bytes(), &number(entry), owner.as_bytes()])
 }
 
 /// Reads the device that a key of one of these two indexes ends with.

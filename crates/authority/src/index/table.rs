@@ -24,6 +24,10 @@ pub(super) enum Index {
     DeviceOwner = 0x19,
     /// owner, key → the entry that revoked it.
     Revoked = 0x1a,
+    /// owner, key of an invitation → the entry that made it one.
+    Invitation = 0x1b,
+    /// owner, key of an invitation → the entry by which a device joined with it.
+    Joined = 0x1c,
 
     /// owner, serial → entry, place.
     Deposit = 0x20,
@@ -95,13 +99,15 @@ pub(super) enum Index {
 
 impl Index {
     /// All of them, with the names that people are told.
-    const ALL: [(Self, &'static str); 37] = [
+    const ALL: [(Self, &'static str); 39] = [
         (Self::Owner, "enrolments by owner"),
         (Self::Enrolment, "enrolments in order"),
         (Self::Code, "enrolments by recovery code"),
         (Self::Device, "devices by owner"),
         (Self::DeviceOwner, "owners by device"),
         (Self::Revoked, "revoked devices"),
+        (Self::Invitation, "invitations"),
+        (Self::Joined, "invitations that were used"),
         (Self::Deposit, "deposits by serial"),
         (Self::DepositInOrder, "deposits in order"),
         (Self::Depositor, "depositors in order"),

@@ -264,7 +264,7 @@ impl Service {
             Statement::Deposit(deposit) => {
                 self.check_deposit(store, &statement, deposit, opened)?
             }
-            Statement::Device(device) => self.check_device(store, &statement, device)?,
+            Statement::Device(device) => self.check_device(growth, &statement, device, now)?,
             Statement::Enroll(enroll) => self.check_enroll(growth, enroll)?,
             Statement::Approval(approval) => {
                 self.check_approval(store, &statement, approval, now)?
@@ -366,6 +366,7 @@ fn counter(refusal: Refusal) -> &'static str {
         Refusal::OtherAuthority => "refused: other authority",
         Refusal::OwnerExists => "refused: owner exists",
         Refusal::Policy => "refused: policy",
+        Refusal::Used => "refused: used",
         Refusal::TooMany => "refused: too many",
         Refusal::WrapKey => "refused: wrap key",
         _ => "refused",

@@ -5,13 +5,15 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::Embedded;
 
 /// The indexes, by the first byte of their keys; but for when changes are to be looked at.
-pub(crate) const INDEXES: [(u8, &str); 32] = [
+pub(crate) const INDEXES: [(u8, &str); 34] = [
     (OWNER, "owner"),
     (ENROLMENT, "enrolment"),
     (CODE, "code"),
     (DEVICE, "device"),
     (DEVICE_OWNER, "owner of a device"),
     (REVOKED, "revoked device"),
+    (INVITATION, "invitation"),
+    (JOINED, "used invitation"),
     (DEPOSIT, "deposit"),
     (DEPOSIT_IN_ORDER, "deposit in order"),
     (DEPOSITOR, "depositor"),
@@ -46,6 +48,8 @@ pub(crate) const CODE: u8 = 0x12;
 pub(crate) const DEVICE: u8 = 0x18;
 pub(crate) const DEVICE_OWNER: u8 = 0x19;
 pub(crate) const REVOKED: u8 = 0x1a;
+pub(crate) const INVITATION: u8 = 0x1b;
+pub(crate) const JOINED: u8 = 0x1c;
 pub(crate) const DEPOSIT: u8 = 0x20;
 pub(crate) const DEPOSIT_IN_ORDER: u8 = 0x21;
 pub(crate) const DEPOSITOR: u8 = 0x22;

@@ -6,6 +6,7 @@ use strongroom_authority::{Caller, Extent};
 use strongroom_capi::{Algorithm, Padding};
 use strongroom_protocol::Authority;
 use strongroom_protocol::id::{Clock, Digest};
+use strongroom_protocol::keys::SigningKey;
 use strongroom_protocol::statement::{Scope, Word};
 use strongroom_testkit::{Owner, Person, Program, TestClock, change_of, own_blob, submit};
 
@@ -44,6 +45,11 @@ fn with_history() -> Embedded {
     embedded.clock.advance_millis(40 * TestClock::DAY_MILLIS);
     submit(&session, &one.statement);
     submit(&session, &owner.revocation(&owner.device, &all.device));
+    let invitation = SigningKey::from_seed(&[0x70; 32]);
+    let until = embedded.clock.now().plus_millis(1);
+    submit(&session, &owner.invitation(&invitation, &all.device, until));
+    let joins = SigningKey::from_seed(&[0x71; 32]);
+    submit(&session, &owner.joining(&joins, &invitation));
     embedded.service.check(Extent::All, &mut |_, _| {}).unwrap();
     for seed in 10..280 {
         session
@@ -121,7 +127,13 @@ fn what_officers_said_and_the_policies_come_back() {
     session.release(office.wanted.statement.id(), 0).unwrap();
     embedded.service.check(Extent::All, &mut |_, _| {}).unwrap();
     let before = rows(embedded);
-    let empty = ["claim of a blob", "RSA key", "revoked device"];
+    let empty = [
+        "claim of a blob",
+        "invitation",
+        "revoked device",
+        "RSA key",
+        "used invitation",
+    ];
     for (index, rows) in &before {
         assert_eq!(rows.is_empty(), empty.contains(index), "{index}");
     }

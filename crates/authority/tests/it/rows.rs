@@ -17,7 +17,7 @@ use strongroom_testkit::{Asked, Owner, PageRelease, Person, ask_change, look, su
 use crate::Embedded;
 use crate::map::{
     CONCERN, DEPOSIT, DEPOSIT_IN_ORDER, DEPOSITOR, DEVICE, DEVICE_OWNER, ENROLMENT, FIRST_DEPOSIT,
-    Map, OWNER, POLICY, REQUEST, REVOKED, WORD,
+    INVITATION, JOINED, Map, OWNER, POLICY, REQUEST, REVOKED, WORD,
 };
 
 fn session(embedded: &Embedded) -> Session {
@@ -696,4 +696,58 @@ fn tiles_that_are_damaged_are_made_again_from_the_leaves() {
         assert_eq!(repaired.differing.len(), 1, "{edit}");
         assert_eq!(embedded.service.verify_log().unwrap(), head, "{edit}");
     }
+}
+
+/// Whoever can write the folder, without its keys, lets nobody join: by no row that no invitation bears out, and by none that is
+/// gone.
+#[test]
+fn an_invitation_is_read_where_its_row_says_and_its_use_is_asked_of_the_log() {
+    let embedded = Embedded::found();
+    let session = session(&embedded);
+    let mut alice = Owner::enrolled(&session, 1);
+    submit(&session, &alice.deposit(1));
+    let [planted, invitation, first, second] =
+        [0x51, 0x52, 0x53, 0x54].map(|byte| SigningKey::from_seed(&[byte; 32]));
+    let map = Map::of(&embedded);
+    let owner = alice.id;
+    let row = |index: u8, key: &SigningKey| {
+        let key = key.verifying_key();
+        [&[index], &owner.as_bytes()[..], key.as_bytes()].concat()
+    };
+    let until = embedded.clock.now().plus_millis(60_000);
+    for entry in [1_u64, 2, 99] {
+        map.put(&row(INVITATION, &planted), &entry.to_be_bytes());
+        is_damage(session.submit(&alice.joining(&first, &planted)));
+    }
+    map.remove_all(&row(INVITATION, &planted));
+    submit(
+        &session,
+        &alice.invitation(&invitation, &alice.device, until),
+    );
+    submit(&session, &alice.joining(&first, &invitation));
+    // As if nobody had used it, and as if the machine that did were none.
+    let used = row(JOINED, &invitation);
+    assert_eq!(map.all(&used).len(), 1);
+    map.remove_all(&used);
+    let again = session.submit(&alice.joining(&second, &invitation));
+    assert!(
+        matches!(again, Err(SubmitError::Refused(Refusal::Used))),
+        "{again:?}"
+    );
+    map.remove_all(&row(DEVICE, &first));
+    let report = embedded.service.check(Extent::All, &mut |_, _| {}).unwrap();
+    assert_eq!(report.checked.differing, 2);
+    embedded.service.repair(&mut |_, _| {}).unwrap();
+    submit(&session, &alice.deposit_by(&first));
+    // What was sent once puts its rows back when it comes again.
+    map.remove_all(&used);
+    map.remove_all(&row(INVITATION, &invitation));
+    map.remove_all(&row(DEVICE, &first));
+    submit(
+        &session,
+        &alice.invitation(&invitation, &alice.device, until),
+    );
+    submit(&session, &alice.joining(&first, &invitation));
+    let report = embedded.service.check(Extent::All, &mut |_, _| {}).unwrap();
+    assert_eq!(report.checked.differing, 0);
 }

@@ -1,11 +1,15 @@
 //! `strongroom device`: which devices are the owner's, what they are called, and that one is the owner's no more.
 
+mod invite;
+
 use anyhow::{bail, ensure};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use strongroom_client::Client;
 use strongroom_client::fingerprint::Fingerprint;
-use strongroom_client::home::{ApprovedRequest, DeviceId, DeviceRecord, Home, OpenRequest};
+use strongroom_client::home::{
+    ApprovedRequest, DeviceId, DeviceRecord, Home, OpenInvitation, OpenRequest, Origin,
+};
 use strongroom_protocol::id::Time;
 use strongroom_protocol::statement::DeviceName;
 
@@ -16,10 +20,10 @@ use crate::exit::Exit;
 use crate::terminal::{self, tell, words};
 use crate::{prompt, reach};
 
-/// List your devices, name one, or revoke one.
+/// List your devices, invite another one, name one, or revoke one.
 ///
-/// A device is a key that signs in your name: your first machine's, and that of each machine that recovered with your code or
-/// by your officers. It opens no file.
+/// A device is a key that signs in your name: your first machine's, and that of each machine that you invited, or that recovered
+/// with your code or by your officers. It opens no file.
 #[derive(Args)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -28,6 +32,12 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Invite another machine of yours: it gets a device of its own, and your key.
+    ///
+    /// Writes a file, and prints the code that the file is sealed under. On the other machine `strongroom init --join FILE` asks for
+    /// the code. Until the invitation was used, or a week has passed, whoever has both and a way to the authority becomes another
+    /// machine of yours. Your key is in the file: delete it then, as file and code open your files for good.
+    Invite(invite::Arguments),
     /// List the devices that are yours, or were: by what and since when, when each deposited last, and whether it was revoked.
     List {
         /// Print a line of JSON for each.
@@ -42,7 +52,8 @@ enum Command {
         #[arg(long, value_name = "FINGERPRINT")]
         device: Option<String>,
     },
-    /// Take a device's word away, for good: it deposits, vetoes and reads nothing in your name any more.
+    /// Take a device's word away, for good: it deposits, vetoes and reads nothing in your name any more. Of an invitation, withdraw
+    /// it.
     ///
     /// What it could open, it can open still. A file's key that it had, or was released, stays what it is: only encrypting
     /// anew takes access away. What it deposited stays yours.
@@ -77,10 +88,34 @@ struct Line<'d> {
     name: Option<&'d str>,
     this_machine: bool,
     since: String,
-    /// The request by which it became the owner's; nothing of the one that was enrolled.
+    /// The device that invited it; nothing of one that was enrolled or recovered.
+    invited_by: Option<String>,
+    /// The request by which it became the owner's; nothing of one that was enrolled or invited.
     request: Option<RequestLine>,
     revoked: Option<RevokedLine>,
     last_deposit: Option<String>,
+}
+
+/// An invitation that nobody has used: no device yet.
+#[derive(Serialize)]
+struct InvitationLine {
+    fingerprint: String,
+    this_machine: bool,
+    invited_by: String,
+    since: String,
+    invited_until: String,
+}
+
+impl InvitationLine {
+    fn of(invitation: &OpenInvitation) -> Self {
+        Self {
+            fingerprint: digits(invitation.id),
+            this_machine: false,
+            invited_by: digits(invitation.by),
+            since: invitation.since.to_string(),
+            invited_until: invitation.until.to_string(),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -102,9 +137,12 @@ struct RevokedLine {
 
 pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Exit> {
     match &arguments.command {
+        Command::Invite(arguments) => invite::run(context, arguments)?,
         Command::List { json } => {
             let home = Home::open_to_read(&context.home)?;
-            connected(context, home, |client| list(client.home(), *json))?;
+            connected(context, home, |client| {
+                list(client.home(), context.clock.now(), *json)
+            })?;
         }
         Command::Name { name, device } => {
             // Before anything is asked of anybody.
@@ -112,7 +150,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
             let home = Home::open(&context.home)?;
             connected(context, home, |client| {
                 let device = match device {
-                    Some(given) => find(client.home(), given)?,
+                    Some(given) => find(client.home(), given, context.clock.now())?,
                     None => DeviceId::from(&client.home().device_key()?.verifying_key()),
                 };
                 Ok(client.name_device(device, name)?)
@@ -121,7 +159,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> anyhow::Result<Ex
         Command::Revoke { device, yes } => {
             let home = Home::open(&context.home)?;
             connected(context, home, |client| {
-                let device = find(client.home(), device)?;
+                let device = find(client.home(), device, context.clock.now())?;
                 revoke(context, client, device, *yes)
             })?;
         }
@@ -143,7 +181,7 @@ fn connected(
 
 /// Finds a device by the beginning of its fingerprint, however that is spaced. Names are not looked at: anybody who has a
 /// device of the owner's can give them.
-fn find(home: &Home, given: &str) -> anyhow::Result<DeviceId> {
+fn find(home: &Home, given: &str, now: Time) -> anyhow::Result<DeviceId> {
     let mut wanted = given.to_ascii_lowercase();
     wanted.retain(|character| !character.is_whitespace() && character != '-');
     let given = given.to_owned();
@@ -151,7 +189,10 @@ fn find(home: &Home, given: &str) -> anyhow::Result<DeviceId> {
     if !is_hexadecimal || wanted.len() < 4 {
         bail!(WrongDevice::NoFingerprint { given });
     }
-    let mut found: Vec<DeviceId> = home.devices()?.iter().map(|device| device.id).collect();
+    let devices = home.devices()?.into_iter().map(|device| device.id);
+    let invitations = home.open_invitations(now)?.into_iter();
+    let invitations = invitations.map(|invitation| invitation.id);
+    let mut found: Vec<DeviceId> = devices.chain(invitations).collect();
     found.retain(|device| digits(*device).starts_with(&wanted));
     match found[..] {
         [device] => Ok(device),
@@ -168,9 +209,12 @@ fn revoke(
 ) -> anyhow::Result<()> {
     let devices = Devices::of(client.home())?;
     let Some(known) = devices.get(device) else {
-        bail!(WrongDevice::NotFound {
-            given: digits(device)
-        });
+        // An invitation, then, which is nobody's machine yet.
+        client.revoke_device(device)?;
+        context.say(
+            "withdrew the invitation: nobody joins by it. Your key is in its file, for whoever has the code: delete it",
+        );
+        return Ok(());
     };
     if let Some(gone) = known.revoked {
         context.say(format_args!("it was revoked on {} already", gone.time));
@@ -221,7 +265,7 @@ fn is_meant() -> std::io::Result<bool> {
     Ok(answer.eq_ignore_ascii_case("yes"))
 }
 
-fn list(home: &Home, json: bool) -> anyhow::Result<()> {
+fn list(home: &Home, now: Time, json: bool) -> anyhow::Result<()> {
     let devices = Devices::of(home)?;
     let last = home.last_deposits()?;
     for device in home.devices()? {
@@ -230,6 +274,19 @@ fn list(home: &Home, json: bool) -> anyhow::Result<()> {
             terminal::print_json(&line(&device, &devices, last))?;
         } else {
             terminal::print_item(shown(&device, &devices, last))?;
+        }
+    }
+    for invitation in home.open_invitations(now)? {
+        if json {
+            terminal::print_json(&InvitationLine::of(&invitation))?;
+        } else {
+            terminal::print_item(format_args!(
+                "{}  an invitation by {} on {}, until {}",
+                Fingerprint::from(invitation.id),
+                devices.which(invitation.by),
+                invitation.since,
+                invitation.until
+            ))?;
         }
     }
     Ok(())
@@ -264,7 +321,11 @@ fn line<'d>(device: &'d DeviceRecord, devices: &Devices, last: Option<Time>) -> 
         name: device.name.as_deref(),
         this_machine: devices.is_ours(device.id),
         since: device.since.to_string(),
-        request: device.request.as_ref().map(request_line),
+        invited_by: match &device.origin {
+            Origin::Invited { by } => Some(digits(*by)),
+            Origin::Enrolled | Origin::Recovered(_) => None,
+        },
+        request: device.request().map(request_line),
         revoked: device.revoked.map(|gone| RevokedLine {
             time: gone.time.to_string(),
             by: digits(gone.by),

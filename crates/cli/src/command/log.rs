@@ -317,6 +317,8 @@ fn print(
 /// Returns which device of the owner's did it, of what only those can do.
 fn author(act: &Act) -> Option<DeviceId> {
     if let Act::Deposit { by, .. }
+    | Act::DeviceInvited { by, .. }
+    | Act::DeviceJoined { device: by, .. }
     | Act::DeviceNamed { by, .. }
     | Act::DeviceRevoked { by, .. }
     | Act::OwnBlob { by } = act
@@ -370,6 +372,20 @@ fn sentence(act: &Act, policy: &Policy, devices: &Devices) -> String {
             devices.who(*by),
             count(*keys, "key", "keys")
         ),
+        Act::DeviceInvited {
+            invitation,
+            until,
+            by,
+        } => format!(
+            "{} made invitation {}, which ends on {until}",
+            devices.who(*by),
+            short(digits(*invitation))
+        ),
+        Act::DeviceJoined { device, invitation } => format!(
+            "{} joined by invitation {}",
+            devices.who(*device),
+            short(digits(*invitation))
+        ),
         Act::DeviceNamed { device, name, by } => format!(
             "{} said that {} is called {}",
             devices.who(*by),
@@ -380,6 +396,12 @@ fn sentence(act: &Act, policy: &Policy, devices: &Devices) -> String {
         Act::DeviceRevoked { device, by } if device == by => {
             format!("{} revoked itself", devices.who(*by))
         }
+        // What was none of the owner's devices was an invitation.
+        Act::DeviceRevoked { device, by } if devices.get(*device).is_none() => format!(
+            "{} withdrew invitation {}",
+            devices.who(*by),
+            short(digits(*device))
+        ),
         Act::DeviceRevoked { device, by } => {
             format!("{} revoked {}", devices.who(*by), devices.which(*device))
         }

@@ -18,12 +18,15 @@ const OFFICERS: [&str; 3] = ["departed", "officer", "policy"];
 
 /// The variables that no option shows in its own help.
 const RECOVERY_CODE: &str = "  STRONGROOM_RECOVERY_CODE  the recovery code; else you are asked";
+const INVITATION_CODE: &str =
+    "  STRONGROOM_INVITATION_CODE  the code of an invitation; else you are asked";
 const PASSPHRASE: &str =
     "  STRONGROOM_PASSPHRASE     a key's or file's passphrase; else you are asked";
 
 /// Every variable, for the help of the program itself.
 const ALL: &str = "  STRONGROOM_HOME             your Strongroom folder, as `--home`
   STRONGROOM_RECOVERY_CODE    the recovery code; else you are asked
+  STRONGROOM_INVITATION_CODE  the code of an invitation; else you are asked
   STRONGROOM_PASSPHRASE       a key's or file's passphrase; else you are asked
   STRONGROOM_MAX_WORK_FACTOR  as `--max-work-factor`
   STRONGROOM_OFFICER_KEY      an officer's key, as `--key` of officers' commands
@@ -81,6 +84,7 @@ fn within(command: Command, name: &str, is_wanted: &dyn Fn(&Command) -> bool) ->
     });
     let variables: Vec<&str> = [
         (&NEED_CODE[..], RECOVERY_CODE),
+        (&["init"], INVITATION_CODE),
         (&NEED_PASSPHRASE, PASSPHRASE),
     ]
     .into_iter()

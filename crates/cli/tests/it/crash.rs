@@ -253,6 +253,40 @@ fn an_init_killed_anywhere_is_finished_by_the_next_and_by_nothing_else() {
 }
 
 #[test]
+fn joining_killed_anywhere_is_finished_by_the_next_and_by_nothing_else() {
+    let prepared = Machine::with_classic_home();
+    prepared.write("files/a", NEW);
+    prepared.run(["encrypt", "files/a"]).done();
+    prepared.invite("home", "join.age");
+    let join = [
+        "--home",
+        "second",
+        "init",
+        "--join",
+        "join.age",
+        "--authority",
+        "home/authority",
+    ];
+    let second =
+        |machine: &Machine, args: &[&str]| machine.run(["--home", "second"].iter().chain(args));
+    kill_everywhere(&prepared, &join, 2, |machine, _| {
+        let encrypt = ["encrypt", "-o", "files/b.age", "files/a"];
+        let encrypted = second(machine, &encrypt);
+        if encrypted.status != Some(0) {
+            assert!(!machine.exists("files/b.age"), "{}", encrypted.stderr);
+            machine.run(join).done();
+            second(machine, &encrypt).done();
+        }
+        let opened = second(machine, &["decrypt", "-o", "-", "files/a.age"]).done();
+        assert!(opened.stdout == NEW);
+        machine.opens_to("files/b.age", NEW);
+        // The invitation was used, and once.
+        let devices = second(machine, &["device", "list", "--json"]).done().json();
+        assert_eq!(devices.len(), 2, "{devices:?}");
+    });
+}
+
+#[test]
 fn recover_killed_anywhere_goes_on() {
     let prepared = after_the_loss();
     let command = [

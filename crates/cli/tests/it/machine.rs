@@ -19,6 +19,9 @@ pub(crate) struct Machine {
 /// Where a home is that nobody named.
 const DEFAULT_HOME: &str = ".local/share/strongroom";
 
+/// The file that a test writes the code of an invitation into.
+const INVITATION_CODE: &str = "invitation-code";
+
 /// What a command did.
 pub(crate) struct Ran {
     pub(crate) status: Option<i32>,
@@ -156,7 +159,18 @@ impl Machine {
         if self.home != DEFAULT_HOME {
             command.env("STRONGROOM_HOME", self.path(self.home));
         }
+        // Where a test wrote one down, as its owner remembers it.
+        if let Ok(code) = fs::read_to_string(self.path(INVITATION_CODE)) {
+            command.env("STRONGROOM_INVITATION_CODE", code);
+        }
         command
+    }
+
+    /// Makes an invitation from a home, as `name`, and writes its code down.
+    pub(crate) fn invite(&self, home: &str, name: &str) {
+        let invite = ["--home", home, "device", "invite", "-o", name];
+        let code = self.run(invite).done().stdout;
+        self.write(INVITATION_CODE, code);
     }
 
     pub(crate) fn run<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Ran {

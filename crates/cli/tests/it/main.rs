@@ -19,6 +19,7 @@ mod help;
 mod homes;
 mod hostile_store;
 mod independent;
+mod invited;
 mod looks;
 mod machine;
 mod marks;

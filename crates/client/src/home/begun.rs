@@ -53,7 +53,7 @@ impl Home {
     pub fn forget_authority(&mut self) -> Result<(), HomeError> {
         let transaction = self.database.transaction()?;
         transaction.execute_batch(
-            "DELETE FROM unread; DELETE FROM device; DELETE FROM subject; DELETE FROM statement; DELETE FROM request;
+            "DELETE FROM unread; DELETE FROM device; DELETE FROM invitation; DELETE FROM subject; DELETE FROM statement; DELETE FROM request;
              DELETE FROM authority",
         )?;
         transaction.commit()?;

@@ -110,6 +110,12 @@ const TOLD: &str = "
 CREATE TABLE told (
     about BLOB PRIMARY KEY       -- the key of a device, or the digest of a request
 ) STRICT, WITHOUT ROWID;
+
+-- How many statements by this home's device were told of that this home did not make; one row.
+CREATE TABLE told_elsewhere (
+    one        INTEGER PRIMARY KEY CHECK (one = 1),
+    statements INTEGER NOT NULL
+) STRICT;
 ";
 
 /// The statements of the replica.
@@ -123,6 +129,7 @@ CREATE TABLE statement (
     time    INTEGER NOT NULL,    -- when it was recorded, by the authority's clock, in milliseconds
     first   INTEGER NOT NULL,    -- the same, before the log lost it and it was sent again
     author  BLOB NOT NULL,       -- the key that signed it
+    own     INTEGER NOT NULL DEFAULT 0,  -- 1 if this home submitted it
     bytes   BLOB NOT NULL,       -- as it was signed
     receipt TEXT NOT NULL        -- verified before it was put here
 ) STRICT;
@@ -133,11 +140,22 @@ CREATE INDEX statement_by_first ON statement (first, entry);
 const DEVICE: &str = "
 -- The owner's devices, by the log.
 CREATE TABLE device (
+    key        BLOB PRIMARY KEY,
+    entry      INTEGER NOT NULL, -- the enrolment, the decision or its own word that made it the owner's
+    invitation BLOB,             -- the key of the invitation that it joined with
+    revoked    INTEGER,          -- the entry that revoked it
+    name       TEXT,             -- what it is called
+    named      INTEGER           -- the entry that says so
+) STRICT, WITHOUT ROWID;
+CREATE INDEX device_by_invitation ON device (invitation);
+
+-- Invitations to be another device of the owner's.
+CREATE TABLE invitation (
     key     BLOB PRIMARY KEY,
-    entry   INTEGER NOT NULL,    -- the enrolment, or the decision that made it the owner's
-    revoked INTEGER,             -- the entry that revoked it
-    name    TEXT,                -- what it is called
-    named   INTEGER              -- the entry that says so
+    entry   INTEGER NOT NULL,
+    inviter BLOB NOT NULL,       -- the device that made it
+    until   INTEGER NOT NULL,    -- when it ends, by the authority's clock, in milliseconds
+    revoked INTEGER              -- the entry that withdrew it
 ) STRICT, WITHOUT ROWID;
 ";
 
@@ -152,7 +170,8 @@ CREATE TABLE authority (
     owner     BLOB NOT NULL,     -- our owner id there
     code_key  BLOB,              -- public key of the recovery code
     enrolment BLOB,              -- our enrolment statement, from before it is submitted
-    enrolled  INTEGER NOT NULL,  -- 1 once its receipt is verified
+    joining   BLOB,              -- our statement that this device joins by an invitation, from before it is submitted
+    enrolled  INTEGER NOT NULL,  -- 1 once the receipt of either is verified
     seen      TEXT,              -- the latest checkpoint seen
     read      INTEGER NOT NULL   -- what concerns us in the log was read up to this index
 ) STRICT;
@@ -392,7 +411,7 @@ fn check_schema(database: &Database) -> Result<(), HomeError> {
 }
 
 /// SHA-256 of the schema, so that it is not made each time to be compared: that took most of what opening a home takes.
-const SCHEMA: &str = "305d988cdf1c643af420f5aaf2f5b6cfe259717c4c49458930157a5b76dbbba5";
+const SCHEMA: &str = "ce0e0a2106a83d108ae0908cfbf59a11bc2092cd8790d0b67d7add0ca1dc82ae";
 
 /// Digests a schema: of each object the four columns, a zero byte behind each.
 fn digest(objects: &BTreeSet<Object>) -> Digest {

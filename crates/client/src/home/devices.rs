@@ -43,10 +43,48 @@ pub struct DeviceRecord {
     pub name: Option<String>,
     /// Since when it is the owner's, by the authority's clock.
     pub since: Time,
-    /// The request that was approved and made it so; none of the one that the owner was enrolled with.
-    pub request: Option<ApprovedRequest>,
+    /// By what it became so.
+    pub origin: Origin,
     /// That it is the owner's no more.
     pub revoked: Option<Revocation>,
+}
+
+/// By what a device became the owner's.
+#[derive(Clone, Debug)]
+pub enum Origin {
+    /// The owner was enrolled with it.
+    Enrolled,
+    /// It was invited.
+    Invited {
+        /// By which device.
+        by: DeviceId,
+    },
+    /// A request of it was approved.
+    Recovered(Box<ApprovedRequest>),
+}
+
+impl DeviceRecord {
+    /// Returns the request that made it the owner's, if one did.
+    #[must_use]
+    pub fn request(&self) -> Option<&ApprovedRequest> {
+        match &self.origin {
+            Origin::Enrolled | Origin::Invited { .. } => None,
+            Origin::Recovered(request) => Some(request),
+        }
+    }
+}
+
+/// An invitation that no device has used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenInvitation {
+    /// Its key.
+    pub id: DeviceId,
+    /// Which device made it.
+    pub by: DeviceId,
+    /// When, by the authority's clock.
+    pub since: Time,
+    /// When it ends, likewise.
+    pub until: Time,
 }
 
 /// A request for the owner's keys that was approved.
@@ -92,6 +130,9 @@ pub struct News {
     pub devices: Vec<DeviceRecord>,
     /// Requests for the owner's keys that were approved, and that made none of those devices the owner's.
     pub requests: Vec<ApprovedRequest>,
+    /// How many statements in the owner's name this home's own device signed that this home did not make, where that became
+    /// more: by a copy of it, by itself before a backup of it was put back, or when it was stopped before it could know.
+    pub elsewhere: u64,
     /// All that it is about: keys of devices, digests of requests.
     about: Vec<[u8; 32]>,
 }
@@ -100,7 +141,7 @@ impl News {
     /// Tells whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.devices.is_empty() && self.requests.is_empty()
+        self.devices.is_empty() && self.requests.is_empty() && self.elsewhere == 0
     }
 }
 
@@ -134,21 +175,66 @@ impl Home {
         })?;
         rows.map(|row| {
             let (id, name, since, made, revoked) = row?;
-            let request = if let Statement::Decision(decision) = parse_statement(&made)?.statement()
+            let made = parse_statement(&made)?;
+            let origin = if let Statement::Decision(decision) = made.statement() {
+                Origin::Recovered(Box::new(self.approved_request(decision, since)?))
+            } else if let Statement::Device(device) = made.statement()
+                && let DeviceWord::Join(joining) = &device.word
             {
-                Some(self.approved_request(decision, since)?)
+                let by = self.inviter(&joining.invitation)?;
+                // Until the log was read up to there, it is known by its own word alone.
+                by.map_or(Origin::Enrolled, |by| Origin::Invited { by })
             } else {
-                None
+                Origin::Enrolled
             };
             Ok(DeviceRecord {
                 id,
                 name,
                 since,
-                request,
+                origin,
                 revoked,
             })
         })
         .collect()
+    }
+
+    fn inviter(&self, invitation: &VerifyingKey) -> Result<Option<DeviceId>, HomeError> {
+        let inviter = self
+            .database
+            .prepare_cached("SELECT inviter FROM invitation WHERE key = ?1")?
+            .query_row((invitation.as_bytes(),), |row| row.get(0).map(DeviceId))
+            .optional()?;
+        Ok(inviter)
+    }
+
+    /// Returns the invitations that a device can join by still, as of `now`, in the order in which they were made.
+    ///
+    /// # Errors
+    ///
+    /// The home can't be read.
+    pub fn open_invitations(&self, now: Time) -> Result<Vec<OpenInvitation>, HomeError> {
+        let mut rows = self.database.prepare(
+            "SELECT invitation.key, inviter, statement.time, until
+             FROM invitation
+             JOIN statement ON statement.entry = invitation.entry
+             JOIN device ON device.key = inviter
+             WHERE invitation.revoked IS NULL AND device.revoked IS NULL AND until >= ?1
+                 AND invitation.key NOT IN (SELECT invitation FROM device WHERE invitation IS NOT NULL)
+             ORDER BY invitation.entry",
+        )?;
+        let rows = rows.query_map((now.as_millis().cast_signed(),), |row| {
+            let time = |place| {
+                row.get::<_, i64>(place)
+                    .map(|time| Time::from_millis(time.cast_unsigned()))
+            };
+            Ok(OpenInvitation {
+                id: DeviceId(row.get(0)?),
+                by: DeviceId(row.get(1)?),
+                since: time(2)?,
+                until: time(3)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, rusqlite::Error>>()?)
     }
 
     /// Returns when each device deposited last.
@@ -194,17 +280,32 @@ impl Home {
 
     /// Tells whether a word on a device that the log has lost says nothing any more: what made the device the owner's was
     /// lost, too, and can't be sent, so that there is nothing to name or to revoke; or it was given another name since, of which
-    /// this one would take the place if it were sent now.
-    pub(crate) fn is_moot(&self, id: StatementId, lost: &Device) -> Result<bool, HomeError> {
+    /// this one would take the place if it were sent now; or the invitation has ended, and whoever joined by it is the owner's
+    /// otherwise, or no more.
+    pub(crate) fn is_moot(
+        &self,
+        id: StatementId,
+        lost: &Device,
+        now: Time,
+    ) -> Result<bool, HomeError> {
         let key = lost.device_key.as_bytes();
-        let mut known = self
-            .database
-            .prepare_cached("SELECT 1 FROM device WHERE key = ?1")?;
-        if !known.exists((key,))? {
-            return Ok(true);
-        }
-        if lost.word == DeviceWord::Revoke {
-            return Ok(false);
+        let is_in = |sql, key: &[u8; VerifyingKey::BYTES]| {
+            Ok::<_, HomeError>(self.database.prepare_cached(sql)?.exists((key,))?)
+        };
+        let is_device = is_in("SELECT 1 FROM device WHERE key = ?1", key)?;
+        let is_invited =
+            |key: &VerifyingKey| is_in("SELECT 1 FROM invitation WHERE key = ?1", key.as_bytes());
+        match &lost.word {
+            DeviceWord::Invite { until } => {
+                return Ok(*until < now || is_invited(&lost.device_key)?);
+            }
+            // It was sent again before, if it could be.
+            DeviceWord::Join(joining) => {
+                return Ok(is_device || !is_invited(&joining.invitation)?);
+            }
+            DeviceWord::Revoke => return Ok(!is_device && !is_invited(&lost.device_key)?),
+            DeviceWord::Name(_) if !is_device => return Ok(true),
+            DeviceWord::Name(_) => {}
         }
         let mut later = self.database.prepare_cached(
             "SELECT bytes FROM statement WHERE kind = ?1 AND entry IS NOT NULL
@@ -215,7 +316,7 @@ impl Home {
         for bytes in later {
             if let Statement::Device(said) = parse_statement(&bytes?)?.statement()
                 && said.device_key == lost.device_key
-                && said.word != DeviceWord::Revoke
+                && matches!(said.word, DeviceWord::Name(_))
             {
                 return Ok(true);
             }
@@ -249,11 +350,15 @@ impl Home {
              WHERE device IS NOT ?1 AND owner = ?2 AND verdict = ?3 AND id NOT IN (SELECT id FROM request)",
             (ours, membership.owner.as_bytes(), Verdict::Approved.as_str()),
         )?;
+        let elsewhere = self.made_elsewhere(ours)?;
         if keys.is_empty() && digests.is_empty() {
-            return Ok(News::default());
+            return Ok(News {
+                elsewhere,
+                ..News::default()
+            });
         }
         let mut devices = self.devices()?;
-        let made = |device: &DeviceRecord| Some(*device.request.as_ref()?.digest.as_bytes());
+        let made = |device: &DeviceRecord| Some(*device.request()?.digest.as_bytes());
         devices.retain(|device| keys.contains(device.id.as_bytes()));
         let of_devices: Vec<_> = devices.iter().filter_map(made).collect();
         let mut requests = self.approved_requests()?;
@@ -264,8 +369,29 @@ impl Home {
         Ok(News {
             devices,
             requests,
+            elsewhere,
             about: [keys, digests].concat(),
         })
+    }
+
+    /// Counts what this home's device said in the owner's name that this home did not make, if that is more than was told.
+    fn made_elsewhere(&self, ours: Option<&[u8; VerifyingKey::BYTES]>) -> Result<u64, HomeError> {
+        let [deposit, own_blob, device] =
+            [Kind::Deposit, Kind::OwnBlob, Kind::Device].map(|kind| kind.code().cast_signed());
+        let count: i64 = self.database.query_row(
+            "SELECT count(*) FROM statement
+             WHERE author = ?1 AND own = 0 AND entry IS NOT NULL AND kind IN (?2, ?3, ?4)",
+            (ours, deposit, own_blob, device),
+            |row| row.get(0),
+        )?;
+        let told: Option<i64> = self
+            .database
+            .query_row("SELECT statements FROM told_elsewhere", (), |row| {
+                row.get(0)
+            })
+            .optional()?;
+        let is_more = count > told.unwrap_or(0);
+        Ok(if is_more { count.cast_unsigned() } else { 0 })
     }
 
     /// Records that the owner was told.
@@ -273,6 +399,12 @@ impl Home {
         let transaction = self.database.transaction()?;
         for about in &news.about {
             transaction.execute("INSERT OR IGNORE INTO told (about) VALUES (?1)", (about,))?;
+        }
+        if news.elsewhere > 0 {
+            transaction.execute(
+                "INSERT OR REPLACE INTO told_elsewhere (one, statements) VALUES (1, ?1)",
+                (news.elsewhere.cast_signed(),),
+            )?;
         }
         Ok(transaction.commit()?)
     }

@@ -200,9 +200,9 @@ pub fn read_public_key(path: &Path) -> Result<PublicKey, ExchangeKeyError> {
     })
 }
 
-const PLAIN: &str = "exchange.priv";
-const SEALED: &str = "exchange.priv.age";
-const PUBLIC: &str = "exchange.pub";
+pub(super) const PLAIN: &str = "exchange.priv";
+pub(super) const SEALED: &str = "exchange.priv.age";
+pub(super) const PUBLIC: &str = "exchange.pub";
 
 fn parse(path: &Path, bytes: &[u8]) -> Result<PrivateKey, ExchangeKeyError> {
     match Key::read(bytes) {

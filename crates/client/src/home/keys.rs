@@ -328,8 +328,22 @@ impl Home {
             return parse_device_key(&text).ok_or(KeysError::Device { path });
         }
         let key = SigningKey::generate(rng);
-        files::write_new(&path, device_key_text(&key).as_bytes(), rng)?;
+        self.keep_device_key(&key, rng)?;
         Ok(key)
+    }
+
+    /// Makes `device.key`, which is not there yet.
+    pub(crate) fn keep_device_key(
+        &self,
+        key: &SigningKey,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), KeysError> {
+        let path = self.root().join(DEVICE_KEY);
+        Ok(files::write_new(
+            &path,
+            device_key_text(key).as_bytes(),
+            rng,
+        )?)
     }
 
     /// Puts `device.key` aside, as that of a device which was revoked, and makes a new one. Returns where the old one is.

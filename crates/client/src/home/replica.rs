@@ -16,7 +16,8 @@ use strongroom_protocol::receipt::{Acknowledgement, Receipt};
 use strongroom_protocol::statement::{Decision, Enroll, Kind, SignedStatement, Statement, Verdict};
 
 use self::devices::{
-    is_contradicted, is_device, is_for_owners_keys, is_in_owners_name, was_device, was_revoked,
+    Foundation, foundation, is_contradicted, is_device, is_for_owners_keys, is_in_owners_name,
+    was_revoked,
 };
 use self::follow::{follow, record};
 use super::deposits::{Observations, insert_matched};
@@ -147,6 +148,10 @@ impl Home {
         if is_taken && !is_known {
             record(&transaction, &owner, entry, &mut Taken::default())?;
         }
+        transaction.execute(
+            "UPDATE statement SET own = 1 WHERE id = ?1",
+            (entry.statement.id().as_bytes(),),
+        )?;
         // Its receipt was given after reading.
         transaction.execute(
             "DELETE FROM unread WHERE entry = ?1",
@@ -176,7 +181,8 @@ impl Home {
     /// Forgets where in the log everything is, so that it is read again from the beginning: the log is another one.
     pub(super) fn forget_places(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
         transaction.execute_batch(
-            "UPDATE statement SET entry = NULL; DELETE FROM unread; DELETE FROM device; DELETE FROM subject;
+            "UPDATE statement SET entry = NULL; DELETE FROM unread; DELETE FROM device; DELETE FROM invitation;
+             DELETE FROM subject;
              UPDATE authority SET read = 0",
         )
     }
@@ -602,11 +608,16 @@ fn admit(
             by_device()?,
             "it shows a deposit in this owner's name that none of the owner's devices made",
         ),
-        Statement::Device(device) => (
-            device.owner == owner.id && !is_contradicted(transaction, device, index)?,
-            by_device()? && was_device(transaction, &device.device_key, index)?,
-            "it shows a word on a device in this owner's name that can't be true by what it showed before",
-        ),
+        Statement::Device(device) => {
+            let foundation = foundation(transaction, entry, device)?;
+            (
+                device.owner == owner.id
+                    && foundation != Foundation::Contradicted
+                    && !is_contradicted(transaction, device, index)?,
+                foundation == Foundation::Holds,
+                "it shows a word on a device in this owner's name that can't be true by what it showed before",
+            )
+        }
         Statement::OwnBlob(own) => (
             own.owner == owner.id,
             by_device()?,

@@ -4,16 +4,18 @@
 use std::fs;
 
 use proptest::prelude::*;
-use proptest::test_runner::TestRunner;
+use proptest::test_runner::{TestCaseError, TestRunner};
 use strongroom_client::Client;
 use strongroom_client::connection::ExchangeError;
+use strongroom_client::home::DeviceId;
+use strongroom_client::join::Joined;
 use strongroom_client::recover::Wanted;
 use strongroom_client::secret::DepositSecretsError;
 use strongroom_client::spare::DepositError;
 use strongroom_client::sync::{Synced, Unsent};
 use strongroom_protocol::id::Serial;
 use strongroom_protocol::statement::{Particulars, Statement};
-use strongroom_protocol::{Refusal, Select, SubmitError};
+use strongroom_protocol::{Authority as _, Refusal, Select, SubmitError};
 use strongroom_testkit::{TestRng, listed};
 
 use crate::fixture::{Contents, HOME, Listed, World, named};
@@ -34,6 +36,8 @@ enum Event {
     Lose(&'static str),
     /// A home deposits a secret, and the other one deposits another between its connecting and its depositing.
     Race(&'static str, &'static str),
+    /// A home revokes the other one, which joins anew by an invitation of the first.
+    Replace(&'static str),
     /// The authority is restored from the last backup; each home accepts that when it notices.
     Restore,
     /// A home deposits a secret under a name.
@@ -42,10 +46,22 @@ enum Event {
     Sync(&'static str),
 }
 
+/// What happens to two homes of which one joined the other's owner.
+fn joined_events() -> impl Strategy<Value = Vec<Event>> {
+    let home = || prop::sample::select(vec![HOME, SECOND]);
+    let replaced = home().prop_map(Event::Replace);
+    let event = prop_oneof![6 => event(), 2 => replaced];
+    prop::collection::vec(event, 1..14)
+}
+
 fn events() -> impl Strategy<Value = Vec<Event>> {
+    prop::collection::vec(event(), 1..14)
+}
+
+fn event() -> impl Strategy<Value = Event> {
     let home = || prop::sample::select(vec![HOME, SECOND]);
     let name = || prop::sample::select(NAMES.to_vec());
-    let event = prop_oneof![
+    prop_oneof![
         2 => Just(Event::BackUp),
         2 => home().prop_map(Event::Connect),
         2 => (home(), 1..4_usize).prop_map(|(home, keys)| Event::Files(home, keys)),
@@ -54,8 +70,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         2 => Just(Event::Restore),
         4 => (home(), name()).prop_map(|(home, name)| Event::Secret(home, name)),
         2 => home().prop_map(Event::Sync),
-    ];
-    prop::collection::vec(event, 1..14)
+    ]
 }
 
 /// The owner's homes, and the authority with its backups.
@@ -91,6 +106,7 @@ impl Pair {
                 self.recover(home);
             }
             Event::Race(home, name) => self.race(home, name),
+            Event::Replace(by) => self.replace(by),
             Event::Restore if self.backups == 0 => {}
             Event::Restore => {
                 let backup = self.world.path(&format!("backup {}", self.backups));
@@ -113,6 +129,23 @@ impl Pair {
     fn connect(&mut self, home: &str) {
         self.accept(home);
         self.world.with_client_at(home, |_| ()).unwrap();
+    }
+
+    fn replace(&mut self, by: &str) {
+        let other = if by == HOME { SECOND } else { HOME };
+        // So that this home is one of the owner's, and can say of the other that it is none.
+        self.secret(by, NAMES[0]);
+        let gone = DeviceId::from(&self.world.device_at(other).verifying_key());
+        let revoked = |client: &mut Client<'_>| {
+            let known = client.home().devices().unwrap();
+            if known.iter().any(|device| device.id == gone) {
+                client.revoke_device(gone).unwrap();
+            }
+        };
+        self.world.with_client_at(by, revoked).unwrap();
+        fs::remove_dir_all(self.world.path(other)).unwrap();
+        let invitation = self.world.invite_at(by);
+        assert_eq!(self.world.join(other, &invitation).unwrap(), Joined::Now);
     }
 
     fn recover(&mut self, home: &str) {
@@ -196,10 +229,11 @@ impl Pair {
                 assert_eq!(refusal, Refusal::Author);
                 let (statement, _) = self.world.home_at(home).statement(statement).unwrap();
                 assert_ne!(*statement.author(), device);
-                let Statement::Deposit(deposit) = statement.statement() else {
-                    panic!("only deposits were made");
-                };
-                refused.extend(deposit.keys().iter().map(|key| key.label.serial));
+                if let Statement::Deposit(deposit) = statement.statement() {
+                    refused.extend(deposit.keys().iter().map(|key| key.label.serial));
+                } else {
+                    assert!(matches!(statement.statement(), Statement::Device(_)));
+                }
             }
         }
         let contents = homes.map(|home| {
@@ -244,36 +278,63 @@ fn beginning() -> World {
     world
 }
 
+/// An owner with two homes, of which the second was invited, and a deposit that every backup has.
+fn beginning_with_invited() -> World {
+    let mut world = World::new();
+    world.deposit_secret_at(HOME, NAMES[0], "the first");
+    let invitation = world.invite_at(HOME);
+    world.join(SECOND, &invitation).unwrap();
+    world
+}
+
 #[test]
 fn homes_of_one_owner_are_alike_once_each_has_connected_and_synced() {
     let beginning = beginning();
-    let alike = |events: Vec<Event>| {
-        let mut pair = Pair::of(beginning.copy_of(&[HOME, SECOND]));
-        for event in events {
-            pair.go_through(event);
-        }
-        let ([first, second], refused) = pair.settle();
-        let truth = listed(&pair.world.operator(), Select::Owner(pair.world.owner));
-        let ids: Vec<_> = first.entries.iter().map(|(_, id)| &id[..]).collect();
-        let truth: Vec<_> = truth.iter().map(|id| &id.as_bytes()[..]).collect();
-        prop_assert_eq!(ids, truth);
-        prop_assert_eq!(&first.entries, &second.entries);
-        prop_assert_eq!(&first.devices, &second.devices);
-        prop_assert_eq!(&first.subjects, &second.subjects);
-        prop_assert_eq!(in_log(&first), in_log(&second));
-        for contents in [&first, &second] {
-            let lost = contents
-                .deposits
-                .iter()
-                .filter(|deposit| deposit.1.is_none());
-            for (serial, ..) in lost {
-                prop_assert!(refused.contains(serial), "{} is lost", serial);
-            }
-        }
-        if refused.is_empty() {
-            prop_assert_eq!(first, second);
-        }
+    let alike = |events| are_alike(&beginning, events).map(drop);
+    TestRunner::new(config()).run(&events(), alike).unwrap();
+}
+
+#[test]
+fn homes_that_joined_and_were_revoked_are_alike_and_all_that_is_kept_comes_back() {
+    let beginning = beginning_with_invited();
+    let alike = |events| {
+        let mut pair = are_alike(&beginning, events)?;
+        let kept = pair.world.operator().holdings(pair.world.owner).unwrap();
+        pair.world.rejoin("third");
+        let recovered = pair.world.recover_at("third", &Wanted::Everything).unwrap();
+        prop_assert_eq!(recovered.keys, kept.count);
+        prop_assert!(recovered.withheld.is_empty());
         Ok(())
     };
-    TestRunner::new(config()).run(&events(), alike).unwrap();
+    let events = joined_events();
+    TestRunner::new(config()).run(&events, alike).unwrap();
+}
+
+fn are_alike(beginning: &World, events: Vec<Event>) -> Result<Pair, TestCaseError> {
+    let mut pair = Pair::of(beginning.copy_of(&[HOME, SECOND]));
+    for event in events {
+        pair.go_through(event);
+    }
+    let ([first, second], refused) = pair.settle();
+    let truth = listed(&pair.world.operator(), Select::Owner(pair.world.owner));
+    let ids: Vec<_> = first.entries.iter().map(|(_, id)| &id[..]).collect();
+    let truth: Vec<_> = truth.iter().map(|id| &id.as_bytes()[..]).collect();
+    prop_assert_eq!(ids, truth);
+    prop_assert_eq!(&first.entries, &second.entries);
+    prop_assert_eq!(&first.devices, &second.devices);
+    prop_assert_eq!(&first.subjects, &second.subjects);
+    prop_assert_eq!(in_log(&first), in_log(&second));
+    for contents in [&first, &second] {
+        let lost = contents
+            .deposits
+            .iter()
+            .filter(|deposit| deposit.1.is_none());
+        for (serial, ..) in lost {
+            prop_assert!(refused.contains(serial), "{} is lost", serial);
+        }
+    }
+    if refused.is_empty() {
+        prop_assert_eq!(first, second);
+    }
+    Ok(pair)
 }

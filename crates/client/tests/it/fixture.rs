@@ -11,6 +11,7 @@ use strongroom_client::decrypt::SealedFile;
 use strongroom_client::encrypt::{EncryptOptions, Source, Target};
 use strongroom_client::enroll::{self, Enrolling};
 use strongroom_client::home::{DepositRecord, Home, HomeError, Identities};
+use strongroom_client::join::{self, JoinError, Joined};
 use strongroom_client::recover::{Collected, RecoverError, Wanted};
 use strongroom_client::restored::RestoredLog;
 use strongroom_client::rewrap::{How, RewrapError, RewrapOptions, rewrap};
@@ -21,6 +22,7 @@ use strongroom_client::{Address, Client, ConnectError};
 use strongroom_files::output::Overwrite;
 use strongroom_protocol::code::RecoveryCode;
 use strongroom_protocol::id::{AuthorityId, Clock, OwnerId, Serial, Time};
+use strongroom_protocol::invitation::Invitation;
 use strongroom_protocol::keys::SigningKey;
 use strongroom_protocol::policy::Policy;
 use strongroom_protocol::receipt::DepositState;
@@ -121,6 +123,38 @@ impl World {
         let refused = enroll::rejoin(&mut home, &place, &session, owner, other);
         assert!(refused.is_err());
         enroll::rejoin(&mut home, &place, &session, owner, expected).unwrap();
+    }
+
+    /// Makes an invitation from a home.
+    pub(crate) fn invite_at(&mut self, name: &str) -> Invitation {
+        let invited = self.with_client_at(name, |client| {
+            let invitation = client.draft_invitation(None).unwrap();
+            client.invite(&invitation).map(|()| invitation)
+        });
+        invited.unwrap().unwrap()
+    }
+
+    /// Has a home join by an invitation.
+    pub(crate) fn join(
+        &mut self,
+        name: &str,
+        invitation: &Invitation,
+    ) -> Result<Joined, JoinError> {
+        let path = self.path(name);
+        let mut home = match Home::exists(&path).unwrap() {
+            true => Home::open(&path).unwrap(),
+            false => Home::create(&path).unwrap(),
+        };
+        let session = self.service(20).session(Caller::Anybody);
+        let to = (&Address::Folder(self.path("authority")), None);
+        join::join(
+            &mut home,
+            invitation,
+            to,
+            &session,
+            &*self.clock,
+            &mut self.rng,
+        )
     }
 
     pub(crate) fn service(&self, seed: u64) -> Service {
@@ -272,8 +306,11 @@ impl World {
                 .unwrap(),
             entries: rows("SELECT entry, id FROM statement WHERE entry IS NOT NULL ORDER BY entry"),
             devices: rows(
-                "SELECT entry, CAST(hex(key) || coalesce(revoked, '') || coalesce(name, '') AS BLOB)
-                 FROM device ORDER BY entry, key",
+                "SELECT entry, CAST(hex(key) || coalesce(revoked, '') || coalesce(name, '')
+                                    || coalesce(hex(invitation), '') AS BLOB)
+                 FROM device
+                 UNION SELECT entry, CAST(hex(key) || coalesce(revoked, '') || until AS BLOB) FROM invitation
+                 ORDER BY entry, 2",
             ),
             subjects: rows(
                 "SELECT entry, CAST(hex(digest) || answered || coalesce(verdict, '') AS BLOB) FROM subject

@@ -74,6 +74,17 @@ fn a_home_and_its_copy_are_used_in_turn() {
     }
     let contents = caught_up(&mut world, &[HOME, "copy"]);
     assert_eq!(contents.deposits.len(), 4 + 3 * 3);
+    // Each is told of what the other one made, once.
+    for (home, made_elsewhere) in [(HOME, 6), ("copy", 3)] {
+        for expected in [made_elsewhere, 0] {
+            let told = world.with_client_at(home, |client| {
+                let news = client.news().unwrap();
+                client.record_told(&news).unwrap();
+                news.elsewhere
+            });
+            assert_eq!(told.unwrap(), expected, "{home}");
+        }
+    }
     // They connect before they deposit, so that each knew what the other had made.
     assert!(contents.newest.values().all(|newest| newest.len() == 1));
 }

@@ -14,6 +14,7 @@ mod fixture;
 mod homes;
 mod hostile;
 mod hostile_store;
+mod invited;
 mod liar;
 mod listings;
 mod newest;

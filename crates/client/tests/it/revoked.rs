@@ -191,10 +191,10 @@ fn every_home_knows_the_same_of_devices_however_late_it_reads() {
     );
     let revocation = devices[1].revoked.unwrap();
     assert_eq!(revocation.by, first);
-    let request = devices[1].request.as_ref().unwrap();
+    let request = devices[1].request().unwrap();
     assert!(request.by_code && request.by_officers.is_empty());
     assert_eq!((request.keys, request.answered), (1, 1));
-    assert!(devices[0].request.is_none());
+    assert!(devices[0].request().is_none());
 }
 
 #[test]

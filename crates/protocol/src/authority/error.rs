@@ -51,6 +51,9 @@ pub enum Refusal {
     /// It names a policy that is not in force.
     #[error("it names a policy that is not in force")]
     Policy,
+    /// The key of an invitation that had its device join, or that is known otherwise.
+    #[error("the invitation was used already")]
+    Used,
     /// Its author has asked for, or said, as much as the authority keeps open for one.
     #[error("the same key has too much open already")]
     TooMany,

@@ -252,6 +252,31 @@ impl Cast {
         }
     }
 
+    /// The key of an invitation of the owner's.
+    pub(crate) fn invitation_key() -> SigningKey {
+        SigningKey::from_seed(&[0x1f; 32])
+    }
+
+    /// The word that it is one.
+    pub(crate) fn invite(&self) -> Device {
+        Device {
+            device_key: Self::invitation_key().verifying_key(),
+            word: DeviceWord::Invite {
+                until: NOW.plus_millis(7 * DAY),
+            },
+            ..self.device_word()
+        }
+    }
+
+    /// The word of a device that joins by it.
+    pub(crate) fn joining(&self) -> SignedStatement {
+        let name = DeviceName::new("the desk".to_owned()).ok();
+        let device = self.asking.verifying_key();
+        let key = Self::invitation_key();
+        let joins = Device::join((self.authority, self.owner), device, &key, name, NOW);
+        SignedStatement::sign(joins, &self.asking)
+    }
+
     pub(crate) fn device_word(&self) -> Device {
         let name = DeviceName::new("the laptop".to_owned());
         Device {

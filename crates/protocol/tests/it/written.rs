@@ -2,6 +2,7 @@
 //! held against what this code makes from the seeds of `cast`.
 
 mod deposit;
+mod invitation;
 mod policy;
 mod receipt;
 mod recovery;
@@ -23,6 +24,7 @@ fn the_vectors_are_what_this_code_makes() {
     let pages = [
         statement::pages(),
         deposit::pages(),
+        invitation::pages(),
         receipt::pages(),
         recovery::pages(),
         policy::pages(),

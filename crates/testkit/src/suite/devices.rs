@@ -1,6 +1,6 @@
 //! What owners say of their devices (spec/statement.md#device): who may, and how a revoked one is nobody's from then on.
 
-use strongroom_protocol::id::Digest;
+use strongroom_protocol::id::{Digest, Time};
 use strongroom_protocol::keys::SigningKey;
 use strongroom_protocol::policy::{Around, Asker, Policy, Reason, Rule, SubjectState};
 use strongroom_protocol::statement::{DeviceName, DeviceWord, OwnBlob, SignedStatement, Word};
@@ -22,6 +22,11 @@ pub(super) fn all(found: &mut dyn FnMut(Policy) -> Setting) {
     revoked_is_for_good(&code());
     whoever_lost_all_devices_to_a_thief_recovers_and_revokes_the_thiefs(&code());
     words_on_devices_are_listed_to_their_owner_and_sent_again_are_the_same(&code());
+    a_device_joins_by_an_invitation_and_is_one_as_others_are(&code());
+    an_invitation_is_used_once(&code());
+    an_invitation_ends(&code());
+    an_invitation_is_withdrawn_and_ends_with_the_device_that_made_it(&code());
+    nobody_joins_but_by_the_owners_own_invitation(&code());
     a_veto_stays_when_its_device_is_revoked(&found(staff.policy()), &staff);
     a_revoked_device_vetoes_no_more(&found(staff.policy()), &staff);
     a_revoked_device_asks_for_nobody(&found(for_askers(&staff)), &staff);
@@ -232,6 +237,147 @@ fn words_on_devices_are_listed_to_their_owner_and_sent_again_are_the_same(settin
     let theirs = setting.device(other.device.verifying_key());
     let theirs = listed(&*theirs, Select::Owner(other.id));
     assert!(ids.iter().all(|id| !theirs.contains(id)));
+}
+
+fn key(byte: u8) -> SigningKey {
+    SigningKey::from_seed(&[byte; 32])
+}
+
+/// An owner who has invited with the key 0x70, for a day.
+fn invited(setting: &Setting) -> (Owner, SigningKey) {
+    let authority = setting.operator();
+    let owner = people::owner(&*authority, 1);
+    let until = setting.now().plus_millis(DAY);
+    let invitation = key(0x70);
+    submit(
+        &*authority,
+        &owner.invitation(&invitation, &owner.device, until),
+    );
+    (owner, invitation)
+}
+
+fn a_device_joins_by_an_invitation_and_is_one_as_others_are(setting: &Setting) {
+    let authority = setting.operator();
+    let (mut owner, invitation) = invited(setting);
+    let joins = key(0x71);
+    let shown = setting.device(joins.verifying_key());
+    let entries = |key: &SigningKey| {
+        let device = setting.device(key.verifying_key());
+        device.entries(Select::Owner(owner.id), 0)
+    };
+    assert!(matches!(entries(&joins), Err(QueryError::NotFound)));
+    // It says it itself, to whom it is nobody yet.
+    submit(&*shown, &owner.joining(&joins, &invitation));
+    assert!(entries(&joins).is_ok());
+    // The invitation's own key is none.
+    assert!(matches!(entries(&invitation), Err(QueryError::NotFound)));
+    assert_refused!(authority.submit(&owner.deposit_by(&invitation)), Author);
+    submit(&*authority, &owner.deposit_by(&joins));
+    let named = owner.word_on(invitation.verifying_key(), name("x"), &joins, setting.now());
+    assert_refused!(authority.submit(&named), Holdings);
+    submit(&*authority, &owner.revocation(&owner.device, &joins));
+    // It stays, and is the last one now.
+    submit(&*authority, &owner.deposit_by(&joins));
+    let last = owner.revocation(&joins, &joins);
+    assert_refused!(authority.submit(&last), LastDevice);
+}
+
+fn an_invitation_is_used_once(setting: &Setting) {
+    let authority = setting.operator();
+    let (mut owner, invitation) = invited(setting);
+    let until = setting.now().plus_millis(DAY);
+    let first = owner.joining(&key(0x71), &invitation);
+    let place = submit(&*authority, &first).index();
+    let size = setting.size();
+    assert_refused!(
+        authority.submit(&owner.joining(&key(0x72), &invitation)),
+        Used
+    );
+    // The same bytes are the same entry, whoever sends them, also when its time is over.
+    setting.clock.advance_millis(2 * DAY);
+    assert_eq!(submit(&*authority, &first).index(), place);
+    // A key is one thing: no device's is an invitation's, and no invitation's is another's.
+    for known in [&invitation, &owner.device, &key(0x71)] {
+        let again = owner.invitation(known, &owner.device, until.plus_millis(2 * DAY));
+        assert_refused!(authority.submit(&again), Used);
+    }
+    assert_eq!(setting.size(), size);
+    let second = key(0x73);
+    let until = setting.now().plus_millis(DAY);
+    submit(
+        &*authority,
+        &owner.invitation(&second, &owner.device, until),
+    );
+    for device in [&key(0x71), &owner.device, &second, &invitation] {
+        assert_refused!(authority.submit(&owner.joining(device, &second)), Used);
+    }
+    submit(&*authority, &owner.joining(&key(0x74), &second));
+    submit(&*authority, &owner.deposit_by(&key(0x74)));
+}
+
+fn an_invitation_ends(setting: &Setting) {
+    let authority = setting.operator();
+    let (owner, invitation) = invited(setting);
+    let now = setting.now();
+    let days = |days| now.plus_millis(days * DAY);
+    for until in [now, days(31), Time::from_millis(u64::MAX)] {
+        let wrong = owner.invitation(&key(0x72), &owner.device, until);
+        assert_refused!(authority.submit(&wrong), Expiry);
+    }
+    submit(
+        &*authority,
+        &owner.invitation(&key(0x72), &owner.device, days(30)),
+    );
+    setting.clock.advance_millis(DAY + 1);
+    let late = owner.joining(&key(0x71), &invitation);
+    assert_refused!(authority.submit(&late), Expiry);
+    submit(&*authority, &owner.joining(&key(0x71), &key(0x72)));
+}
+
+fn an_invitation_is_withdrawn_and_ends_with_the_device_that_made_it(setting: &Setting) {
+    let authority = setting.operator();
+    let (mut owner, invitation) = invited(setting);
+    submit(&*authority, &owner.revocation(&invitation, &owner.device));
+    let joins = owner.joining(&key(0x71), &invitation);
+    assert_refused!(authority.submit(&joins), Author);
+    let second = owner.recover_device(&*authority, setting.now());
+    let until = setting.now().plus_millis(DAY);
+    submit(&*authority, &owner.invitation(&key(0x72), &second, until));
+    submit(&*authority, &owner.invitation(&key(0x73), &second, until));
+    submit(&*authority, &owner.joining(&key(0x74), &key(0x73)));
+    submit(&*authority, &owner.revocation(&second, &owner.device));
+    let joins = owner.joining(&key(0x71), &key(0x72));
+    assert_refused!(authority.submit(&joins), Author);
+    let again = owner.invitation(&key(0x75), &second, until);
+    assert_refused!(authority.submit(&again), Author);
+    submit(&*authority, &owner.deposit_by(&key(0x74)));
+}
+
+fn nobody_joins_but_by_the_owners_own_invitation(setting: &Setting) {
+    let authority = setting.operator();
+    let (owner, invitation) = invited(setting);
+    let mallory = Owner::enrolled(&*authority, 2);
+    let until = setting.now().plus_millis(DAY);
+    for by in [&mallory.device, &owner.code, &invitation, &key(0x79)] {
+        let wrong = owner.invitation(&key(0x72), by, until);
+        assert_refused!(authority.submit(&wrong), Author);
+    }
+    // By a key that is no invitation's, or another owner's.
+    for by in [&key(0x72), &owner.device, &mallory.device] {
+        let joins = owner.joining(&key(0x71), by);
+        assert_refused!(authority.submit(&joins), Author);
+    }
+    let joins = mallory.joining(&key(0x71), &invitation);
+    assert_refused!(authority.submit(&joins), Author);
+    // A key that was revoked stays so.
+    submit(&*authority, &owner.joining(&key(0x71), &invitation));
+    submit(&*authority, &owner.revocation(&key(0x71), &owner.device));
+    submit(
+        &*authority,
+        &owner.invitation(&key(0x72), &owner.device, until),
+    );
+    let joins = owner.joining(&key(0x71), &key(0x72));
+    assert_refused!(authority.submit(&joins), Author);
 }
 
 /// If it did not, whoever has one of the owner's devices would revoke the other, and go on.

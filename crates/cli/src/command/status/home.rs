@@ -125,7 +125,12 @@ fn waiting_here(home: &Home) -> anyhow::Result<Vec<String>> {
             count(interrupted, "file", "files")
         ));
     }
-    if !home.has_identity()? && is_at_rest {
+    if home.is_joining()? && is_at_rest {
+        waiting.push(
+            "this machine has yet to join as yours: `strongroom init --join FILE` goes on"
+                .to_owned(),
+        );
+    } else if !home.has_identity()? && is_at_rest {
         waiting.push(
             "your key is missing: `strongroom recover FILE`, or `recover --all`, makes a new one"
                 .to_owned(),

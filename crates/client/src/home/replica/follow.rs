@@ -4,8 +4,8 @@ use rusqlite::{OptionalExtension, Transaction};
 use strongroom_protocol::keys::VerifyingKey;
 use strongroom_protocol::receipt::DepositState;
 use strongroom_protocol::statement::{
-    Checked, Decision, Deposit, Device, DeviceWord, Enroll, PolicyChange, Release, Request,
-    SealedKey, Statement, Verdict,
+    Checked, Decision, Deposit, Device, DeviceName, DeviceWord, Enroll, PolicyChange, Release,
+    Request, SealedKey, Statement, Verdict,
 };
 
 use super::{Entry, Owner, Taken};
@@ -28,7 +28,9 @@ pub(super) fn record(
             let states = entry.acknowledgement.states();
             add_deposits(transaction, number, deposit, states)?;
         }
-        Statement::Device(device) => add_device_word(transaction, device, index)?,
+        Statement::Device(device) => {
+            add_device_word(transaction, device, entry.statement.author(), index)?;
+        }
         Statement::OwnBlob(own) => {
             // A claim, as a label is; it takes the place of none.
             transaction.execute(
@@ -89,7 +91,7 @@ fn add_enrolment(
     enroll: &Enroll,
     index: u64,
 ) -> rusqlite::Result<()> {
-    add_device(transaction, enroll.device_key.as_bytes(), index)?;
+    add_device(transaction, enroll.device_key.as_bytes(), None, index)?;
     transaction.execute(
         "UPDATE authority SET code_key = coalesce(code_key, ?1)",
         (enroll.code_key.as_bytes(),),
@@ -101,33 +103,74 @@ fn add_enrolment(
 fn add_device(
     transaction: &Transaction<'_>,
     key: &[u8; VerifyingKey::BYTES],
+    invitation: Option<&VerifyingKey>,
     index: u64,
 ) -> rusqlite::Result<()> {
     transaction.execute(
-        "INSERT INTO device (key, entry) VALUES (?1, ?2)
-         ON CONFLICT (key) DO UPDATE SET entry = min(entry, excluded.entry)",
-        (key, index.cast_signed()),
+        "INSERT INTO device (key, entry, invitation) VALUES (?1, ?2, ?3)
+         ON CONFLICT (key) DO UPDATE SET
+             entry = min(entry, excluded.entry), invitation = coalesce(invitation, excluded.invitation)",
+        (
+            key,
+            index.cast_signed(),
+            invitation.map(VerifyingKey::as_bytes),
+        ),
     )?;
     Ok(())
 }
 
-/// Of names the latest counts, of revocations the first, in whichever order they were read.
+/// Of names the latest counts, of revocations and invitations the first, in whichever order they were read.
 fn add_device_word(
     transaction: &Transaction<'_>,
     device: &Device,
+    author: &VerifyingKey,
     index: u64,
 ) -> rusqlite::Result<()> {
-    let (key, index) = (device.device_key.as_bytes(), index.cast_signed());
+    let (key, entry) = (device.device_key.as_bytes(), index.cast_signed());
     match &device.word {
-        DeviceWord::Name(name) => transaction.execute(
-            "UPDATE device SET name = ?2, named = ?3 WHERE key = ?1 AND coalesce(named < ?3, 1)",
-            (key, name.as_str(), index),
-        )?,
-        DeviceWord::Revoke => transaction.execute(
-            "UPDATE device SET revoked = ?2 WHERE key = ?1 AND coalesce(revoked > ?2, 1)",
-            (key, index),
-        )?,
-    };
+        DeviceWord::Invite { until } => {
+            transaction.execute(
+                "INSERT INTO invitation (key, entry, inviter, until) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (key) DO UPDATE SET
+                     entry = excluded.entry, inviter = excluded.inviter, until = excluded.until
+                     WHERE entry > excluded.entry",
+                (
+                    key,
+                    entry,
+                    author.as_bytes(),
+                    until.as_millis().cast_signed(),
+                ),
+            )?;
+        }
+        DeviceWord::Join(joining) => {
+            add_device(transaction, key, Some(&joining.invitation), index)?;
+            if let Some(name) = &joining.name {
+                add_name(transaction, key, name, entry)?;
+            }
+        }
+        DeviceWord::Name(name) => add_name(transaction, key, name, entry)?,
+        DeviceWord::Revoke => {
+            for sql in [
+                "UPDATE device SET revoked = ?2 WHERE key = ?1 AND coalesce(revoked > ?2, 1)",
+                "UPDATE invitation SET revoked = ?2 WHERE key = ?1 AND coalesce(revoked > ?2, 1)",
+            ] {
+                transaction.execute(sql, (key, entry))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn add_name(
+    transaction: &Transaction<'_>,
+    key: &[u8; VerifyingKey::BYTES],
+    name: &DeviceName,
+    entry: i64,
+) -> rusqlite::Result<()> {
+    transaction.execute(
+        "UPDATE device SET name = ?2, named = ?3 WHERE key = ?1 AND coalesce(named < ?3, 1)",
+        (key, name.as_str(), entry),
+    )?;
     Ok(())
 }
 
@@ -257,7 +300,7 @@ fn add_decision(
         )
         .optional()?;
     match device {
-        Some(device) => add_device(transaction, &device, index),
+        Some(device) => add_device(transaction, &device, None, index),
         None => Ok(()),
     }
 }
