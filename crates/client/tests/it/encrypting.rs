@@ -149,7 +149,7 @@ fn what_is_recorded_of_a_file_is_of_no_other_and_does_not_wait_for_a_long_one() 
         .unwrap();
     assert_eq!(told.0.len(), 1, "of the first while the second was written");
     appearing.finish(&mut told);
-    appearing.record(&mut record).unwrap();
+    appearing.record(record).unwrap();
     assert_eq!(told.0.len(), 2);
     let database = Connection::open(path.join("home.db")).unwrap();
     let paths: Vec<Vec<u8>> = database
