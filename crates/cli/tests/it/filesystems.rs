@@ -370,6 +370,9 @@ fn a_home_whose_disk_is_full_loses_nothing_and_goes_on_when_there_is_room() {
         );
     }
     machine.remove("disk/full");
+    // The deposit for which there was no room in the home is at the authority: told once.
+    let back = run(&["list"]).done().stderr;
+    assert!(back.contains("signed 1 statement that"), "{back}");
     assert_eq!(run(&["list"]).done().stderr, "");
     run(&["encrypt", "-o", "new.age", "file"]).done();
     run(&status).done();
