@@ -228,7 +228,7 @@ fn of_command(cause: &(dyn Error + 'static)) -> Option<&'static str> {
 fn of_home(cause: &(dyn Error + 'static)) -> Option<&'static str> {
     const REBUILD: &str = "put the folder back from a backup; or keep its identity.txt, move the folder away, rebuild it with \
                            `recover --sheet`, and put identity.txt back";
-    const ASIDE: &str = "put it back from a backup; or move it aside, where it is kept, and `strongroom recover` makes a new key and \
+    const ASIDE: &str = "put it back from a backup; or move it aside, where it is kept, and `strongroom recover FILE..` makes a new key and \
                          gets your files back";
     if let Some(error) = cause.downcast_ref() {
         return match error {
@@ -260,7 +260,7 @@ fn of_home(cause: &(dyn Error + 'static)) -> Option<&'static str> {
     if let Some(error) = cause.downcast_ref() {
         return match error {
             KeysError::IdentityMissing { .. } => Some(
-                "put it back if you have it; otherwise `strongroom recover` makes a new key and gets your files back",
+                "put it back if you have it; otherwise `strongroom recover FILE..` makes a new key and gets your files back",
             ),
             KeysError::DeviceMissing { .. } => Some(
                 "put it back if you have it; otherwise `strongroom recover --all` makes another for this machine",
