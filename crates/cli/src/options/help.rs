@@ -31,6 +31,7 @@ const ALL: &str = "  STRONGROOM_HOME             your Strongroom folder, as `--h
   STRONGROOM_MAX_WORK_FACTOR  as `--max-work-factor`
   STRONGROOM_OFFICER_KEY      an officer's key, as `--key` of officers' commands
   XDG_DATA_HOME               where your Strongroom folder is, if none is named
+  COLUMNS                     how wide help is where no terminal tells
   NO_COLOR                    if it is set, nothing is coloured";
 
 /// Commands that read a recovery code.
