@@ -52,7 +52,7 @@ fn sync_disk(_: &File) -> bool {
     false
 }
 
-/// The file systems of which simulated power cuts showed that one sync of all keeps what every file was given, by their
+/// The file systems of which it is known that one sync of all keeps what every file was given (spec/rewrite.md#groups), by their
 /// numbers in Linux's `magic.h`; and memory, where there is nothing to keep. A network's or a program's need not pass it on.
 #[cfg(any(target_os = "android", target_os = "linux"))]
 const SYNCED: [rustix::fs::FsWord; 4] = [
